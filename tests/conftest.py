@@ -1,0 +1,42 @@
+"""Fixtures for all tests: recordings, and a naive way to read tables."""
+
+from pathlib import Path
+
+import matplotlib
+import pytest
+
+matplotlib.use("Agg")
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = ROOT.parent / "shared"
+
+
+def _folder(name: str) -> Path:
+    folder = SHARED / name
+    if not folder.is_dir():
+        pytest.skip(f"the recordings {folder.parent.name}/{name} are not beside the project")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def samples() -> Path:
+    """The folder of sample recordings; skips where it is absent."""
+    return _folder("samples")
+
+
+@pytest.fixture(scope="session")
+def realdata() -> Path:
+    """The folder of public recordings with golden.json; skips where it is absent."""
+    return _folder("realdata")
+
+
+@pytest.fixture(scope="session")
+def reference_files() -> Path:
+    """The folder of reference texts; skips where it is absent."""
+    return _folder("reference")
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The project's own sample data."""
+    return ROOT / "data"

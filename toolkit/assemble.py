@@ -1,0 +1,274 @@
+"""Merged columns of one source -> the five declared tables.
+
+Gives the rows their keys and works out what follows from the values alone: positions, statuses,
+ranks, which alternative was sampled, and how the tokens fit the text.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from toolkit import schema
+from toolkit.columns import numpy, offsets
+from toolkit.schema import (
+    ALIGNMENTS,
+    CENSORED_AT_OR_BELOW,
+    CHANNELS,
+    INVALID_ABOVE,
+    KINDS,
+    LOGPROBS_STATES,
+    STATUSES,
+    label_array,
+)
+from toolkit.streams import Merged
+
+_OK, _CENSORED, _MISSING, _INVALID = range(len(STATUSES))
+_EXACT, _SHORT, _EXTRA, _MISMATCH, _UNKNOWN = range(len(ALIGNMENTS))
+
+
+class Tables(NamedTuple):
+    """The five tables, in the order of `schema.TABLES`."""
+
+    responses: pa.Table
+    choices: pa.Table
+    tokens: pa.Table
+    alternatives: pa.Table
+    rejects: pa.Table
+
+
+class _Keys(NamedTuple):
+    """Key columns of the token rows."""
+
+    response: np.ndarray
+    choice: np.ndarray
+    channel: np.ndarray
+    position: np.ndarray
+
+    def repeat(self, lengths: np.ndarray) -> _Keys:
+        return _Keys(*(np.repeat(column, lengths) for column in self))
+
+    def columns(self) -> dict[str, pa.Array]:
+        return {
+            "response_key": pa.array(self.response),
+            "choice": pa.array(self.choice, pa.int32()),
+            "channel": label_array(self.channel.astype(np.int8), CHANNELS),
+            "position": pa.array(self.position.astype(np.int32)),
+        }
+
+
+def assemble(merged: Merged, source: str, ordinal: int) -> Tables:
+    """Build the five tables of one source.
+
+    Parameters
+    ----------
+    merged : Merged
+    source : str
+        What stands in the ``source`` columns.
+    ordinal : int
+        Place of the source among those read; the high half of ``response_key``.
+    """
+    key = (ordinal << 32) + numpy(merged.bodies, "record")
+    part_key = key[merged.part_response]
+    counts = np.stack([numpy(merged.parts, f"n_{name}") for name in CHANNELS], axis=1)
+    bounds = offsets(counts.ravel())
+    n_tokens = merged.tokens.num_rows
+    run = np.repeat(np.arange(counts.size), counts.ravel())
+    choice = numpy(merged.parts, "choice")
+    keys = _Keys(
+        part_key[run // len(CHANNELS)],
+        choice[run // len(CHANNELS)],
+        run % len(CHANNELS),
+        np.arange(n_tokens) - bounds[run],
+    )
+    sizes = numpy(merged.tokens, "n_alternatives")
+    is_sampled = _sampled(merged.tokens, merged.alternatives, sizes)
+    rank = _ranks(merged.alternatives, sizes)
+    return Tables(
+        _responses(merged, key, source),
+        _choices(merged, part_key, bounds),
+        _tokens(merged, keys, sizes, is_sampled, rank),
+        _alternatives(merged, keys, sizes, is_sampled, rank),
+        _rejects(merged.rejects, source),
+    )
+
+
+def _table(declared: schema.Table, values: dict[str, object]) -> pa.Table:
+    """Build a declared table from columns that have its types already."""
+    columns = [values[name] for name in declared.names]
+    return pa.Table.from_arrays(columns, schema=declared.arrow)
+
+
+def _responses(merged: Merged, key: np.ndarray, source: str) -> pa.Table:
+    bodies, n = merged.bodies, len(key)
+    has_finish = merged.parts["finish_reason"].is_valid().to_numpy()
+    n_choices = numpy(bodies, "n_parts")
+    finished = np.bincount(merged.part_response, weights=has_finish, minlength=n)
+    is_stream = merged.n_chunks >= 0
+    created = pc.multiply(bodies["created"], 1000).cast(schema.RESPONSES["created"].type)
+    values = {name: bodies[name] for name in bodies.column_names} | {
+        "response_key": pa.array(key),
+        "source": _constant(source, n),
+        "kind": label_array(is_stream.astype(np.int8), KINDS),
+        "created": created,
+        "n_choices": bodies["n_parts"],
+        "n_chunks": pa.array(merged.n_chunks.astype(np.int32), mask=~is_stream),
+        "finished": pa.array((n_choices > 0) & (finished == n_choices)),
+    }
+    return _table(schema.RESPONSES, values)
+
+
+def _constant(text: str, n: int) -> pa.Array:
+    return pa.repeat(pa.scalar(text, schema.TEXT), n)
+
+
+def _choices(merged: Merged, part_key: np.ndarray, bounds: np.ndarray) -> pa.Table:
+    parts = merged.parts
+    values = {name: parts[name] for name in parts.column_names} | {
+        "response_key": pa.array(part_key),
+        "logprobs_state": label_array(numpy(parts, "state"), LOGPROBS_STATES),
+    }
+    for name in CHANNELS:
+        values[f"n_{name}_tokens"] = parts[f"n_{name}"]
+    joined = _Joined(merged.tokens, bounds)
+    for column, name in (("alignment", "content"), ("refusal_alignment", "refusal")):
+        runs = np.arange(parts.num_rows) * len(CHANNELS) + CHANNELS.index(name)
+        values[column] = label_array(joined.align(parts[name], runs), ALIGNMENTS)
+    return _table(schema.CHOICES, values)
+
+
+def _status(logprob: pa.ChunkedArray) -> np.ndarray:
+    """Tell how each logprob is to be read; int8 codes of `STATUSES`."""
+    values = logprob.to_numpy()  # null becomes NaN
+    status = np.full(len(values), _OK, np.int8)
+    status[values <= CENSORED_AT_OR_BELOW] = _CENSORED
+    status[values > INVALID_ABOVE] = _INVALID
+    status[np.isnan(values)] = _MISSING
+    return status
+
+
+def _tokens(
+    merged: Merged, keys: _Keys, sizes: np.ndarray, is_sampled: np.ndarray, rank: np.ndarray
+) -> pa.Table:
+    tokens = merged.tokens
+    owner = np.repeat(np.arange(len(sizes)), sizes)
+    sampled_rank = np.zeros(len(sizes), np.int32)
+    sampled_rank[owner[is_sampled]] = rank[is_sampled]
+    chunk = merged.token_chunk.astype(np.int32)
+    values = {name: tokens[name] for name in tokens.column_names} | {
+        "status": label_array(_status(tokens["logprob"]), STATUSES),
+        "sampled_rank": pa.array(sampled_rank, mask=sampled_rank == 0),
+        "chunk": pa.array(chunk, mask=chunk < 0),
+    }
+    return _table(schema.TOKENS, values | keys.columns())
+
+
+def _alternatives(
+    merged: Merged, keys: _Keys, sizes: np.ndarray, is_sampled: np.ndarray, rank: np.ndarray
+) -> pa.Table:
+    entries = merged.alternatives
+    slot = np.arange(len(rank)) - np.repeat(offsets(sizes)[:-1], sizes) + 1
+    values = {name: entries[name] for name in entries.column_names} | {
+        "slot": pa.array(slot.astype(np.int32)),
+        "rank": pa.array(rank, mask=rank == 0),
+        "status": label_array(_status(entries["logprob"]), STATUSES),
+        "is_sampled": pa.array(is_sampled),
+    }
+    return _table(schema.ALTERNATIVES, values | keys.repeat(sizes).columns())
+
+
+def _ranks(entries: pa.Table, sizes: np.ndarray) -> np.ndarray:
+    """Rank the alternatives of each position by logprob, ties by slot; 0: no logprob."""
+    logprob = entries["logprob"].to_numpy()
+    owner = np.repeat(np.arange(len(sizes)), sizes)
+    start = np.repeat(offsets(sizes)[:-1], sizes)
+    rank = (np.arange(len(logprob)) - start + 1).astype(np.int32)
+    same = owner[1:] == owner[:-1]
+    sorted_already = not np.any(same & ~(logprob[1:] <= logprob[:-1]))
+    if not sorted_already:
+        order = np.lexsort((-logprob, owner))  # NaN sorts last
+        by_rank = rank.copy()
+        rank[order] = by_rank
+    rank[np.isnan(logprob)] = 0
+    return rank
+
+
+def _sampled(tokens: pa.Table, entries: pa.Table, sizes: np.ndarray) -> np.ndarray:
+    """Tell which alternative is the sampled token.
+
+    Two entries are compared by the best evidence that both have: token id, else bytes, else text.
+    Of several that match, the one with better evidence, then the first, is taken.
+    """
+    owner = pa.array(np.repeat(np.arange(len(sizes)), sizes))
+    evidence = np.zeros(len(owner), np.int8)
+    undecided = np.ones(len(owner), bool)
+    for strength, name in ((3, "token_id"), (2, "bytes"), (1, "token")):
+        equal = pc.equal(entries[name], tokens[name].take(owner)).combine_chunks()
+        known = equal.is_valid().to_numpy(zero_copy_only=False) & undecided
+        matches = pc.fill_null(equal, False).to_numpy(zero_copy_only=False)
+        evidence[known & matches] = strength
+        undecided &= ~known
+    return _first_best(evidence, owner.to_numpy())
+
+
+def _first_best(evidence: np.ndarray, owner: np.ndarray) -> np.ndarray:
+    """Mark in each group the first of the highest non-zero values."""
+    marked = np.zeros(len(evidence), bool)
+    rows = np.flatnonzero(evidence)
+    order = np.lexsort((rows, -evidence[rows], owner[rows]))
+    rows = rows[order]
+    first = np.ones(len(rows), bool)
+    first[1:] = owner[rows][1:] != owner[rows][:-1]
+    marked[rows[first]] = True
+    return marked
+
+
+class _Joined:
+    """Bytes of consecutive tokens, joined without copying."""
+
+    def __init__(self, tokens: pa.Table, bounds: np.ndarray) -> None:
+        sent = tokens["bytes"]
+        text = tokens["token"].cast(schema.BINARY)
+        self._bounds = bounds
+        # Where bytes were not sent the text stands in; equality proves it right, nothing else does.
+        self._guessed = np.concatenate([[0], np.cumsum(sent.is_null().to_numpy())])
+        pieces = pc.coalesce(sent, text).combine_chunks()
+        self._data = b""
+        self._every = np.zeros(1, np.int64)
+        if len(pieces):
+            _, every, data = pieces.buffers()
+            self._every = np.frombuffer(every, np.int64)[pieces.offset :]
+            self._data = data
+
+    def runs(self, runs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return first and last byte of each run of tokens."""
+        return self._every[self._bounds[runs]], self._every[self._bounds[runs + 1]]
+
+    def align(self, text: pa.ChunkedArray, runs: np.ndarray) -> np.ndarray:
+        """Compare the joined bytes of each run with its text; int8 codes of `ALIGNMENTS`."""
+        out = np.full(len(runs), _UNKNOWN, np.int8)
+        starts, stops = self.runs(runs)
+        has_tokens = self._bounds[runs + 1] > self._bounds[runs]
+        guessed = self._guessed[self._bounds[runs + 1]] > self._guessed[self._bounds[runs]]
+        data = memoryview(self._data)
+        texts = text.cast(schema.BINARY).to_pylist()
+        for i in np.flatnonzero(has_tokens).tolist():
+            verdict = _compare(bytes(data[starts[i] : stops[i]]), texts[i] or b"")
+            out[i] = _UNKNOWN if guessed[i] and verdict != _EXACT else verdict
+        return out
+
+
+def _compare(joined: bytes, text: bytes) -> int:
+    if joined == text or joined.decode("utf-8", "replace").encode() == text:
+        return _EXACT
+    if text.startswith(joined):
+        return _SHORT
+    return _EXTRA if text in joined else _MISMATCH
+
+
+def _rejects(rejects: pa.Table, source: str) -> pa.Table:
+    values = {name: rejects[name] for name in rejects.column_names}
+    return _table(schema.REJECTS, values | {"source": _constant(source, rejects.num_rows)})

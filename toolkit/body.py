@@ -1,0 +1,410 @@
+"""Walk a canonical body into column lists.
+
+One `BodyReader` fills the four column buffers of `toolkit.columns`. Every list grows at its end
+only, so a body that turns out unreadable is taken back by cutting the lists to where they were.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from functools import cache
+from typing import Any
+
+import pyarrow as pa
+
+from toolkit import columns, schema
+from toolkit.columns import (
+    KIND_CHUNK,
+    KIND_ERROR,
+    KIND_WHOLE,
+    STATE_ABSENT,
+    STATE_EMPTY,
+    STATE_PRESENT,
+)
+from toolkit.formats.base import Body, Reject, kind_of, read_once, whole_number
+
+_INT32 = 2**31 - 1
+_INT64 = 2**63 - 1
+_YEAR_10000 = 253_402_300_800  # seconds; a larger `created` is in other units
+_NAMED_NUMBERS = {
+    name: value
+    for names, value in (
+        (("NaN", "nan"), None),
+        (("Infinity", "inf", "+inf"), math.inf),
+        (("-Infinity", "-inf"), -math.inf),
+    )
+    for name in names
+}
+_HALF = re.compile("[\ud800-\udfff]")
+
+
+def _keys(*names: str) -> frozenset[str]:
+    """Both casings of some snake_case keys."""
+    return frozenset(names) | {_camel(name) for name in names}
+
+
+@cache
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
+_BODY_KEYS = _keys(
+    *("id", "choices", "created", "model", "object", "usage", "error"),
+    *("system_fingerprint", "service_tier"),
+)
+_CHOICE_KEYS = _keys("index", "message", "delta", "logprobs", "finish_reason")
+_MESSAGE_KEYS = _keys("role", "content", "refusal", "reasoning", "reasoning_content", "tool_calls")
+_LOGPROBS_KEYS = _keys("content", "refusal", "reasoning_content")
+_ENTRY_KEYS = _keys("token", "logprob", "bytes", "bytes_", "id", "token_id", "top_logprobs")
+_USAGE_PATHS = (
+    ("prompt_tokens",),
+    ("completion_tokens",),
+    ("total_tokens",),
+    ("prompt_tokens_details", "cached_tokens"),
+    ("completion_tokens_details", "reasoning_tokens"),
+    ("prompt_tokens_details", "audio_tokens"),
+    ("completion_tokens_details", "audio_tokens"),
+    ("completion_tokens_details", "accepted_prediction_tokens"),
+    ("completion_tokens_details", "rejected_prediction_tokens"),
+)
+_USAGE_KEYS = _keys(*(key for path in _USAGE_PATHS for key in path))
+_USAGE_NAMES = [column.name for column in schema.USAGE_COLUMNS]
+
+Mark = tuple[int, ...]
+
+
+def _get(obj: dict[str, Any], name: str) -> Any:
+    """Return the value of a key in whichever casing it is not null."""
+    value = obj.get(name)
+    return value if value is not None else obj.get(_camel(name))
+
+
+class BodyReader:
+    """Column lists, filled body by body."""
+
+    def __init__(self) -> None:
+        self._bodies = _lists(columns.BODIES)
+        self._parts = _lists(columns.PARTS)
+        self._tokens = _lists(columns.TOKENS)
+        self._alternatives = _lists(columns.ENTRIES)
+        self._tables = (self._bodies, self._parts, self._tokens, self._alternatives)
+        self._notes: list[str] = []
+
+    def mark(self) -> Mark:
+        """Return how long the lists are now."""
+        return tuple(len(next(iter(table.values()))) for table in self._tables)
+
+    def rewind(self, mark: Mark) -> None:
+        """Cut the lists to a mark: what came after it was part of a rejected body."""
+        for table, length in zip(self._tables, mark, strict=True):
+            for values in table.values():
+                del values[length:]
+
+    def tables(self) -> tuple[pa.Table, ...]:
+        """Return the lists as Arrow tables: bodies, parts, tokens, alternatives."""
+        schemas = (columns.BODIES, columns.PARTS, columns.TOKENS, columns.ENTRIES)
+        return tuple(
+            pa.Table.from_arrays(
+                [pa.array(table[field.name], field.type) for field in fields], schema=fields
+            )
+            for table, fields in zip(self._tables, schemas, strict=True)
+        )
+
+    def replace_half_pairs(self, mark: Mark) -> None:
+        """Put U+FFFD for lone surrogates in the texts since a mark, and note it."""
+        found = False
+        for table, length in zip(self._tables, mark, strict=True):
+            for values in table.values():
+                for i in range(length, len(values)):
+                    if isinstance(values[i], str) and _HALF.search(values[i]):
+                        values[i] = _HALF.sub("\ufffd", values[i])
+                        found = True
+        if found and "lone_surrogate" not in self._bodies["notes"][-1]:
+            self._bodies["notes"][-1] = sorted([*self._bodies["notes"][-1], "lone_surrogate"])
+
+    def read(
+        self, body: Body, record: int, line: int, offset: int, length: int, epoch: int
+    ) -> None:
+        """Append one body, or raise `Reject` and leave the lists to be rewound."""
+        obj, path = body.obj, body.path
+        read_once(obj, _BODY_KEYS, path)
+        self._notes = list(body.notes)
+        choices = obj.get("choices")
+        error = body.error or obj.get("error") or None
+        kind = KIND_ERROR if choices is None and not body.alone else KIND_WHOLE
+        if choices is not None:
+            kind = _kind(choices, obj, f"{path}.choices")
+            self._choices(choices, kind == KIND_CHUNK, f"{path}.choices")
+        usage = self._usage(obj.get("usage"), f"{path}.usage")
+        row = {
+            "record": record,
+            "line": line,
+            "byte_offset": offset,
+            "length": length,
+            "epoch": epoch,
+            "kind": kind,
+            "format": body.format,
+            "response_id": self._name(obj.get("id"), "bad_id"),
+            "custom_id": self._name(body.custom_id, "bad_custom_id"),
+            "created": self._created(obj.get("created")),
+            "model": self._name(obj.get("model"), "bad_model"),
+            "system_fingerprint": self._name(
+                _get(obj, "system_fingerprint"), "bad_system_fingerprint"
+            ),
+            "service_tier": self._name(_get(obj, "service_tier"), "bad_service_tier"),
+            "object": self._name(obj.get("object"), "bad_object"),
+            "has_usage": usage is not None,
+            **(usage or dict.fromkeys(_USAGE_NAMES)),
+            "error": compact_json(error) if error and not isinstance(error, str) else error,
+            "notes": sorted(set(self._notes)),
+            "n_parts": len(choices) if choices else 0,
+        }
+        for name, values in self._bodies.items():
+            values.append(row[name])
+
+    # Metadata: odd values become null and leave a note.
+
+    def _text(self, value: Any, note: str) -> str | None:
+        if value is None or isinstance(value, str):
+            return value
+        self._notes.append(note)
+        return None
+
+    def _name(self, value: Any, note: str) -> str | None:
+        """Servers send "" for what they do not know."""
+        return self._text(value, note) or None
+
+    def _created(self, value: Any) -> int | None:
+        seconds = whole_number(value, 0, _YEAR_10000 - 1)
+        if seconds is None and value is not None:
+            self._notes.append("bad_created")
+        return seconds
+
+    def _usage(self, usage: Any, path: str) -> dict[str, int | None] | None:
+        """Return the counts by column name, or None if there is no usage."""
+        if not isinstance(usage, dict):
+            if usage is not None:
+                self._notes.append("bad_usage")
+            return None
+        read_once(usage, _USAGE_KEYS, path)
+        counts: dict[str, int | None] = {}
+        for name, keys in zip(_USAGE_NAMES, _USAGE_PATHS, strict=True):
+            value: Any = usage
+            for depth, key in enumerate(keys):
+                value = _get(value, key)
+                if depth < len(keys) - 1:
+                    if not isinstance(value, dict):
+                        if value is not None:
+                            self._notes.append("bad_usage")
+                        value = {}
+                    read_once(value, _USAGE_KEYS, f"{path}.{key}")
+            counts[name] = whole_number(value, 0, _INT64)
+            if counts[name] is None and value is not None:
+                self._notes.append("bad_usage")
+        return counts
+
+    # Choices
+
+    def _choices(self, choices: list[Any], is_chunk: bool, path: str) -> None:
+        taken: set[int] = set()
+        for i, choice in enumerate(choices):
+            at = f"{path}[{i}]"
+            if not isinstance(choice, dict):
+                found = kind_of(choice)
+                raise Reject("choice_not_object", f"expected an object, found {found}", at)
+            read_once(choice, _CHOICE_KEYS, at)
+            index = self._index(choice.get("index"), i)
+            if index in taken and not is_chunk:  # in a chunk it is two deltas of one choice
+                self._notes.append("duplicate_index")
+                index = max(taken) + 1
+            taken.add(index)
+            self._choice(choice, index, is_chunk, at)
+
+    def _index(self, value: Any, ordinal: int) -> int:
+        index = whole_number(value, 0, _INT32)
+        if index is not None:
+            return index
+        if value is not None:
+            self._notes.append("non_integer_index")
+        return ordinal
+
+    def _choice(self, choice: dict[str, Any], index: int, is_chunk: bool, path: str) -> None:
+        names = ("delta", "message") if is_chunk else ("message", "delta")
+        name = names[0] if choice.get(names[0]) is not None else names[1]
+        message = choice.get(name)
+        if not isinstance(message, dict):
+            if message is not None:
+                self._notes.append("bad_message")
+            message = {}
+        read_once(message, _MESSAGE_KEYS, f"{path}.{name}")
+        state, counts = self._logprobs(choice.get("logprobs"), f"{path}.logprobs")
+        reasoning = _get(message, "reasoning_content")
+        if reasoning is None:
+            reasoning = message.get("reasoning")
+        row = {
+            "choice": index,
+            "role": self._name(message.get("role"), "bad_role"),
+            "content": self._content(message.get("content")),
+            "refusal": self._text(message.get("refusal"), "bad_refusal"),
+            "reasoning": self._text(reasoning, "bad_reasoning"),
+            "tool_calls": self._tool_calls(_get(message, "tool_calls")),
+            "finish_reason": self._name(_get(choice, "finish_reason"), "bad_finish_reason"),
+            "state": state,
+            **counts,
+        }
+        for column, values in self._parts.items():
+            values.append(row[column])
+
+    def _content(self, value: Any) -> str | None:
+        """Text, or the joined text of a list of parts."""
+        if isinstance(value, list):
+            texts = [
+                part.get("text")
+                for part in value
+                if isinstance(part, dict) and part.get("type", "text") in ("text", "output_text")
+            ]
+            if all(isinstance(text, str) for text in texts) and (texts or not value):
+                return "".join(texts)
+        return self._text(value, "bad_content")
+
+    def _tool_calls(self, value: Any) -> str | None:
+        if value is None or value == []:
+            return None
+        if isinstance(value, list) and all(isinstance(call, dict) for call in value):
+            return compact_json(value)
+        self._notes.append("bad_tool_calls")
+        return None
+
+    # Logprobs
+
+    def _logprobs(self, logprobs: Any, path: str) -> tuple[int, dict[str, int]]:
+        """Append the entries of a choice's lists; return their state and numbers."""
+        counts = {"n_content": 0, "n_reasoning": 0, "n_refusal": 0}
+        state = STATE_ABSENT
+        if not isinstance(logprobs, dict):
+            if logprobs is not None:
+                self._notes.append("bad_logprobs")
+            return state, counts
+        read_once(logprobs, _LOGPROBS_KEYS, path)
+        for column, key in (
+            ("n_content", "content"),
+            ("n_reasoning", "reasoning_content"),
+            ("n_refusal", "refusal"),
+        ):
+            entries = _get(logprobs, key)
+            if isinstance(entries, list):
+                state = max(state, STATE_PRESENT if entries else STATE_EMPTY)
+                counts[column] = len(entries)
+                self._entries(entries, f"{path}.{key}")
+            elif entries is not None:
+                self._notes.append("bad_logprobs")
+        return state, counts
+
+    def _entries(self, entries: list[Any], path: str) -> None:
+        """Append sampled tokens and their alternatives."""
+        sizes = self._tokens["n_alternatives"]
+        for i, entry in enumerate(entries):
+            self._entry(entry, self._tokens, path, i)
+            top = entry.get("top_logprobs")
+            if top is None:
+                top = entry.get("topLogprobs")
+            if type(top) is list:
+                sizes.append(len(top))
+                for j, alternative in enumerate(top):
+                    self._entry(alternative, self._alternatives, f"{path}[{i}].top_logprobs", j)
+            else:
+                sizes.append(0)
+                if top is not None:
+                    self._notes.append("bad_top_logprobs")
+
+    def _entry(self, entry: Any, into: dict[str, list[Any]], path: str, i: int) -> None:
+        """Append one token with its logprob. This is the hot spot: the common case comes first."""
+        if type(entry) is not dict:
+            if not isinstance(entry, dict):
+                found = kind_of(entry)
+                raise Reject(
+                    "entry_not_object", f"expected an object, found {found}", f"{path}[{i}]"
+                )
+            read_once(entry, _ENTRY_KEYS, f"{path}[{i}]")
+        token = entry.get("token")
+        if type(token) is not str:
+            found = kind_of(token) if "token" in entry else "no such key"
+            message = f"expected a string, found {found}"
+            raise Reject("token_not_string", message, f"{path}[{i}].token")
+        logprob = entry.get("logprob")
+        if type(logprob) is not float or logprob != logprob:
+            logprob = _logprob(logprob, f"{path}[{i}].logprob")
+        raw = entry.get("bytes")
+        if raw is None:
+            raw = entry.get("bytes_")
+        token_id = entry.get("token_id")
+        if token_id is None:
+            token_id = entry.get("id")
+        into["token"].append(token)
+        into["logprob"].append(logprob)
+        into["bytes"].append(None if raw is None else self._bytes(raw))
+        into["token_id"].append(None if token_id is None else self._token_id(token_id))
+
+    def _bytes(self, raw: Any) -> bytes | None:
+        if type(raw) is list:
+            try:
+                out = bytes(raw)
+            except (TypeError, ValueError):
+                whole = [whole_number(value, 0, 255) for value in raw]
+                if None not in whole:
+                    return bytes(whole)  # integers written as floats
+            else:
+                if (0 in out or 1 in out) and bool in map(type, raw):
+                    self._notes.append("bad_bytes")  # true and false are no numbers
+                    return None
+                return out
+        self._notes.append("bad_bytes")
+        return None
+
+    def _token_id(self, value: Any) -> int | None:
+        number = whole_number(value, -_INT32 - 1, _INT32)
+        if number is None:
+            self._notes.append("bad_token_id")
+        return number
+
+
+def _lists(fields: pa.Schema) -> dict[str, list[Any]]:
+    return {name: [] for name in fields.names}
+
+
+def _kind(choices: Any, obj: dict[str, Any], path: str) -> int:
+    """Tell a whole completion from a chunk by the keys of its choices, not by ``object``."""
+    if not isinstance(choices, list):
+        raise Reject("no_choices", f"expected an array, found {kind_of(choices)}", path)
+    objects = [choice for choice in choices if isinstance(choice, dict)]
+    for key, kind in (("delta", KIND_CHUNK), ("message", KIND_WHOLE)):
+        if any(choice.get(key) is not None for choice in objects):
+            return kind
+    for key, kind in (("message", KIND_WHOLE), ("delta", KIND_CHUNK)):
+        if any(key in choice for choice in objects):
+            return kind
+    if not choices and obj.get("object") == "chat.completion":
+        return KIND_WHOLE
+    return KIND_CHUNK
+
+
+def _logprob(value: Any, path: str) -> float | None:
+    """Read a logprob that is not simply a float: integers, NaN and its kin, null."""
+    if value is None or value != value:
+        return None
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        try:
+            return float(value)
+        except OverflowError:
+            return math.inf if value > 0 else -math.inf
+    if isinstance(value, str) and value in _NAMED_NUMBERS:
+        return _NAMED_NUMBERS[value]
+    raise Reject("logprob_not_number", f"expected a number, found {kind_of(value)}", path)
+
+
+def compact_json(value: Any) -> str:
+    """Write a value as JSON in one way, whatever the order of its keys was."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str)

@@ -1,0 +1,112 @@
+"""The form of the tables on disk: a directory with a folder of Parquet files for each table.
+
+::
+
+    answers/
+      manifest.json                 versions, and each table's files with their rows
+      responses/part-00000.parquet
+      choices/part-00000.parquet
+      tokens/ alternatives/ rejects/ ledger/
+
+Any Parquet reader takes a folder: ``SELECT * FROM 'answers/tokens/*.parquet'``. Unit, direction and
+doc of each column are in the file's metadata. Our own reader trusts the manifest, not a listing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from toolkit import schema
+from toolkit.errors import SchemaError, SourceError
+from toolkit.tables import LogprobTables
+
+MANIFEST = "manifest.json"
+STORED = (*schema.TABLES, schema.LEDGER)
+
+
+def is_dataset(path: str | os.PathLike[str]) -> bool:
+    """Tell whether a path is a directory that `toolkit.export` wrote.
+
+    Parameters
+    ----------
+    path : path
+    """
+    return os.path.isfile(os.path.join(os.fspath(path), MANIFEST)) and all(
+        os.path.isdir(os.path.join(os.fspath(path), table.name)) for table in STORED
+    )
+
+
+def read_parquet(directory: str | os.PathLike[str]) -> LogprobTables:
+    """Load tables that `toolkit.export` or `LogprobTables.write_parquet` wrote.
+
+    Parameters
+    ----------
+    directory : path
+
+    Returns
+    -------
+    LogprobTables
+        Equal to what was written.
+
+    Raises
+    ------
+    SourceError
+        If the directory is no export, or a file that its manifest names is missing or damaged.
+    SchemaError
+        If it was written under another version of the schema.
+
+    Examples
+    --------
+    >>> import tempfile, toolkit
+    >>> lp = toolkit.from_responses({"choices": [{"message": {"content": "Hi"}, "logprobs":
+    ...     {"content": [{"token": "Hi", "logprob": -0.1}]}}]})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     toolkit.read_parquet(lp.write_parquet(f"{folder}/answers")).equals(lp)
+    True
+    """
+    root = Path(directory)
+    manifest = _manifest(root)
+    if manifest.get("schema") != schema.SCHEMA_VERSION:
+        raise SchemaError(
+            f"{root} has schema {manifest.get('schema')!r}; this toolkit reads "
+            f"{schema.SCHEMA_VERSION!r}"
+        )
+    tables = {}
+    for declared in STORED:
+        parts = [declared.empty()]
+        for part in manifest["tables"][declared.name]["files"]:
+            table = _read_part(root / declared.name / part["name"])
+            if table.num_rows != part["rows"]:
+                raise SourceError(
+                    f"{root / declared.name / part['name']} has {table.num_rows} rows; the "
+                    f"manifest says {part['rows']}"
+                )
+            parts.append(schema.conform(table, declared))
+        tables[declared.name] = pa.concat_tables(parts)
+    return LogprobTables(**tables)
+
+
+def _manifest(root: Path) -> dict[str, Any]:
+    try:
+        return json.loads((root / MANIFEST).read_bytes())
+    except FileNotFoundError:
+        raise SourceError(
+            f"{root} is no export of the toolkit: it has no {MANIFEST}; read recordings with read()"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise SourceError(f"{root / MANIFEST} cannot be read: {error}") from error
+
+
+def _read_part(path: Path) -> pa.Table:
+    try:
+        # The handle keeps pyarrow from reading a partition key out of the path.
+        with pq.ParquetFile(path) as file:
+            return file.read()
+    except (OSError, pa.ArrowException) as error:
+        raise SourceError(f"{path} cannot be read: {error}") from error

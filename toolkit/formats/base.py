@@ -1,0 +1,121 @@
+"""What formats hand on: canonical bodies, or the reason why there is none."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+
+class Body(NamedTuple):
+    """One body in the canonical form: the OpenAI chat schema, whole or chunk.
+
+    Attributes
+    ----------
+    obj : dict
+        The body as parsed; in either key casing.
+    format : str
+        Name of the wire format it came in.
+    path : str
+        JSON path of the body inside its record.
+    custom_id : object
+        What stands there as the caller's id; checked by the decoder.
+    error : object
+        An error that the envelope reports, or None.
+    notes : tuple of str
+        Codes of `toolkit.schema.NOTES` that the envelope earned.
+    alone : bool
+        True for a body that can be no part of a stream, such as a Batch line.
+    """
+
+    obj: dict[str, Any]
+    format: str
+    path: str = "$"
+    custom_id: Any = None
+    error: Any = None
+    notes: tuple[str, ...] = ()
+    alone: bool = False
+
+
+class Reject(Exception):
+    """A record cannot be read.
+
+    Parameters
+    ----------
+    reason : str
+        A code of `toolkit.schema.REASONS`.
+    message : str
+        What was found and what was expected; no content of the record.
+    path : str, optional
+        JSON path of the fault.
+    """
+
+    def __init__(self, reason: str, message: str, path: str | None = None) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+        self.path = path
+
+
+JSON_TYPES = {
+    dict: "an object",
+    list: "an array",
+    str: "a string",
+    bool: "a boolean",
+    int: "a number",
+    float: "a number",
+    type(None): "null",
+}
+
+
+def kind_of(value: object) -> str:
+    """Name the JSON type of a value, for messages.
+
+    Examples
+    --------
+    >>> kind_of([])
+    'an array'
+    """
+    for base, name in JSON_TYPES.items():
+        if type(value) is base:
+            return name
+    return "an object" if isinstance(value, dict) else f"a Python {type(value).__name__}"
+
+
+def keys_of(obj: dict[str, Any], most: int = 8) -> str:
+    """List the first keys of an object, shortened, for messages."""
+    keys = [str(key)[:40] for key in list(obj)[:most]]
+    more = len(obj) - len(keys)
+    return ", ".join(repr(key) for key in keys) + (f" and {more} more" if more > 0 else "")
+
+
+class Repeated(dict[str, Any]):
+    """An object in which some keys stand twice; made by the strict JSON reader.
+
+    The value of such a key is its last one. Whether that matters is for who reads the key to say.
+    """
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        seen: set[str] = set()
+        self.repeated = {key for key, _ in pairs if key in seen or seen.add(key)}
+
+
+def read_once(obj: dict[str, Any], keys: frozenset[str], path: str) -> None:
+    """Reject an object in which one of the keys that are read stands twice."""
+    if isinstance(obj, Repeated):
+        for key in sorted(obj.repeated & keys):
+            raise Reject("duplicate_key", f"expected {key!r} once", f"{path}.{key}")
+
+
+def whole_number(value: object, low: int, high: int) -> int | None:
+    """Return a number as an integer if it is whole and in range (0.0 is 0), else None.
+
+    Examples
+    --------
+    >>> whole_number(3.0, 0, 10), whole_number(360.34, 0, 1000), whole_number(True, 0, 1)
+    (3, None, None)
+    """
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
+        return value
+    return None

@@ -1,0 +1,35 @@
+"""OpenAI chat completions, whole and streamed: the canonical form itself.
+
+Told by a ``choices`` array whose entries have ``message`` or ``delta``; ``object`` is not looked
+at, since servers set it wrongly. A choice without either is a chunk's (Azure's trailing content
+filter results), unless it has the keys of another schema.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from toolkit.formats.base import Body
+
+NAME = "openai_chat"
+SHAPE = "choices[].message or choices[].delta"
+
+
+def matches(obj: dict[str, Any]) -> bool:
+    """Tell whether this is a chat completion or a chunk of one."""
+    choices = obj.get("choices")
+    if not isinstance(choices, list):
+        return False
+    return not any(
+        isinstance(choice, dict)
+        and "text" in choice
+        and "message" not in choice
+        and "delta" not in choice
+        for choice in choices
+    )
+
+
+def normalise(obj: dict[str, Any], path: str = "$") -> Iterator[Body]:
+    """Yield the body as it is."""
+    yield Body(obj, NAME, path)

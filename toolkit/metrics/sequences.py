@@ -1,0 +1,340 @@
+"""Metrics of sequences, one channel of a choice each, and of groups of sequences."""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pandas as pd
+import pyarrow.compute as pc
+
+from toolkit import schema
+from toolkit.errors import ArgumentError, SchemaError
+from toolkit.metrics import core, frames, tokens
+
+if TYPE_CHECKING:
+    from toolkit.tables import LogprobTables
+
+_FLOATS = (
+    "sum_logprob",
+    "sum_surprisal_lower",
+    "sum_logprob_bytes",
+    "min_logprob",
+    "weakest_position",
+    "worst_decile_logprob",
+    "mean_margin",
+    "mean_entropy_lower",
+    "mean_entropy_upper",
+    "mean_entropy_topk",
+    "mean_missing_mass",
+)
+_COUNTS = (
+    "n_tokens",
+    "n_ok",
+    "n_censored",
+    "n_missing",
+    "n_invalid",
+    "n_excess_mass",
+    "n_bytes",
+    "n_ranked",
+    "n_off_top1",
+    "n_entropy",
+    "longest_run_below",
+    "n_below",
+)
+_POOLED = tuple(name for name in (*_COUNTS, "n_scored") if name in schema.CORPUS_METRICS.names)
+_SUPPORT = {  # the tokens that a sum is made of
+    "sum_logprob": ("n_ok",),
+    "sum_surprisal_lower": ("n_ok", "n_censored"),
+    "sum_logprob_bytes": ("n_bytes",),
+}
+
+
+def sequence_metrics(
+    lp: LogprobTables, *, vocab_size: int | None = None, threshold: float = 0.5
+) -> pd.DataFrame:
+    """How sure the model was of each answer.
+
+    Channels are never mixed: content, reasoning and refusal of a choice are sequences of their
+    own. Point values are made of the tokens of status ok alone; the counts beside them say how
+    many were left out, and ``perplexity_lower`` takes the censored ones at what they are at least.
+
+    Parameters
+    ----------
+    lp : LogprobTables
+    vocab_size : int, optional
+        As in `token_metrics`; needed for ``mean_entropy_upper`` alone.
+    threshold : float
+        Probability, above 0 and up to 1, below which a token counts for ``n_below`` and
+        ``longest_run_below``.
+
+    Returns
+    -------
+    DataFrame
+        One row per (response, choice, channel) with token rows, and a content row for each choice
+        without any, sorted by these keys, in the columns of ``schema.SEQUENCE_METRICS``. Counts
+        are int64; ``weakest_position`` (Int32), ``longest_run_below`` and ``n_below`` (Int64) are
+        NA and all other metrics NaN where there is no token to tell, never 0 or 1. ``channel`` and
+        ``kind`` are categoricals, texts are pandas' default strings.
+
+    Raises
+    ------
+    ArgumentError
+        If `vocab_size` is out of range (as in `token_metrics`) or `threshold` is.
+    SchemaError
+        If the tables do not belong together or are not sorted by their key columns.
+
+    Examples
+    --------
+    >>> import toolkit
+    >>> entries = [{"token": t, "logprob": l} for t, l in (("a", -0.5), ("b", -1.5), ("c", None))]
+    >>> choice = {"index": 0, "message": {"content": "abc"}, "logprobs": {"content": entries}}
+    >>> lp = toolkit.from_responses({"object": "chat.completion", "choices": [choice]})
+    >>> sequences = sequence_metrics(lp)
+    >>> sequences[["n_tokens", "n_ok", "n_missing", "perplexity"]].round(3).values.tolist()
+    [[3.0, 2.0, 1.0, 2.718]]
+    """
+    vocab_size = tokens.checked_vocab_size(vocab_size)
+    if not isinstance(threshold, numbers.Real) or not 0.0 < threshold <= 1.0:
+        raise ArgumentError(f"threshold must be a probability in (0, 1], not {threshold!r}")
+    found = _find_sequences(lp)
+    n_rows = len(found.choice_row)
+    columns: frames.Columns = {name: np.full(n_rows, np.nan) for name in _FLOATS}
+    columns |= {name: np.zeros(n_rows, np.int64) for name in _COUNTS}
+    for block in frames.blocks(lp, found.offsets):
+        start, stop = block.rows.start, block.rows.stop
+        first, last = np.searchsorted(found.offsets, [start, stop])
+        offsets = found.offsets[first : last + 1] - start
+        for name, values in _reduce(block, offsets, vocab_size, float(threshold)).items():
+            columns[name][found.filled[first:last]] = values
+    return frames.frame(
+        schema.SEQUENCE_METRICS, _labels(lp, found) | _finish(columns) | _ratios(columns)
+    )
+
+
+class _Sequences(NamedTuple):
+    """The rows of the result, and which token rows they are made of."""
+
+    choice_row: core.Counts  # of each sequence, in lp.choices
+    channel: np.ndarray  # code
+    filled: core.Counts  # sequences with tokens
+    offsets: core.Counts  # token rows of these, shape (n_filled + 1,)
+
+
+def _find_sequences(lp: LogprobTables) -> _Sequences:
+    keys = [lp.tokens[name].to_numpy() for name in ("response_key", "choice")]
+    keys.append(frames.codes(lp.tokens["channel"], schema.CHANNELS))
+    n_tokens = lp.tokens.num_rows
+    begins = np.ones(n_tokens, np.bool_)
+    begins[1:] = np.logical_or.reduce([key[1:] != key[:-1] for key in keys])
+    starts = np.flatnonzero(begins)
+    response_key, choice, channel = (key[starts] for key in keys)
+    # One number per sequence, increasing in the order of the keys.
+    with_tokens = _choice_rows(lp, response_key, choice) * len(schema.CHANNELS) + channel
+    frames.check_increasing(with_tokens, "tokens")
+    bare = np.setdiff1d(np.arange(lp.choices.num_rows), with_tokens // len(schema.CHANNELS))
+    content = schema.CHANNELS.index("content")
+    every = np.sort(np.concatenate([with_tokens, bare * len(schema.CHANNELS) + content]))
+    choice_row, channel = np.divmod(every, len(schema.CHANNELS))
+    filled = np.searchsorted(every, with_tokens)
+    return _Sequences(choice_row, channel, filled, np.append(starts, n_tokens))
+
+
+def _choice_rows(lp: LogprobTables, response_key: np.ndarray, choice: np.ndarray) -> core.Counts:
+    """Return the row of `lp.choices` that each pair of keys stands in."""
+    table = _numbered(lp, lp.choices["response_key"].to_numpy(), lp.choices["choice"].to_numpy())
+    return frames.rows_of(table, _numbered(lp, response_key, choice), "choices")
+
+
+def _numbered(lp: LogprobTables, response_key: np.ndarray, choice: np.ndarray) -> core.Counts:
+    # (row of the response, choice) as one number in the same order; choice has 32 bits.
+    responses = lp.responses["response_key"].to_numpy()
+    return (frames.rows_of(responses, response_key, "responses") << 32) + choice
+
+
+def _reduce(
+    block: frames.Block, offsets: core.Counts, vocab_size: int | None, threshold: float
+) -> frames.Columns:
+    """Reduce the tokens of whole sequences to one value per sequence."""
+    status = frames.codes(block.tokens["status"], schema.STATUSES)
+    counts = {
+        f"n_{label}": core.segment_count(status == code, offsets)
+        for code, label in enumerate(schema.STATUSES)
+    }
+    metrics = tokens.block_metrics(block, vocab_size)
+    logprob = 0.0 - metrics["surprisal"]
+    ok = status == tokens.OK
+    size = frames.floats(pc.binary_length(block.tokens["bytes"]))
+    sized = ok & ~np.isnan(size)
+    with np.errstate(invalid="ignore"):
+        below = np.exp(-metrics["surprisal_lower"]) < threshold
+    lowest = core.segment_min(np.where(ok, logprob, 0.0), offsets)
+    at_lowest = ok & (logprob == lowest[core.segment_ids(offsets)])
+    position = frames.floats(block.tokens["position"])
+    weakest = core.segment_min(np.where(at_lowest, position, np.inf), offsets)
+    return counts | {
+        "n_tokens": np.diff(offsets),
+        "n_excess_mass": core.segment_count(metrics["excess_mass"], offsets),
+        "n_bytes": core.segment_sum(np.where(sized, size, 0.0), offsets).astype(np.int64),
+        "n_ranked": core.segment_count(metrics["ranked"], offsets),
+        "n_off_top1": core.segment_count(metrics["off_top1"], offsets),
+        "n_entropy": core.segment_count(~np.isnan(metrics["entropy_lower"]), offsets),
+        "n_below": core.segment_count(below, offsets),
+        "longest_run_below": core.longest_run(below, offsets),
+        "sum_logprob": core.segment_nansum(logprob, offsets),
+        "sum_surprisal_lower": core.segment_nansum(metrics["surprisal_lower"], offsets),
+        "sum_logprob_bytes": core.segment_nansum(np.where(sized, logprob, np.nan), offsets),
+        "min_logprob": np.where(counts["n_ok"] > 0, lowest, np.nan),
+        "weakest_position": np.where(counts["n_ok"] > 0, weakest, np.nan),
+        "worst_decile_logprob": core.worst_mean(logprob, offsets),
+        "mean_margin": core.segment_mean(metrics["margin"], offsets),
+        **{
+            f"mean_{name}": core.segment_mean(metrics[name], offsets)
+            for name in ("entropy_lower", "entropy_upper", "entropy_topk", "missing_mass")
+        },
+    }
+
+
+def _ratios(sums: frames.Columns) -> frames.Columns:
+    """Return what follows from sums and counts, of a sequence and of a corpus alike."""
+    return {
+        "mean_logprob": core.ratio(sums["sum_logprob"], sums["n_ok"]),
+        "perplexity": core.perplexity(0.0 - sums["sum_logprob"], sums["n_ok"]),
+        "perplexity_lower": core.perplexity(
+            sums["sum_surprisal_lower"], sums["n_ok"] + sums["n_censored"]
+        ),
+        "bits_per_byte": core.bits_per_byte(0.0 - sums["sum_logprob_bytes"], sums["n_bytes"]),
+        "off_top1_rate": core.ratio(sums["n_off_top1"], sums["n_ranked"]),
+    }
+
+
+def _finish(columns: frames.Columns) -> dict[str, object]:
+    scored = columns["n_ok"] > 0
+    bounded = scored | (columns["n_censored"] > 0)
+    position = np.where(scored, columns["weakest_position"], 0.0).astype(np.int32)
+    return columns | {
+        "min_probability": np.exp(columns["min_logprob"]),
+        "weakest_position": frames.integers(position, scored),
+        "longest_run_below": frames.integers(columns["longest_run_below"], bounded),
+        "n_below": frames.integers(columns["n_below"], bounded),
+    }
+
+
+def _labels(lp: LogprobTables, found: _Sequences) -> dict[str, object]:
+    """Return the keys of the sequences and what responses and choices say about them."""
+    response_key = lp.choices["response_key"].to_numpy()[found.choice_row]
+    responses = lp.responses.select(["source", "response_id", "custom_id", "model", "kind"]).take(
+        frames.rows_of(lp.responses["response_key"].to_numpy(), response_key, "responses")
+    )
+    return {
+        "response_key": response_key,
+        "choice": lp.choices["choice"].to_numpy()[found.choice_row],
+        "channel": frames.categorical(found.channel, schema.CHANNELS),
+        **{
+            name: responses[name].to_pandas()
+            for name in ("source", "response_id", "custom_id", "model")
+        },
+        "kind": frames.categorical(frames.codes(responses["kind"], schema.KINDS), schema.KINDS),
+        "finish_reason": lp.choices["finish_reason"].take(found.choice_row).to_pandas(),
+    }
+
+
+def corpus_metrics(
+    lp: LogprobTables | pd.DataFrame,
+    *,
+    by: str | Sequence[str] | None = None,
+    channel: str | None = "content",
+) -> pd.DataFrame:
+    """Pool sequences: one row for all, or one per group.
+
+    Perplexities are never averaged: log likelihoods and token counts are summed, then
+    exponentiated, so every token weighs the same. ``perplexity_geometric`` gives every sequence
+    the same weight instead. Sums over sequences are exact (`math.fsum`), so neither their order
+    nor how they came in parts makes a difference.
+
+    Parameters
+    ----------
+    lp : LogprobTables or DataFrame
+        A DataFrame is one that `sequence_metrics` returned, or several of them concatenated.
+    by : str or sequence of str, optional
+        Columns of the sequence table to group by, such as ``"model"``. Null is a group too.
+    channel : str or None
+        The channel to pool: content, reasoning or refusal. None: all, each by itself, as
+        ``by="channel"`` does.
+
+    Returns
+    -------
+    DataFrame
+        The columns of `by`, then those of ``schema.CORPUS_METRICS``; groups are sorted. Without
+        `by` there is a row even if there is no sequence. Counts are int64; a metric that nothing
+        supports is NaN.
+
+    Raises
+    ------
+    ArgumentError
+        If a column of `by` or the `channel` does not exist.
+    SchemaError
+        If a DataFrame lacks columns of `sequence_metrics`.
+
+    Examples
+    --------
+    >>> import toolkit
+    >>> entries = [{"token": "a", "logprob": l} for l in (-1.0, -1.0, -4.0)]
+    >>> bodies = [
+    ...     {"id": "x", "choices": [{"message": {}, "logprobs": {"content": entries[:2]}}]},
+    ...     {"id": "y", "choices": [{"message": {}, "logprobs": {"content": entries[2:]}}]},
+    ... ]
+    >>> pooled = corpus_metrics(toolkit.from_responses(bodies)).iloc[0]
+    >>> float(pooled["perplexity"].round(3)), float(pooled["perplexity_geometric"].round(3))
+    (7.389, 12.182)
+    """
+    table = lp if isinstance(lp, pd.DataFrame) else sequence_metrics(lp)
+    names = schema.SEQUENCE_METRICS.names
+    if lacking := [name for name in names if name not in table.columns]:
+        raise SchemaError(f"the sequence table lacks columns {lacking}; see sequence_metrics")
+    if channel is not None and channel not in schema.CHANNELS:
+        raise ArgumentError(
+            f"channel must be one of {list(schema.CHANNELS)} or None, not {channel!r}"
+        )
+    keys = frames.column_names(by, names)
+    if channel is None or "channel" in keys:
+        keys = [key for key in keys if key != "channel"] + ["channel"]
+    else:
+        table = table[table["channel"] == channel]
+    groups = frames.grouped(table, keys)
+    columns = _pool(table, groups)
+    n_groups = len(groups.keys)
+    if "channel" in keys:
+        columns["channel"] = groups.keys.pop("channel")
+    else:
+        code = np.full(n_groups, schema.CHANNELS.index(channel), np.int8)
+        columns["channel"] = frames.categorical(code, schema.CHANNELS)
+    pooled = frames.frame(schema.CORPUS_METRICS, columns)
+    # A column that is grouped by and pooled has one value in the group: its key says it.
+    pooled = pooled.drop(columns=[key for key in groups.keys if key in pooled])
+    return pd.concat([groups.keys, pooled], axis=1)
+
+
+def _pool(table: pd.DataFrame, groups: frames.Groups) -> dict[str, object]:
+    """Sum the sequences of each group exactly."""
+    rows = {name: table[name].to_numpy() for name in schema.SEQUENCE_METRICS.names}
+    rows["n_scored"] = rows["n_ok"] > 0
+    sums = {name: groups.total(rows[name]) for name in _POOLED}
+    sums["n_sequences"] = np.diff(groups.offsets)
+
+    def total(values: np.ndarray, *support: str) -> np.ndarray:
+        # A sequence without such tokens adds nothing; any other NaN makes the total unknown.
+        bare = sum(rows[name] for name in support) == 0
+        added = groups.exact_total(np.where(np.isnan(values) & bare, 0.0, values))
+        return np.where(sum(sums[name] for name in support) > 0, added, np.nan)
+
+    for name, support in _SUPPORT.items():
+        sums[name] = total(rows[name], *support)
+    for name in ("mean_entropy_lower", "mean_entropy_upper", "mean_missing_mass"):
+        weighted = total(rows[name] * rows["n_entropy"], "n_entropy")
+        sums[name] = core.ratio(weighted, sums["n_entropy"])
+    mean_nll = 0.0 - total(rows["mean_logprob"], "n_scored")
+    sums["perplexity_geometric"] = core.perplexity(mean_nll, sums["n_scored"])
+    return sums | _ratios(sums)

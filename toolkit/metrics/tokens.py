@@ -1,0 +1,267 @@
+"""Metrics of single tokens: surprisal, margin, mass of the list, bounds on the entropy."""
+
+from __future__ import annotations
+
+import operator
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from toolkit import schema
+from toolkit.errors import ArgumentError
+from toolkit.metrics import core, frames
+
+if TYPE_CHECKING:
+    from toolkit.tables import LogprobTables
+
+OK, CENSORED, MISSING, INVALID = range(len(schema.STATUSES))
+
+_FLOATS = (
+    "surprisal",
+    "surprisal_lower",
+    "probability",
+    "margin",
+    "margin_logprob",
+    "top_mass",
+    "missing_mass",
+    "entropy_lower",
+    "entropy_upper",
+    "entropy_topk",
+)
+
+
+def token_metrics(lp: LogprobTables, *, vocab_size: int | None = None) -> pd.DataFrame:
+    """How sure the model was of each token.
+
+    A list of alternatives is the top of a distribution, so its entropy is given as an interval.
+    Alternatives that are not of status ok are taken out of the list first; so is a second copy of
+    the sampled token. A sampled token that is not in its list counts as one more entry.
+
+    Parameters
+    ----------
+    lp : LogprobTables
+    vocab_size : int, optional
+        Number of tokens that the model can choose from; needed for ``entropy_upper`` alone.
+
+    Returns
+    -------
+    DataFrame
+        One row per row of ``lp.tokens``, in the same order, in the columns of
+        ``schema.TOKEN_METRICS``, which give each unit, direction, null rule and source. Labels are
+        categoricals, ``sampled_rank`` is Int32 and ``off_top1`` boolean with NA for null; in
+        float64 columns null is NaN.
+
+    Raises
+    ------
+    ArgumentError
+        If `vocab_size` is no positive integer, or no greater than the entries of some list.
+    SchemaError
+        If tokens and alternatives do not belong together.
+
+    Examples
+    --------
+    >>> import toolkit
+    >>> top = [{"token": "a", "logprob": -0.5}, {"token": "b", "logprob": -1.5}]
+    >>> entry = {"token": "a", "logprob": -0.5, "top_logprobs": top}
+    >>> choice = {"index": 0, "message": {"content": "a"}, "logprobs": {"content": [entry]}}
+    >>> lp = toolkit.from_responses({"object": "chat.completion", "choices": [choice]})
+    >>> row = token_metrics(lp, vocab_size=100).iloc[0]
+    >>> row[["surprisal", "margin", "entropy_lower", "entropy_upper"]].astype(float).round(3)
+    surprisal        0.500
+    margin           0.383
+    entropy_lower    0.925
+    entropy_upper    1.540
+    Name: 0, dtype: float64
+    """
+    vocab_size = checked_vocab_size(vocab_size)
+    tokens = lp.tokens
+    columns: frames.Columns = {name: np.empty(tokens.num_rows) for name in _FLOATS}
+    columns["n_entries"] = np.empty(tokens.num_rows, np.int64)
+    for name in ("off_top1", "ranked", "excess_mass"):
+        columns[name] = np.empty(tokens.num_rows, np.bool_)
+    for block in frames.blocks(lp):
+        for name, values in block_metrics(block, vocab_size).items():
+            columns[name][block.rows] = values
+    rank = tokens["sampled_rank"]
+    return frames.frame(
+        schema.TOKEN_METRICS,
+        columns
+        | {name: tokens[name].to_numpy() for name in ("response_key", "choice", "position")}
+        | {
+            "channel": frames.categorical(
+                frames.codes(tokens["channel"], schema.CHANNELS), schema.CHANNELS
+            ),
+            "status": frames.categorical(
+                frames.codes(tokens["status"], schema.STATUSES), schema.STATUSES
+            ),
+            "token": tokens["token"].to_pandas(),
+            "logprob": frames.floats(tokens["logprob"]),
+            "sampled_rank": frames.integers(
+                pc.fill_null(rank, 0).to_numpy(), pc.is_valid(rank).to_numpy()
+            ),
+            "off_top1": pd.arrays.BooleanArray(columns["off_top1"], ~columns["ranked"]),
+        },
+    )
+
+
+def checked_vocab_size(vocab_size: int | None) -> int | None:
+    """Return `vocab_size` as an int, or raise `ArgumentError`."""
+    if vocab_size is None:
+        return None
+    try:
+        number = operator.index(vocab_size)
+    except TypeError:
+        number = 0
+    if isinstance(vocab_size, bool) or number < 1:
+        raise ArgumentError(f"vocab_size must be a positive integer or None, not {vocab_size!r}")
+    return number
+
+
+class _Lists(NamedTuple):
+    """What the alternatives of each token add up to, sampled token included."""
+
+    n_entries: core.Counts  # usable alternatives
+    n_known: core.Counts  # and the sampled token, if it is one more
+    partial: core.Array  # sum of -p ln p over the known
+    mass: core.Array  # sum of p over the known
+    log_cap: core.Array  # greatest logprob that a token outside can have
+    top: core.Array  # the two greatest logprobs, -inf where there is none
+    second: core.Array
+    listed: core.Array  # logprob of the sampled token's own entry, NaN where there is none
+    excess: core.Flags
+
+
+def block_metrics(block: frames.Block, vocab_size: int | None) -> frames.Columns:
+    """Return the numeric columns of `token_metrics` for one block, and ``ranked``.
+
+    ``ranked`` is False where ``off_top1`` is null.
+    """
+    status = frames.codes(block.tokens["status"], schema.STATUSES)
+    ok = status == OK
+    logprob = np.minimum(frames.floats(block.tokens["logprob"]), 0.0)
+    logprob[~ok] = np.nan
+    lists = _read_lists(block, logprob)
+
+    surprisal = 0.0 - logprob
+    scored = np.where(np.isnan(lists.listed), logprob, lists.listed)
+    ranked = ok & (lists.n_entries > 0)
+    single = lists.n_entries < 2
+    with np.errstate(invalid="ignore"):  # -inf - -inf where there are no two entries
+        margin = np.where(single, np.nan, np.exp(lists.top) - np.exp(lists.second))
+        margin_logprob = np.where(single, np.nan, lists.top - lists.second)
+    mass = np.where(lists.n_known > 0, lists.mass, np.nan)
+    return {
+        "surprisal": surprisal,
+        "surprisal_lower": np.where(status == CENSORED, _censored_surprisal(lists), surprisal),
+        "probability": np.exp(logprob),
+        "n_entries": lists.n_entries,
+        "margin": margin,
+        "margin_logprob": margin_logprob,
+        "top_mass": mass,
+        **_entropies(lists, vocab_size),
+        "off_top1": ranked & (scored < lists.top),
+        "ranked": ranked,
+        "excess_mass": lists.excess,
+    }
+
+
+def _read_lists(block: frames.Block, sampled: core.Array) -> _Lists:
+    """Reduce the alternatives; `sampled` is the tokens' own logprob, NaN unless ok."""
+    offsets, table = block.offsets, block.alternatives
+    ids = core.segment_ids(offsets)
+    status = frames.codes(table["status"], schema.STATUSES)
+    usable = status == OK
+    logprob = np.minimum(frames.floats(table["logprob"]), 0.0)
+    own = frames.flags(table["is_sampled"]) & usable
+    own_rows = np.flatnonzero(own)
+    row_of = np.zeros(len(sampled), np.int64)
+    row_of[ids[own_rows]] = own_rows
+    listed = np.full(len(sampled), np.nan)
+    listed[ids[own_rows]] = logprob[own_rows]
+    # Servers repeat the sampled token's entry; only what has its very logprob may be a copy.
+    copies = np.flatnonzero(usable & ~own & (logprob == listed[ids]))
+    usable[copies] = ~_is_same_token(table, copies, row_of[ids[copies]])
+
+    logprob = np.where(usable, logprob, 0.0)
+    p = np.where(usable, np.exp(logprob), 0.0)
+    n_entries = core.segment_count(usable, offsets)
+    ranking = np.where(usable, logprob, -np.inf)
+    top = core.segment_max(ranking, offsets, empty=-np.inf)
+    at_top = usable & (logprob == top[ids])
+    below = core.segment_max(np.where(at_top, -np.inf, ranking), offsets, empty=-np.inf)
+    # The sampled token may have been added below the top k, so it never sets the cap. Nor does a
+    # list with an unreadable entry: what is outside may outrank what is in it.
+    log_cap = core.segment_min(np.where(usable & ~own, logprob, 0.0), offsets, empty=0.0)
+    log_cap[ids[status >= MISSING]] = 0.0
+
+    extra = ~np.isnan(sampled) & np.isnan(listed)
+    added = np.where(extra, sampled, 0.0)
+    added_p = np.where(extra, np.exp(added), 0.0)
+    partial = core.segment_sum(core.entropy_terms(p, logprob), offsets)
+    mass = core.segment_sum(p, offsets) + added_p
+    return _Lists(
+        n_entries,
+        n_entries + extra,
+        partial + core.entropy_terms(added_p, added),
+        mass,
+        log_cap,
+        top,
+        np.where(core.segment_count(at_top, offsets) > 1, top, below),
+        listed,
+        _excess(mass, ids, usable, logprob, added),
+    )
+
+
+def _is_same_token(table: pa.Table, left: core.Counts, right: core.Counts) -> core.Flags:
+    """Compare rows by token id; where one lacks it by bytes; where one lacks those by text."""
+    if not len(left):
+        return np.empty(0, np.bool_)
+    ours, theirs = table.take(left), table.take(right)
+    keys = ("token_id", "bytes", "token")
+    return frames.flags(pc.coalesce(*(pc.equal(ours[key], theirs[key]) for key in keys)))
+
+
+def _excess(
+    mass: core.Array, ids: core.Counts, usable: core.Flags, logprob: core.Array, added: core.Array
+) -> core.Flags:
+    excess = mass > 1.0 + core.ROUNDING
+    if excess.any():
+        digits = core.decimals(added)
+        rows = np.flatnonzero(excess[ids] & usable)
+        np.maximum.at(digits, ids[rows], core.decimals(logprob[rows]))
+        excess[excess] = core.mass_exceeds_one(mass[excess], digits[excess])
+    return excess
+
+
+def _censored_surprisal(lists: _Lists) -> core.Array:
+    """What the surprisal of a censored token is at least: 0 if its list says nothing."""
+    outside = np.log(np.maximum(0.0, 1.0 - lists.mass) + core.ROUNDING)
+    # A list that does hold the token tells how likely it is.
+    highest = np.fmax(np.minimum(lists.log_cap, outside), lists.listed)
+    telling = (lists.n_entries > 0) & ~lists.excess
+    return np.where(telling, np.maximum(0.0, 0.0 - highest), 0.0)
+
+
+def _entropies(lists: _Lists, vocab_size: int | None) -> frames.Columns:
+    known = (lists.n_known > 0) & ~lists.excess
+    missing = np.maximum(0.0, 1.0 - lists.mass)
+    if vocab_size is None:
+        upper = np.full(len(missing), np.nan)
+    else:
+        most = int(lists.n_known.max(initial=0))
+        if vocab_size <= most:
+            raise ArgumentError(
+                f"vocab_size={vocab_size} must be greater than the entries of every list; "
+                f"one has {most}"
+            )
+        upper = core.entropy_upper(lists.partial, missing, vocab_size - lists.n_known)
+    columns = {
+        "missing_mass": missing,
+        "entropy_lower": core.entropy_lower(lists.partial, missing, lists.log_cap),
+        "entropy_upper": upper,
+        "entropy_topk": core.entropy_topk(lists.partial, lists.mass),
+    }
+    return {name: np.where(known, values, np.nan) for name, values in columns.items()}

@@ -1,0 +1,585 @@
+"""From what people name to byte blocks: paths, globs, directories, URIs, file objects, bytes.
+
+Every source is opened here and nowhere else. Nothing is fetched over HTTP, pipes and devices are
+not opened by name, and compression is told by magic bytes, never by the file name. Blocks are
+decompressed as they are asked for, so memory is bounded by the block size.
+"""
+
+from __future__ import annotations
+
+import bz2
+import errno
+import fnmatch
+import glob
+import os
+import posixpath
+import re
+import stat
+import sys
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, ClassVar, Protocol
+
+import pyarrow as pa
+
+from toolkit.errors import ArgumentError, SourceError
+
+RECORD_SUFFIXES = (".jsonl", ".ndjson", ".json", ".sse")
+"""Files that are always taken from a directory."""
+LOOKED_INTO_SUFFIXES = (".txt", ".log", ".bin", ".chunks", "")
+"""Files that are taken from a directory if they begin like JSON or SSE."""
+COMPRESSION_SUFFIXES = (".gz", ".gzip", ".zst", ".zstd", ".bz2")
+
+_CHUNK = 1 << 16
+_LOOK = 1 << 12
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
+_SUFFIX = re.compile(r"\.[A-Za-z][A-Za-z0-9_]*\Z")
+_RECORDING = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:[{\[:]|data:|event:|id:|retry:)")
+_GLOB = re.compile(r"[*?\[]")
+
+_GZIP = re.compile(rb"\x1f\x8b")
+_BZ2 = re.compile(rb"BZh[1-9]")
+_CUT = "compressed data ends too early; what came before was read"
+_CORRUPT = "compressed data is corrupt, or is followed by something else; what came before was read"
+_ZSTD = re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18")
+
+
+class UnreadableSourceError(SourceError):
+    """A source could not be opened or read."""
+
+    reason: ClassVar[str] = "unreadable_source"
+
+
+class TruncatedSourceError(SourceError):
+    """Compressed data ends too early, is corrupt, or is followed by something else."""
+
+    reason: ClassVar[str] = "truncated_source"
+
+
+class Reader(Protocol):
+    """Anything that `Source` can read from."""
+
+    def read(self, size: int, /) -> bytes | str | None:
+        """Return at most `size` bytes (or characters), nothing at the end."""
+
+
+Opener = Callable[[], AbstractContextManager[Reader]]
+
+
+@dataclass(frozen=True)
+class Source:
+    """One stream of bytes with a name.
+
+    Attributes
+    ----------
+    name : str
+        What stands in the ``source`` columns: the path or URI as given or found, ``<stdin>``,
+        ``<bytes>``, or the name of a file object. Passwords in a URI are left out.
+
+    Examples
+    --------
+    >>> [source] = resolve(b'{"choices": []}')
+    >>> source.name, list(source.blocks())
+    ('<bytes>', [b'{"choices": []}'])
+    """
+
+    name: str
+    _open: Opener = field(repr=False, compare=False)
+
+    def blocks(self, block_bytes: int = 8 << 20) -> Iterator[bytes]:
+        """Read the source from its start, decompressed.
+
+        A file object is read from where it stands and left open.
+
+        Parameters
+        ----------
+        block_bytes : int
+            Most bytes of a block.
+
+        Yields
+        ------
+        bytes
+            Never empty; an empty source yields nothing.
+
+        Raises
+        ------
+        SourceError
+            With an attribute ``reason``: ``unreadable_source``, or ``truncated_source`` if
+            compressed data is cut, corrupt or followed by something else. What could be read
+            before is yielded first; of corrupt (not of cut) data, less than one block may lack.
+        """
+        if block_bytes < 1:
+            raise ArgumentError(f"block_bytes={block_bytes}; give a whole number from 1")
+        try:
+            with self._open() as reader:
+                yield from _decompressed(reader, block_bytes)
+        except (zlib.error, EOFError) as error:  # the file object decompresses, as gzip.open does
+            raise TruncatedSourceError(f"{self.name}: compressed data is cut or corrupt") from error
+        except TruncatedSourceError as error:
+            raise TruncatedSourceError(f"{self.name}: {error}") from error
+        except SourceError as error:
+            raise UnreadableSourceError(f"{self.name}: {error}") from error
+        except (OSError, ValueError, TypeError, pa.ArrowException) as error:
+            raise UnreadableSourceError(f"{self.name}: {_told(error)}") from error
+
+
+def resolve(sources: Any) -> list[Source]:
+    """Find the sources that a caller names, in the order given.
+
+    Parameters
+    ----------
+    sources : str, path, file object, bytes, or an iterable of these
+        A path; a glob (``*``, ``?``, ``[``, ``**``), unless a file of that very name exists; a
+        directory, searched recursively for recordings (hidden files left out); ``"-"`` for
+        standard input; a URI that Arrow can open (``s3://``, ``gs://``, ``file://``); an open
+        file, binary or text; or bytes, which are the text of a recording. Globs and directories
+        give their files sorted, each once.
+
+    Returns
+    -------
+    list of Source
+        A path that is missing, is no regular file, or a pattern or directory with nothing in it
+        gives a source whose `Source.blocks` raises, so that it does not stop the others.
+
+    Raises
+    ------
+    SourceError
+        If a URI has a scheme that cannot be opened, such as ``https``.
+    ArgumentError
+        If an item is none of the above.
+
+    Examples
+    --------
+    >>> [source.name for source in resolve([b"{}", b"{}"])]
+    ['<bytes-1>', '<bytes-2>']
+    """
+    return _numbered(list(_resolved(sources)))
+
+
+def _resolved(item: Any) -> Iterator[Source]:
+    if isinstance(item, str):
+        yield from _named(item)
+    elif isinstance(item, bytes | bytearray | memoryview):
+        yield Source("<bytes>", partial(_open_bytes, bytes(item)))
+    elif hasattr(item, "read"):
+        yield Source(_file_name(item), partial(nullcontext, item))
+    elif isinstance(item, os.PathLike):
+        yield from _local(os.fsdecode(item))
+    elif isinstance(item, Iterable) and not isinstance(item, dict):
+        for inner in item:
+            yield from _resolved(inner)
+    else:
+        raise ArgumentError(
+            f"a source is a path, a URI, a file object or bytes, found {type(item).__name__}; "
+            "responses in memory go to from_responses"
+        )
+
+
+def _named(text: str) -> Iterator[Source]:
+    if text == "-":
+        yield Source("<stdin>", _open_stdin)
+    elif _SCHEME.match(text):
+        yield from _remote(text)
+    elif (text.lstrip().startswith("{") or "\n" in text) and not _exists(text):
+        raise ArgumentError(
+            "a string names a source, found the text of a record; pass it as bytes to read, "
+            "or to from_responses"
+        )
+    else:
+        yield from _local(text)
+
+
+def _numbered(sources: list[Source]) -> list[Source]:
+    """Tell nameless sources of one kind apart."""
+    for name in ("<bytes>", "<file>"):
+        found = [i for i, source in enumerate(sources) if source.name == name]
+        if len(found) > 1:
+            for n, i in enumerate(found, start=1):
+                sources[i] = replace(sources[i], name=f"{name[:-1]}-{n}>")
+    return sources
+
+
+def _file_name(file: Any) -> str:
+    name = getattr(file, "name", None)
+    if isinstance(name, str | bytes | os.PathLike):
+        return _printable(os.fsdecode(name)) or "<file>"
+    return "<file>"  # a descriptor's number names nothing
+
+
+def _printable(name: str) -> str:
+    """Return the name without the half characters that stand for bytes that are not UTF-8."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+# Local paths
+
+
+def _exists(path: str) -> bool:
+    try:
+        return os.path.exists(os.path.expanduser(path))
+    except ValueError:  # a NUL byte
+        return False
+
+
+def _local(name: str) -> Iterator[Source]:
+    path = os.path.expanduser(name)
+    if _exists(name) and os.path.isdir(path):
+        yield from _directory(path)
+        return
+    if _exists(name) or not _GLOB.search(path):
+        yield _file(name, path)
+        return
+    found = {file for hit in glob.glob(path, recursive=True) for file in _expanded(hit)}
+    if not found:
+        yield _failing(name, "the pattern matches no file; expected the path of a recording")
+    for file in sorted(found):
+        yield _file(file, file)
+
+
+def _expanded(hit: str) -> list[str]:
+    """Return what a glob's hit stands for: itself or, of a directory, the recordings in it."""
+    return list(_recordings(hit)) if os.path.isdir(hit) else [hit]
+
+
+def _directory(path: str) -> Iterator[Source]:
+    unlisted: list[OSError] = []
+    found = sorted(_recordings(path, unlisted.append))
+    for file in found:
+        yield _file(file, file)
+    for error in unlisted:
+        yield _failing(str(error.filename), f"the directory cannot be listed: {_told(error)}")
+    if not found and not unlisted:
+        yield _failing(
+            path,
+            "no recording in this directory; looked for files that end in "
+            f"{', '.join(RECORD_SUFFIXES)} (also compressed), and for JSON or SSE in files that "
+            f"end in {', '.join(filter(None, LOOKED_INTO_SUFFIXES))} or have no suffix",
+        )
+
+
+def _recordings(
+    directory: str, onerror: Callable[[OSError], object] | None = None
+) -> Iterator[str]:
+    for folder, subfolders, files in os.walk(directory, onerror=onerror):
+        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
+        for name in files:
+            path = os.path.join(folder, name)
+            if not name.startswith(".") and os.path.isfile(path) and _is_recording(name, path):
+                yield path
+
+
+def _is_recording(name: str, path: str) -> bool:
+    suffix = _suffix(name)
+    if suffix in RECORD_SUFFIXES:
+        return True
+    return suffix in LOOKED_INTO_SUFFIXES and _begins_like_one(_file(path, path))
+
+
+def _suffix(name: str) -> str:
+    """Return the suffix below that of compression; what begins with a digit is none."""
+    root, suffix = os.path.splitext(name.lower())
+    if suffix in COMPRESSION_SUFFIXES:
+        suffix = os.path.splitext(root)[1]
+    return suffix if _SUFFIX.match(suffix) else ""
+
+
+def _begins_like_one(source: Source) -> bool:
+    try:
+        head = next(source.blocks(_LOOK), b"")
+    except SourceError:
+        return True  # taken, so that its fault is told
+    return _RECORDING.match(head) is not None
+
+
+def _file(name: str, path: str) -> Source:
+    return Source(_printable(name), partial(_open_path, path))
+
+
+def _failing(name: str, message: str) -> Source:
+    return Source(_printable(name), partial(_fail, message))
+
+
+def _fail(message: str) -> AbstractContextManager[Reader]:
+    raise UnreadableSourceError(message)
+
+
+def _open_path(path: str) -> AbstractContextManager[Reader]:
+    mode = os.stat(path).st_mode
+    if stat.S_ISDIR(mode):
+        raise UnreadableSourceError("this is a directory, expected a file")
+    if not stat.S_ISREG(mode):  # opening a pipe could wait for ever
+        raise UnreadableSourceError(
+            "this is a pipe or a device, expected a file; for a pipe, use '-' (standard input)"
+        )
+    return open(path, "rb", buffering=0)
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return "no such file"
+    if isinstance(error, OSError) and error.errno is not None:
+        return f"cannot be read ({errno.errorcode.get(error.errno, error.errno)})"
+    return f"cannot be read ({type(error).__name__})"
+
+
+# URIs
+
+
+def _remote(uri: str) -> Iterator[Source]:
+    from pyarrow import fs
+
+    scheme = _SCHEME.match(uri)[1].lower()
+    name = re.sub(r"(?<=://)[^/@]*@", "", uri)
+    if scheme in ("http", "https"):
+        raise SourceError(f"{name}: nothing is fetched over {scheme}; download it, pass the file")
+    try:
+        filesystem, path = fs.FileSystem.from_uri(uri)
+    except (pa.ArrowException, ValueError, ImportError, OSError) as error:
+        raise SourceError(
+            f"{name}: cannot open this kind of URI ({type(error).__name__}); expected file://, "
+            "s3://, gs:// or another that pyarrow.fs.FileSystem.from_uri takes; otherwise open "
+            "it yourself and pass the file object"
+        ) from error
+    if isinstance(filesystem, fs.LocalFileSystem):
+        for source in _local(path):
+            yield replace(source, name=name) if source.name == _printable(path) else source
+        return
+    try:
+        paths = _remote_paths(filesystem, path)
+    except (OSError, ValueError, pa.ArrowException) as error:
+        yield _failing(name, _told(error))
+        return
+    if not paths:
+        yield _failing(name, "no such file, and no recording matches or lies below it")
+    for found_path in paths:
+        found_name = name if found_path == path else f"{scheme}://{found_path}"
+        yield Source(_printable(found_name), partial(_open_remote, filesystem, found_path))
+
+
+def _remote_paths(filesystem: Any, path: str) -> list[str]:
+    """Return the file at the path or, of a directory or pattern, the sorted files."""
+    from pyarrow import fs
+
+    kind = filesystem.get_file_info(path).type
+    if kind == fs.FileType.File:
+        return [path]
+    if kind == fs.FileType.Directory:
+        files = _listed(filesystem, path)
+        return [file for file in files if _is_remote_recording(filesystem, file)]
+    if not (wildcard := _GLOB.search(path)):
+        return []
+    base = posixpath.dirname(path[: wildcard.start()])
+    pattern = path.split("/")
+    return [file for file in _listed(filesystem, base) if _matches(file.split("/"), pattern)]
+
+
+def _listed(filesystem: Any, base: str) -> list[str]:
+    from pyarrow import fs
+
+    selector = fs.FileSelector(base, recursive=True, allow_not_found=True)
+    infos = filesystem.get_file_info(selector)
+    files = (info.path for info in infos if info.type == fs.FileType.File)
+    return sorted(file for file in files if "/." not in file[len(base) :])
+
+
+def _is_remote_recording(filesystem: Any, path: str) -> bool:
+    suffix = _suffix(posixpath.basename(path))
+    if suffix in RECORD_SUFFIXES:
+        return True
+    source = Source(path, partial(_open_remote, filesystem, path))
+    return suffix in LOOKED_INTO_SUFFIXES and _begins_like_one(source)
+
+
+def _matches(parts: list[str], pattern: list[str]) -> bool:
+    """Match the parts of a path; ``**`` stands for any number of them."""
+    if not pattern:
+        return not parts
+    if pattern[0] == "**":
+        return any(_matches(parts[i:], pattern[1:]) for i in range(len(parts) + 1))
+    if not parts or not fnmatch.fnmatchcase(parts[0], pattern[0]):
+        return False
+    return _matches(parts[1:], pattern[1:])
+
+
+def _open_remote(filesystem: Any, path: str) -> AbstractContextManager[Reader]:
+    return filesystem.open_input_stream(path, compression=None)
+
+
+# Streams in memory
+
+
+def _open_bytes(data: bytes) -> AbstractContextManager[Reader]:
+    return pa.BufferReader(data)
+
+
+def _open_stdin() -> AbstractContextManager[Reader]:
+    if sys.stdin is None:
+        raise UnreadableSourceError("there is no standard input")
+    return nullcontext(getattr(sys.stdin, "buffer", sys.stdin))
+
+
+# Decompression
+
+
+class _Decoder(Protocol):
+    """What `bz2.BZ2Decompressor` offers and `_Gzip` imitates."""
+
+    eof: bool
+    needs_input: bool
+    unused_data: bytes
+
+    def decompress(self, data: bytes, max_length: int = -1) -> bytes: ...
+
+
+class _Gzip:
+    """One gzip member; checks its CRC and length."""
+
+    def __init__(self) -> None:
+        self._zlib = zlib.decompressobj(wbits=31)
+        self.needs_input = True
+
+    @property
+    def eof(self) -> bool:
+        return self._zlib.eof
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._zlib.unused_data
+
+    def decompress(self, data: bytes, max_length: int = -1) -> bytes:
+        block = self._zlib.decompress(self._zlib.unconsumed_tail + data, max_length)
+        # A full block may leave output behind even if all input is taken.
+        self.needs_input = len(block) < max_length
+        return block
+
+
+def _decompressed(reader: Reader, block_bytes: int) -> Iterator[bytes]:
+    head = b""
+    while len(head) < 4 and (more := _read(reader, 4 - len(head))):
+        head += more
+    if _GZIP.match(head):
+        pieces = _members(_chunks(reader, head, _CHUNK), _Gzip, block_bytes)
+    elif _BZ2.match(head):
+        pieces = _members(_chunks(reader, head, _CHUNK), bz2.BZ2Decompressor, block_bytes)
+    elif _ZSTD.match(head):
+        pieces = _frames(_chunks(reader, head, _CHUNK), block_bytes)
+    else:
+        yield from _chunks(reader, head, block_bytes)
+        return
+    yield from _regrouped(pieces, block_bytes)
+
+
+def _read(reader: Reader, size: int) -> bytes:
+    data = reader.read(size)
+    # Half surrogate pairs become bytes that are not UTF-8: rejected later, with their place.
+    return data.encode("utf-8", "surrogatepass") if isinstance(data, str) else bytes(data or b"")
+
+
+def _chunks(reader: Reader, head: bytes, size: int) -> Iterator[bytes]:
+    """Yield the head and what follows it in chunks of at most `size`."""
+    chunk = head + _read(reader, max(size - len(head), 0)) if len(head) >= 4 else head
+    while chunk:
+        for start in range(0, len(chunk), size):
+            yield chunk[start : start + size]
+        chunk = _read(reader, size)
+
+
+def _regrouped(pieces: Iterable[bytes], block_bytes: int) -> Iterator[bytes]:
+    """Join pieces into blocks, and yield what there is before an error."""
+    held: list[bytes] = []
+    size = 0
+    try:
+        for piece in pieces:
+            if held and size + len(piece) > block_bytes:
+                yield b"".join(held)
+                held, size = [], 0
+            held.append(piece)
+            size += len(piece)
+    except Exception:
+        if held:
+            yield b"".join(held)
+        raise
+    if held:
+        yield b"".join(held)
+
+
+def _members(
+    chunks: Iterable[bytes], new: Callable[[], _Decoder], block_bytes: int
+) -> Iterator[bytes]:
+    """Decompress gzip members or bz2 streams that follow one another."""
+    decoder = new()
+    for chunk in chunks:
+        data = chunk
+        while data or not (decoder.needs_input or decoder.eof):
+            if decoder.eof:
+                data = data.lstrip(b"\0")  # tapes pad with zeros
+                if not data:
+                    break
+                decoder = new()
+            try:
+                piece = decoder.decompress(data, block_bytes)
+            except (OSError, zlib.error) as error:
+                raise TruncatedSourceError(_CORRUPT) from error
+            if piece:
+                yield piece
+            data = decoder.unused_data if decoder.eof else b""
+    if not decoder.eof:
+        raise TruncatedSourceError(_CUT)
+
+
+class _Feed:
+    """The file that Arrow's decompressor reads its chunks from."""
+
+    closed = False
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+        self._rest = b""
+        self.fault: Exception | None = None
+
+    def read(self, size: int) -> bytes:
+        try:
+            self._rest = self._rest or next(self._chunks, b"")
+        except Exception as error:  # not to be taken for one of the decompressor's
+            self.fault = error
+            raise
+        piece, self._rest = self._rest[:size], self._rest[size:]
+        return piece
+
+    def readable(self) -> bool:
+        return True
+
+    def writable(self) -> bool:
+        return False
+
+    def seekable(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def _frames(chunks: Iterator[bytes], block_bytes: int) -> Iterator[bytes]:
+    """Decompress zstd frames that follow one another."""
+    feed = _Feed(chunks)
+    stream = pa.CompressedInputStream(pa.PythonFile(feed, mode="r"), "zstd")
+    size = min(block_bytes, _CHUNK)
+    # Arrow fills the buffer before it raises, but does not tell how far. 0xff is in no UTF-8.
+    blank = b"\xff" * size
+    while True:
+        buffer = bytearray(blank)
+        try:
+            n = stream.readinto(buffer)
+        except (OSError, pa.ArrowException) as error:
+            if piece := bytes(buffer).rstrip(b"\xff"):
+                yield piece
+            if feed.fault is not None:
+                raise feed.fault from None
+            message = _CUT if "Truncated" in str(error) else _CORRUPT
+            raise TruncatedSourceError(message) from error
+        if not n:
+            return
+        yield bytes(buffer[:n])

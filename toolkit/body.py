@@ -91,11 +91,12 @@ class BodyReader:
         self._tokens = _lists(columns.TOKENS)
         self._alternatives = _lists(columns.ENTRIES)
         self._tables = (self._bodies, self._parts, self._tokens, self._alternatives)
+        self._firsts = [next(iter(table.values())) for table in self._tables]
         self._notes: list[str] = []
 
     def mark(self) -> Mark:
         """Return how long the lists are now."""
-        return tuple(len(next(iter(table.values()))) for table in self._tables)
+        return tuple(map(len, self._firsts))
 
     def rewind(self, mark: Mark) -> None:
         """Cut the lists to a mark: what came after it was part of a rejected body."""

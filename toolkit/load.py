@@ -164,6 +164,7 @@ class _Load:
         self.decoder = Decoder()
         self.pieces: list[Decoded] = []
         self.counts: Counter[str] = Counter()
+        self.line = 0
         self.fault: SourceError | None = None
 
     def frames(self, source: Source) -> Iterator[Frames]:
@@ -171,6 +172,7 @@ class _Load:
         try:
             for frames in frame(source.blocks()):
                 self.counts.update(frames.counts._asdict())
+                self.line = int(frames.lines[-1]) if len(frames.lines) else self.line
                 self._add(self.decoder.frames(frames))
                 yield frames
         except SourceError as error:
@@ -212,7 +214,7 @@ class _Load:
         """Add a row for the place where the source gave out."""
         row = {
             "record": self.decoder.next_record,
-            "line": self.counts["lines"] + 1,
+            "line": self.line,
             "byte_offset": self.counts["bytes"],
             "length": 0,
             "reason": getattr(fault, "reason", "unreadable_source"),

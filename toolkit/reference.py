@@ -198,7 +198,8 @@ def _values(raw: bytes) -> Iterator[tuple[Any, int, int]]:
 
     A value that is cut or broken comes as a `Reject` and ends the text; those before it are kept.
     """
-    if nesting(raw) > MAX_DEPTH:
+    # Few brackets cannot nest deeply, and counting them is cheap.
+    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and nesting(raw) > MAX_DEPTH:
         raise Reject("too_deep", f"expected at most {MAX_DEPTH} levels of objects and arrays")
     try:
         text = raw.decode("utf-8-sig")

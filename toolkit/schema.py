@@ -755,7 +755,8 @@ USAGE = Table(
             "1",
             "",
             "Token rows / completion_tokens over the responses that have logprobs and report "
-            "completion_tokens. Below 1: reasoning, tool or stop tokens came without logprobs.",
+            "completion_tokens. Below 1: reasoning, tool or stop tokens came without logprobs. "
+            "Above 1: the server counted fewer tokens than it sent.",
         ),
         Column(
             "finish_reasons",

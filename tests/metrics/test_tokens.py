@@ -5,10 +5,9 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-import toolkit.metrics.frames as frames
 from toolkit import schema
 from toolkit.errors import ArgumentError, SchemaError
-from toolkit.metrics import token_metrics
+from toolkit.metrics import frames, token_metrics
 
 SLACK = 1e-12
 
@@ -159,8 +158,9 @@ def test_a_tie_with_the_top_counts_as_top(make):
         make.entry("b", -0.7, [("a", -0.7), ("b", -0.7)]),
         make.entry("b", -0.8, [("a", -0.7), ("b", -0.8)]),
         make.entry("b", 0.0, [("a", 3e-5), ("b", 0.0)]),
+        make.entry("b", -0.70001, [("a", -0.7), ("b", -0.7)]),  # its own entry decides
     )
-    assert rows["off_top1"].tolist() == [False, True, False]
+    assert rows["off_top1"].tolist() == [False, True, False, False]
 
 
 @pytest.mark.parametrize("sentinel", [-9999.0, -9998.0, -3.4e38, -math.inf])
@@ -205,8 +205,8 @@ def test_missing_keeps_its_position_and_values_stay_as_sent(make):
 
 
 def test_unreadable_alternatives_leave_the_list_and_its_cap(make):
-    row = one(make, make.entry("a", math.log(0.5), [("a", math.log(0.5)), ("b", None),
-                                                    ("c", math.log(0.1)), ("d", -9999.0)]))  # fmt: skip
+    top = [("a", math.log(0.5)), ("b", None), ("c", math.log(0.1)), ("d", -9999.0)]
+    row = one(make, make.entry("a", math.log(0.5), top))
     assert row["n_entries"] == 2
     # the entry without a logprob may be likelier than 0.1
     assert row["entropy_lower"] == pytest.approx(truth([0.5, 0.1, 0.4]))

@@ -2,8 +2,11 @@
 
 Rows of a group lie next to each other, so a group is a *segment*: segment ``i`` of ``values`` is
 ``values[offsets[i]:offsets[i + 1]]``, and ``offsets`` runs from 0 to ``len(values)``.
-Segments may be empty. Logprobs are natural logarithms at or below 0, entropies are in nats, and
-NaN stands for a value that does not exist.
+Segments may be empty. The functions over segments take ``values`` of shape ``(n_values,)`` and
+``offsets`` of shape ``(n_segments + 1,)`` and return shape ``(n_segments,)``.
+
+Logprobs are natural logarithms at or below 0, entropies are in nats, and NaN stands for a value
+that does not exist.
 """
 
 from __future__ import annotations
@@ -24,14 +27,6 @@ _MOST_DECIMALS = 7  # half a unit in the seventh decimal is below ROUNDING
 def segment_ids(offsets: Counts) -> Counts:
     """Return the number of the segment that each value lies in.
 
-    Parameters
-    ----------
-    offsets : ndarray of shape (n_segments + 1,)
-
-    Returns
-    -------
-    ndarray of shape (n_values,)
-
     Examples
     --------
     >>> segment_ids(np.array([0, 2, 2, 3])).tolist()
@@ -49,22 +44,12 @@ def _reduce(
     filled = starts < ends
     out = np.full(len(starts), empty, dtype)
     if filled.any():
-        out[filled] = ufunc.reduceat(values[: offsets[-1]], starts[filled], dtype=dtype)
+        out[filled] = ufunc.reduceat(values, starts[filled], dtype=dtype)
     return out
 
 
 def segment_sum(values: Array, offsets: Counts) -> Array:
-    """Sum each segment; 0 for an empty one.
-
-    Parameters
-    ----------
-    values : ndarray of shape (n_values,)
-    offsets : ndarray of shape (n_segments + 1,)
-
-    Returns
-    -------
-    ndarray of shape (n_segments,)
-        NaN where the segment holds a NaN.
+    """Sum each segment: 0 for an empty one, NaN for one that holds a NaN.
 
     Examples
     --------
@@ -77,15 +62,6 @@ def segment_sum(values: Array, offsets: Counts) -> Array:
 def segment_count(flags: Flags, offsets: Counts) -> Counts:
     """Count the true values of each segment.
 
-    Parameters
-    ----------
-    flags : ndarray of bool, shape (n_values,)
-    offsets : ndarray of shape (n_segments + 1,)
-
-    Returns
-    -------
-    ndarray of int64, shape (n_segments,)
-
     Examples
     --------
     >>> segment_count(np.array([True, False, True]), np.array([0, 2, 2, 3])).tolist()
@@ -95,18 +71,7 @@ def segment_count(flags: Flags, offsets: Counts) -> Counts:
 
 
 def segment_min(values: Array, offsets: Counts, *, empty: float = np.nan) -> Array:
-    """Return the least value of each segment.
-
-    Parameters
-    ----------
-    values : ndarray of shape (n_values,)
-    offsets : ndarray of shape (n_segments + 1,)
-    empty : float
-        What an empty segment gets.
-
-    Returns
-    -------
-    ndarray of shape (n_segments,)
+    """Return the least value of each segment, `empty` for one without any.
 
     Examples
     --------
@@ -117,18 +82,7 @@ def segment_min(values: Array, offsets: Counts, *, empty: float = np.nan) -> Arr
 
 
 def segment_max(values: Array, offsets: Counts, *, empty: float = np.nan) -> Array:
-    """Return the greatest value of each segment.
-
-    Parameters
-    ----------
-    values : ndarray of shape (n_values,)
-    offsets : ndarray of shape (n_segments + 1,)
-    empty : float
-        What an empty segment gets.
-
-    Returns
-    -------
-    ndarray of shape (n_segments,)
+    """Return the greatest value of each segment, `empty` for one without any.
 
     Examples
     --------
@@ -141,16 +95,7 @@ def segment_max(values: Array, offsets: Counts, *, empty: float = np.nan) -> Arr
 def segment_mean(values: Array, offsets: Counts) -> Array:
     """Average the values of each segment that exist.
 
-    Parameters
-    ----------
-    values : ndarray of shape (n_values,)
-        NaN entries are left out, of the count too.
-    offsets : ndarray of shape (n_segments + 1,)
-
-    Returns
-    -------
-    ndarray of shape (n_segments,)
-        NaN where nothing is left.
+    NaN entries are left out, of the count too; NaN where nothing is left.
 
     Examples
     --------
@@ -163,16 +108,7 @@ def segment_mean(values: Array, offsets: Counts) -> Array:
 def segment_nansum(values: Array, offsets: Counts) -> Array:
     """Sum the values of each segment that exist.
 
-    Parameters
-    ----------
-    values : ndarray of shape (n_values,)
-        NaN entries are left out.
-    offsets : ndarray of shape (n_segments + 1,)
-
-    Returns
-    -------
-    ndarray of shape (n_segments,)
-        NaN where nothing is left.
+    NaN entries are left out; NaN where nothing is left.
 
     Examples
     --------
@@ -187,27 +123,16 @@ def segment_nansum(values: Array, offsets: Counts) -> Array:
 def longest_run(flags: Flags, offsets: Counts) -> Counts:
     """Return the length of the longest run of true values within each segment.
 
-    Parameters
-    ----------
-    flags : ndarray of bool, shape (n_values,)
-        Such as ``probability < threshold``.
-    offsets : ndarray of shape (n_segments + 1,)
-
-    Returns
-    -------
-    ndarray of int64, shape (n_segments,)
-        0 where there is none. Runs never reach from one segment into the next.
+    0 where there is none. Runs never reach from one segment into the next.
 
     Examples
     --------
     >>> longest_run(np.array([True, True, True, False, True]), np.array([0, 2, 5])).tolist()
     [2, 1]
     """
-    bounds = offsets[1:-1]
-    bounds = bounds[bounds < len(flags)]
     continued = np.zeros(len(flags) + 1, np.bool_)  # continued[i]: i - 1 and i are of one run
     continued[1:-1] = flags[1:] & flags[:-1]
-    continued[bounds] = False
+    continued[offsets] = False
     starts = np.flatnonzero(flags & ~continued[:-1])
     ends = np.flatnonzero(flags & ~continued[1:])
     longest = np.zeros(len(offsets) - 1, np.int64)

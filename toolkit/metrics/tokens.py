@@ -72,8 +72,8 @@ def token_metrics(lp: LogprobTables, *, vocab_size: int | None = None) -> pd.Dat
     >>> row[["surprisal", "margin", "entropy_lower", "entropy_upper"]].astype(float).round(3)
     surprisal        0.500
     margin           0.383
-    entropy_lower    0.925
-    entropy_upper    1.540
+    entropy_lower    0.939
+    entropy_upper    1.720
     Name: 0, dtype: float64
     """
     vocab_size = checked_vocab_size(vocab_size)
@@ -240,7 +240,8 @@ def _censored_surprisal(lists: _Lists) -> core.Array:
     """What the surprisal of a censored token is at least: 0 if its list says nothing."""
     outside = np.log(np.maximum(0.0, 1.0 - lists.mass) + core.ROUNDING)
     # A list that does hold the token tells how likely it is.
-    highest = np.fmax(np.minimum(lists.log_cap, outside), lists.listed)
+    unlisted = np.isnan(lists.listed)
+    highest = np.where(unlisted, np.minimum(lists.log_cap, outside), lists.listed)
     telling = (lists.n_entries > 0) & ~lists.excess
     return np.where(telling, np.maximum(0.0, 0.0 - highest), 0.0)
 

@@ -70,14 +70,18 @@ def usage(
     Examples
     --------
     >>> import toolkit
+    >>> entries = [{"token": "H", "logprob": -0.5}, {"token": "i", "logprob": -0.1}]
+    >>> choice = {"message": {"content": "Hi"}, "finish_reason": "stop"}
     >>> body = {
     ...     "model": "m",
-    ...     "choices": [{"message": {"content": "Hi"}, "finish_reason": "stop"}],
-    ...     "usage": {"prompt_tokens": 9, "completion_tokens": 3, "total_tokens": 12},
+    ...     "choices": [{**choice, "logprobs": {"content": entries}}],
+    ...     "usage": {"prompt_tokens": 9, "completion_tokens": 4, "total_tokens": 13},
     ... }
     >>> row = usage(toolkit.from_responses(body), prices={"m": (1.0, 4.0)}).iloc[0]
-    >>> int(row["total_tokens"]), row["finish_reasons"], f"{row['cost']:.6f}"
-    (12, {'stop': 1}, '0.000021')
+    >>> int(row["total_tokens"]), float(row["logprob_coverage"]), row["finish_reasons"]
+    (13, 0.5, {'stop': 1})
+    >>> f"{row['cost']:.6f}"
+    '0.000025'
     """
     names = frames.column_names(by, _GROUPABLE)
     keys = pd.DataFrame(

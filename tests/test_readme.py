@@ -1,0 +1,62 @@
+"""What README says is true."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests import dictionary
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, flags=re.DOTALL)
+
+
+def test_the_data_dictionary_is_the_schema():
+    assert dictionary.parts(README)[1] == dictionary.dictionary()
+
+
+def test_each_route_is_two_lines():
+    uv, pip = (block for language, block in BLOCKS if language == "sh")
+    assert uv.splitlines() == ["uv run logprobs summary data/", "uv run pytest"]
+    assert len(pip.splitlines()) == 2
+
+
+def test_ci_runs_the_commands_of_readme():
+    _, pip = (block for language, block in BLOCKS if language == "sh")
+    ci = (ROOT / ".ci" / "run").read_text().splitlines()
+    for command in pip.splitlines():
+        assert command in ci
+
+
+def test_the_python_example_runs(tmp_path, monkeypatch):
+    (tmp_path / "data").symlink_to(ROOT / "data")
+    monkeypatch.chdir(tmp_path)
+    (code,) = (block for language, block in BLOCKS if language == "python")
+    scope = {}
+    exec(compile(code, "README.md", "exec"), scope)
+    assert len(scope["lp"]) == 100
+    assert scope["toolkit"].read_parquet(scope["out"]).equals(scope["lp"])
+
+
+def test_the_commands_of_the_table_run(tmp_path, monkeypatch):
+    from click.testing import CliRunner
+
+    from toolkit.cli import main
+
+    (tmp_path / "data").symlink_to(ROOT / "data")
+    monkeypatch.chdir(tmp_path)
+    commands = re.findall(r"^\| `logprobs (.*?)` \|", README, flags=re.MULTILINE)
+    assert len(commands) >= 6
+    for command in commands:
+        result = CliRunner().invoke(main, command.split())
+        assert result.exit_code == 0, (command, result.output, result.exception)
+        assert result.stdout.strip()
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "data/README.md"])
+def test_links_lead_somewhere(page):
+    path = ROOT / page
+    for target in re.findall(r"\]\(([^)#]+)\)", path.read_text()):
+        if "://" not in target:
+            assert (path.parent / target).exists(), target

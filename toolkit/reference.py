@@ -139,8 +139,8 @@ class _Batch:
         if len(values) == 1 and not isinstance(values[0][0], Reject | list):
             self.value(values[0][0], line, offset, length, halves=halves)
             return
-        for value, start, stop in values:
-            at = (line + raw.count(b"\n", 0, start), offset + start, stop - start)
+        for value, first, size in values:
+            at = (line + raw.count(b"\n", 0, first), offset + first, size)
             if isinstance(value, Reject):
                 self._reject(value, *at)
             elif isinstance(value, list):

@@ -114,8 +114,9 @@ def merge(decoded: Decoded, window: int) -> Merged:
         bodies = _merge_bodies(bodies, response, n, notes)
     else:
         bodies = bodies.take(pa.array(starts))
+    n_choices = pa.array(np.bincount(part_response[new], minlength=n).astype(np.int32))
     return Merged(
-        bodies=bodies,
+        bodies=bodies.set_column(columns.BODIES.get_field_index("n_parts"), "n_parts", n_choices),
         n_chunks=np.where(is_stream, np.bincount(response, minlength=n), -1),
         parts=parts,
         part_response=part_response[new],

@@ -1,0 +1,6 @@
+"""``python -m toolkit`` is the command ``logprobs``."""
+
+from toolkit.cli import main
+
+if __name__ == "__main__":
+    main(prog_name="logprobs")

@@ -1,0 +1,180 @@
+"""How rows of tables, the tokens of an answer and the data dictionary read on a terminal."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+import toolkit
+from toolkit.cli.output import clip, grid, terminal_columns, token_text, visible
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    import pyarrow as pa
+
+    from toolkit import LogprobTables
+    from toolkit.schema import Column, Table
+
+SHOWN = {  # --columns, --json and --csv have all columns
+    "responses": "row source response_id custom_id kind model prompt_tokens completion_tokens "
+    "finished error notes",
+    "choices": "row choice role content refusal finish_reason logprobs_state n_content_tokens",
+    "tokens": "row choice channel position token logprob status sampled_rank n_alternatives",
+    "alternatives": "row choice channel position slot token logprob status is_sampled",
+    "rejects": "source line reason path message",
+    "ledger": "source records read rejected envelopes blank done comments control bytes",
+}
+_TOKENS_SHOWN = (
+    "row choice channel position token probability logprob sampled_rank status alternatives"
+)
+_LIKELY = 0.005  # what is rounded to 0.00 is not worth a reader's time
+
+
+def table_lines(
+    table: pa.Table, names: str, keys: np.ndarray, *, hidden: tuple[str, ...] = ()
+) -> Iterator[str]:
+    """Lay rows out in some columns; a column without a value is left out.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+    names : str
+        Columns, separated by blanks. ``row`` is the row of the response.
+    keys : ndarray
+        ``response_key`` of all responses.
+    hidden : tuple of str
+        Columns that are left out as well.
+    """
+    rows = table.to_pylist()
+    if "response_key" in table.column_names:
+        at = keys.searchsorted(table["response_key"].to_numpy()).tolist()
+        rows = [{"row": number, **row} for number, row in zip(at, rows, strict=True)]
+    for row in rows:
+        if "token" in row:
+            row["token"] = token_text(row["token"], row.get("bytes"))
+    shown = [
+        name
+        for name in names.split()
+        if name not in hidden and (not rows or any(row[name] not in (None, "", []) for row in rows))
+    ]
+
+    def tint(cells: Any) -> str | None:
+        p = cells[shown.index("probability")] if "probability" in shown else None
+        return None if p is None or p >= 0.5 else "yellow" if p >= 0.1 else "red"
+
+    yield from grid(shown, [[row[name] for name in shown] for row in rows], tint)
+
+
+def token_lines(
+    lp: LogprobTables, table: pa.Table, at: np.ndarray, keys: np.ndarray
+) -> Iterator[str]:
+    """Show tokens with what else was likely there.
+
+    Parameters
+    ----------
+    lp : LogprobTables
+        What was selected.
+    table : pyarrow.Table
+        The first rows of `at` in its `token_metrics`.
+    at : ndarray of int
+        Rows of its tokens.
+    keys : ndarray
+        ``response_key`` of all responses that were read.
+    """
+    import pyarrow as pa
+
+    hidden = []
+    at = at[: table.num_rows]
+    sequences = toolkit.sequence_metrics(lp)
+    for name in ("row", "choice", "channel"):
+        if sequences["response_key" if name == "row" else name].nunique() == 1:
+            hidden.append(name)
+    if table["status"].unique().to_pylist() == ["ok"]:
+        hidden.append("status")
+    if len(sequences) == 1:
+        yield _heading(sequences.iloc[0], keys)
+    table = table.append_column("bytes", lp.tokens["bytes"].take(pa.array(at)))
+    others = pa.array(_alternatives(lp, at), pa.string())
+    table = table.append_column("alternatives", others)
+    yield from table_lines(table, _TOKENS_SHOWN, keys, hidden=tuple(hidden))
+
+
+def _heading(answer: pd.Series, keys: np.ndarray) -> str:
+    """Name the one answer whose tokens follow."""
+    import pandas as pd
+
+    row = int(keys.searchsorted(answer["response_key"]))
+    ids = [answer[name] for name in ("custom_id", "response_id") if not pd.isna(answer[name])]
+    facts = [f"response {row}", *ids[:1]]
+    facts += [answer["model"], f"choice {answer['choice']}", answer["channel"]]
+    facts += [answer["finish_reason"], f"perplexity {answer['perplexity']:.2f}"]
+    text = visible(" · ".join(str(fact) for fact in facts if not pd.isna(fact)))
+    return click.style(clip(f"  {text}", terminal_columns()), bold=True)
+
+
+def _alternatives(lp: LogprobTables, at: np.ndarray) -> list[str]:
+    """Write the likeliest other tokens at some tokens, with their probabilities."""
+    counts = lp.tokens["n_alternatives"].to_numpy()
+    ends = counts.cumsum(dtype="int64")
+    columns = ["token", "bytes", "logprob", "status", "rank", "is_sampled"]
+    texts = []
+    for row in at.tolist():
+        run = lp.alternatives.slice(ends[row] - counts[row], counts[row]).select(columns)
+        known = [entry for entry in run.to_pylist() if entry["status"] == "ok"]
+        likely = []
+        for entry in sorted(known, key=lambda entry: entry["rank"]):
+            probability = math.exp(min(entry["logprob"], 0.0))
+            if not entry["is_sampled"] and probability >= _LIKELY:
+                likely.append(f"{token_text(entry['token'], entry['bytes'])} {probability:.2f}")
+        texts.append("  ".join(likely))
+    return texts
+
+
+def declared_tables() -> dict[str, Table]:
+    """Return every declared table, those of metrics included, by name."""
+    schema = toolkit.schema
+    return {table.name: table for table in (*schema.TABLES, schema.LEDGER, *schema.RESULTS)}
+
+
+def schema_document(table: Table) -> dict[str, Any]:
+    """Return the declaration of a table as JSON has it."""
+    columns = [
+        {
+            "name": column.name,
+            "type": _type_name(column),
+            "nullable": not column.required,
+            "unit": column.unit or None,
+            "more_certain": column.direction or None,
+            "doc": column.doc,
+        }
+        for column in table.columns
+    ]
+    return {"name": table.name, "doc": table.doc, "keys": list(table.keys), "columns": columns}
+
+
+def schema_lines(table: Table) -> Iterator[str]:
+    """Show the declaration of a table: a line for each column, and what it means below."""
+    room = min(terminal_columns(), 100) - 6
+    yield click.style(table.name, bold=True)
+    yield from (f"  {line}" for line in textwrap.wrap(table.doc, room))
+    if table.keys:
+        yield f"  Key: {', '.join(table.keys)}"
+    yield ""
+    for column in table.columns:
+        facts = [_type_name(column), *(["never null"] if column.required else []), column.unit]
+        if column.direction:
+            facts.append(f"{column.direction} is more certain")
+        yield f"  {click.style(f'{column.name:<26}', bold=True)}  {' · '.join(filter(None, facts))}"
+        yield from (f"      {line}" for line in textwrap.wrap(column.doc, room))
+    yield ""
+
+
+def _type_name(column: Column) -> str:
+    """Name an Arrow type as people do."""
+    name = str(column.type).replace("large_", "").replace("double", "float64")
+    return "label" if name.startswith("dictionary") else name

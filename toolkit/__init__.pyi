@@ -2,6 +2,7 @@ from toolkit import errors as errors
 from toolkit import metrics as metrics
 from toolkit import plot as plot
 from toolkit import schema as schema
+from toolkit.dataset import read_parquet as read_parquet
 from toolkit.errors import ArgumentError as ArgumentError
 from toolkit.errors import ExportError as ExportError
 from toolkit.errors import NoRecordsError as NoRecordsError
@@ -11,7 +12,6 @@ from toolkit.errors import SelectionError as SelectionError
 from toolkit.errors import SourceError as SourceError
 from toolkit.errors import ToolkitError as ToolkitError
 from toolkit.errors import ToolkitWarning as ToolkitWarning
-from toolkit.dataset import read_parquet as read_parquet
 from toolkit.load import from_responses as from_responses
 from toolkit.load import read as read
 from toolkit.metrics import corpus_metrics as corpus_metrics

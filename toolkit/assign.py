@@ -98,18 +98,15 @@ class Assigner:
         self._by_id: dict[str, _Stream] = {}  # the newest of each id, open or closed
         self._any_closed = False
 
-    def gap(self, record: int) -> None:
+    def gap(self, record: int, epoch: int = 0) -> None:
         """Say that a record was rejected here: open responses may lack tokens."""
-        self._expire(record)
+        self._move_to(record, epoch)
         for stream in self._open.values():
             self.notes[stream.record].add("gap")
 
     def assign(self, chunk: Chunk) -> int:
         """Return the first record of the chunk's response, or LATE."""
-        self._expire(chunk.record)
-        while self._epoch < chunk.epoch:
-            self._epoch += 1
-            self._done()
+        self._move_to(chunk.record, chunk.epoch)
         if not chunk.is_chunk:
             return self._assign_error(chunk)
         stream = self._find(chunk)
@@ -125,10 +122,11 @@ class Assigner:
 
     def _assign_error(self, chunk: Chunk) -> int:
         """An error belongs to the stream that it broke off, else it is a response of its own."""
-        stream = self._last_active()
-        if stream is None or stream.complete:
+        stream = self._by_id.get(chunk.id) if chunk.id else self._last_active()
+        if stream is None or stream.closed or stream.complete:
             return chunk.record
         stream.last = chunk.record
+        self._open.move_to_end(stream.record)
         return stream.record
 
     # Finding
@@ -194,6 +192,13 @@ class Assigner:
         last = self._last_active()
         for stream in finished or ([last] if last else []):
             self._close(stream)
+
+    def _move_to(self, record: int, epoch: int) -> None:
+        """Close what is over before this record."""
+        self._expire(record)
+        while self._epoch < epoch:
+            self._epoch += 1
+            self._done()
 
     def _expire(self, record: int) -> None:
         while self._open:

@@ -10,6 +10,7 @@ import json
 import math
 import re
 from functools import cache
+from itertools import count
 from typing import Any
 
 import pyarrow as pa
@@ -57,6 +58,7 @@ _BODY_KEYS = _keys(
 )
 _CHOICE_KEYS = _keys("index", "message", "delta", "logprobs", "finish_reason")
 _MESSAGE_KEYS = _keys("role", "content", "refusal", "reasoning", "reasoning_content", "tool_calls")
+_PART_KEYS = frozenset({"type", "text"})
 _LOGPROBS_KEYS = _keys("content", "refusal", "reasoning_content")
 _ENTRY_KEYS = _keys("token", "logprob", "bytes", "bytes_", "id", "token_id", "top_logprobs")
 _USAGE_PATHS = (
@@ -74,6 +76,11 @@ _USAGE_KEYS = _keys(*(key for path in _USAGE_PATHS for key in path))
 _USAGE_NAMES = [column.name for column in schema.USAGE_COLUMNS]
 
 Mark = tuple[int, ...]
+
+
+def _sent(obj: dict[str, Any], name: str) -> str:
+    """Return a key in the casing in which its value is not null."""
+    return name if obj.get(name) is not None else _camel(name)
 
 
 def _get(obj: dict[str, Any], name: str) -> Any:
@@ -195,13 +202,14 @@ class BodyReader:
         for name, keys in zip(_USAGE_NAMES, _USAGE_PATHS, strict=True):
             value: Any = usage
             for depth, key in enumerate(keys):
-                value = _get(value, key)
+                sent = _sent(value, key)
+                value = value.get(sent)
                 if depth < len(keys) - 1:
                     if not isinstance(value, dict):
                         if value is not None:
                             self._notes.append("bad_usage")
                         value = {}
-                    read_once(value, _USAGE_KEYS, f"{path}.{key}")
+                    read_once(value, _USAGE_KEYS, f"{path}.{sent}")
             counts[name] = whole_number(value, 0, _INT64)
             if counts[name] is None and value is not None:
                 self._notes.append("bad_usage")
@@ -220,7 +228,7 @@ class BodyReader:
             index = self._index(choice.get("index"), i)
             if index in taken and not is_chunk:  # in a chunk it is two deltas of one choice
                 self._notes.append("duplicate_index")
-                index = max(taken) + 1
+                index = next(number for number in count() if number not in taken)
             taken.add(index)
             self._choice(choice, index, is_chunk, at)
 
@@ -248,10 +256,10 @@ class BodyReader:
         row = {
             "choice": index,
             "role": self._name(message.get("role"), "bad_role"),
-            "content": self._content(message.get("content")),
+            "content": self._content(message.get("content"), f"{path}.{name}.content"),
             "refusal": self._text(message.get("refusal"), "bad_refusal"),
             "reasoning": self._text(reasoning, "bad_reasoning"),
-            "tool_calls": self._tool_calls(_get(message, "tool_calls")),
+            "tool_calls": self._tool_calls(message, f"{path}.{name}"),
             "finish_reason": self._name(_get(choice, "finish_reason"), "bad_finish_reason"),
             "state": state,
             **counts,
@@ -259,9 +267,12 @@ class BodyReader:
         for column, values in self._parts.items():
             values.append(row[column])
 
-    def _content(self, value: Any) -> str | None:
+    def _content(self, value: Any, path: str) -> str | None:
         """Text, or the joined text of a list of parts."""
         if isinstance(value, list):
+            for i, part in enumerate(value):
+                if isinstance(part, dict):
+                    read_once(part, _PART_KEYS, f"{path}[{i}]")
             texts = [
                 part.get("text")
                 for part in value
@@ -271,10 +282,14 @@ class BodyReader:
                 return "".join(texts)
         return self._text(value, "bad_content")
 
-    def _tool_calls(self, value: Any) -> str | None:
+    def _tool_calls(self, message: dict[str, Any], path: str) -> str | None:
+        """Tool calls are kept as JSON, so all of their keys are read."""
+        name = _sent(message, "tool_calls")
+        value = message.get(name)
         if value is None or value == []:
             return None
         if isinstance(value, list) and all(isinstance(call, dict) for call in value):
+            _read_all_once(value, f"{path}.{name}")
             return compact_json(value)
         self._notes.append("bad_tool_calls")
         return None
@@ -295,11 +310,12 @@ class BodyReader:
             ("n_reasoning", "reasoning_content"),
             ("n_refusal", "refusal"),
         ):
-            entries = _get(logprobs, key)
+            name = _sent(logprobs, key)
+            entries = logprobs.get(name)
             if isinstance(entries, list):
                 state = max(state, STATE_PRESENT if entries else STATE_EMPTY)
                 counts[column] = len(entries)
-                self._entries(entries, f"{path}.{key}")
+                self._entries(entries, f"{path}.{name}")
             elif entries is not None:
                 self._notes.append("bad_logprobs")
         return state, counts
@@ -309,13 +325,15 @@ class BodyReader:
         sizes = self._tokens["n_alternatives"]
         for i, entry in enumerate(entries):
             self._entry(entry, self._tokens, path, i)
-            top = entry.get("top_logprobs")
+            key = "top_logprobs"
+            top = entry.get(key)
             if top is None:
-                top = entry.get("topLogprobs")
+                key = "topLogprobs"
+                top = entry.get(key)
             if type(top) is list:
                 sizes.append(len(top))
                 for j, alternative in enumerate(top):
-                    self._entry(alternative, self._alternatives, f"{path}[{i}].top_logprobs", j)
+                    self._entry(alternative, self._alternatives, f"{path}[{i}].{key}", j)
             else:
                 sizes.append(0)
                 if top is not None:
@@ -404,6 +422,17 @@ def _logprob(value: Any, path: str) -> float | None:
     if isinstance(value, str) and value in _NAMED_NUMBERS:
         return _NAMED_NUMBERS[value]
     raise Reject("logprob_not_number", f"expected a number, found {kind_of(value)}", path)
+
+
+def _read_all_once(value: Any, path: str) -> None:
+    """Reject a tree in which any object has a key twice."""
+    if isinstance(value, dict):
+        read_once(value, frozenset(value), path)
+        for key, inner in value.items():
+            _read_all_once(inner, f"{path}.{key}")
+    elif isinstance(value, list):
+        for i, inner in enumerate(value):
+            _read_all_once(inner, f"{path}[{i}]")
 
 
 def compact_json(value: Any) -> str:

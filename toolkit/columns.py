@@ -67,7 +67,12 @@ ENTRIES = pa.schema(
     ]
 )
 TOKENS = ENTRIES.append(pa.field("n_alternatives", pa.int32()))
-REJECTS = pa.schema([field for field in schema.REJECTS.arrow if field.name != "source"])
+REJECTS = pa.schema(
+    [
+        *(field for field in schema.REJECTS.arrow if field.name != "source"),
+        ("epoch", pa.int64()),  # as in bodies
+    ]
+)
 
 
 class Decoded(NamedTuple):

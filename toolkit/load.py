@@ -164,7 +164,7 @@ class _Load:
         self.decoder = Decoder()
         self.pieces: list[Decoded] = []
         self.counts: Counter[str] = Counter()
-        self.line = 0
+        self.line = 1
         self.fault: SourceError | None = None
 
     def frames(self, source: Source) -> Iterator[Frames]:
@@ -172,7 +172,9 @@ class _Load:
         try:
             for frames in frame(source.blocks()):
                 self.counts.update(frames.counts._asdict())
-                self.line = int(frames.lines[-1]) if len(frames.lines) else self.line
+                if len(frames.lines):  # where to go on, should the source give out here
+                    rest = int(frames.starts[-1])
+                    self.line = int(frames.lines[-1]) + frames.data.count(b"\n", rest)
                 self._add(self.decoder.frames(frames))
                 yield frames
         except SourceError as error:
@@ -220,6 +222,7 @@ class _Load:
             "reason": getattr(fault, "reason", "unreadable_source"),
             "path": None,
             "message": str(fault),
+            "epoch": self.decoder.epoch,
         }
         return pa.concat_tables([rejects, pa.Table.from_pylist([row], columns.REJECTS)])
 

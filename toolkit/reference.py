@@ -26,6 +26,8 @@ from toolkit.framing import Frames, nesting
 MAX_DEPTH = 64
 _HALF_PAIR = re.compile(rb"\\u[dD][89a-fA-F]")
 _SPACE = re.compile(r"[ \t\n\r]*")
+_LITERALS = ("true", "false", "null", "NaN", "Infinity", "-Infinity")
+_CUT = re.compile(r"\.|\.?\d*[eE][+-]?|\\?u?[0-9a-fA-F]{0,4}")  # in a number, in an escape
 _LONG_INTEGER = 4000  # digits; int() refuses more than 4300, and no field holds such a number
 
 
@@ -125,7 +127,7 @@ class _Batch:
         self.decoder = decoder
         self.reader = BodyReader()
         self.custom_id: Any = None  # stands in for the records' own, if given
-        self.rejects: list[tuple[int, int, int, int, str, str | None, str]] = []
+        self.rejects: list[tuple[Any, ...]] = []  # rows of columns.REJECTS
         self.envelopes = 0
 
     def text(self, raw: bytes, line: int, offset: int, length: int) -> None:
@@ -176,13 +178,15 @@ class _Batch:
             self.value(value, *at, halves=halves)
 
     def _reject(self, reject: Reject, line: int, offset: int, length: int) -> None:
-        row = (line, offset, length, reject.reason, reject.path, reject.message)
-        self.rejects.append((self.decoder.next_record, *row))
-        self.decoder.next_record += 1
+        decoder = self.decoder
+        what = (reject.reason, reject.path, reject.message)
+        self.rejects.append((decoder.next_record, line, offset, length, *what, decoder.epoch))
+        decoder.next_record += 1
 
     def finish(self) -> Decoded:
         """Turn the lists into Arrow."""
-        rejected = zip(*self.rejects, strict=True) if self.rejects else ([] for _ in range(7))
+        none: list[list[Any]] = [[] for _ in columns.REJECTS]
+        rejected = zip(*self.rejects, strict=True) if self.rejects else none
         rejects = pa.Table.from_arrays(
             [
                 pa.array(list(values), field.type)
@@ -229,14 +233,26 @@ def _values(raw: bytes) -> Iterator[tuple[Any, int, int]]:
 
 def _parse(text: str, at: int) -> tuple[Any, int]:
     try:
-        return _JSON.raw_decode(text, at)
+        try:
+            return _JSON.raw_decode(text, at)
+        except json.JSONDecodeError:
+            raise
+        except ValueError:  # an integer of more digits than int() takes
+            return _JSON_LONG.raw_decode(text, at)
     except json.JSONDecodeError as error:
-        # Unfinished text fails at its end, or in a string that has no closing quote.
-        cut = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated string")
         message = f"{error.msg} at character {error.pos - at} of the value"
-        raise Reject("truncated" if cut else "not_json", message) from None
-    except ValueError:  # an integer of more digits than int() takes
-        return _JSON_LONG.raw_decode(text, at)
+        raise Reject("truncated" if _is_cut(text, error) else "not_json", message) from None
+
+
+def _is_cut(text: str, error: json.JSONDecodeError) -> bool:
+    """Tell text that goes wrong only because it ends."""
+    rest = text[error.pos :].rstrip()
+    return (
+        not rest
+        or error.msg.startswith("Unterminated string")
+        or any(literal.startswith(rest) for literal in _LITERALS)
+        or _CUT.fullmatch(rest) is not None
+    )
 
 
 def _skip_space(text: str, at: int) -> int:

@@ -33,7 +33,7 @@ INVALID_ABOVE = 1e-3
 NOTES = {
     "gap": "a record inside this stream was rejected: tokens may be missing",
     "non_integer_index": "a choice's index is no integer; its ordinal in the array stands in",
-    "duplicate_index": "two choices of one body share an index; the next free number stands in",
+    "duplicate_index": "two choices of one body share an index; the first free number stands in",
     "bad_bytes": "bytes of a token or alternative are no list of integers 0-255; null stands in",
     "bad_token_id": "a token id is no integer of 32 bits; null stands in",
     "bad_logprobs": "logprobs, or one of its lists, is of the wrong type; read as absent",

@@ -152,15 +152,14 @@ def _owners(decoded: Decoded, facts: _Facts, window: int) -> tuple[np.ndarray, d
     if not len(rows):
         return owner, {}
     assigner = Assigner(window)
-    rejected = iter(numpy(decoded.rejects, "record").tolist())
-    next_reject = next(rejected, None)
+    rejected = decoded.rejects.select(["record", "epoch"]).to_pylist()
+    rejected.reverse()
     for row, chunk in zip(rows.tolist(), _chunks(decoded, facts, rows), strict=True):
-        while next_reject is not None and next_reject < chunk.record:
-            assigner.gap(next_reject)
-            next_reject = next(rejected, None)
+        while rejected and rejected[-1]["record"] < chunk.record:
+            assigner.gap(**rejected.pop())
         owner[row] = assigner.assign(chunk)
-    if next_reject is not None:
-        assigner.gap(next_reject)
+    while rejected:
+        assigner.gap(**rejected.pop())
     return owner, assigner.notes
 
 
@@ -192,11 +191,11 @@ def _with_late(decoded: Decoded, owner: np.ndarray) -> pa.Table:
     bodies = decoded.bodies.filter(pa.array(late))
     n = bodies.num_rows
     message = "expected no chunk after its stream had closed"
-    rows = {name: bodies[name] for name in ("record", "line", "byte_offset", "length")}
+    rows = {name: bodies[name] for name in ("record", "line", "byte_offset", "length", "epoch")}
     rows["reason"] = pa.array(["late_chunk"] * n, pa.string())
     rows["path"] = pa.nulls(n, schema.TEXT)
     rows["message"] = pa.array([message] * n, schema.TEXT)
-    late_rows = pa.table(rows).cast(columns.REJECTS)
+    late_rows = pa.table(rows).select(columns.REJECTS.names).cast(columns.REJECTS)
     return pa.concat_tables([decoded.rejects, late_rows]).sort_by("record")
 
 

@@ -155,7 +155,15 @@ class LogprobTables:
         if dtype_backend == "pyarrow":
             return self[name].to_pandas(types_mapper=pd.ArrowDtype)
         if dtype_backend == "numpy_nullable":
-            return self[name].to_pandas().convert_dtypes(dtype_backend=dtype_backend)
+            nullable = {
+                pa.int32(): pd.Int32Dtype(),
+                pa.int64(): pd.Int64Dtype(),
+                pa.float64(): pd.Float64Dtype(),
+                pa.bool_(): pd.BooleanDtype(),
+                pa.string(): pd.StringDtype(),
+                schema.TEXT: pd.StringDtype(),
+            }
+            return self[name].to_pandas(types_mapper=nullable.get)
         raise ArgumentError(
             f"dtype_backend={dtype_backend!r}; choose 'pyarrow', 'numpy_nullable' or None"
         )

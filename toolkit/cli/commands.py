@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
 _CHANNEL = click.Choice(["content", "reasoning", "refusal"])
 _PLOTS = {"token-confidence": "token_confidence", "entropy": "entropy_by_position"}
-
-
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
@@ -112,9 +110,12 @@ _inputs = _options(click.argument("inputs", metavar="INPUT...", nargs=-1, requir
 _rows = _options(
     click.option("--json", "form", flag_value="json", help="One JSON object per line."),
     click.option(
-        "--csv", "form", flag_value="csv", help="CSV; ' is put before texts like formulas."
+        "--csv",
+        "form",
+        flag_value="csv",
+        help="CSV; a text that starts like a formula, or with ', gets a ' in front.",
     ),
-    click.option("--csv-raw", "form", flag_value="csv-raw", help="CSV with texts as they are."),
+    click.option("--csv-raw", "form", flag_value="csv-raw", help="CSV without these marks."),
     click.option("--text", "form", flag_value="text", help="A readable table, in a pipe too."),
     click.option(
         "--limit",
@@ -178,11 +179,13 @@ def read(
     keys = lp.responses["response_key"].to_numpy()
     # Where all rows are of one source, its name only takes room.
     hidden = ("source",) if table == "responses" and lp.ledger.num_rows == 1 else ()
-
-    def text(part: pa.Table) -> Iterator[str]:
-        return table_lines(part, SHOWN[table], keys, hidden=hidden)
-
-    print_rows(lp[table], form, limit, columns, text)
+    print_rows(
+        lp[table],
+        form,
+        limit,
+        columns,
+        lambda part: table_lines(part, SHOWN[table], keys, hidden=hidden),
+    )
     _require_responses(lp)
 
 
@@ -249,17 +252,19 @@ def tokens(
             raise SelectionError(f"no choice {choice} in what was selected")
     metrics = toolkit.token_metrics(lp)
     at = np.flatnonzero((channel is None) | (metrics["channel"] == channel).to_numpy())
-
     table = pa.Table.from_pandas(metrics.iloc[at], preserve_index=False)
-
     print_rows(table, form, limit, columns, lambda part: token_lines(lp, part, at, keys))
 
 
 @main.command()
 @_inputs
 @click.option("--response", default="0", show_default=True, metavar="ROW|ID", help=_response_help)
-@click.option("--choice", type=int, default=0, show_default=True, metavar="N", help="Its index.")
-@click.option("--channel", type=_CHANNEL, default="content", show_default=True)
+@click.option(
+    "--choice", type=int, default=0, show_default=True, metavar="N", help="A choice, by its index."
+)
+@click.option(
+    "--channel", type=_CHANNEL, default="content", show_default=True, help="Which tokens."
+)
 @click.option(
     "--kind",
     type=click.Choice(list(_PLOTS)),

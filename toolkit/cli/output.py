@@ -42,10 +42,12 @@ def visible(text: str) -> str:
 
 
 def token_text(token: str, raw: bytes | None) -> str:
-    """Show a token: blanks as ␣, pieces of a character as their bytes."""
+    """Show a token: blanks as ␣, pieces of a character as their bytes, no text as ∅."""
+    if not token:
+        return "∅"
     if raw is not None and "\ufffd" in token:
         token = raw.decode("utf-8", "backslashreplace")
-    mark = "◌" if token and unicodedata.category(token[0]).startswith("M") else ""
+    mark = "◌" if unicodedata.category(token[0]).startswith("M") else ""
     return mark + visible(token).replace(" ", "␣")
 
 
@@ -109,11 +111,16 @@ def grid(
     for i, name in enumerate(names):
         right.append(all(_is_number(row[i]) for row in rows))
         width = max([10, *(_width(row[i]) for row in cells)])
-        words = visible(name).replace(" ", "\xa0").replace("_", " ")
-        heads.append(textwrap.wrap(words, width, break_long_words=False) or [""])
+        # Blanks hold together while the name is broken.
+        lines = textwrap.wrap(
+            visible(name).translate({32: "\xa0", 95: " "}), width, break_long_words=False
+        )
+        heads.append([line.replace("\xa0", " ") for line in lines] or [""])
         texts = [*heads[i], *(row[i] for row in cells)]
         widths.append(max([0 if i else lead, *map(_width, texts)]))
-    while sum(widths) + 2 * len(widths) > terminal_columns():
+    room = terminal_columns()
+    widths = [min(width, room) for width in widths]
+    while sum(widths) + 2 * len(widths) > room:
         widest = max(range(len(names)), key=lambda i: 0 if right[i] else widths[i])
         if right[widest] or widths[widest] <= 6:
             break
@@ -131,7 +138,8 @@ def grid(
     for head in zip(*([""] * (height - len(head)) + head for head in heads), strict=True):
         yield click.style(line(head), bold=True)
     for row, texts in zip(rows, cells, strict=True):
-        yield click.style(line(texts), fg=tint(row))
+        colour = tint(row)
+        yield click.style(line(texts), fg=colour) if colour else line(texts)
 
 
 def _plain(value: Any) -> Any:
@@ -175,11 +183,15 @@ def _csv(values: Iterable[Any], *, raw: bool) -> str:
     return line.getvalue().removesuffix("\r\n")
 
 
-def print_lines(lines: Iterable[str]) -> None:
-    """Print lines as they come, without holding all of them."""
+def print_lines(lines: Iterable[str], *, exact: bool = False) -> None:
+    """Print lines as they come, without holding all of them.
+
+    Off a terminal, styles are taken away, and so is all in the data that looks like one: what has
+    to be `exact` has neither.
+    """
     lines = iter(lines)
     while block := list(itertools.islice(lines, 500)):
-        click.echo("\n".join(block))
+        click.echo("\n".join(block), color=exact or None)
 
 
 def print_rows(
@@ -211,4 +223,4 @@ def print_rows(
         print_lines(map(json_text, rows))
     else:
         lines = (_csv(row.values(), raw=form == "csv-raw") for row in rows)
-        print_lines(itertools.chain([_csv(table.column_names, raw=True)], lines))
+        print_lines(itertools.chain([_csv(table.column_names, raw=True)], lines), exact=True)

@@ -124,17 +124,17 @@ def summary_lines(doc: dict[str, Any]) -> Iterator[str]:
     yield from _read_lines(doc)
     yield ""
     yield from _usage_lines(doc["usage"])
-    if doc["tables"]["tokens"]:
-        yield from _status_lines(doc)
+    yield ""
+    yield from _status_lines(doc)
+    sections = [_confidence_lines(doc)] if doc["tables"]["tokens"] else []
+    if doc["by"]:
+        sections.append(_group_lines(doc["by"], doc["groups"]))
+    if doc["least_certain"]:
+        sections.append(_histogram_lines(doc["probabilities"]))
+        sections.append(_least_certain_lines(doc["least_certain"]))
+    for section in sections:
         yield ""
-        yield from _confidence_lines(doc)
-        if doc["by"]:
-            yield ""
-            yield from _group_lines(doc["by"], doc["groups"])
-        yield ""
-        yield from _histogram_lines(doc["probabilities"])
-        yield ""
-        yield from _least_certain_lines(doc["least_certain"])
+        yield from section
 
 
 def _labelled(label: str, items: Sequence[str], fg: str | None = None) -> Iterator[str]:
@@ -144,8 +144,9 @@ def _labelled(label: str, items: Sequence[str], fg: str | None = None) -> Iterat
     lines = textwrap.wrap(text, terminal_columns() - len(indent)) or [""]
     label = click.style(f"{label:<{_LEAD}}", bold=True)
     for number, line in enumerate(lines):
-        styled = click.style(line.replace("\xa0", " "), fg=fg)
-        yield f"{indent}{styled}" if number else f"  {label}  {styled}"
+        line = line.replace("\xa0", " ")
+        line = click.style(line, fg=fg) if fg else line
+        yield f"{indent}{line}" if number else f"  {label}  {line}"
 
 
 def _listed(counts: dict[str, int], most: int = 8) -> list[str]:
@@ -217,10 +218,9 @@ def _usage_lines(usage: dict[str, Any]) -> Iterator[str]:
 def _status_lines(doc: dict[str, Any]) -> Iterator[str]:
     usage = doc["usage"]
     n, share = usage["n_responses"], usage["share_with_logprobs"]
-    items = [f"in {round(share * n):,} of {_count(n, 'response')}"]
+    items = [f"in {round(n * share):,} of {_count(n, 'response')}"]
     if (coverage := usage["logprob_coverage"]) is not None:
         items.append(f"for {_share(coverage, 1)} of their completion tokens")
-    yield ""
     yield from _labelled("logprobs", items)
     statuses = {name: doc["statuses"].get(name, 0) for name in toolkit.schema.STATUSES}
     yield from _labelled("status", _listed(statuses))
@@ -244,11 +244,10 @@ def _confidence_lines(doc: dict[str, Any]) -> Iterator[str]:
     names = ["confidence", "tokens", "perplexity ↓", "entropy ↓", "off top-1 ↓"]
     rows = [[row["channel"], *_confidence(row)] for row in doc["confidence"]]
     if doc["statuses"].get("censored"):
-        names.append("perplexity with censored ↓")
-        bounds = [_decimal(row["perplexity_lower"]) for row in doc["confidence"]]
-        rows = [
-            [*row, bound and Number(f"≥ {bound}")] for row, bound in zip(rows, bounds, strict=True)
-        ]
+        names.insert(3, "with censored ↓")
+        for row, pooled in zip(rows, doc["confidence"], strict=True):
+            bound = _decimal(pooled["perplexity_lower"])
+            row.insert(3, bound and Number(f"≥ {bound}"))
     yield from grid(names, rows, lead=_LEAD)
     yield _aside("↓ lower is more certain; entropy in nats per token")
 
@@ -258,18 +257,17 @@ def _group_lines(by: str, groups: list[dict[str, Any]]) -> Iterator[str]:
     rows = []
     for group in groups:
         usage = group["usage"]
-        counts = [usage[f"n_{name}"] for name in ("responses", "errors")]
-        counts += [usage["prompt_tokens"], usage["completion_tokens"]]
+        counts = [usage[name] for name in ("n_responses", "prompt_tokens", "completion_tokens")]
         numbers = [None if n is None else Number(f"{n:,}") for n in counts]
-        rows.append([group[by] or "null", *numbers, *_confidence(group["confidence"])])
-    names = [f"by {by}", "responses", "errors", "prompt_tokens", "completion_tokens"]
-    names += ["scored_tokens", "perplexity_↓", "entropy_↓", "off top-1_↓"]
+        rows.append([group[by] or "null", *numbers, *_confidence(group["confidence"])[1:]])
+    names = [f"by {by}", "responses", "prompt_tokens", "completion_tokens"]
+    names += ["perplexity_↓", "entropy_↓", "off top-1_↓"]
     yield from grid(names, rows, lead=_LEAD)
 
 
 def _histogram_lines(histogram: dict[str, list[Any]]) -> Iterator[str]:
     edges, counts = histogram["edges"], histogram["counts"]
-    most, total = max(1, *counts), max(1, sum(counts))
+    most, total = max(counts), sum(counts)
     room = max(10, terminal_columns() - 40)
     rows = []
     for low, high, count in zip(edges, edges[1:], counts, strict=False):

@@ -88,12 +88,12 @@ def token_lines(
     """
     import pyarrow as pa
 
-    hidden = []
     at = at[: table.num_rows]
     sequences = toolkit.sequence_metrics(lp)
-    for name in ("row", "choice", "channel"):
-        if sequences["response_key" if name == "row" else name].nunique() == 1:
-            hidden.append(name)
+    sequences = sequences[sequences["channel"].isin(table["channel"].unique().to_pylist())]
+    hidden = [name for name in ("choice", "channel") if sequences[name].nunique() == 1]
+    if sequences["response_key"].nunique() == 1:
+        hidden.append("row")
     if table["status"].unique().to_pylist() == ["ok"]:
         hidden.append("status")
     if len(sequences) == 1:
@@ -110,9 +110,11 @@ def _heading(answer: pd.Series, keys: np.ndarray) -> str:
 
     row = int(keys.searchsorted(answer["response_key"]))
     ids = [answer[name] for name in ("custom_id", "response_id") if not pd.isna(answer[name])]
-    facts = [f"response {row}", *ids[:1]]
+    facts = [f"response {row}", *(clip(each, 28) for each in ids[:1])]
     facts += [answer["model"], f"choice {answer['choice']}", answer["channel"]]
-    facts += [answer["finish_reason"], f"perplexity {answer['perplexity']:.2f}"]
+    facts.append(answer["finish_reason"])
+    if not pd.isna(answer["perplexity"]):
+        facts.append(f"perplexity {answer['perplexity']:,.2f}")
     text = visible(" · ".join(str(fact) for fact in facts if not pd.isna(fact)))
     return click.style(clip(f"  {text}", terminal_columns()), bold=True)
 

@@ -71,10 +71,11 @@ def _inside(outer: Body) -> Iterator[Body]:
 
 def _unknown(obj: dict[str, Any], path: str) -> Reject:
     found = f"found the keys {keys_of(obj)}" if obj else "found an empty object"
-    if "choices" in obj and not isinstance(obj["choices"], list):
-        choices = kind_of(obj["choices"])
-        return Reject("no_choices", f"expected an array, found {choices}", f"{path}.choices")
-    if not obj or any(key in obj for key in ("id", "model", "created", "usage")):
+    if "choices" in obj:
+        if not isinstance(obj["choices"], list):
+            choices = kind_of(obj["choices"])
+            return Reject("no_choices", f"expected an array, found {choices}", f"{path}.choices")
+    elif not obj or any(key in obj for key in ("id", "model", "created", "usage")):
         return Reject("no_choices", f"expected a choices array; {found}", f"{path}.choices")
     tried = "; ".join(f"{module.NAME} ({module.SHAPE})" for module in (*FORMATS, *ENVELOPES))
     return Reject("unknown_format", f"{found}; tried {tried}", path)

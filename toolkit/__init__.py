@@ -11,7 +11,9 @@ from importlib import import_module as _import_module
 
 _HOMES = {
     "toolkit.load": ("read", "from_responses"),
-    "toolkit.tables": ("LogprobTables", "concat"),
+    "toolkit.decode": ("decoder",),
+    "toolkit.tables": ("LogprobTables",),
+    "toolkit.combine": ("concat",),
     "toolkit.dataset": ("read_parquet",),
     "toolkit.parquet": ("export",),
     "toolkit.metrics": ("token_metrics", "sequence_metrics", "corpus_metrics", "usage"),

@@ -1,7 +1,6 @@
 """Merged columns of one source -> the five declared tables.
 
-Gives the rows their keys and works out what follows from the values alone: positions, statuses,
-ranks, which alternative was sampled, and how the tokens fit the text.
+Gives the rows their keys and positions, and tells how the tokens fit the text.
 """
 
 from __future__ import annotations
@@ -16,9 +15,7 @@ from toolkit import schema
 from toolkit.columns import numpy, offsets
 from toolkit.schema import (
     ALIGNMENTS,
-    CENSORED_AT_OR_BELOW,
     CHANNELS,
-    INVALID_ABOVE,
     KINDS,
     LOGPROBS_STATES,
     STATUSES,
@@ -26,7 +23,6 @@ from toolkit.schema import (
 )
 from toolkit.streams import Merged
 
-_OK, _CENSORED, _MISSING, _INVALID = range(len(STATUSES))
 _EXACT, _SHORT, _EXTRA, _MISMATCH, _UNKNOWN = range(len(ALIGNMENTS))
 
 
@@ -84,14 +80,11 @@ def assemble(merged: Merged, source: str, ordinal: int) -> Tables:
         run % len(CHANNELS),
         np.arange(n_tokens) - bounds[run],
     )
-    sizes = numpy(merged.tokens, "n_alternatives")
-    is_sampled = _sampled(merged.tokens, merged.alternatives, sizes)
-    rank = _ranks(merged.alternatives, sizes)
     return Tables(
         _responses(merged, key, source),
         _choices(merged, part_key, bounds),
-        _tokens(merged, keys, sizes, is_sampled, rank),
-        _alternatives(merged, keys, sizes, is_sampled, rank),
+        _tokens(merged, keys),
+        _alternatives(merged, keys),
         _rejects(merged.rejects, source),
     )
 
@@ -140,90 +133,23 @@ def _choices(merged: Merged, part_key: np.ndarray, bounds: np.ndarray) -> pa.Tab
     return _table(schema.CHOICES, values)
 
 
-def _status(logprob: pa.ChunkedArray) -> np.ndarray:
-    """Tell how each logprob is to be read; int8 codes of `STATUSES`."""
-    values = logprob.to_numpy()  # null becomes NaN
-    status = np.full(len(values), _OK, np.int8)
-    status[values <= CENSORED_AT_OR_BELOW] = _CENSORED
-    status[values > INVALID_ABOVE] = _INVALID
-    status[np.isnan(values)] = _MISSING
-    return status
-
-
-def _tokens(
-    merged: Merged, keys: _Keys, sizes: np.ndarray, is_sampled: np.ndarray, rank: np.ndarray
-) -> pa.Table:
+def _tokens(merged: Merged, keys: _Keys) -> pa.Table:
     tokens = merged.tokens
-    owner = np.repeat(np.arange(len(sizes)), sizes)
-    sampled_rank = np.zeros(len(sizes), np.int32)
-    sampled_rank[owner[is_sampled]] = rank[is_sampled]
     chunk = merged.token_chunk.astype(np.int32)
     values = {name: tokens[name] for name in tokens.column_names} | {
-        "status": label_array(_status(tokens["logprob"]), STATUSES),
-        "sampled_rank": pa.array(sampled_rank, mask=sampled_rank == 0),
+        "status": label_array(numpy(tokens, "status"), STATUSES),
         "chunk": pa.array(chunk, mask=chunk < 0),
     }
     return _table(schema.TOKENS, values | keys.columns())
 
 
-def _alternatives(
-    merged: Merged, keys: _Keys, sizes: np.ndarray, is_sampled: np.ndarray, rank: np.ndarray
-) -> pa.Table:
+def _alternatives(merged: Merged, keys: _Keys) -> pa.Table:
     entries = merged.alternatives
-    slot = np.arange(len(rank)) - np.repeat(offsets(sizes)[:-1], sizes) + 1
     values = {name: entries[name] for name in entries.column_names} | {
-        "slot": pa.array(slot.astype(np.int32)),
-        "rank": pa.array(rank, mask=rank == 0),
-        "status": label_array(_status(entries["logprob"]), STATUSES),
-        "is_sampled": pa.array(is_sampled),
+        "status": label_array(numpy(entries, "status"), STATUSES),
     }
+    sizes = numpy(merged.tokens, "n_alternatives")
     return _table(schema.ALTERNATIVES, values | keys.repeat(sizes).columns())
-
-
-def _ranks(entries: pa.Table, sizes: np.ndarray) -> np.ndarray:
-    """Rank the alternatives of each position by logprob, ties by slot; 0: no logprob."""
-    logprob = entries["logprob"].to_numpy()
-    owner = np.repeat(np.arange(len(sizes)), sizes)
-    start = np.repeat(offsets(sizes)[:-1], sizes)
-    rank = (np.arange(len(logprob)) - start + 1).astype(np.int32)
-    same = owner[1:] == owner[:-1]
-    sorted_already = not np.any(same & ~(logprob[1:] <= logprob[:-1]))
-    if not sorted_already:
-        order = np.lexsort((-logprob, owner))  # NaN sorts last
-        by_rank = rank.copy()
-        rank[order] = by_rank
-    rank[np.isnan(logprob)] = 0
-    return rank
-
-
-def _sampled(tokens: pa.Table, entries: pa.Table, sizes: np.ndarray) -> np.ndarray:
-    """Tell which alternative is the sampled token.
-
-    Two entries are compared by the best evidence that both have: token id, else bytes, else text.
-    Of several that match, the one with better evidence, then the first, is taken.
-    """
-    owner = pa.array(np.repeat(np.arange(len(sizes)), sizes))
-    evidence = np.zeros(len(owner), np.int8)
-    undecided = np.ones(len(owner), bool)
-    for strength, name in ((3, "token_id"), (2, "bytes"), (1, "token")):
-        equal = pc.equal(entries[name], tokens[name].take(owner)).combine_chunks()
-        known = equal.is_valid().to_numpy(zero_copy_only=False) & undecided
-        matches = pc.fill_null(equal, False).to_numpy(zero_copy_only=False)
-        evidence[known & matches] = strength
-        undecided &= ~known
-    return _first_best(evidence, owner.to_numpy())
-
-
-def _first_best(evidence: np.ndarray, owner: np.ndarray) -> np.ndarray:
-    """Mark in each group the first of the highest non-zero values."""
-    marked = np.zeros(len(evidence), bool)
-    rows = np.flatnonzero(evidence)
-    order = np.lexsort((rows, -evidence[rows], owner[rows]))
-    rows = rows[order]
-    first = np.ones(len(rows), bool)
-    first[1:] = owner[rows][1:] != owner[rows][:-1]
-    marked[rows[first]] = True
-    return marked
 
 
 class _Joined:

@@ -19,6 +19,8 @@ from __future__ import annotations
 from collections import OrderedDict, defaultdict
 from typing import NamedTuple
 
+from toolkit.columns import SCOPE
+
 LATE = -1
 
 
@@ -28,7 +30,7 @@ class Chunk(NamedTuple):
     Attributes
     ----------
     record, epoch : int
-        Its ordinal, and the ``[DONE]`` markers before it.
+        Its ordinal, and the ``[DONE]`` markers before it (and `SCOPE` for each new scope).
     is_chunk : bool
         False for an error.
     id : str
@@ -196,6 +198,11 @@ class Assigner:
     def _move_to(self, record: int, epoch: int) -> None:
         """Close what is over before this record."""
         self._expire(record)
+        if epoch // SCOPE > self._epoch // SCOPE:
+            self._open.clear()
+            self._by_id.clear()
+            self._any_closed = False
+            self._epoch = epoch
         while self._epoch < epoch:
             self._epoch += 1
             self._done()

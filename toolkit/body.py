@@ -6,10 +6,7 @@ only, so a body that turns out unreadable is taken back by cutting the lists to 
 
 from __future__ import annotations
 
-import json
-import math
 import re
-from functools import cache
 from itertools import count
 from typing import Any
 
@@ -24,43 +21,33 @@ from toolkit.columns import (
     STATE_EMPTY,
     STATE_PRESENT,
 )
-from toolkit.formats.base import Body, Reject, kind_of, read_once, whole_number
+from toolkit.entries import SAMPLED, EntryReader, both_casings, camel, lists
+from toolkit.formats.base import (
+    Body,
+    Reject,
+    kind_of,
+    read_all_once,
+    read_once,
+    whole_number,
+)
+from toolkit.strict_json import compact
 
 _INT32 = 2**31 - 1
 _INT64 = 2**63 - 1
 _YEAR_10000 = 253_402_300_800  # seconds; a larger `created` is in other units
-_NAMED_NUMBERS = {
-    name: value
-    for names, value in (
-        (("NaN", "nan"), None),
-        (("Infinity", "inf", "+inf"), math.inf),
-        (("-Infinity", "-inf"), -math.inf),
-    )
-    for name in names
-}
 _HALF = re.compile("[\ud800-\udfff]")
 
 
-def _keys(*names: str) -> frozenset[str]:
-    """Both casings of some snake_case keys."""
-    return frozenset(names) | {_camel(name) for name in names}
-
-
-@cache
-def _camel(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(word.capitalize() for word in rest)
-
-
-_BODY_KEYS = _keys(
+_BODY_KEYS = both_casings(
     *("id", "choices", "created", "model", "object", "usage", "error"),
     *("system_fingerprint", "service_tier"),
 )
-_CHOICE_KEYS = _keys("index", "message", "delta", "logprobs", "finish_reason")
-_MESSAGE_KEYS = _keys("role", "content", "refusal", "reasoning", "reasoning_content", "tool_calls")
+_CHOICE_KEYS = both_casings("index", "message", "delta", "logprobs", "finish_reason")
+_MESSAGE_KEYS = both_casings(
+    "role", "content", "refusal", "reasoning", "reasoning_content", "tool_calls"
+)
 _PART_KEYS = frozenset({"type", "text"})
-_LOGPROBS_KEYS = _keys("content", "refusal", "reasoning_content")
-_ENTRY_KEYS = _keys("token", "logprob", "bytes", "bytes_", "id", "token_id", "top_logprobs")
+_LOGPROBS_KEYS = both_casings("content", "refusal", "reasoning_content")
 _USAGE_PATHS = (
     ("prompt_tokens",),
     ("completion_tokens",),
@@ -72,32 +59,37 @@ _USAGE_PATHS = (
     ("completion_tokens_details", "accepted_prediction_tokens"),
     ("completion_tokens_details", "rejected_prediction_tokens"),
 )
-_USAGE_KEYS = _keys(*(key for path in _USAGE_PATHS for key in path))
+_USAGE_KEYS = both_casings(*(key for path in _USAGE_PATHS for key in path))
 _USAGE_NAMES = [column.name for column in schema.USAGE_COLUMNS]
+
 
 Mark = tuple[int, ...]
 
 
 def _sent(obj: dict[str, Any], name: str) -> str:
     """Return a key in the casing in which its value is not null."""
-    return name if obj.get(name) is not None else _camel(name)
+    return name if obj.get(name) is not None else camel(name)
 
 
 def _get(obj: dict[str, Any], name: str) -> Any:
     """Return the value of a key in whichever casing it is not null."""
     value = obj.get(name)
-    return value if value is not None else obj.get(_camel(name))
+    return value if value is not None else obj.get(camel(name))
 
 
 class BodyReader:
     """Column lists, filled body by body."""
 
     def __init__(self) -> None:
-        self._bodies = _lists(columns.BODIES)
-        self._parts = _lists(columns.PARTS)
-        self._tokens = _lists(columns.TOKENS)
-        self._alternatives = _lists(columns.ENTRIES)
-        self._tables = (self._bodies, self._parts, self._tokens, self._alternatives)
+        self._bodies = lists(columns.BODIES)
+        self._parts = lists(columns.PARTS)
+        self._entries = EntryReader()
+        self._tables = (
+            self._bodies,
+            self._parts,
+            self._entries.tokens,
+            self._entries.alternatives,
+        )
         self._firsts = [next(iter(table.values())) for table in self._tables]
         self._notes: list[str] = []
 
@@ -113,7 +105,7 @@ class BodyReader:
 
     def tables(self) -> tuple[pa.Table, ...]:
         """Return the lists as Arrow tables: bodies, parts, tokens, alternatives."""
-        schemas = (columns.BODIES, columns.PARTS, columns.TOKENS, columns.ENTRIES)
+        schemas = (columns.BODIES, columns.PARTS, SAMPLED, columns.ENTRIES)
         return tuple(
             pa.Table.from_arrays(
                 [pa.array(table[field.name], field.type) for field in fields], schema=fields
@@ -139,7 +131,7 @@ class BodyReader:
         """Append one body, or raise `Reject` and leave the lists to be rewound."""
         obj, path = body.obj, body.path
         read_once(obj, _BODY_KEYS, path)
-        self._notes = list(body.notes)
+        self._notes = self._entries.notes = list(body.notes)
         choices = obj.get("choices")
         error = body.error or obj.get("error") or None
         kind = KIND_ERROR if choices is None and not body.alone else KIND_WHOLE
@@ -166,7 +158,7 @@ class BodyReader:
             "object": self._name(obj.get("object"), "bad_object"),
             "has_usage": usage is not None,
             **(usage or dict.fromkeys(_USAGE_NAMES)),
-            "error": compact_json(error) if error and not isinstance(error, str) else error,
+            "error": compact(error) if error and not isinstance(error, str) else error,
             "notes": sorted(set(self._notes)),
             "n_parts": len(choices) if choices else 0,
         }
@@ -289,8 +281,8 @@ class BodyReader:
         if value is None or value == []:
             return None
         if isinstance(value, list) and all(isinstance(call, dict) for call in value):
-            _read_all_once(value, f"{path}.{name}")
-            return compact_json(value)
+            read_all_once(value, f"{path}.{name}")
+            return compact(value)
         self._notes.append("bad_tool_calls")
         return None
 
@@ -315,83 +307,10 @@ class BodyReader:
             if isinstance(entries, list):
                 state = max(state, STATE_PRESENT if entries else STATE_EMPTY)
                 counts[column] = len(entries)
-                self._entries(entries, f"{path}.{name}")
+                self._entries.read(entries, f"{path}.{name}")
             elif entries is not None:
                 self._notes.append("bad_logprobs")
         return state, counts
-
-    def _entries(self, entries: list[Any], path: str) -> None:
-        """Append sampled tokens and their alternatives."""
-        sizes = self._tokens["n_alternatives"]
-        for i, entry in enumerate(entries):
-            self._entry(entry, self._tokens, path, i)
-            key = "top_logprobs"
-            top = entry.get(key)
-            if top is None:
-                key = "topLogprobs"
-                top = entry.get(key)
-            if type(top) is list:
-                sizes.append(len(top))
-                for j, alternative in enumerate(top):
-                    self._entry(alternative, self._alternatives, f"{path}[{i}].{key}", j)
-            else:
-                sizes.append(0)
-                if top is not None:
-                    self._notes.append("bad_top_logprobs")
-
-    def _entry(self, entry: Any, into: dict[str, list[Any]], path: str, i: int) -> None:
-        """Append one token with its logprob. This is the hot spot: the common case comes first."""
-        if type(entry) is not dict:
-            if not isinstance(entry, dict):
-                found = kind_of(entry)
-                raise Reject(
-                    "entry_not_object", f"expected an object, found {found}", f"{path}[{i}]"
-                )
-            read_once(entry, _ENTRY_KEYS, f"{path}[{i}]")
-        token = entry.get("token")
-        if type(token) is not str:
-            found = kind_of(token) if "token" in entry else "no such key"
-            message = f"expected a string, found {found}"
-            raise Reject("token_not_string", message, f"{path}[{i}].token")
-        logprob = entry.get("logprob")
-        if type(logprob) is not float or logprob != logprob:
-            logprob = _logprob(logprob, f"{path}[{i}].logprob")
-        raw = entry.get("bytes")
-        if raw is None:
-            raw = entry.get("bytes_")
-        token_id = entry.get("token_id")
-        if token_id is None:
-            token_id = entry.get("id")
-        into["token"].append(token)
-        into["logprob"].append(logprob)
-        into["bytes"].append(None if raw is None else self._bytes(raw))
-        into["token_id"].append(None if token_id is None else self._token_id(token_id))
-
-    def _bytes(self, raw: Any) -> bytes | None:
-        if type(raw) is list:
-            try:
-                out = bytes(raw)
-            except (TypeError, ValueError):
-                whole = [whole_number(value, 0, 255) for value in raw]
-                if None not in whole:
-                    return bytes(whole)  # integers written as floats
-            else:
-                if (0 in out or 1 in out) and bool in map(type, raw):
-                    self._notes.append("bad_bytes")  # true and false are no numbers
-                    return None
-                return out
-        self._notes.append("bad_bytes")
-        return None
-
-    def _token_id(self, value: Any) -> int | None:
-        number = whole_number(value, -_INT32 - 1, _INT32)
-        if number is None:
-            self._notes.append("bad_token_id")
-        return number
-
-
-def _lists(fields: pa.Schema) -> dict[str, list[Any]]:
-    return {name: [] for name in fields.names}
 
 
 def _kind(choices: Any, obj: dict[str, Any], path: str) -> int:
@@ -408,33 +327,3 @@ def _kind(choices: Any, obj: dict[str, Any], path: str) -> int:
     if not choices and obj.get("object") == "chat.completion":
         return KIND_WHOLE
     return KIND_CHUNK
-
-
-def _logprob(value: Any, path: str) -> float | None:
-    """Read a logprob that is not simply a float: integers, NaN and its kin, null."""
-    if value is None or value != value:
-        return None
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        try:
-            return float(value)
-        except OverflowError:
-            return math.inf if value > 0 else -math.inf
-    if isinstance(value, str) and value in _NAMED_NUMBERS:
-        return _NAMED_NUMBERS[value]
-    raise Reject("logprob_not_number", f"expected a number, found {kind_of(value)}", path)
-
-
-def _read_all_once(value: Any, path: str) -> None:
-    """Reject a tree in which any object has a key twice."""
-    if isinstance(value, dict):
-        read_once(value, frozenset(value), path)
-        for key, inner in value.items():
-            _read_all_once(inner, f"{path}.{key}")
-    elif isinstance(value, list):
-        for i, inner in enumerate(value):
-            _read_all_once(inner, f"{path}[{i}]")
-
-
-def compact_json(value: Any) -> str:
-    """Write a value as JSON in one way, whatever the order of its keys was."""
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str)

@@ -3,7 +3,7 @@
 A decoder turns framed records into four flat tables that hang together by counts, not by keys:
 a **body** (one record after unwrapping) has ``n_parts`` **parts** (entries of ``choices``), a part
 has ``n_content + n_reasoning + n_refusal`` **tokens** in that order, a token has
-``n_alternatives`` **alternatives**. Nothing is merged, ranked or keyed yet.
+``n_alternatives`` **alternatives**. Nothing is merged or keyed yet.
 """
 
 from __future__ import annotations
@@ -18,6 +18,9 @@ from toolkit import schema
 KIND_WHOLE, KIND_CHUNK, KIND_ERROR = 0, 1, 2
 STATE_ABSENT, STATE_EMPTY, STATE_PRESENT = 0, 1, 2
 
+SCOPE = 1 << 32
+"""Added to an epoch, it begins a stream of its own: no chunk before belongs to one behind it."""
+
 _USAGE = [(column.name, column.type) for column in schema.USAGE_COLUMNS]
 
 BODIES = pa.schema(
@@ -26,7 +29,7 @@ BODIES = pa.schema(
         ("line", pa.int64()),
         ("byte_offset", pa.int64()),
         ("length", pa.int64()),
-        ("epoch", pa.int64()),  # [DONE] markers seen before it in its source
+        ("epoch", pa.int64()),  # [DONE] markers before it in its source; see SCOPE
         ("kind", pa.int8()),
         ("format", pa.string()),
         ("response_id", schema.TEXT),
@@ -66,7 +69,23 @@ ENTRIES = pa.schema(
         ("logprob", pa.float64()),
     ]
 )
-TOKENS = ENTRIES.append(pa.field("n_alternatives", pa.int32()))
+TOKENS = pa.schema(
+    [
+        *ENTRIES,
+        ("status", pa.int8()),  # codes of schema.STATUSES
+        ("n_alternatives", pa.int32()),
+        ("sampled_rank", pa.int32()),
+    ]
+)
+ALTERNATIVES = pa.schema(
+    [
+        *ENTRIES,
+        ("status", pa.int8()),
+        ("slot", pa.int32()),
+        ("rank", pa.int32()),
+        ("is_sampled", pa.bool_()),
+    ]
+)
 REJECTS = pa.schema(
     [
         *(field for field in schema.REJECTS.arrow if field.name != "source"),
@@ -88,7 +107,7 @@ class Decoded(NamedTuple):
     @classmethod
     def concat(cls, pieces: list[Decoded]) -> Decoded:
         """Join column buffers of one source, in order; no rows if there are no pieces."""
-        schemas = (BODIES, PARTS, TOKENS, ENTRIES, REJECTS)
+        schemas = (BODIES, PARTS, TOKENS, ALTERNATIVES, REJECTS)
         tables = [
             pa.concat_tables([empty.empty_table(), *(piece[i] for piece in pieces)])
             for i, empty in enumerate(schemas)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from toolkit.errors import SchemaError, SourceError
 from toolkit.tables import LogprobTables
 
 MANIFEST = "manifest.json"
+_PART = re.compile(r"part-\d+\.parquet")
 STORED = (*schema.TABLES, schema.LEDGER)
 
 
@@ -80,27 +82,45 @@ def read_parquet(directory: str | os.PathLike[str]) -> LogprobTables:
     tables = {}
     for declared in STORED:
         parts = [declared.empty()]
-        for part in manifest["tables"][declared.name]["files"]:
-            table = _read_part(root / declared.name / part["name"])
-            if table.num_rows != part["rows"]:
-                raise SourceError(
-                    f"{root / declared.name / part['name']} has {table.num_rows} rows; the "
-                    f"manifest says {part['rows']}"
-                )
-            parts.append(schema.conform(table, declared))
+        for name, rows in _files(root, manifest, declared.name):
+            path = root / declared.name / name
+            table = _read_part(path)
+            if table.num_rows != rows:
+                raise SourceError(f"{path} has {table.num_rows} rows; the manifest says {rows}")
+            try:
+                parts.append(schema.conform(table, declared))
+            except SchemaError as error:
+                raise SchemaError(f"{path}: {error}") from error
         tables[declared.name] = pa.concat_tables(parts)
     return LogprobTables(**tables)
 
 
 def _manifest(root: Path) -> dict[str, Any]:
     try:
-        return json.loads((root / MANIFEST).read_bytes())
+        manifest = json.loads((root / MANIFEST).read_bytes())
     except FileNotFoundError:
         raise SourceError(
             f"{root} is no export of the toolkit: it has no {MANIFEST}; read recordings with read()"
         ) from None
     except (OSError, ValueError) as error:
         raise SourceError(f"{root / MANIFEST} cannot be read: {error}") from error
+    if not isinstance(manifest, dict):
+        raise SourceError(f"{root / MANIFEST} is no manifest of the toolkit: expected an object")
+    return manifest
+
+
+def _files(root: Path, manifest: dict[str, Any], table: str) -> list[tuple[str, int]]:
+    """Return the files of a table with their rows, as the manifest lists them."""
+    try:
+        files = [(part["name"], part["rows"]) for part in manifest["tables"][table]["files"]]
+    except (KeyError, TypeError) as error:
+        raise SourceError(
+            f"{root / MANIFEST} is no manifest of the toolkit: it lists no files of {table}"
+        ) from error
+    for name, _ in files:
+        if not isinstance(name, str) or not _PART.fullmatch(name):
+            raise SourceError(f"{root / MANIFEST} names a file that is no part of {table}")
+    return files
 
 
 def _read_part(path: Path) -> pa.Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import warnings
@@ -182,8 +183,8 @@ class _Load:
                 raise
             self.fault = error
 
-    def objects(self, units: list[tuple[list[Any], Any]]) -> None:
-        """Decode objects; several in a list are one stream."""
+    def objects(self, units: list[tuple[list[Any], Any, bool]]) -> None:
+        """Decode objects; see `_units`."""
         self._add(self.decoder.objects(units))
 
     def _add(self, decoded: Decoded) -> None:
@@ -307,21 +308,35 @@ def _bar(progress: bool | None) -> Any:
     return tqdm(unit="B", unit_scale=True, desc="reading", disable=disable, leave=False)
 
 
-def _units(responses: Any, custom_id: Any) -> list[tuple[list[Any], Any]]:
-    """Sort what `from_responses` was given into responses and streams, each with its id."""
+def _units(responses: Any, custom_id: Any) -> list[tuple[list[Any], Any, bool]]:
+    """Sort what `from_responses` was given into responses and streams, each with its id.
+
+    The flag says that the unit is a stream of its own, not to be mixed with others.
+    """
     items = [responses] if _is_response(responses) else list(responses)
     units = [
-        [_plain(item)] if _is_response(item) else [_plain(chunk) for chunk in item]
+        ([_plain(item)], False) if _is_response(item) else ([_plain(chunk) for chunk in item], True)
         for item in items
     ]
-    if custom_id is None:
-        return [(unit, None) for unit in units]
-    ids = [custom_id] if isinstance(custom_id, str) else list(custom_id)
-    if len(ids) == 1:
-        ids *= len(units)  # the chunks of one stream
+    if units and all(not alone and _is_chunk(unit[0]) for unit, alone in units):
+        units = [([unit[0] for unit, _ in units], False)]
+    ids = [custom_id] if isinstance(custom_id, str) else custom_id
+    ids = [None] * len(units) if ids is None else list(ids)
     if len(ids) != len(units):
         raise ArgumentError(f"custom_id has {len(ids)} ids for {len(units)} responses")
-    return list(zip(units, ids, strict=True))
+    return [(unit, given, alone) for (unit, alone), given in zip(units, ids, strict=True)]
+
+
+def _is_chunk(item: Any) -> bool:
+    if isinstance(item, str | bytes):
+        try:
+            item = json.loads(item)
+        except (ValueError, RecursionError):
+            return False  # the decoder says what is wrong with it
+    choices = item.get("choices") if isinstance(item, dict) else None
+    if not isinstance(choices, list):
+        return False
+    return not any(isinstance(choice, dict) and "message" in choice for choice in choices)
 
 
 def _is_response(item: Any) -> bool:

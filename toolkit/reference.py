@@ -1,47 +1,29 @@
 """The reference decoder: it defines what a record means.
 
-Strict JSON by the standard library (duplicate keys seen, NaN literals read, integers exact), the
-formats of `toolkit.formats`, then one walk over the canonical body into column lists. What cannot
+Strict JSON (`toolkit.strict_json`), the formats of `toolkit.formats`, then one walk over the
+canonical body into column lists. What cannot
 be read raises `Reject` with a reason and a JSON path; what is odd but readable is kept with a note.
 """
 
 from __future__ import annotations
 
 import gc
-import json
 import re
-from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
-from toolkit import columns, formats
+from toolkit import columns, formats, strict_json
 from toolkit.body import BodyReader
 from toolkit.columns import Decoded
-from toolkit.formats.base import Reject, Repeated
-from toolkit.framing import Frames, nesting
+from toolkit.derive import derive
+from toolkit.formats.base import Reject
+from toolkit.framing import Frames
 
-MAX_DEPTH = 64
 _HALF_PAIR = re.compile(rb"\\u[dD][89a-fA-F]")
-_SPACE = re.compile(r"[ \t\n\r]*")
-_LITERALS = ("true", "false", "null", "NaN", "Infinity", "-Infinity")
-_CUT = re.compile(r"\.|\.?\d*[eE][+-]?|\\?u?[0-9a-fA-F]{0,4}")  # in a number, in an escape
-_LONG_INTEGER = 4000  # digits; int() refuses more than 4300, and no field holds such a number
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    obj = dict(pairs)
-    return obj if len(obj) == len(pairs) else Repeated(pairs)
-
-
-def _long_integer(digits: str) -> int | float:
-    return int(digits) if len(digits) < _LONG_INTEGER else float(digits)
-
-
-_JSON = json.JSONDecoder(object_pairs_hook=_object)
-_JSON_LONG = json.JSONDecoder(object_pairs_hook=_object, parse_int=_long_integer)
 
 
 @contextmanager
@@ -65,7 +47,7 @@ class ReferenceDecoder:
     Examples
     --------
     >>> answer = {"choices": [{"message": {"content": "hi"}}]}
-    >>> decoded = ReferenceDecoder().objects([([answer], None), ([7], None)])
+    >>> decoded = ReferenceDecoder().objects([([answer, 7], None, False)])
     >>> decoded.parts["content"].to_pylist(), decoded.rejects["reason"].to_pylist()
     (['hi'], ['not_an_object'])
     """
@@ -74,40 +56,47 @@ class ReferenceDecoder:
         self.next_record = 0
         self.epoch = 0
 
-    def frames(self, frames: Frames) -> Decoded:
-        """Decode one block of framed records."""
+    def frames(self, frames: Frames, rows: np.ndarray | None = None) -> Decoded:
+        """Decode one block of framed records, or some of its rows.
+
+        Parameters
+        ----------
+        frames : Frames
+        rows : int64 array, optional
+            The frames to decode, increasing; each of the others counts as one record.
+        """
+        if rows is None:
+            rows = np.arange(len(frames.starts))
         batch = _Batch(self)
-        breaks = frames.breaks.tolist()
-        done = 0
+        base = self.epoch
+        epochs = base + np.searchsorted(frames.breaks, rows, side="right")
+        left_out = np.diff(rows - np.arange(len(rows)), prepend=0)
+        columns_ = (frames.starts, frames.stops, frames.lines, frames.offsets, frames.lengths)
         spans = zip(
-            frames.starts.tolist(),
-            frames.stops.tolist(),
-            frames.lines.tolist(),
-            frames.offsets.tolist(),
-            frames.lengths.tolist(),
-            strict=True,
+            epochs.tolist(), left_out.tolist(), *(c[rows].tolist() for c in columns_), strict=True
         )
         with _collector_paused():
-            for i, (start, stop, line, offset, length) in enumerate(spans):
-                while done < len(breaks) and breaks[done] <= i:
-                    done += 1
-                    self.epoch += 1
+            for epoch, n, start, stop, line, offset, length in spans:
+                self.epoch = epoch
+                self.next_record += n
                 batch.text(frames.data[start:stop], line, offset, length)
-        self.epoch += len(breaks) - done
+        self.epoch = base + len(frames.breaks)
+        self.next_record += len(frames.starts) - len(rows) - int(left_out.sum())
         return batch.finish()
 
-    def objects(self, units: Iterable[tuple[list[Any], Any]]) -> Decoded:
+    def objects(self, units: Iterable[tuple[list[Any], Any, bool]]) -> Decoded:
         """Decode objects that were parsed elsewhere, or JSON texts; their ordinal serves as line.
 
         Parameters
         ----------
-        units : iterable of (list, object)
-            Objects that belong together and the caller's id for their response. Several in one
-            list are a stream, which closes with the list.
+        units : iterable of (list, object, bool)
+            Objects, the caller's id for their response, and whether a stream in them is theirs
+            alone, whatever the ids of chunks elsewhere.
         """
         batch = _Batch(self)
         with _collector_paused():
-            for objs, custom_id in units:
+            for objs, custom_id, alone in units:
+                self.epoch += columns.SCOPE * alone
                 batch.custom_id = custom_id
                 for obj in objs:
                     line = self.next_record + 1
@@ -116,7 +105,7 @@ class ReferenceDecoder:
                         batch.text(raw, line, 0, len(raw))
                     else:
                         batch.value(obj, line, 0, 0, halves=True)
-                self.epoch += len(objs) > 1
+                self.epoch += columns.SCOPE * alone
         return batch.finish()
 
 
@@ -133,7 +122,7 @@ class _Batch:
     def text(self, raw: bytes, line: int, offset: int, length: int) -> None:
         """Decode the JSON values of one frame, normally one."""
         try:
-            values = list(_values(raw))
+            values = list(strict_json.values(raw))
         except Reject as reject:
             self._reject(reject, line, offset, length)
             return
@@ -194,66 +183,5 @@ class _Batch:
             ],
             schema=columns.REJECTS,
         )
-        return Decoded(*self.reader.tables(), rejects, self.envelopes)
-
-
-def _values(raw: bytes) -> Iterator[tuple[Any, int, int]]:
-    """Yield the JSON values of a text with their first byte and length in it.
-
-    A value that is cut or broken comes as a `Reject` and ends the text; those before it are kept.
-    """
-    # Few brackets cannot nest deeply, and counting them is cheap.
-    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and nesting(raw) > MAX_DEPTH:
-        raise Reject("too_deep", f"expected at most {MAX_DEPTH} levels of objects and arrays")
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        where = f"byte {error.start} of the record"
-        raise Reject("bad_utf8", f"expected UTF-8, found an invalid sequence at {where}") from None
-    at = _skip_space(text, 0)
-    if at == len(text):
-        raise Reject("empty_record", "expected a JSON value, found nothing")
-    byte, counted = len(raw) - len(text) if text.isascii() else 3 * raw.startswith(BOM_UTF8), 0
-    while at < len(text):
-        byte += len(text[counted:at].encode())
-        counted = at
-        try:
-            value, end = _parse(text, at)
-        except Reject as reject:
-            yield reject, byte, len(raw) - byte
-            return
-        at = _skip_space(text, end)
-        if at < len(text) and text[at] not in "{[":
-            found = byte + len(text[counted:at].encode())
-            message = f"expected nothing after the JSON value, found more at byte {found}"
-            yield Reject("trailing_garbage", message), byte, len(raw) - byte
-            return
-        yield value, byte, len(raw) - byte if at == len(text) else len(text[counted:end].encode())
-
-
-def _parse(text: str, at: int) -> tuple[Any, int]:
-    try:
-        try:
-            return _JSON.raw_decode(text, at)
-        except json.JSONDecodeError:
-            raise
-        except ValueError:  # an integer of more digits than int() takes
-            return _JSON_LONG.raw_decode(text, at)
-    except json.JSONDecodeError as error:
-        message = f"{error.msg} at character {error.pos - at} of the value"
-        raise Reject("truncated" if _is_cut(text, error) else "not_json", message) from None
-
-
-def _is_cut(text: str, error: json.JSONDecodeError) -> bool:
-    """Tell text that goes wrong only because it ends."""
-    rest = text[error.pos :].rstrip()
-    return (
-        not rest
-        or error.msg.startswith("Unterminated string")
-        or any(literal.startswith(rest) for literal in _LITERALS)
-        or _CUT.fullmatch(rest) is not None
-    )
-
-
-def _skip_space(text: str, at: int) -> int:
-    return _SPACE.match(text, at).end()  # type: ignore[union-attr]
+        bodies, parts, tokens, alternatives = self.reader.tables()
+        return Decoded(bodies, parts, *derive(tokens, alternatives), rejects, self.envelopes)

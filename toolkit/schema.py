@@ -99,6 +99,8 @@ class Column:
         Unit of a number (``nats``, ``bits``, ``tokens``, ``1``), or empty.
     direction : str
         ``higher`` or ``lower``: which end means a more certain model; empty where neither does.
+    labels : tuple of str
+        Of a `LABEL` column: the texts that it may hold, in the order of their codes.
     """
 
     name: str
@@ -107,6 +109,7 @@ class Column:
     required: bool = False
     unit: str = ""
     direction: str = ""
+    labels: tuple[str, ...] = ()
 
     @property
     def field(self) -> pa.Field:
@@ -164,7 +167,9 @@ _RESPONSE_KEY = Column(
     required=True,
 )
 _CHOICE = Column("choice", pa.int32(), "Index of the choice, as sent.", required=True)
-_CHANNEL = Column("channel", LABEL, "content, reasoning or refusal.", required=True)
+_CHANNEL = Column(
+    "channel", LABEL, "content, reasoning or refusal.", required=True, labels=CHANNELS
+)
 _POSITION = Column("position", pa.int32(), "0-based place in its channel.", required=True)
 _TOKEN = Column("token", TEXT, "Text of the token, as sent.", required=True)
 _BYTES = Column("bytes", BINARY, "UTF-8 bytes of the token, as sent; null: not sent.")
@@ -181,6 +186,7 @@ _STATUS = Column(
     LABEL,
     "How to read logprob: ok, censored (<= -9998), missing (null, NaN), invalid (> 1e-3).",
     required=True,
+    labels=STATUSES,
 )
 _SOURCE = Column("source", TEXT, "Path, URI or name of the source.", required=True)
 _RECORD = Column(
@@ -226,7 +232,7 @@ RESPONSES = Table(
         _RECORD,
         _LINE,
         _BYTE_OFFSET,
-        Column("kind", LABEL, "completion or stream.", required=True),
+        Column("kind", LABEL, "completion or stream.", required=True, labels=KINDS),
         Column("format", pa.string(), "Wire format that was recognised.", required=True),
         Column("response_id", TEXT, "The server's id; the first that is not empty."),
         Column("custom_id", TEXT, "The caller's id (Batch lines, from_responses)."),
@@ -272,6 +278,7 @@ CHOICES = Table(
             LABEL,
             "absent (null or no key), empty (lists without entries) or present.",
             required=True,
+            labels=LOGPROBS_STATES,
         ),
         _count("n_content_tokens", "Token rows of the content channel."),
         _count("n_refusal_tokens", "Token rows of the refusal channel."),
@@ -282,8 +289,15 @@ CHOICES = Table(
             "Joined bytes of the content tokens against content: exact, tokens_short (tokens are "
             "a prefix), tokens_extra (the text is contained in the tokens), mismatch, unknown.",
             required=True,
+            labels=ALIGNMENTS,
         ),
-        Column("refusal_alignment", LABEL, "The same for the refusal channel.", required=True),
+        Column(
+            "refusal_alignment",
+            LABEL,
+            "The same for the refusal channel.",
+            required=True,
+            labels=ALIGNMENTS,
+        ),
     ),
 )
 
@@ -411,34 +425,48 @@ def conform(table: pa.Table, declared: Table) -> pa.Table:
     0
     """
     arrays = []
-    for field in declared.arrow:
-        if field.name not in table.column_names:
+    for declared_column in declared.columns:
+        name = declared_column.name
+        if name not in table.column_names:
             raise SchemaError(
-                f"table {declared.name} lacks column {field.name!r}; it has {table.column_names}"
+                f"table {declared.name} lacks column {name!r}; it has {table.column_names}"
             )
-        column = table[field.name]
-        if column.type != field.type:
-            column = _cast(column, field, declared.name)
-        if not field.nullable and column.null_count:
+        column = _cast(table[name], declared_column, declared.name)
+        if declared_column.required and column.null_count:
             raise SchemaError(
-                f"column {declared.name}.{field.name} must not be null; "
+                f"column {declared.name}.{name} must not be null; "
                 f"{column.null_count} of {len(column)} rows are"
             )
         arrays.append(column)
     return pa.Table.from_arrays(arrays, schema=declared.arrow)
 
 
-def _cast(column: pa.ChunkedArray, field: pa.Field, table: str) -> pa.ChunkedArray:
+def _cast(column: pa.ChunkedArray, declared: Column, table: str) -> pa.ChunkedArray:
     try:
-        if pa.types.is_dictionary(field.type):
-            if pa.types.is_dictionary(column.type):
-                column = column.cast(column.type.value_type)
-            return pc.dictionary_encode(column.cast(pa.string())).cast(field.type)
-        return column.cast(field.type)
+        if declared.labels:
+            return _labelled(column, declared, table)
+        return column if column.type == declared.type else column.cast(declared.type)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise SchemaError(
-            f"column {table}.{field.name} is {column.type}, expected {field.type}"
+            f"column {table}.{declared.name} is {column.type}, expected {declared.type}"
         ) from error
+
+
+def _labelled(column: pa.ChunkedArray, declared: Column, table: str) -> pa.ChunkedArray:
+    """Bring labels, whatever their codes, to the codes that are declared."""
+    labels = pa.array(declared.labels, pa.string())
+    if column.type == LABEL and all(chunk.dictionary.equals(labels) for chunk in column.chunks):
+        return column
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    codes = pc.index_in(column.cast(pa.string()), value_set=labels)
+    unknown = codes.null_count - column.null_count
+    if unknown:
+        raise SchemaError(
+            f"column {table}.{declared.name} has {unknown} rows that are none of {declared.labels}"
+        )
+    chunks = [pa.DictionaryArray.from_arrays(c.cast(pa.int8()), labels) for c in codes.chunks]
+    return pa.chunked_array(chunks, LABEL)
 
 
 def _metric(name: str, unit: str, direction: str, doc: str) -> Column:

@@ -17,8 +17,8 @@ import pyarrow.compute as pc
 
 from toolkit import columns, schema
 from toolkit.assign import LATE, Assigner, Chunk
-from toolkit.body import compact_json
 from toolkit.columns import KIND_CHUNK, KIND_WHOLE, Decoded, numpy, offsets, take_runs, valid
+from toolkit.strict_json import compact
 
 _TEXTS = ("content", "refusal", "reasoning")
 _COUNTS = tuple(f"n_{channel}" for channel in schema.CHANNELS)
@@ -44,7 +44,7 @@ class Merged(NamedTuple):
     token_chunk : int64 array
         For each token the ordinal of its chunk in its response; -1 for completions.
     alternatives : pyarrow.Table
-        In the order of the tokens, as `columns.ENTRIES`.
+        In the order of the tokens, as `columns.ALTERNATIVES`.
     rejects : pyarrow.Table
         As `columns.REJECTS`.
     """
@@ -317,7 +317,7 @@ def _merge_tool_calls(
             calls = [call | {"index": i} for i, call in enumerate(calls)]
         fragments.setdefault(int(group[row]), []).extend(calls)
     for i, calls in fragments.items():
-        merged[i] = compact_json(_join_calls(calls))
+        merged[i] = compact(_join_calls(calls))
     return pa.array(merged, schema.TEXT)
 
 

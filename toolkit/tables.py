@@ -144,7 +144,9 @@ class LogprobTables:
         Examples
         --------
         >>> import toolkit
-        >>> lp = toolkit.from_responses({"choices": [{"message": {"content": "Hello"}}]})
+        >>> logprobs = {"content": [{"token": "Hello", "logprob": -0.5}]}
+        >>> choice = {"message": {"content": "Hello"}, "logprobs": logprobs}
+        >>> lp = toolkit.from_responses({"choices": [choice]})
         >>> lp.to_pandas("choices")["content"].tolist()
         ['Hello']
         """
@@ -273,7 +275,9 @@ class LogprobTables:
         Examples
         --------
         >>> import toolkit
-        >>> lp = toolkit.from_responses([{"model": m, "choices": []} for m in ("a", "b", "a")])
+        >>> logprobs = {"content": [{"token": "Hello", "logprob": -0.5}]}
+        >>> choice = {"message": {"content": "Hello"}, "logprobs": logprobs}
+        >>> lp = toolkit.from_responses([{"model": m, "choices": [choice]} for m in "aba"])
         >>> len(lp.filter(model="a"))
         2
         """
@@ -345,75 +349,3 @@ def _meets(table: pa.Table, conditions: dict[str, Any], names: Iterable[str]) ->
             raise ArgumentError(f"{name}={wanted!r} is no value of type {column.type}") from error
         met &= pc.is_in(column, options).to_numpy(zero_copy_only=False)
     return met
-
-
-def concat(parts: Iterable[LogprobTables]) -> LogprobTables:
-    """Put tables together.
-
-    Parts of one `scan` come out as `read` would have given them. Parts of different loads keep
-    their order, and their sources are numbered on, so that keys stay unique.
-
-    Parameters
-    ----------
-    parts : iterable of LogprobTables
-
-    Returns
-    -------
-    LogprobTables
-
-    Examples
-    --------
-    >>> import toolkit
-    >>> a = toolkit.from_responses({"choices": [{"message": {"content": "Hello"}}]})
-    >>> both = toolkit.concat([a, a])
-    >>> both.responses["response_key"].to_pylist() == [0, 2**32]
-    True
-    """
-    parts = list(parts)
-    if not all(isinstance(part, LogprobTables) for part in parts):
-        raise ArgumentError("concat takes an iterable of LogprobTables")
-    if not parts:
-        return LogprobTables(*(table.empty() for table in schema.TABLES))
-    if not _one_load(parts):
-        parts = _renumber(parts)
-    tables = {
-        name: pa.concat_tables([part[name] for part in parts]) for name in LogprobTables.__slots__
-    }
-    for name in ("responses", "choices", "tokens", "alternatives"):
-        keys = numpy(tables[name], "response_key")
-        if np.any(keys[1:] < keys[:-1]):
-            tables[name] = tables[name].take(pa.array(np.argsort(keys, kind="stable")))
-    return LogprobTables(**tables)
-
-
-def _one_load(parts: list[LogprobTables]) -> bool:
-    """Tell whether the parts can share their keys: no key twice, no source number for two."""
-    names: dict[int, str] = {}
-    seen = np.concatenate([numpy(part.responses, "response_key") for part in parts])
-    if len(np.unique(seen)) != len(seen):
-        return False
-    for part in parts:
-        ordinals = numpy(part.responses, "response_key") >> 32
-        first = np.unique(ordinals, return_index=True)
-        sources = part.responses["source"].take(pa.array(first[1])).to_pylist()
-        for ordinal, source in zip(first[0].tolist(), sources, strict=True):
-            if names.setdefault(ordinal, source) != source:
-                return False
-    return True
-
-
-def _renumber(parts: list[LogprobTables]) -> list[LogprobTables]:
-    renumbered, base = [], 0
-    for part in parts:
-        shift = base << 32
-        tables = {}
-        for name in LogprobTables.__slots__:
-            table = part[name]
-            if "response_key" in table.column_names:
-                field = table.schema.field("response_key")
-                table = table.set_column(0, field, pc.add(table["response_key"], shift))
-            tables[name] = table
-        renumbered.append(LogprobTables(**tables))
-        keys = numpy(part.responses, "response_key")
-        base += int(keys.max() >> 32) + 1 if len(keys) else 0
-    return renumbered

@@ -34,11 +34,19 @@ class Number(str):
     """A number that is formatted already: goes to the right of its column."""
 
 
+def _is_new_emoji(char: str) -> bool:
+    # Emoji of a later Unicode than this Python's, in blocks that have nothing but pictures.
+    return "\U0001f300" <= char <= "\U0001faff" and unicodedata.category(char) == "Cn"
+
+
 def visible(text: str) -> str:
     """Escape all that a terminal obeys or hides: controls, ANSI, bidi marks, odd blanks."""
     if text.isprintable():
         return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return "".join(
+        c if c.isprintable() or _is_new_emoji(c) else c.encode("unicode_escape").decode()
+        for c in text
+    )
 
 
 def token_text(token: str, raw: bytes | None) -> str:
@@ -55,7 +63,7 @@ def _width(text: str) -> int:
     """Count the columns of a terminal: two for wide characters, none for combining marks."""
     if text.isascii():
         return len(text)
-    wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
+    wide = sum(unicodedata.east_asian_width(c) in "WF" or _is_new_emoji(c) for c in text)
     return len(text) + wide - sum(unicodedata.category(c) in ("Mn", "Me") for c in text)
 
 

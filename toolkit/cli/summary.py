@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import toolkit
-from toolkit.cli.output import Number, grid, terminal_columns, token_text, visible
+from toolkit.cli.output import Number, clip, grid, terminal_columns, token_text, visible
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -141,7 +141,8 @@ def _labelled(label: str, items: Sequence[str], fg: str | None = None) -> Iterat
     """Set items beside their label, over as many lines as they need, none broken."""
     text = " · ".join(visible(item).replace(" ", "\xa0") for item in items)
     indent = f"  {'':<{_LEAD}}  "
-    lines = textwrap.wrap(text, terminal_columns() - len(indent)) or [""]
+    room = terminal_columns() - len(indent)
+    lines = textwrap.wrap(text, room, break_on_hyphens=False) or [""]
     label = click.style(f"{label:<{_LEAD}}", bold=True)
     for number, line in enumerate(lines):
         line = line.replace("\xa0", " ")
@@ -193,11 +194,16 @@ def _reject_lines(rejects: list[dict[str, Any]], records: dict[str, int]) -> Ite
     share = _share(records["rejected"], records["records"])
     yield from _labelled("rejected", [f"{count} ({share})"], "red")
     most = _REASONS if len(rejects) > _REASONS + 1 else len(rejects)  # no line to hide one
+    size = max(len(f"{reject['count']:,}") for reject in rejects)
     for reject in rejects[:most]:
-        places = ", ".join(f"{at['source']}:{at['line']}" for at in reject["first"])
-        yield from _labelled("", [f"{reject['count']:>3,} {reject['reason']:<19} {places}"])
+        places = [f"{at['source']}:{at['line']}" for at in reject["first"]]
+        line = f"  {reject['count']:>{size},} {reject['reason']:<19} "
+        room = terminal_columns() - _LEAD - 4 - len(line)
+        fitting = [", ".join(places[:n]) for n in range(len(places), 0, -1)]
+        text = next((text for text in fitting if len(visible(text)) <= room), fitting[-1])
+        yield from _labelled("", [line + clip(visible(text), room, at_start=True)])
     if more := len(rejects) - most:
-        yield from _labelled("", [f"    {more} more reasons: logprobs read --table rejects"])
+        yield from _labelled("", [f"  {more} more reasons: logprobs read --table rejects"])
 
 
 def _usage_lines(usage: dict[str, Any]) -> Iterator[str]:

@@ -111,10 +111,10 @@ def _heading(answer: pd.Series, keys: np.ndarray) -> str:
     row = int(keys.searchsorted(answer["response_key"]))
     ids = [answer[name] for name in ("custom_id", "response_id") if not pd.isna(answer[name])]
     facts = [f"response {row}", *(clip(each, 28) for each in ids[:1])]
-    facts += [answer["model"], f"choice {answer['choice']}", answer["channel"]]
-    facts.append(answer["finish_reason"])
     if not pd.isna(answer["perplexity"]):
         facts.append(f"perplexity {answer['perplexity']:,.2f}")
+    facts += [answer["finish_reason"], answer["model"]]
+    facts += [f"choice {answer['choice']}", answer["channel"]]
     text = visible(" · ".join(str(fact) for fact in facts if not pd.isna(fact)))
     return click.style(clip(f"  {text}", terminal_columns()), bold=True)
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+MAX_DEPTH = 64
+"""Levels of objects and arrays that a record may have."""
+
 
 class Body(NamedTuple):
     """One body in the canonical form: the OpenAI chat schema, whole or chunk.
@@ -119,3 +122,17 @@ def whole_number(value: object, low: int, high: int) -> int | None:
     if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
         return value
     return None
+
+
+def read_all_once(value: Any, path: str, depth: int = MAX_DEPTH) -> None:
+    """Reject a tree in which any object has a key twice."""
+    if depth == 0:
+        raise Reject("too_deep", f"expected at most {MAX_DEPTH} levels of objects and arrays")
+    if isinstance(value, dict):
+        if isinstance(value, Repeated):
+            read_once(value, frozenset(value), path)
+        for key, inner in value.items():
+            read_all_once(inner, f"{path}.{key}", depth - 1)
+    elif isinstance(value, list):
+        for i, inner in enumerate(value):
+            read_all_once(inner, f"{path}[{i}]", depth - 1)

@@ -1,0 +1,296 @@
+"""Public recordings against figures that an independent parser found in them."""
+
+import json
+import math
+from collections import Counter
+
+import pytest
+
+import toolkit
+from tests.oracle import (
+    CHANNELS,
+    assert_conserved,
+    is_censored,
+    read_naively,
+    read_tables,
+    rows_by_response,
+)
+
+WHOLE = (
+    "Robby955-logprobe-gpt2_logits_openai.json",
+    "Robby955-logprobe-gpt4o_mini_code.json",
+    "Robby955-logprobe-lang_japanese.json",
+    "Robby955-logprobe-topk_5.json",
+    "arena-ai-structured-logprobs-simple_parsed_completion.json",
+)
+STREAMS = (
+    "openai-openai-python-173417d55340.bin",
+    "openai-openai-python-4cc50a6135d2.bin",
+    "openai-openai-python-569c877e6942.bin",
+    "openai-openai-python-a491adda08c3.bin",
+    "openai-openai-python-c6aa7e397b71.bin",
+    "microsoft-semantic-kernel-chatcompletion_test_stream_response.txt",
+    "vercel-ai-azure-model-router.1.chunks.txt",
+)
+# Not read as responses, and why. Each is told by name below, so that none vanishes.
+ANOTHER_ENVELOPE = {
+    "ogx-ai-ogx-068176027664.json": "SDK chunk dumps inside a test recording",
+    "ogx-ai-ogx-0746c8e1e3c0.json": "SDK chunk dumps inside a test recording",
+    "ogx-ai-ogx-19510c47c85d.json": "SDK chunk dumps inside a test recording",
+    "ogx-ai-ogx-c846de49942e.json": "SDK chunk dumps inside a test recording",
+    "openai-openai-dotnet-TokenLogProbabilities-True.json": "recorded HTTP session",
+    "openai-openai-dotnet-TokenLogProbabilitiesStreaming-True.json": "recorded HTTP session",
+    "openai-openai-dotnet-responses-TokenLogProbabilitiesStreaming-True.json": "HTTP session",
+    "tatsu-lab-alpaca_eval-annotations.json": "experiment rows with a choice in each",
+}
+ANOTHER_FORMAT = {
+    "EleutherAI-lm-evaluation-harness-gpt3_test_"
+    "0deb8e9bde8e8327bbc48157f638ff3ba06b0cd816dad2beb8ad90f7fbe795c7.json": "legacy completion",
+    "EleutherAI-lm-evaluation-harness-gpt3_test_"
+    "8025023377febbd8c5f2b9f26705c394ff375d0cad7c89c10fd9b8e1eb66ff1c.json": "legacy completion",
+    "vercel-ai-lmstudio-tool-call.1.chunks.txt": "Responses API events",
+    "microsoft-semantic-kernel-textgeneration_test_stream_response.txt": "TGI's own stream",
+    "antirez-ds4-short_reasoning_plain.official.json": "re-shaped by its author",
+}
+RECORDS_OF = {
+    "tatsu-lab-alpaca_eval-annotations.json": 805,
+    "vercel-ai-lmstudio-tool-call.1.chunks.txt": 77,
+    "microsoft-semantic-kernel-textgeneration_test_stream_response.txt": 150,
+}
+# VCR cassettes need a YAML parser. They are no JSON and no SSE.
+CASSETTES = (
+    "open-telemetry-opentelemetry-python-contrib-test_chat_completion_multiple_choices_streaming"
+    ".yaml",
+    "posit-dev-chatlas-test_openai_logprobs.yaml",
+    "pydantic-pydantic-ai-test_openai_instructions_with_responses_logprobs.yaml",
+)
+SAMPLES = (
+    "arithmetic_n5.jsonl",
+    "bytes_stream.sse",
+    "bytes_whole.jsonl",
+    "capitals_batch.jsonl",
+    "pairs_stream.sse",
+    "pairs_whole.jsonl",
+    "sentiment_k20.jsonl",
+    "stories_k10.jsonl",
+    "structured.jsonl",
+)
+
+quietly = pytest.mark.filterwarnings("ignore::toolkit.errors.ToolkitWarning")
+
+
+@pytest.fixture(scope="session")
+def golden(realdata):
+    return json.loads((realdata / "golden.json").read_text())
+
+
+def channel_figures(lp, channel, choice=None):
+    """Figures of one channel, over all choices or in one, in the terms of golden.json."""
+    rows = [
+        row
+        for row in lp.tokens.to_pylist()
+        if row["channel"] == channel and choice in (None, row["choice"])
+    ]
+    logprobs = [row["logprob"] for row in rows]
+    return {
+        "n": len(rows),
+        "n_top": sum(row["n_alternatives"] for row in rows),
+        "n_sentinel": sum(map(is_censored, logprobs)),
+        "sum_logprob_excl_sentinel": math.fsum(x for x in logprobs if not is_censored(x)),
+        "first": rows[0]["token"] if rows else None,
+        "last": rows[-1]["token"] if rows else None,
+    }
+
+
+def assert_figures(found, expected):
+    assert {**found, "sum_logprob_excl_sentinel": None} | {
+        "sum_logprob_excl_sentinel": pytest.approx(found["sum_logprob_excl_sentinel"], abs=1e-5)
+    } == {name: expected.get(name, found[name]) for name in found}
+
+
+def test_every_golden_file_is_accounted_for(golden, realdata):
+    files = {path.name for path in realdata.iterdir()} - {"INDEX.md", "golden.json"}
+    named = {*WHOLE, *STREAMS, *ANOTHER_ENVELOPE, *ANOTHER_FORMAT, *CASSETTES}
+    assert files == named
+    assert set(golden) - named == set()
+    assert set(golden) & set(ANOTHER_FORMAT) == set(), "golden figures would go unused"
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_whole_responses_have_the_golden_figures(name, golden, realdata):
+    lp = toolkit.read(realdata / name)
+    expected = golden[name]
+    assert expected["kind"] == "whole"
+    assert_conserved(lp)
+    assert len(lp) == expected["n_responses"]
+    assert lp.choices.num_rows == expected["n_choices"]
+    states = lp.choices["logprobs_state"].to_pylist()
+    assert states.count("absent") == expected["logprobs_null_choices"]
+    assert_figures(channel_figures(lp, "content"), expected["content"])
+    assert channel_figures(lp, "refusal")["n"] == expected["refusal_n"]
+    assert lp.alternatives.num_rows == expected["content"]["n_top"]
+    assert lp.responses["kind"].to_pylist() == ["completion"]
+    assert lp.rejects.num_rows == 0
+
+
+@quietly  # six of the seven have no logprobs
+@pytest.mark.parametrize("name", STREAMS)
+def test_streams_have_the_golden_figures(name, golden, realdata):
+    lp = toolkit.read(realdata / name)
+    expected = golden[name]
+    assert expected["kind"] == "stream"
+    assert_conserved(lp)
+    assert lp.rejects.num_rows == 0
+    assert len(lp) == len(expected["responses"]) == 1
+    [response], [stream] = lp.responses.to_pylist(), expected["responses"]
+    assert response["kind"] == "stream"
+    assert response["response_id"] == (stream["ids"][0] if stream["ids"] else None)
+    assert response["n_chunks"] == stream["chunks"]
+    assert response["system_fingerprint"] == stream["system_fingerprint"]
+    counts = ("prompt_tokens", "completion_tokens", "total_tokens")
+    assert {key: response[key] for key in counts} == (stream["usage"] or dict.fromkeys(counts))
+    choices = {str(row["choice"]): row for row in lp.choices.to_pylist()}
+    assert choices.keys() == stream["choices"].keys()
+    for index, wanted in stream["choices"].items():
+        choice = choices[index]
+        assert choice["finish_reason"] == wanted["finish_reason"]
+        assert len(choice["content"] or "") == wanted["text_len"]
+        assert len(choice["refusal"] or "") == wanted["refusal_len"]
+        calls = json.loads(choice["tool_calls"] or "[]")
+        assert "".join(call["function"]["arguments"] for call in calls) == wanted["tool_args"]
+        assert choice["tool_calls"] is None or choice["tool_calls"] == json.dumps(
+            calls, sort_keys=True, separators=(",", ":"), ensure_ascii=False
+        )
+        for channel in ("content", "refusal"):
+            assert_figures(channel_figures(lp, channel, int(index)), wanted[channel])
+    assert response["finished"]
+
+
+def test_first_and_last_tokens_of_whole_responses(realdata):
+    """The figures of completions do not name them; the documents do."""
+    for name in WHOLE:
+        entries = json.loads((realdata / name).read_bytes())["choices"][0]["logprobs"]["content"]
+        found = channel_figures(toolkit.read(realdata / name), "content")
+        assert (found["first"], found["last"]) == (entries[0]["token"], entries[-1]["token"])
+
+
+def test_raw_logits_are_invalid_and_kept(realdata):
+    lp = toolkit.read(realdata / "Robby955-logprobe-gpt2_logits_openai.json")
+    assert set(lp.tokens["status"].to_pylist()) == {"invalid"}
+    assert min(lp.tokens["logprob"].to_pylist()) > 1
+
+
+def test_refusal_tokens_of_a_stream(realdata):
+    lp = toolkit.read(realdata / "openai-openai-python-569c877e6942.bin")
+    [choice] = lp.choices.to_pylist()
+    assert choice["n_refusal_tokens"] == 11
+    assert choice["n_content_tokens"] == 0
+    assert choice["refusal_alignment"] == "exact"
+    assert choice["alignment"] == "unknown"
+    assert set(lp.tokens["channel"].to_pylist()) == {"refusal"}
+
+
+@pytest.mark.parametrize("name", ANOTHER_ENVELOPE)
+def test_other_envelopes_do_not_vanish(name, realdata):
+    with pytest.warns(toolkit.ToolkitWarning, match="rejected"):
+        lp = toolkit.read(realdata / name)
+    assert_conserved(lp)
+    assert len(lp) == 0
+    assert Counter(lp.rejects["reason"].to_pylist()) == {"unknown_format": RECORDS_OF.get(name, 1)}
+
+
+@pytest.mark.parametrize("name", ANOTHER_FORMAT)
+def test_other_formats_do_not_vanish(name, realdata):
+    with pytest.warns(toolkit.ToolkitWarning, match="rejected"):
+        lp = toolkit.read(realdata / name)
+    assert_conserved(lp)
+    assert len(lp) == 0
+    assert lp.rejects.num_rows == RECORDS_OF.get(name, 1)
+    assert set(lp.rejects["reason"].to_pylist()) <= {"unknown_format", "no_choices"}
+
+
+@pytest.mark.parametrize("kind", ["legacy completion"])
+def test_a_message_does_not_contradict_the_record(kind, realdata):
+    """Who has a choices array must not be told that one was expected."""
+    for name in (name for name, why in ANOTHER_FORMAT.items() if why == kind):
+        with pytest.warns(toolkit.ToolkitWarning, match="rejected"):
+            lp = toolkit.read(realdata / name)
+        [reject] = lp.rejects.to_pylist()
+        assert "choices" in json.loads((realdata / name).read_bytes())
+        assert reject["reason"] == "unknown_format", reject["message"]
+
+
+@quietly
+@pytest.mark.parametrize("name", CASSETTES)
+def test_cassettes_are_rejected_line_by_line(name, realdata):
+    """What stands on a line of its own in them may be read; all else is told."""
+    lp = toolkit.read(realdata / name)
+    assert_conserved(lp)
+    assert lp.rejects.num_rows > 50
+    assert set(lp.rejects["reason"].to_pylist()) <= {"not_json", "truncated", "trailing_garbage"}
+
+
+@quietly
+@pytest.mark.parametrize("name", [*WHOLE, *STREAMS])
+def test_recordings_equal_the_naive_reader(name, realdata):
+    lp = toolkit.read(realdata / name)
+    if name.startswith("vercel"):  # its first chunk has no id: the naive reader leaves it out
+        expected = read_naively((realdata / name).read_bytes())
+        expected[0]["chunks"] += 1
+    else:
+        expected = read_naively((realdata / name).read_bytes())
+    assert read_tables(lp) == expected
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_samples_equal_the_naive_reader(name, samples):
+    lp = toolkit.read(samples / name)
+    assert_conserved(lp)
+    assert lp.rejects.num_rows == 0
+    assert read_tables(lp) == read_naively((samples / name).read_bytes())
+    assert lp.ledger["bytes"].to_pylist() == [(samples / name).stat().st_size]
+
+
+@pytest.mark.parametrize("pair", ["pairs", "bytes"])
+def test_recorded_pairs_are_equal_whole_and_streamed(pair, samples):
+    """Rule 2 on a real server's answers. Ids differ, since each prompt was sent twice."""
+    whole = toolkit.read(samples / f"{pair}_whole.jsonl")
+    streamed = toolkit.read(samples / f"{pair}_stream.sse")
+    excepted = ("response_key", "chunk")
+    for table in ("choices", "tokens", "alternatives"):
+        a, b = (
+            [{k: v for k, v in row.items() if k not in excepted} for row in lp[table].to_pylist()]
+            for lp in (whole, streamed)
+        )
+        if table == "choices":  # this server leaves the role out where text comes at once
+            unsaid = [row["role"] is None for row in b]
+            assert sum(unsaid) == {"pairs": 0, "bytes": 3}[pair]
+            for i in (i for i, is_unsaid in enumerate(unsaid) if is_unsaid):
+                assert a[i].pop("role") == "assistant"
+                b[i].pop("role")
+        assert a == b, table
+    metadata = ("model", "n_choices", "prompt_tokens", "completion_tokens", "total_tokens")
+    for name in (*metadata, "finished", "notes", "error", "system_fingerprint", "service_tier"):
+        assert whole.responses[name].equals(streamed.responses[name]), name
+    assert [len(each["tokens"]) for each in rows_by_response(whole)] == [
+        len(each["tokens"]) for each in rows_by_response(streamed)
+    ]
+    assert set(whole.tokens["channel"].to_pylist()) <= set(CHANNELS)
+
+
+def test_the_mock_bodies_load(reference_files):
+    """Generated examples with index 360.34, bytes 9521.43 and logprob 3891.35 are kept."""
+    lp = toolkit.read(reference_files / "seed-bodies.json")
+    assert_conserved(lp)
+    assert lp.rejects.num_rows == 0
+    assert lp.responses["kind"].to_pylist() == ["completion", "stream"]
+    for notes in lp.responses["notes"].to_pylist():
+        assert {"non_integer_index", "bad_bytes", "bad_created", "bad_usage"} == set(notes)
+    assert lp.choices["choice"].to_pylist() == [0, 0]
+    assert lp.choices["finish_reason"].to_pylist() == ["tool_calls", "stop"]
+    assert lp.tokens["logprob"].to_pylist() == [3891.35, 8863.05, 610.79, 6725.82]
+    assert lp.tokens["channel"].to_pylist() == ["content", "refusal"] * 2
+    assert set(lp.tokens["status"].to_pylist()) == {"invalid"}
+    assert set(lp.tokens["bytes"].to_pylist()) == {None}
+    assert lp.alternatives["logprob"].to_pylist() == [3000.29, 9078.76, 7398.84, 3044.46]
+    assert lp.alternatives["is_sampled"].to_pylist() == [True] * 4

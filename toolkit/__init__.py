@@ -16,7 +16,13 @@ _HOMES = {
     "toolkit.combine": ("concat",),
     "toolkit.dataset": ("read_parquet",),
     "toolkit.parquet": ("export",),
-    "toolkit.metrics": ("token_metrics", "sequence_metrics", "corpus_metrics", "usage"),
+    "toolkit.metrics": (
+        "token_metrics",
+        "sequence_metrics",
+        "corpus_metrics",
+        "position_metrics",
+        "usage",
+    ),
     "toolkit.errors": (
         "ToolkitError",
         "SourceError",

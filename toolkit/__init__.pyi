@@ -17,6 +17,7 @@ from toolkit.errors import ToolkitWarning as ToolkitWarning
 from toolkit.load import from_responses as from_responses
 from toolkit.load import read as read
 from toolkit.metrics import corpus_metrics as corpus_metrics
+from toolkit.metrics import position_metrics as position_metrics
 from toolkit.metrics import sequence_metrics as sequence_metrics
 from toolkit.metrics import token_metrics as token_metrics
 from toolkit.metrics import usage as usage

@@ -804,5 +804,25 @@ USAGE = Table(
     ),
 )
 
-RESULTS = (TOKEN_METRICS, SEQUENCE_METRICS, CORPUS_METRICS, USAGE)
+POSITION_METRICS = Table(
+    "position_metrics",
+    "One row per token position, over all answers that have it.",
+    ("position",),
+    (
+        _POSITION,
+        _total("n_tokens", "Answers that have a token there."),
+        *(
+            _metric(
+                f"entropy_{bound}_{name}",
+                "nats",
+                "lower",
+                f"{name.capitalize()} of entropy_{bound} over the answers; null: none has one.",
+            )
+            for bound in ("lower", "upper")
+            for name in ("q25", "median", "q75")
+        ),
+    ),
+)
+
+RESULTS = (TOKEN_METRICS, SEQUENCE_METRICS, CORPUS_METRICS, USAGE, POSITION_METRICS)
 """The tables that `toolkit.metrics` returns, as pandas DataFrames with NaN or NA for null."""

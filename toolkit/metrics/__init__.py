@@ -1,7 +1,8 @@
 """Metrics of tokens, sequences and corpora, and usage: tables in, DataFrames out."""
 
+from toolkit.metrics.positions import position_metrics
 from toolkit.metrics.sequences import corpus_metrics, sequence_metrics
 from toolkit.metrics.tokens import token_metrics
 from toolkit.metrics.usage import usage
 
-__all__ = ["corpus_metrics", "sequence_metrics", "token_metrics", "usage"]
+__all__ = ["corpus_metrics", "position_metrics", "sequence_metrics", "token_metrics", "usage"]

@@ -2,7 +2,6 @@
 
 import bz2
 import gzip
-import io
 import json
 import random
 import warnings
@@ -134,15 +133,28 @@ def test_any_damage(data):
 # However it comes
 
 
-class Dribble:
-    """A file that gives as little as it likes."""
+class Blocks:
+    """A file that gives what it is asked for in pieces of its own choice."""
 
-    def __init__(self, data, sizes):
-        self._data = io.BytesIO(data)
-        self._sizes = sizes
+    def __init__(self, pieces):
+        self._pieces = iter(pieces)
+        self._rest = b""
 
-    def read(self, size=-1):
-        return self._data.read(min(size, self._sizes.randint(1, 7)) if size > 0 else size)
+    def read(self, size):
+        self._rest = self._rest or next(self._pieces, b"")
+        piece, self._rest = self._rest[:size], self._rest[size:]
+        return piece
+
+
+def dribbled(data, seed):
+    sizes = random.Random(seed)
+    while data:
+        size = sizes.randint(1, 7)
+        yield data[:size]
+        data = data[size:]
+
+
+PAD = "p" * (1 << 16)  # what is told from the head of a source is told before the cuts
 
 
 def recording():
@@ -162,13 +174,43 @@ def recording():
 
 @pytest.mark.parametrize("name", recording())
 def test_small_reads_make_no_difference(name):
+    """Neither while the container is being told nor later, between any two blocks."""
     data = recording()[name]
-    expected = load(data)
-    for seed in range(5):
-        lp = load(Dribble(data, random.Random(seed)))
-        assert rows_by_response(lp) == rows_by_response(expected)
-        assert lp.rejects.drop_columns("source").equals(expected.rejects.drop_columns("source"))
-        assert lp.ledger.drop_columns("source").equals(expected.ledger.drop_columns("source"))
+    padded = answer(pad=PAD)
+    head = {
+        "jsonl": json.dumps(padded).encode() + b"\n",
+        "sse": strategies.as_sse([padded], done=False),
+        "array": b"[" + json.dumps(padded).encode() + b",\n",
+        "documents": json.dumps(padded, indent=1).encode() + b"\n",
+    }[name.split()[0]]
+    rest = data.removeprefix(b"[") if name == "array" else data
+    for lead, tail in ((b"", data), (head, rest)):
+        expected = load(lead + tail)
+        assert len(expected) > 0
+        for seed in range(5):
+            pieces = [lead, *dribbled(tail, seed)] if lead else dribbled(tail, seed)
+            lp = load(Blocks(pieces))
+            assert rows_by_response(lp) == rows_by_response(expected)
+            for table in ("rejects", "ledger"):
+                a, b = (each[table].drop_columns("source") for each in (lp, expected))
+                assert a.equals(b)
+
+
+@pytest.mark.parametrize("container", ["sse", "jsonl"])
+def test_done_counts_wherever_a_block_ends(container):
+    """The same id on both sides: only [DONE] tells that they are two responses."""
+    chunks = [{"id": "s", "choices": [{"index": 0, "delta": {"content": c}}]} for c in "ab"]
+    end = {"sse": "\n\n", "jsonl": "\n"}[container]
+    events = [json.dumps(chunks[0]), "[DONE]", json.dumps(chunks[1]), "[DONE]"]
+    lead = "data: " if container == "sse" else ""
+    head = f"{lead}{json.dumps(answer(pad=PAD))}{end}".encode()
+    data = "".join(f"{lead}{event}{end}" for event in events).encode()
+    for cut in range(1, len(data)):
+        blocks = iter((head + data[:cut], data[cut:]))
+        with pytest.warns(toolkit.ToolkitWarning, match="late_chunk"):
+            lp = toolkit.read(Blocks(blocks))
+        assert lp.choices["content"].to_pylist() == ["hi", "a"]
+        assert lp.rejects["record"].to_pylist() == [2]
 
 
 def packed(data, how):

@@ -137,6 +137,15 @@ def test_each_list_is_a_stream_of_its_own(id_, lengths):
     assert texts(lp) == ["".join(f"{i}{j}" for j in range(n)) for i, n in enumerate(lengths)]
 
 
+@pytest.mark.parametrize("id_", ["", "same"])
+def test_a_list_is_apart_from_chunks_beside_it(id_):
+    """Those that stand alone are one stream, cut in two by the list."""
+    before, first, last, after = (chunk(id_, [part(0, text)]) for text in "abcd")
+    with pytest.warns(toolkit.ToolkitWarning, match="no response has logprobs"):
+        lp = load([before, [first, last], after])
+    assert texts(lp) == ["a", "bc", "d"]
+
+
 def test_lists_of_finished_streams_without_ids():
     lp = load([stream("", "ab"), stream("", "cd")])
     assert texts(lp) == ["ab", "cd"]

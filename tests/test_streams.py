@@ -550,6 +550,15 @@ def test_the_last_chunk_of_openrouter_opens_nothing():
     assert lp.rejects.num_rows == 0
 
 
+def test_the_last_chunk_of_openrouter_after_the_end():
+    """Its usage is taken, late as it is; a response without an answer would be none."""
+    last = chunk("x", [part(0, "", role="assistant")], usage=USAGE)
+    lp = load(*stream("x", "ab"), DONE, last)
+    [response] = lp.responses.to_pylist()
+    assert response["completion_tokens"] == 2
+    assert response["notes"] == ["late_usage"]
+
+
 def test_interleaved_streams_with_a_done_each():
     x, y = stream("x", "abc"), stream("y", "de")
     lp = load(x[0], y[0], y[1], x[1], y[2], x[2], y[3], DONE, x[3], x[4], DONE)

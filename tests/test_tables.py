@@ -285,6 +285,17 @@ def test_concat_of_different_loads(lp, tmp_path):
         assert both.ledger.num_rows == 2
 
 
+def test_concat_of_loads_of_several_sources(tmp_path):
+    paths = [tmp_path / f"{name}.jsonl" for name in "abc"]
+    for path in paths:
+        path.write_text(json.dumps(whole(path.stem, path.stem)))
+    lp = toolkit.read(paths)
+    thrice = toolkit.concat([lp, lp, lp])
+    assert_conserved_but_for_sources(thrice)
+    assert thrice.responses["response_key"].to_pylist() == [i << 32 for i in range(9)]
+    assert rows_by_response(thrice) == rows_by_response(lp) * 3
+
+
 def test_concat_of_nothing():
     nothing = toolkit.concat([])
     assert len(nothing) == 0

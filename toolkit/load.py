@@ -302,7 +302,7 @@ def _record_error(source: str, rejects: pa.Table) -> RecordError:
 
 
 def _bar(progress: bool | None) -> Any:
-    from tqdm.auto import tqdm
+    from tqdm import tqdm
 
     disable = None if progress is None else not progress
     return tqdm(unit="B", unit_scale=True, desc="reading", disable=disable, leave=False)

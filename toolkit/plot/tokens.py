@@ -126,9 +126,12 @@ def token_confidence(
     )
     _draw(ax, boxes, probability, mpl.colormaps[cmap], fontsize)
     left_out = len(tokens) - (boxes[-1].token + 1 if boxes else 0)
-    note = "no tokens with logprobs" if not tokens else ""
+    notes = ["no tokens with logprobs"] if not tokens else []
+    if np.isnan(probability).any():
+        notes.append("grey: no usable logprob")
     if left_out:
-        note = f"… {left_out:,} more tokens"
+        notes.append(f"… {left_out:,} more tokens")
+    note = " · ".join(notes)
     if legend:
         _draw_legend(ax, mpl.colormaps[cmap], note, width, height)
     elif note:

@@ -1,0 +1,314 @@
+"""Plots: what stands on the artists is what the metric tables say."""
+
+import math
+import warnings
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from matplotlib import pyplot as plt
+from matplotlib.colors import to_hex, to_rgb
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+import toolkit
+from toolkit.plot.flow import GAP, flow
+from toolkit.plot.glyphs import run_width, runs, token_texts
+from toolkit.plot.tokens import readable_on
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    plt.close("all")
+    yield
+    plt.close("all")
+
+
+def answer(tokens, *, channel="content"):
+    """Load one completion of these tokens: text, (text, logprob) or (text, logprob, bytes)."""
+    entries = []
+    for token in tokens:
+        text, logprob, *raw = (token, -0.5) if isinstance(token, str) else token
+        raw = raw[0] if raw else text.encode()
+        entries.append({"token": text, "logprob": logprob, "bytes": list(raw)})
+    choice = {"message": {channel: "x"}, "logprobs": {channel: entries}}
+    with warnings.catch_warnings(action="ignore"):
+        return toolkit.from_responses({"id": "a", "model": "m", "choices": [choice]})
+
+
+def boxes(ax):
+    return [patch for patch in ax.patches if (patch.get_gid() or "").startswith("token-")]
+
+
+def texts(ax):
+    return [text.get_text() for text in ax.texts]
+
+
+def draw(ax):
+    ax.figure.canvas.draw()
+    return ax
+
+
+def contrast(first, second):
+    def luminance(rgb):
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in rgb]
+        return float(np.dot(linear, [0.2126, 0.7152, 0.0722]))
+
+    high, low = sorted((luminance(to_rgb(first)), luminance(to_rgb(second))), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+# token_confidence
+
+
+def test_each_token_is_a_box_of_its_probability():
+    lp = answer([("sure", -0.001), (" maybe", -0.7), (" not", -4.0)])
+    ax = draw(toolkit.plot.token_confidence(lp))
+    probability = toolkit.token_metrics(lp)["probability"]
+    assert [box.get_gid() for box in boxes(ax)] == ["token-0", "token-1", "token-2"]
+    for box, p in zip(boxes(ax), probability, strict=True):
+        assert to_hex(box.get_facecolor()) == to_hex(mpl.colormaps["cividis"](p))
+    assert "".join(texts(ax)) == "sure·maybe·not"
+
+
+def test_text_stands_out_on_any_ground():
+    for p in np.linspace(0, 1, 101):
+        ground = mpl.colormaps["cividis"](p)[:3]
+        assert contrast(ground, readable_on(ground)) >= 4.5
+
+
+def test_the_title_says_what_is_shown():
+    lp = answer([("a", -1.0)])
+    title = toolkit.plot.token_confidence(lp).get_title(loc="left")
+    assert title == "m · a · perplexity 2.72"
+
+
+def test_blanks_and_what_does_not_show_are_visible():
+    lp = answer([" a", "b\n", "\t", "\x00", "\u200b", "\u202e", "$x^", "$"])
+    ax = draw(toolkit.plot.token_confidence(lp))
+    joined = "".join(texts(ax))
+    for mark in ("·a", "b", "↵", "⇥", "⟨U+0000⟩", "⟨U+200B⟩", "⟨U+202E⟩", "$x^"):
+        assert mark in joined
+    assert all(not text.get_parse_math() for text in ax.texts)
+
+
+def test_a_line_end_ends_the_line():
+    first, second = boxes(toolkit.plot.token_confidence(answer(["a\n", "b"])))
+    assert second.get_y() > first.get_y()
+    assert second.get_x() == first.get_x() == 0
+
+
+def test_long_text_wraps_inside_the_axes():
+    ax = draw(toolkit.plot.token_confidence(answer([" word"] * 300 + ["x" * 400])))
+    width = ax.get_xlim()[1]
+    found = boxes(ax)
+    assert len({box.get_y() for box in found}) > 5
+    assert all(box.get_x() >= 0 and box.get_x() + box.get_width() <= width + 1 for box in found)
+    assert len([box for box in found if box.get_gid() == "token-300"]) > 1  # split over lines
+    for text in ax.texts:
+        extent = text.get_window_extent().transformed(ax.transData.inverted())
+        assert extent.x1 <= width + 2
+
+
+def test_boxes_of_a_line_do_not_overlap():
+    found = boxes(toolkit.plot.token_confidence(answer([" some", " words"] * 60)))
+    for left, right in zip(found, found[1:], strict=False):
+        if left.get_y() == right.get_y():
+            assert right.get_x() == pytest.approx(left.get_x() + left.get_width() + GAP)
+
+
+def test_parts_of_a_character_stand_as_bytes():
+    heart = "💙".encode()
+    lp = answer([("", -1.0, heart[:2]), ("", -1.0, heart[2:] + b"!"), ("", -1.0, heart[:3])])
+    ax = draw(toolkit.plot.token_confidence(lp))
+    assert texts(ax)[0] == "⟨f0 9f⟩"
+    assert "!" in "".join(texts(ax)[1:-1])
+    assert texts(ax)[-1] == "⟨f0 9f 92⟩"
+
+
+@pytest.mark.parametrize("value", [None, -9999.0, 5.0, math.inf, -math.inf])
+def test_a_token_without_a_probability_is_grey_and_said(value):
+    ax = draw(toolkit.plot.token_confidence(answer([("a", -0.1), ("b", value)])))
+    box = boxes(ax)[1]
+    assert to_hex(box.get_facecolor()) == "#d9d9d9"
+    assert box.get_hatch()
+    assert any("grey" in text for text in texts(ax))
+
+
+def test_an_answer_without_tokens_says_so():
+    choice = {"message": {"content": "text"}, "logprobs": None}
+    with warnings.catch_warnings(action="ignore"):
+        lp = toolkit.from_responses({"choices": [choice]})
+    ax = draw(toolkit.plot.token_confidence(lp))
+    assert boxes(ax) == []
+    assert texts(ax) == ["no tokens with logprobs"]
+
+
+def test_the_refusal_channel():
+    lp = answer(["I'm", " sorry"], channel="refusal")
+    ax = toolkit.plot.token_confidence(lp, channel="refusal")
+    assert "".join(texts(ax)) == "I'm·sorry"
+    assert "refusal" in ax.get_title(loc="left")
+
+
+def test_a_long_answer_is_cut_and_says_so():
+    ax = draw(toolkit.plot.token_confidence(answer([" word"] * 5000)))
+    assert len(boxes(ax)) >= 2000
+    assert any("3,000 more tokens" in text for text in texts(ax))
+
+
+def test_given_axes_are_kept_and_nothing_else_is_touched():
+    figure = Figure(figsize=(4, 2))
+    ax, other = figure.subplots(1, 2)
+    before = dict(mpl.rcParams)
+    out = toolkit.plot.token_confidence(answer([" word"] * 200), ax=ax)
+    assert out is ax
+    assert not other.patches
+    assert not other.texts
+    assert dict(mpl.rcParams) == before
+    assert plt.get_fignums() == []
+    height = max(ax.get_ylim())
+    assert all(box.get_y() + box.get_height() <= height for box in boxes(ax))
+    assert any("more tokens" in text for text in texts(ax))
+
+
+def test_one_of_several_choices():
+    choices = [
+        {"index": i, "message": {}, "logprobs": {"content": [{"token": t, "logprob": -1}]}}
+        for i, t in enumerate("ab")
+    ]
+    ax = toolkit.plot.token_confidence(toolkit.from_responses({"choices": choices}), choice=1)
+    assert texts(ax) == ["b"]
+    assert "choice 1" in ax.get_title(loc="left")
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"response": 7}, toolkit.SelectionError),
+        ({"response": "nobody"}, toolkit.SelectionError),
+        ({"choice": 3}, toolkit.SelectionError),
+        ({"channel": "thoughts"}, toolkit.ArgumentError),
+        ({"cmap": "nocolours"}, toolkit.ArgumentError),
+        ({"fontsize": 0}, toolkit.ArgumentError),
+        ({"max_tokens": 0}, toolkit.ArgumentError),
+    ],
+)
+def test_bad_options_are_named(options, error):
+    with pytest.raises(error, match=str(next(iter(options.values())))):
+        toolkit.plot.token_confidence(answer(["a"]), **options)
+
+
+def test_all_scripts_are_drawn_without_a_warning(samples):
+    for name in ("stories_k10.jsonl", "bytes_whole.jsonl"):
+        lp = toolkit.read(samples / name)
+        for i in range(len(lp)):
+            ax = draw(toolkit.plot.token_confidence(lp, response=i))
+            tokens = {box.get_gid() for box in boxes(ax)}
+            assert len(tokens) == lp.choices["n_content_tokens"][i].as_py()
+            plt.close(ax.figure)
+
+
+# Glyphs and flow
+
+
+@given(st.text(max_size=40), st.lists(st.integers(1, 6), max_size=20))
+@settings(deadline=None)
+def test_no_character_is_lost_between_tokens(text, sizes):
+    data, at, tokens = text.encode("utf-8", "replace"), 0, []
+    for size in sizes:
+        tokens.append(("", data[at : at + size]))
+        at += size
+    tokens.append(("", data[at:]))
+    parts = list(token_texts(tokens))
+    assert "".join(part for part, _ in parts) == data.decode()
+    for (part, rest), (_, raw) in zip(parts, tokens, strict=True):
+        assert raw.endswith(rest)
+        assert part or rest or not raw
+
+
+@given(st.text(max_size=20))
+@settings(deadline=None, max_examples=50)
+def test_any_text_can_be_drawn(text):
+    figure = Figure(figsize=(3, 2))
+    ax = figure.subplots()
+    toolkit.plot.token_confidence(answer([(text, -1.0)]), ax=ax)
+    draw(ax)
+
+
+@given(st.lists(st.tuples(st.text("ab \n", min_size=1, max_size=30), st.booleans()), max_size=30))
+@settings(deadline=None, max_examples=50)
+def test_flow_keeps_order_and_width(tokens):
+    width = 120.0
+    laid = flow([(runs(text, b"", 10.0), ends) for text, ends in tokens], width)
+    assert [box.token for box in laid] == sorted(box.token for box in laid)
+    assert {box.token for box in laid} == set(range(len(tokens)))
+    for box in laid:
+        assert box.x + box.width <= width + 1e-6
+        assert box.width >= sum(run_width(run) for run, _ in box.runs)
+    lines = [box.line for box in laid]
+    assert lines == sorted(lines)
+
+
+# entropy_by_position
+
+
+@pytest.fixture
+def listed():
+    top = [{"token": t, "logprob": v} for t, v in (("a", -0.4), ("b", -1.5), ("c", -3.0))]
+    entry = {"token": "a", "logprob": -0.4, "top_logprobs": top}
+    choice = {"message": {"content": "aaa"}, "logprobs": {"content": [entry] * 3}}
+    short = {"message": {"content": "a"}, "logprobs": {"content": [entry]}}
+    return toolkit.from_responses([{"choices": [choice]}, {"choices": [short]}])
+
+
+def test_entropy_of_one_answer(listed):
+    ax = draw(toolkit.plot.entropy_by_position(listed, response=0, vocab_size=100))
+    metrics = toolkit.token_metrics(listed, vocab_size=100)[:3]
+    assert ax.lines[0].get_ydata().tolist() == metrics["entropy_lower"].tolist()
+    assert ax.lines[1].get_ydata().tolist() == metrics["entropy_topk"].tolist()
+    band = ax.collections[0].get_paths()[0].vertices
+    assert band[:, 1].max() == pytest.approx(metrics["entropy_upper"].max())
+    assert "lower: more certain" in ax.get_ylabel()
+
+
+def test_entropy_of_all_answers(listed):
+    ax = draw(toolkit.plot.entropy_by_position(listed))
+    metrics = toolkit.position_metrics(listed)
+    assert metrics["n_tokens"].tolist() == [2, 1, 1]
+    assert ax.lines[0].get_ydata().tolist() == metrics["entropy_lower_median"].tolist()
+
+
+def test_entropy_without_tokens_says_so():
+    with warnings.catch_warnings(action="ignore"):
+        lp = toolkit.from_responses({"choices": [{"message": {"content": "a"}}]})
+    for response in (0, None):
+        ax = draw(toolkit.plot.entropy_by_position(lp, response=response))
+        assert texts(ax) == ["no tokens with logprobs"]
+
+
+def test_position_metrics_are_quantiles_of_token_metrics(samples):
+    lp = toolkit.read(samples / "stories_k10.jsonl")
+    tokens = toolkit.token_metrics(lp)
+    table = toolkit.position_metrics(lp).set_index("position")
+    for position in (0, 17, 159):
+        values = tokens.loc[tokens["position"] == position, "entropy_lower"]
+        assert table.loc[position, "n_tokens"] == len(values)
+        for name, q in (("q25", 25), ("median", 50), ("q75", 75)):
+            expected = np.percentile(values.dropna(), q)
+            assert table.loc[position, f"entropy_lower_{name}"] == pytest.approx(expected)
+
+
+def test_importing_the_plots_leaves_pyplot_alone():
+    import subprocess
+    import sys
+
+    code = "import sys, toolkit.plot; print('matplotlib.pyplot' in sys.modules)"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "False"
+
+
+def test_boxes_are_rectangles():
+    assert all(isinstance(b, Rectangle) for b in boxes(toolkit.plot.token_confidence(answer("ab"))))

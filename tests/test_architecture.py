@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "toolkit"
 
 # From the ground up. A module imports from the layers below its own, never from its neighbours.
 LAYERS = (
-    {"errors"},
+    {"errors", "_scan"},
     {"schema"},
     {"sources", "framing", "formats", "columns"},
     {"strict_json", "derive", "assign", "entries"},

@@ -4,6 +4,7 @@ from toolkit import plot as plot
 from toolkit import schema as schema
 from toolkit.combine import concat as concat
 from toolkit.dataset import read_parquet as read_parquet
+from toolkit.decode import decoder as decoder
 from toolkit.errors import ArgumentError as ArgumentError
 from toolkit.errors import ExportError as ExportError
 from toolkit.errors import NoRecordsError as NoRecordsError

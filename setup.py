@@ -1,0 +1,19 @@
+"""The native scanner, an optional extension; everything else stands in pyproject.toml."""
+
+import sys
+
+from setuptools import Extension, setup
+
+setup(
+    ext_modules=[
+        Extension(
+            "toolkit._scan",
+            ["toolkit/_scan.cpp"],
+            language="c++",
+            extra_compile_args=["/std:c++17"] if sys.platform == "win32" else ["-std=c++17", "-O3"],
+            py_limited_api=True,
+            optional=True,  # with no compiler the reference decoder serves
+        )
+    ],
+    options={"bdist_wheel": {"py_limited_api": "cp311"}},
+)

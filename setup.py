@@ -1,6 +1,7 @@
 """The native scanner, an optional extension; everything else stands in pyproject.toml."""
 
 import sys
+from glob import glob
 
 from setuptools import Extension, setup
 
@@ -9,8 +10,13 @@ setup(
         Extension(
             "toolkit._scan",
             ["toolkit/_scan.cpp"],
+            depends=glob("toolkit/native/*.h"),
+            include_dirs=["toolkit"],
             language="c++",
-            extra_compile_args=["/std:c++17"] if sys.platform == "win32" else ["-std=c++17", "-O3"],
+            extra_compile_args=(
+                ["/std:c++17", "/O2"] if sys.platform == "win32" else ["-std=c++17", "-O3"]
+            ),
+            define_macros=[("Py_LIMITED_API", "0x030b0000")],
             py_limited_api=True,
             optional=True,  # with no compiler the reference decoder serves
         )

@@ -1,0 +1,283 @@
+// Columns that grow row by row and are handed over as Arrow arrays.
+//
+// A column is written only where it has a value; the rows in between are null. Room is made for a
+// row of all columns at once, and for the texts of a record before it is read, so that nothing below
+// that checks a capacity.
+
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+#include <string_view>
+#include <vector>
+
+#include "words.h"
+
+namespace toolkit {
+
+// An array that grows without setting what it adds.
+template <class T>
+class Buffer {
+ public:
+  T* data = nullptr;
+
+  Buffer() = default;
+  Buffer(const Buffer&) = delete;
+  Buffer& operator=(const Buffer&) = delete;
+  ~Buffer() { std::free(data); }
+
+  size_t room() const { return room_; }
+  void grow(size_t room, size_t used) {
+    if (room <= room_) return;
+    T* grown = static_cast<T*>(std::malloc(room * sizeof(T)));
+    if (grown == nullptr) throw std::bad_alloc();
+    if (room_ != 0) std::memcpy(grown, data, used * sizeof(T));  // realloc would copy all the room
+    std::free(data);
+    data = grown;
+    room_ = room;
+  }
+  T* release(size_t used) {  // gives the memory away, without the room that was left
+    void* given = std::realloc(data, (used == 0 ? 1 : used) * sizeof(T));
+    if (given == nullptr) throw std::bad_alloc();
+    data = nullptr;
+    room_ = 0;
+    return static_cast<T*>(given);
+  }
+
+ private:
+  size_t room_ = 0;
+};
+
+template <class T>
+T* zeros(size_t n) {
+  void* memory = std::calloc(n == 0 ? 1 : n, sizeof(T));
+  if (memory == nullptr) throw std::bad_alloc();
+  return static_cast<T*>(memory);
+}
+
+// What an Arrow array is made of; whoever takes the arrays frees them.
+struct Arrays {
+  void* buffers[3] = {nullptr, nullptr, nullptr};
+  int n_buffers = 2;
+  size_t null_count = 0;
+};
+
+class Column {
+ public:
+  const char* const name;
+  const char* const format;  // of the Arrow C data interface
+
+  Column(const char* name_, const char* format_) : name(name_), format(format_) {}
+  virtual ~Column() = default;
+  virtual void grow(size_t rows) = 0;       // makes room for so many rows
+  virtual void cut(size_t rows) = 0;        // forgets the rows from there on
+  virtual Arrays release(size_t rows) = 0;  // gives the column away
+
+  bool has(size_t row) const { return filled_ > row && !is_gap(row); }
+
+ protected:
+  size_t filled_ = 0;  // rows below are written, as values or as gaps
+
+  void add_gap(size_t row) { gaps_.push_back({filled_, row}); }
+  void cut_gaps(size_t rows) {
+    if (filled_ > rows) filled_ = rows;
+    while (!gaps_.empty() && gaps_.back().start >= rows) gaps_.pop_back();
+    if (!gaps_.empty() && gaps_.back().stop > rows) gaps_.back().stop = rows;
+  }
+  void release_validity(Arrays& arrays) {
+    if (gaps_.empty()) return;
+    const size_t rows = filled_, n_bytes = rows / 8 + 1;
+    auto* bits = zeros<uint8_t>(n_bytes);
+    std::memset(bits, 0xFF, n_bytes);
+    for (const Gap& gap : gaps_) {
+      arrays.null_count += gap.stop - gap.start;
+      clear_bits(bits, gap.start, gap.stop);
+    }
+    arrays.buffers[0] = bits;
+  }
+
+ private:
+  struct Gap {
+    size_t start, stop;
+  };
+  std::vector<Gap> gaps_;
+
+  bool is_gap(size_t row) const {  // asked of the newest rows only
+    for (size_t i = gaps_.size(); i-- > 0 && gaps_[i].stop > row;)
+      if (gaps_[i].start <= row) return true;
+    return false;
+  }
+};
+
+template <class T>
+class Fixed : public Column {
+ public:
+  using Column::Column;
+
+  void set(size_t row, T value) {
+    if (filled_ != row) fill(row);
+    values_.data[row] = value;
+    filled_ = row + 1;
+  }
+  void set_again(size_t row, T value) { values_.data[row] = value; }
+  T at(size_t row) const { return values_.data[row]; }
+
+  void grow(size_t rows) override { values_.grow(rows, filled_); }
+  void cut(size_t rows) override { cut_gaps(rows); }
+  Arrays release(size_t rows) override {
+    Arrays arrays;
+    if (filled_ == 0 && rows > 0) {
+      arrays.buffers[0] = zeros<uint8_t>(rows / 8 + 1);
+      arrays.buffers[1] = zeros<T>(rows);
+      arrays.null_count = rows;
+      return arrays;
+    }
+    if (filled_ != rows) fill(rows);
+    release_validity(arrays);
+    arrays.buffers[1] = release_values(rows);
+    return arrays;
+  }
+
+ protected:
+  Buffer<T> values_;
+
+  virtual void* release_values(size_t rows) { return values_.release(rows); }
+
+ private:
+  void fill(size_t row) {
+    add_gap(row);
+    std::memset(values_.data + filled_, 0, (row - filled_) * sizeof(T));
+    filled_ = row;
+  }
+};
+
+using Int8 = Fixed<int8_t>;
+using Int32 = Fixed<int32_t>;
+using Int64 = Fixed<int64_t>;
+using Float64 = Fixed<double>;
+
+class Flags : public Fixed<int8_t> {  // 0 or 1; bits for Arrow
+ public:
+  explicit Flags(const char* name_) : Fixed(name_, "b") {}
+
+ protected:
+  void* release_values(size_t rows) override {
+    auto* bits = zeros<uint8_t>(rows / 8 + 1);
+    for (size_t row = 0; row < rows; ++row)
+      bits[row >> 3] = static_cast<uint8_t>(bits[row >> 3] | values_.data[row] << (row & 7));
+    return bits;
+  }
+};
+
+class Text : public Column {  // format "U" or "Z": large strings or binaries
+ public:
+  using Column::Column;
+
+  // Where the text of this row is to be written; nothing is there until end() is called.
+  char* begin(size_t row) {
+    if (filled_ != row) fill(row);
+    return bytes_.data + size_;
+  }
+  void end(size_t row, const char* stop) {
+    size_ = static_cast<size_t>(stop - bytes_.data);
+    stops_.data[row + 1] = static_cast<int64_t>(size_);
+    filled_ = row + 1;
+  }
+  std::string_view at(size_t row) const {
+    const int64_t start = stops_.data[row];
+    return {bytes_.data + start, static_cast<size_t>(stops_.data[row + 1] - start)};
+  }
+
+  void grow(size_t rows) override {
+    stops_.grow(rows + 1, filled_ + 1);
+    stops_.data[0] = 0;
+  }
+  // Makes room for so many more bytes; returns how many there is room for.
+  size_t grow_bytes(size_t more, double growth) {
+    const size_t wanted = size_ + more + kWordBytes;
+    if (bytes_.room() < wanted) {
+      const auto grown = static_cast<size_t>(growth * static_cast<double>(size_));
+      bytes_.grow(wanted + std::max(grown, 3 * more), size_);
+    }
+    return bytes_.room() - kWordBytes - size_;
+  }
+  void cut(size_t rows) override {
+    cut_gaps(rows);
+    size_ = filled_ == 0 ? 0 : static_cast<size_t>(stops_.data[filled_]);
+  }
+  Arrays release(size_t rows) override {
+    Arrays arrays;
+    arrays.n_buffers = 3;
+    if (filled_ == 0) {
+      if (rows > 0) arrays.buffers[0] = zeros<uint8_t>(rows / 8 + 1);
+      arrays.buffers[1] = zeros<int64_t>(rows + 1);
+      arrays.buffers[2] = zeros<char>(1);
+      arrays.null_count = rows;
+      return arrays;
+    }
+    if (filled_ != rows) fill(rows);
+    release_validity(arrays);
+    arrays.buffers[1] = stops_.release(rows + 1);
+    arrays.buffers[2] = bytes_.release(size_);
+    return arrays;
+  }
+
+ private:
+  Buffer<int64_t> stops_;  // one more than rows, the first 0
+  Buffer<char> bytes_;
+  size_t size_ = 0;
+
+  void fill(size_t row) {
+    add_gap(row);
+    for (size_t i = filled_; i < row; ++i) stops_.data[i + 1] = static_cast<int64_t>(size_);
+    filled_ = row;
+  }
+};
+
+// Columns of one length.
+class Table {
+ public:
+  size_t rows = 0;
+  double growth = 2.0;  // when room is short, what is there is made so many times larger
+  std::vector<Column*> columns;
+
+  Table() = default;
+  Table(const Table&) = delete;
+  Table& operator=(const Table&) = delete;
+
+  // Makes sure that one more row can be written.
+  void make_row_room() {
+    if (rows == row_room_) add_row_room();
+  }
+  // Makes sure that so many more bytes can be written in all texts together.
+  void make_byte_room(size_t more) {
+    if (more > byte_room_) add_byte_room(more);
+    byte_room_ -= more;
+  }
+  void cut(size_t rows_) {
+    rows = rows_;
+    for (Column* column : columns) column->cut(rows);
+  }
+
+ protected:
+  std::vector<Text*> texts_;
+
+ private:
+  static constexpr size_t kLeastRows = 64;
+  size_t row_room_ = 0;
+  size_t byte_room_ = 0;
+
+  void add_row_room() {
+    row_room_ = kLeastRows + static_cast<size_t>(growth * static_cast<double>(rows));
+    for (Column* column : columns) column->grow(row_room_);
+  }
+  void add_byte_room(size_t more) {
+    byte_room_ = SIZE_MAX;
+    for (Text* text : texts_) byte_room_ = std::min(byte_room_, text->grow_bytes(more, growth));
+  }
+};
+
+}  // namespace toolkit

@@ -1,0 +1,584 @@
+// What a record of the OpenAI chat schema means, written into the columns of toolkit/columns.py.
+//
+// toolkit/reference.py defines the meaning. Read here is what can be read without a doubt: whole
+// completions, Batch lines and stream chunks in both key casings. An odd type, a key twice, an
+// escape in a key, half a surrogate pair, NaN, invalid UTF-8, another format: the record is
+// deferred.
+
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "columns.h"
+#include "json.h"
+
+namespace toolkit {
+
+constexpr int64_t kInt32Max = INT32_MAX;
+constexpr int64_t kYear10000 = 253402300800;  // as in toolkit/body.py
+constexpr double kCensoredAtOrBelow = -9998.0;  // as in toolkit/schema.py
+constexpr double kInvalidAbove = 1e-3;
+
+enum Kind : int8_t { kWhole, kChunk };
+enum Status : int8_t { kOk, kCensored, kMissing, kInvalid };
+enum State : int8_t { kAbsent, kEmpty, kPresent };
+enum Verdict : char { kDeferred, kTaken, kTakenFromEnvelope };
+
+// ---------------------------------------------------------------- columns
+
+struct Entries : Table {  // what tokens and alternatives share
+  Text token{"token", "U"};
+  Text bytes{"bytes", "Z"};
+  Int32 token_id{"token_id", "i"};
+  Float64 logprob{"logprob", "g"};
+  Int8 status{"status", "c"};
+  Entries() {
+    columns = {&token, &bytes, &token_id, &logprob, &status};
+    texts_ = {&token, &bytes};
+  }
+};
+
+struct Tokens : Entries {
+  Int32 n_alternatives{"n_alternatives", "i"};
+  Int32 sampled_rank{"sampled_rank", "i"};
+  Tokens() { columns.insert(columns.end(), {&n_alternatives, &sampled_rank}); }
+};
+
+struct Alternatives : Entries {
+  Int32 slot{"slot", "i"};
+  Int32 rank{"rank", "i"};
+  Flags is_sampled{"is_sampled"};
+  Alternatives() { columns.insert(columns.end(), {&slot, &rank, &is_sampled}); }
+};
+
+struct Parts : Table {
+  Int32 choice{"choice", "i"};
+  Text role{"role", "U"};
+  Text content{"content", "U"};
+  Text refusal{"refusal", "U"};
+  Text reasoning{"reasoning", "U"};
+  Text finish_reason{"finish_reason", "U"};
+  Int8 state{"state", "c"};
+  Int32 n_content{"n_content", "i"};
+  Int32 n_reasoning{"n_reasoning", "i"};
+  Int32 n_refusal{"n_refusal", "i"};
+  Parts() {
+    columns = {&choice,        &role,  &content,   &refusal,     &reasoning,
+               &finish_reason, &state, &n_content, &n_reasoning, &n_refusal};
+    texts_ = {&role, &content, &refusal, &reasoning, &finish_reason};
+  }
+};
+
+constexpr int kUsageCounts = 9;
+
+struct Bodies : Table {
+  Int8 kind{"kind", "c"};
+  Text response_id{"response_id", "U"};
+  Text custom_id{"custom_id", "U"};
+  Int64 created{"created", "l"};
+  Text model{"model", "U"};
+  Text system_fingerprint{"system_fingerprint", "U"};
+  Text service_tier{"service_tier", "U"};
+  Text object{"object", "U"};
+  Flags has_usage{"has_usage"};
+  Int64 usage[kUsageCounts] = {{"prompt_tokens", "l"},
+                               {"completion_tokens", "l"},
+                               {"total_tokens", "l"},
+                               {"cached_tokens", "l"},
+                               {"reasoning_tokens", "l"},
+                               {"prompt_audio_tokens", "l"},
+                               {"completion_audio_tokens", "l"},
+                               {"accepted_prediction_tokens", "l"},
+                               {"rejected_prediction_tokens", "l"}};
+  Int32 n_parts{"n_parts", "i"};
+  Bodies() {
+    columns = {&kind,         &response_id, &custom_id, &created,  &model, &system_fingerprint,
+               &service_tier, &object,      &has_usage, &n_parts};
+    for (Int64& count : usage) columns.push_back(&count);
+    texts_ = {&response_id, &custom_id, &model, &system_fingerprint, &service_tier, &object};
+  }
+};
+
+// ---------------------------------------------------------------- keys
+
+// A name in either casing is one key, so an object that has both is deferred.
+enum class Key {
+  kOther,  // not read
+  kDefer,  // its presence is for the reference decoder
+  kId, kObject, kCreated, kModel, kChoices, kUsage, kError, kTier, kFingerprint,
+  kCustomId, kResponse, kStatusCode, kBody,
+  kIndex, kMessage, kDelta, kLogprobs, kFinish,
+  kRole, kContent, kRefusal, kReasoning, kReasoningContent, kToolCalls,
+  kToken, kLogprob, kBytes, kTop, kTokenId,
+  kPromptTokens, kCompletionTokens, kTotalTokens, kPromptDetails, kCompletionDetails,
+  kCached, kReasoningTokens, kAudio, kAccepted, kRejected
+};
+
+constexpr Name<Key> kTopNames[] = {
+    {"id", Key::kId}, {"object", Key::kObject}, {"created", Key::kCreated},
+    {"model", Key::kModel}, {"choices", Key::kChoices}, {"usage", Key::kUsage},
+    {"error", Key::kError}, {"service_tier", Key::kTier}, {"serviceTier", Key::kTier},
+    {"system_fingerprint", Key::kFingerprint}, {"systemFingerprint", Key::kFingerprint},
+    {"custom_id", Key::kCustomId}, {"response", Key::kResponse}};
+constexpr Name<Key> kResponseNames[] = {{"status_code", Key::kStatusCode}, {"body", Key::kBody}};
+constexpr Name<Key> kChoiceNames[] = {
+    {"index", Key::kIndex}, {"message", Key::kMessage}, {"delta", Key::kDelta},
+    {"logprobs", Key::kLogprobs}, {"finish_reason", Key::kFinish},
+    {"finishReason", Key::kFinish}, {"text", Key::kDefer}};
+constexpr Name<Key> kMessageNames[] = {
+    {"role", Key::kRole}, {"content", Key::kContent}, {"refusal", Key::kRefusal},
+    {"reasoning", Key::kReasoning}, {"reasoning_content", Key::kReasoningContent},
+    {"reasoningContent", Key::kReasoningContent}, {"tool_calls", Key::kToolCalls},
+    {"toolCalls", Key::kToolCalls}};
+constexpr Name<Key> kLogprobsNames[] = {
+    {"content", Key::kContent}, {"refusal", Key::kRefusal},
+    {"reasoning_content", Key::kReasoningContent}, {"reasoningContent", Key::kReasoningContent}};
+constexpr Name<Key> kEntryNames[] = {
+    {"token", Key::kToken}, {"logprob", Key::kLogprob}, {"bytes", Key::kBytes},
+    {"top_logprobs", Key::kTop}, {"topLogprobs", Key::kTop}, {"id", Key::kTokenId},
+    {"token_id", Key::kTokenId}, {"tokenId", Key::kDefer}, {"bytes_", Key::kDefer}};
+constexpr Name<Key> kUsageNames[] = {
+    {"prompt_tokens", Key::kPromptTokens}, {"promptTokens", Key::kPromptTokens},
+    {"completion_tokens", Key::kCompletionTokens}, {"completionTokens", Key::kCompletionTokens},
+    {"total_tokens", Key::kTotalTokens}, {"totalTokens", Key::kTotalTokens},
+    {"prompt_tokens_details", Key::kPromptDetails}, {"promptTokensDetails", Key::kPromptDetails},
+    {"completion_tokens_details", Key::kCompletionDetails},
+    {"completionTokensDetails", Key::kCompletionDetails},
+    {"cached_tokens", Key::kDefer}, {"cachedTokens", Key::kDefer},
+    {"reasoning_tokens", Key::kDefer}, {"reasoningTokens", Key::kDefer},
+    {"audio_tokens", Key::kDefer}, {"audioTokens", Key::kDefer},
+    {"accepted_prediction_tokens", Key::kDefer}, {"acceptedPredictionTokens", Key::kDefer},
+    {"rejected_prediction_tokens", Key::kDefer}, {"rejectedPredictionTokens", Key::kDefer}};
+constexpr Name<Key> kDetailNames[] = {
+    {"cached_tokens", Key::kCached}, {"cachedTokens", Key::kCached},
+    {"audio_tokens", Key::kAudio}, {"audioTokens", Key::kAudio},
+    {"reasoning_tokens", Key::kReasoningTokens}, {"reasoningTokens", Key::kReasoningTokens},
+    {"accepted_prediction_tokens", Key::kAccepted}, {"acceptedPredictionTokens", Key::kAccepted},
+    {"rejected_prediction_tokens", Key::kRejected}, {"rejectedPredictionTokens", Key::kRejected},
+    {"prompt_tokens", Key::kDefer}, {"promptTokens", Key::kDefer},
+    {"completion_tokens", Key::kDefer}, {"completionTokens", Key::kDefer},
+    {"total_tokens", Key::kDefer}, {"totalTokens", Key::kDefer}};
+
+// ---------------------------------------------------------------- the scanner
+
+// Like those of Json, its methods take a place in the text and return the place behind what they
+// read, or nullptr.
+class Scanner {
+ public:
+  Bodies bodies;
+  Parts parts;
+  Tokens tokens;
+  Alternatives alternatives;
+
+  // `expected`: bytes of all records together.
+  explicit Scanner(size_t expected) : expected_(static_cast<double>(expected)) {}
+
+  // Reads one record; if it is deferred, the columns are as before.
+  Verdict record(const char* start, const char* stop) {
+    make_room(static_cast<size_t>(stop - start));
+    const size_t rows[] = {bodies.rows, parts.rows, tokens.rows, alternatives.rows};
+    json_.open(stop);
+    bool is_batch_line = false;
+    const char* const p = top(start, is_batch_line);
+    if (p != nullptr && json_.at_end(p)) return is_batch_line ? kTakenFromEnvelope : kTaken;
+    bodies.cut(rows[0]);
+    parts.cut(rows[1]);
+    tokens.cut(rows[2]);
+    alternatives.cut(rows[3]);
+    return kDeferred;
+  }
+
+ private:
+  // What is known of a body before its row is written: a Batch line has two, one inside the other.
+  struct Fields {
+    Slice id, object, model, fingerprint, tier;
+    int64_t created = -1;
+    bool has_usage = false;
+    int64_t usage[kUsageCounts] = {-1, -1, -1, -1, -1, -1, -1, -1, -1};
+    bool has_choices = false;
+    int32_t n_parts = 0;
+    Kind kind = kWhole;
+  };
+
+  const double expected_;
+  size_t read_ = 0;
+  Json json_;
+  std::vector<size_t> order_;
+
+  // Makes room for the texts of one more record. If columns must grow, let them grow to what the
+  // records so far promise for all: memory that is moved or left over costs more than reading.
+  void make_room(size_t size) {
+    const double done = static_cast<double>(read_);
+    const double growth = done > 0 ? std::clamp(1.05 * expected_ / done, 1.25, 1e4) : 2.0;
+    read_ += size;
+    for (Table* table : {static_cast<Table*>(&bodies), static_cast<Table*>(&parts),
+                         static_cast<Table*>(&tokens), static_cast<Table*>(&alternatives)}) {
+      table->growth = growth;
+      table->make_byte_room(size);
+    }
+  }
+
+  // ---------------------------------------------------------------- bodies
+
+  const char* top(const char* p, bool& is_batch_line) {
+    Fields outer, inner;
+    Slice custom_id;
+    bool has_custom_id = false;
+    p = json_.object(p, kTopNames, [&](const char* q, Key key) {
+      if (key == Key::kCustomId) {
+        has_custom_id = true;
+        return json_.string_or_null(q, custom_id);
+      }
+      if (key != Key::kResponse) return field(q, outer, key);
+      is_batch_line = true;
+      return response(q, inner);
+    });
+    if (p == nullptr || has_custom_id != is_batch_line) return nullptr;
+    if (is_batch_line && outer.has_choices) return nullptr;
+    const Fields& body = is_batch_line ? inner : outer;  // the id of a line is not its response's
+    return body.has_choices && put_body(body, custom_id) ? p : nullptr;
+  }
+
+  const char* response(const char* p, Fields& body) {
+    return json_.object(p, kResponseNames, [&](const char* q, Key key) {
+      if (key == Key::kStatusCode) {
+        int64_t status = 0;
+        return json_.whole(q, status, 200, 200);
+      }
+      return json_.object(q, kTopNames, [&](const char* r, Key inner) { return field(r, body, inner); });
+    });
+  }
+
+  const char* field(const char* p, Fields& body, Key key) {
+    switch (key) {
+      case Key::kId: return json_.string_or_null(p, body.id);
+      case Key::kObject: return json_.string_or_null(p, body.object);
+      case Key::kCreated: return json_.whole_or_null(p, body.created, 0, kYear10000 - 1);
+      case Key::kModel: return json_.string_or_null(p, body.model);
+      case Key::kFingerprint: return json_.string_or_null(p, body.fingerprint);
+      case Key::kTier: return json_.string_or_null(p, body.tier);
+      case Key::kUsage: return usage(p, body);
+      case Key::kChoices: return choices(p, body);
+      case Key::kError: return json_.null(p);
+      default: return nullptr;
+    }
+  }
+
+  bool put_body(const Fields& body, const Slice& custom_id) {
+    bodies.make_row_room();
+    const size_t row = bodies.rows++;
+    Kind kind = body.kind;
+    if (body.n_parts == 0) {
+      if (body.object.escaped) return false;
+      kind = body.object.text() == "chat.completion" ? kWhole : kChunk;
+    }
+    bodies.kind.set(row, kind);
+    put_name(body.id, bodies.response_id, row);
+    put_name(custom_id, bodies.custom_id, row);
+    if (body.created >= 0) bodies.created.set(row, body.created);
+    put_name(body.model, bodies.model, row);
+    put_name(body.fingerprint, bodies.system_fingerprint, row);
+    put_name(body.tier, bodies.service_tier, row);
+    put_name(body.object, bodies.object, row);
+    bodies.has_usage.set(row, body.has_usage);
+    for (int i = 0; body.has_usage && i < kUsageCounts; ++i)
+      if (body.usage[i] >= 0) bodies.usage[i].set(row, body.usage[i]);
+    bodies.n_parts.set(row, body.n_parts);
+    return true;
+  }
+  // Servers send "" for what they do not know: a name is null then.
+  void put_name(const Slice& slice, Text& column, size_t row) {
+    if (slice.start != slice.stop) json_.put(slice, column, row);
+  }
+
+  const char* usage(const char* p, Fields& body) {
+    const char* const behind = json_.null(p);
+    if (behind != nullptr) return behind;
+    body.has_usage = true;
+    return json_.object(p, kUsageNames, [&](const char* q, Key key) {
+      switch (key) {
+        case Key::kPromptTokens: return count(q, body.usage[0]);
+        case Key::kCompletionTokens: return count(q, body.usage[1]);
+        case Key::kTotalTokens: return count(q, body.usage[2]);
+        default: return details(q, body, key == Key::kPromptDetails);
+      }
+    });
+  }
+  const char* details(const char* p, Fields& body, bool of_prompt) {
+    const char* const behind = json_.null(p);
+    if (behind != nullptr) return behind;
+    return json_.object(p, kDetailNames, [&](const char* q, Key key) {
+      if (key == Key::kAudio) return count(q, body.usage[of_prompt ? 5 : 6]);
+      if (key == Key::kCached && of_prompt) return count(q, body.usage[3]);
+      if (key == Key::kReasoningTokens && !of_prompt) return count(q, body.usage[4]);
+      if (key == Key::kAccepted && !of_prompt) return count(q, body.usage[7]);
+      if (key == Key::kRejected && !of_prompt) return count(q, body.usage[8]);
+      return json_.skip(q);
+    });
+  }
+  const char* count(const char* p, int64_t& value) {
+    return json_.whole_or_null(p, value, 0, INT64_MAX);
+  }
+
+  // ---------------------------------------------------------------- choices
+
+  const char* choices(const char* p, Fields& body) {
+    const size_t first = parts.rows;
+    bool any_message = false, any_delta = false;
+    body.has_choices = true;
+    p = json_.array(p, [&](const char* q) {
+      bool is_message = false, is_delta = false;
+      q = choice(q, body.n_parts, is_message, is_delta);
+      any_message |= is_message;
+      any_delta |= is_delta;
+      ++body.n_parts;
+      return is_message == is_delta ? nullptr : q;
+    });
+    if (any_message && (any_delta || !differ(first, parts.rows))) return nullptr;
+    body.kind = any_delta ? kChunk : kWhole;
+    return p;
+  }
+
+  // Two choices of one index are not for the scanner, nor is sorting out very many.
+  bool differ(size_t first, size_t last) const {
+    if (last - first > 1000) return false;
+    for (size_t i = first; i < last; ++i)
+      for (size_t j = first; j < i; ++j)
+        if (parts.choice.at(i) == parts.choice.at(j)) return false;
+    return true;
+  }
+
+  const char* choice(const char* p, int32_t ordinal, bool& is_message, bool& is_delta) {
+    parts.make_row_room();
+    const size_t row = parts.rows;
+    int64_t index = ordinal;
+    State state = kAbsent;
+    int32_t counts[3] = {0, 0, 0};
+    p = json_.object(p, kChoiceNames, [&](const char* q, Key key) {
+      switch (key) {
+        case Key::kIndex: return json_.whole_or_null(q, index, 0, kInt32Max);
+        case Key::kFinish: return name(q, parts.finish_reason, row);
+        case Key::kLogprobs: return logprobs(q, state, counts);
+        default: return message(q, row, key == Key::kMessage ? is_message : is_delta);
+      }
+    });
+    if (p == nullptr) return nullptr;
+    parts.choice.set(row, static_cast<int32_t>(index));
+    parts.state.set(row, state);
+    parts.n_content.set(row, counts[0]);
+    parts.n_reasoning.set(row, counts[1]);
+    parts.n_refusal.set(row, counts[2]);
+    ++parts.rows;
+    return p;
+  }
+
+  // A message or a delta; `is_there`: it is not null. Where both are, they write to one row, but the
+  // record is deferred anyway.
+  const char* message(const char* p, size_t row, bool& is_there) {
+    const char* const behind = json_.null(p);
+    if (behind != nullptr) return behind;
+    is_there = true;
+    return json_.object(p, kMessageNames, [&](const char* q, Key key) {
+      switch (key) {
+        case Key::kRole: return name(q, parts.role, row);
+        case Key::kContent: return text(q, parts.content, row);
+        case Key::kRefusal: return text(q, parts.refusal, row);
+        case Key::kToolCalls: return empty_or_null(q);
+        default: return text(q, parts.reasoning, row);  // two keys, of which one may have it
+      }
+    });
+  }
+  const char* text(const char* p, Text& column, size_t row) {
+    const char* const behind = json_.null(p);
+    if (behind != nullptr) return behind;
+    return column.has(row) ? nullptr : json_.string(p, column, row);
+  }
+  const char* name(const char* p, Text& column, size_t row) {
+    Slice slice;
+    p = json_.string_or_null(p, slice);
+    if (p == nullptr || column.has(row)) return nullptr;
+    put_name(slice, column, row);
+    return p;
+  }
+  const char* empty_or_null(const char* p) {
+    const char* const behind = json_.null(p);
+    if (behind != nullptr) return behind;
+    p = json_.take(p, '[');
+    return p == nullptr ? nullptr : json_.take(p, ']');
+  }
+
+  const char* logprobs(const char* p, State& state, int32_t (&counts)[3]) {
+    const char* const behind = json_.null(p);
+    if (behind != nullptr) return behind;
+    return json_.object(p, kLogprobsNames, [&](const char* q, Key key) {
+      const char* const r = json_.null(q);
+      if (r != nullptr) return r;
+      const int channel = key == Key::kContent ? 0 : key == Key::kReasoningContent ? 1 : 2;
+      const size_t first = tokens.rows;
+      q = json_.array(q, [&](const char* at) { return token(at); });
+      const size_t n = tokens.rows - first;
+      // Tokens stand in the order of the channels; another order is not for the scanner.
+      for (int later = channel + 1; later < 3 && n > 0; ++later)
+        if (counts[later] > 0) return static_cast<const char*>(nullptr);
+      if (n > static_cast<size_t>(kInt32Max)) return static_cast<const char*>(nullptr);
+      counts[channel] = static_cast<int32_t>(n);
+      state = std::max(state, n > 0 ? kPresent : kEmpty);
+      return q;
+    });
+  }
+
+  // ---------------------------------------------------------------- entries
+
+  struct Entry {
+    uint64_t seen = 0;
+    bool has_logprob = false;
+    double logprob = 0.0;
+
+    bool has(Key key) const { return (seen & Json::bit(key)) != 0; }
+  };
+
+  // Token, logprob and bytes, in this order and in the usual writing; ends before the first field
+  // that is otherwise, which is for the loop over the keys.
+  const char* usual_fields(const char* p, Entries& into, Entry& entry) {
+    const char* q = json_.usual_key(p, "\"token\":", true);
+    if (q == nullptr) return p;
+    if ((p = entry_field(q, into, entry, Key::kToken)) == nullptr) return nullptr;
+    q = json_.usual_key(p, "\"logprob\":", false);
+    if (q == nullptr) return p;
+    if ((p = entry_field(q, into, entry, Key::kLogprob)) == nullptr) return nullptr;
+    q = json_.usual_key(p, "\"bytes\":", false);
+    return q == nullptr ? p : entry_field(q, into, entry, Key::kBytes);
+  }
+
+  const char* entry_field(const char* p, Entries& into, Entry& entry, Key key) {
+    const size_t row = into.rows;
+    entry.seen |= Json::bit(key);
+    if (key == Key::kToken) return json_.string(p, into.token, row);
+    const char* const behind = json_.null(p);
+    if (behind != nullptr) return behind;
+    if (key == Key::kLogprob) {
+      entry.has_logprob = true;
+      return json_.real(p, entry.logprob);
+    }
+    if (key == Key::kBytes) {
+      const auto guess = entry.has(Key::kToken) ? into.token.at(row) : std::string_view();
+      return json_.bytes(p, guess, into.bytes, row);
+    }
+    int64_t id = 0;
+    p = json_.whole(p, id, INT32_MIN, INT32_MAX);
+    if (p != nullptr) into.token_id.set(row, static_cast<int32_t>(id));
+    return p;
+  }
+
+  static bool end_entry(Entries& into, const Entry& entry) {
+    const size_t row = into.rows++;
+    if (entry.has_logprob) into.logprob.set(row, entry.logprob);
+    into.status.set(row, !entry.has_logprob                       ? kMissing
+                         : entry.logprob <= kCensoredAtOrBelow    ? kCensored
+                         : entry.logprob > kInvalidAbove          ? kInvalid
+                                                                  : kOk);
+    return entry.has(Key::kToken);
+  }
+
+  const char* token(const char* p) {
+    Entry entry;
+    tokens.make_row_room();
+    const size_t row = tokens.rows, first = alternatives.rows;
+    p = json_.take(p, '{');
+    if (p == nullptr || (p = usual_fields(p, tokens, entry)) == nullptr) return nullptr;
+    p = json_.rest_of_object(p, entry.seen == 0, entry.seen, kEntryNames, [&](const char* q, Key key) {
+      return key == Key::kTop ? top_list(q, first) : entry_field(q, tokens, entry, key);
+    });
+    if (p == nullptr || !end_entry(tokens, entry)) return nullptr;
+    tokens.n_alternatives.set(row, static_cast<int32_t>(alternatives.rows - first));
+    rank(first);
+    const size_t sampled = find_sampled(row, first);
+    if (sampled == alternatives.rows) return p;
+    alternatives.is_sampled.set_again(sampled, 1);
+    if (alternatives.rank.has(sampled)) tokens.sampled_rank.set(row, alternatives.rank.at(sampled));
+    return p;
+  }
+
+  const char* top_list(const char* p, size_t first) {
+    const char* const behind = json_.null(p);
+    if (behind != nullptr) return behind;
+    return json_.array(p, [&](const char* q) { return alternative(q, first); });
+  }
+
+  const char* alternative(const char* p, size_t first) {
+    Entry entry;
+    alternatives.make_row_room();
+    const size_t row = alternatives.rows;
+    p = json_.take(p, '{');
+    if (p == nullptr || (p = usual_fields(p, alternatives, entry)) == nullptr) return nullptr;
+    p = json_.rest_of_object(p, entry.seen == 0, entry.seen, kEntryNames, [&](const char* q, Key key) {
+      return key == Key::kTop ? json_.skip(q) : entry_field(q, alternatives, entry, key);
+    });
+    if (p == nullptr) return nullptr;
+    alternatives.slot.set(row, static_cast<int32_t>(row - first + 1));
+    alternatives.is_sampled.set(row, 0);
+    return end_entry(alternatives, entry) ? p : nullptr;
+  }
+
+  // Ranks the newest alternatives by logprob, ties by slot; one without a logprob has no rank.
+  void rank(size_t first) {
+    const size_t last = alternatives.rows;
+    const auto& logprob = alternatives.logprob;
+    bool in_order = true;
+    for (size_t row = first; row < last && in_order; ++row)
+      in_order = alternatives.status.at(row) != kMissing &&
+                 (row == first || logprob.at(row) <= logprob.at(row - 1));
+    if (in_order) {
+      for (size_t row = first; row < last; ++row)
+        alternatives.rank.set(row, static_cast<int32_t>(row - first + 1));
+      return;
+    }
+    order_.clear();
+    for (size_t row = first; row < last; ++row) {
+      if (alternatives.status.at(row) == kMissing) continue;
+      order_.push_back(row);
+      alternatives.rank.set(row, 0);
+    }
+    sort(order_, [&](size_t a, size_t b) { return logprob.at(a) > logprob.at(b); });
+    for (size_t i = 0; i < order_.size(); ++i)
+      alternatives.rank.set_again(order_[i], static_cast<int32_t>(i) + 1);
+  }
+
+  // A stable sort; lists are short as a rule and mostly in order.
+  template <class F>
+  static void sort(std::vector<size_t>& rows, F before) {
+    if (rows.size() > 64) return std::stable_sort(rows.begin(), rows.end(), before);
+    for (size_t i = 1; i < rows.size(); ++i) {
+      const size_t row = rows[i];
+      size_t j = i;
+      for (; j > 0 && before(row, rows[j - 1]); --j) rows[j] = rows[j - 1];
+      rows[j] = row;
+    }
+  }
+
+  // Finds the sampled token by the best evidence that both have: id, else bytes, else text.
+  size_t find_sampled(size_t row, size_t first) const {
+    const bool has_id = tokens.token_id.has(row), has_bytes = tokens.bytes.has(row);
+    const int most = has_id ? 3 : has_bytes ? 2 : 1;
+    size_t best = alternatives.rows;
+    int strength = 0;
+    for (size_t other = first; other < alternatives.rows && strength < most; ++other) {
+      int found;
+      if (has_id && alternatives.token_id.has(other))
+        found = tokens.token_id.at(row) == alternatives.token_id.at(other) ? 3 : 0;
+      else if (has_bytes && alternatives.bytes.has(other))
+        found = tokens.bytes.at(row) == alternatives.bytes.at(other) ? 2 : 0;
+      else
+        found = tokens.token.at(row) == alternatives.token.at(other) ? 1 : 0;
+      if (found <= strength) continue;
+      strength = found;
+      best = other;
+    }
+    return best;
+  }
+};
+
+}  // namespace toolkit

@@ -61,7 +61,7 @@ def frame(blocks: Iterable[bytes]) -> Iterator[Frames]:
     Yields
     ------
     Frames
-        One or none per block; in bounded memory, but for the longest frame.
+        A few per block at most; in bounded memory, but for the longest frame.
 
     Raises
     ------

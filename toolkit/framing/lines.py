@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from toolkit.framing.base import DONE, FIELD, NEWLINE, SPACE, Counts, Frames
 
 _RETURN = b"\r"[0]
 _OPEN_BRACKET, _BRACE = b"[{"
+_SAMPLE = 1000  # lines after which to tell whether they are short
+_SHORT = 64  # bytes
 
 
 def frame_lines(blocks: Iterator[bytes], skipped: int) -> Iterator[Frames]:
-    """Frame JSON lines; `skipped` bytes came before the blocks."""
+    """Frame JSON lines; `skipped` bytes came before the blocks.
+
+    Lines are framed where they stand; only one that goes over the end of a block is copied.
+    """
     held: list[bytes] = []
     line, offset, seen = 1, skipped, skipped
     for block in blocks:
@@ -22,23 +28,59 @@ def frame_lines(blocks: Iterator[bytes], skipped: int) -> Iterator[Frames]:
         if not end:
             held.append(block)
             continue
-        text = b"".join([*held, memoryview(block)[:end]])
-        held = [block[end:]]
-        frames, n = _framed_lines(text, line, offset, seen)
+        start = block.index(b"\n") + 1 if held else 0
+        if held:
+            text = b"".join([*held, block[:start]])
+            frames, n = _framed_lines(text, 0, len(text), line, offset, 0)
+            yield frames
+            line, offset = line + n, offset + len(text)
+        frames, n = _framed_lines(block, start, end, line, offset, seen)
         yield frames
-        line, offset, seen = line + n, offset + len(text), 0
+        line, offset, seen = line + n, offset + end - start, 0
+        held = [block[end:]] if end < len(block) else []
     rest = b"".join(held)
     if rest or seen:
-        yield _framed_lines(rest, line, offset, seen)[0]
+        yield _framed_lines(rest, 0, len(rest), line, offset, seen)[0]
 
 
-def _framed_lines(text: bytes, line: int, offset: int, seen: int) -> tuple[Frames, int]:
-    """Frame whole lines (the last may lack its end); also return how many there are."""
+def _line_ends(text: bytes, start: int, stop: int) -> NDArray[np.int64]:
+    """Return where the newlines are: one by one, unless lines are too short for that."""
+    ends: list[int] = []
+    at = text.find(b"\n", start, stop)
+    while at >= 0:
+        ends.append(at)
+        if len(ends) == _SAMPLE and at - start < _SAMPLE * _SHORT:
+            rest = np.frombuffer(text, np.uint8)[at + 1 : stop]
+            return np.concatenate([ends, np.flatnonzero(rest == NEWLINE) + at + 1])
+        at = text.find(b"\n", at + 1, stop)
+    return np.array(ends, np.int64)
+
+
+def _framed_lines(
+    text: bytes, start: int, stop: int, line: int, offset: int, seen: int
+) -> tuple[Frames, int]:
+    """Frame the whole lines of a part of a text (the last may lack its end).
+
+    Parameters
+    ----------
+    text : bytes
+    start, stop : int
+        The part.
+    line, offset : int
+        Where the part begins in the source.
+    seen : int
+        Bytes to be counted.
+
+    Returns
+    -------
+    frames : Frames
+    n_lines : int
+    """
     array = np.frombuffer(text, np.uint8)
-    ends = np.flatnonzero(array == NEWLINE)
-    if text and not text.endswith(b"\n"):
-        ends = np.append(ends, len(text))
-    starts = np.concatenate([[0], ends[:-1] + 1])[: len(ends)]
+    ends = _line_ends(text, start, stop)
+    if start < stop and text[stop - 1] != NEWLINE:
+        ends = np.append(ends, stop)
+    starts = np.concatenate([[start], ends[:-1] + 1])[: len(ends)]
     stops = ends - ((ends > starts) & (array[ends - 1] == _RETURN))
     lines = np.arange(line, line + len(ends))
     first, second = array[starts], array[np.minimum(starts + 1, len(text) - 1)]
@@ -46,7 +88,7 @@ def _framed_lines(text: bytes, line: int, offset: int, seen: int) -> tuple[Frame
     if usual.all():
         counts = Counts(0, 0, 0, 0, seen)
         none = np.empty(0, np.int64)
-        spans = (lines, starts + offset, stops - starts, none, counts)
+        spans = (lines, starts + (offset - start), stops - starts, none, counts)
         return Frames(text, starts, stops, *spans), len(ends)
     keep = usual.copy()
     kinds: dict[str, list[int]] = {"blank": [], "done": [], "comment": [], "control": []}
@@ -60,7 +102,7 @@ def _framed_lines(text: bytes, line: int, offset: int, seen: int) -> tuple[Frame
     breaks = np.cumsum(keep)[np.array(kinds["done"], np.int64)]
     counts = Counts(*(len(found) for found in kinds.values()), seen)
     starts, stops, lines = starts[keep], stops[keep], lines[keep]
-    spans = (lines, starts + offset, stops - starts, breaks, counts)
+    spans = (lines, starts + (offset - start), stops - starts, breaks, counts)
     return Frames(text, starts, stops, *spans), len(ends)
 
 

@@ -65,9 +65,11 @@ def test_round_trip_of_several_sources(samples, tmp_path):
 
 def test_round_trip_of_many_parts(samples, tmp_path, monkeypatch):
     monkeypatch.setattr("toolkit.parquet.PART_ROWS", 1)
+    monkeypatch.setattr("toolkit.parquet.ROW_GROUP", 1)
+    monkeypatch.setattr("toolkit.load.BATCH_BYTES", 1)
     paths = [samples / "pairs_whole.jsonl", samples / "bytes_stream.sse"]
     out = toolkit.export(paths, tmp_path / "out")
-    assert len(list((out / "tokens").iterdir())) == 2
+    assert len(list((out / "tokens").iterdir())) > 1
     assert_same(toolkit.read(paths), toolkit.read_parquet(out))
 
 

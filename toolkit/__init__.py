@@ -10,7 +10,7 @@
 from importlib import import_module as _import_module
 
 _HOMES = {
-    "toolkit.load": ("read", "from_responses"),
+    "toolkit.load": ("read", "scan", "from_responses"),
     "toolkit.decode": ("decoder",),
     "toolkit.tables": ("LogprobTables",),
     "toolkit.combine": ("concat",),

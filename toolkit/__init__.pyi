@@ -16,6 +16,7 @@ from toolkit.errors import ToolkitError as ToolkitError
 from toolkit.errors import ToolkitWarning as ToolkitWarning
 from toolkit.load import from_responses as from_responses
 from toolkit.load import read as read
+from toolkit.load import scan as scan
 from toolkit.metrics import corpus_metrics as corpus_metrics
 from toolkit.metrics import position_metrics as position_metrics
 from toolkit.metrics import sequence_metrics as sequence_metrics

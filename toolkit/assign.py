@@ -11,7 +11,12 @@ A response is named by the ordinal of its first record. The rules, in short:
   or brings more text is a new response under the same id. OpenRouter's last chunk, which has a role
   but also usage and no text, is not.
 - Any other chunk after closing is late. Only usage that the response lacks is still taken, with a
-  note.
+  note, if it comes soon (`LATE_USAGE`).
+- A closed response is remembered for ``10 * window`` records: an id that comes again after that is
+  a new one's.
+
+`toolkit.orderly` does the same for whole blocks of chunks at a time, where nothing of this is
+needed but the first rule.
 """
 
 from __future__ import annotations
@@ -22,6 +27,9 @@ from typing import NamedTuple
 from toolkit.columns import SCOPE
 
 LATE = -1
+LATE_USAGE = 1000
+"""Records within which a closed response still takes its usage."""
+_NONE: frozenset[int] = frozenset()
 
 
 class Chunk(NamedTuple):
@@ -50,16 +58,26 @@ class Chunk(NamedTuple):
     deltas: list[tuple[int, bool, bool, bool]]
 
 
-class _Stream:
-    """A response that is being received."""
+class Stream:
+    """A response that is being received, or was.
+
+    Attributes
+    ----------
+    record, last : int
+        Its first record and its last one so far.
+    id : str
+    seen, finished : set of int
+        Choices that it has, and those of them that have a finish reason.
+    has_payload, has_usage, closed : bool
+    """
 
     __slots__ = ("closed", "finished", "has_payload", "has_usage", "id", "last", "record", "seen")
 
     def __init__(self, record: int, id_: str) -> None:
         self.record = record
         self.id = id_
-        self.seen: set[int] = set()
-        self.finished: set[int] = set()
+        self.seen: set[int] | frozenset[int] = set()
+        self.finished: set[int] | frozenset[int] = set()
         self.has_payload = False
         self.has_usage = False
         self.closed = False
@@ -67,6 +85,7 @@ class _Stream:
 
     @property
     def complete(self) -> bool:
+        """Whether every choice has its finish reason."""
         return bool(self.seen) and self.finished >= self.seen
 
 
@@ -82,6 +101,15 @@ class Assigner:
     ----------
     notes : dict of int to set of str
         Notes earned by responses, by their first record.
+    epoch : int
+        ``[DONE]`` markers so far.
+    open : OrderedDict of int to Stream
+        Open responses by their first record, the one active last at the end.
+    by_id : dict of str to Stream
+        The newest response of each id, open or closed.
+    any_closed : bool
+    closed_since_done : bool
+        Whether a response was closed by its usage since the last ``[DONE]``: the next is its own.
 
     Examples
     --------
@@ -95,15 +123,17 @@ class Assigner:
     def __init__(self, window: int) -> None:
         self.window = window
         self.notes: dict[int, set[str]] = defaultdict(set)
-        self._epoch = 0
-        self._open: OrderedDict[int, _Stream] = OrderedDict()  # by first record, last active last
-        self._by_id: dict[str, _Stream] = {}  # the newest of each id, open or closed
-        self._any_closed = False
+        self.epoch = 0
+        self.open: OrderedDict[int, Stream] = OrderedDict()
+        self.by_id: dict[str, Stream] = {}
+        self.any_closed = self.closed_since_done = False
+        self._without_usage: list[Stream] = []  # closed not long ago
+        self._forgotten = 0  # record at which the old were forgotten last
 
     def gap(self, record: int, epoch: int = 0) -> None:
         """Say that a record was rejected here: open responses may lack tokens."""
         self._move_to(record, epoch)
-        for stream in self._open.values():
+        for stream in self.open.values():
             self.notes[stream.record].add("gap")
 
     def assign(self, chunk: Chunk) -> int:
@@ -113,8 +143,8 @@ class Assigner:
             return self._assign_error(chunk)
         stream = self._find(chunk)
         if stream is None:
-            stream = _Stream(chunk.record, chunk.id)
-            self._open[stream.record] = stream
+            stream = Stream(chunk.record, chunk.id)
+            self.open[stream.record] = stream
         elif stream.closed:
             if not self._takes_late_usage(stream, chunk):
                 return LATE
@@ -124,19 +154,29 @@ class Assigner:
 
     def _assign_error(self, chunk: Chunk) -> int:
         """An error belongs to the stream that it broke off, else it is a response of its own."""
-        stream = self._by_id.get(chunk.id) if chunk.id else self._last_active()
+        stream = self.by_id.get(chunk.id) if chunk.id else self._last_active()
         if stream is None or stream.closed or stream.complete:
             return chunk.record
         stream.last = chunk.record
-        self._open.move_to_end(stream.record)
+        self.open.move_to_end(stream.record)
         return stream.record
+
+    def unfinished(self, record: int) -> list[int]:
+        """Return the first records of the responses that may still change at this record."""
+        self.expire(record)
+        self._without_usage = [
+            stream
+            for stream in self._without_usage
+            if not stream.has_usage and record - stream.last <= LATE_USAGE
+        ]
+        return [*self.open, *(stream.record for stream in self._without_usage)]
 
     # Finding
 
-    def _find(self, chunk: Chunk) -> _Stream | None:
+    def _find(self, chunk: Chunk) -> Stream | None:
         """Return the response that the chunk belongs to, perhaps a closed one; None: a new one."""
         if chunk.id:
-            stream = self._by_id.get(chunk.id)
+            stream = self.by_id.get(chunk.id)
             if stream is None:
                 return self._nameless()
             if stream.closed:
@@ -144,78 +184,97 @@ class Assigner:
         else:
             stream = self._last_active()
             if stream is None:
-                return _GONE if self._any_closed and _trails(chunk) else None
+                return _GONE if self.any_closed and _trails(chunk) else None
         for choice, opens, payload, _ in chunk.deltas:
             if choice in stream.finished and (payload or (opens and not chunk.has_usage)):
                 return None
         return stream
 
-    def _last_active(self) -> _Stream | None:
-        return next(reversed(self._open.values()), None)
+    def _last_active(self) -> Stream | None:
+        return next(reversed(self.open.values()), None)
 
-    def _nameless(self) -> _Stream | None:
+    def _nameless(self) -> Stream | None:
         """Return the response opened last if it has neither id nor choice yet."""
         stream = self._last_active()
         return stream if stream is not None and not stream.id and not stream.seen else None
 
-    def _takes_late_usage(self, stream: _Stream, chunk: Chunk) -> bool:
-        near = chunk.record - stream.last <= self.window
+    def _takes_late_usage(self, stream: Stream, chunk: Chunk) -> bool:
+        near = chunk.record - stream.last <= min(self.window, LATE_USAGE)
         return chunk.has_usage and not stream.has_usage and not _brings(chunk) and near
 
     # Changing
 
-    def _join(self, stream: _Stream, chunk: Chunk) -> None:
+    def _join(self, stream: Stream, chunk: Chunk) -> None:
         stream.last = chunk.record
+        if stream.closed:
+            stream.has_usage |= chunk.has_usage
+            return
         if chunk.id:
-            old = self._by_id.get(chunk.id)
+            old = self.by_id.get(chunk.id)
             if old is not None and old is not stream and not old.closed:
-                self._close(old)  # superseded under its own id
+                self.close(old)  # superseded under its own id
             stream.id = stream.id or chunk.id
-            self._by_id[chunk.id] = stream
+            self.by_id[chunk.id] = stream
         for choice, _, payload, finishes in chunk.deltas:
             stream.seen.add(choice)
             stream.has_payload |= payload
             if finishes:
                 stream.finished.add(choice)
         stream.has_usage |= chunk.has_usage
-        if stream.closed:
-            return
-        self._open.move_to_end(stream.record)
+        self.open.move_to_end(stream.record)
         if chunk.has_usage and not chunk.deltas and stream.has_payload:
-            self._close(stream)
+            self.close(stream)
+            self.closed_since_done = True
 
-    def _close(self, stream: _Stream) -> None:
-        stream.closed = self._any_closed = True
-        self._open.pop(stream.record, None)
+    def close(self, stream: Stream) -> None:
+        """Close a response."""
+        stream.closed = self.any_closed = True
+        stream.seen = stream.finished = _NONE  # not asked for any more
+        self.open.pop(stream.record, None)
+        if not stream.has_usage:
+            self._without_usage.append(stream)
 
     def _done(self) -> None:
-        """A [DONE] names no stream: it closes the finished ones, else the one active last."""
-        finished = [stream for stream in self._open.values() if stream.complete]
+        """A [DONE] names no stream: it closes the finished ones.
+
+        If there is none it is that of a response closed by its usage, else it ends the one active
+        last.
+        """
+        finished = [stream for stream in self.open.values() if stream.complete]
         last = self._last_active()
-        for stream in finished or ([last] if last else []):
-            self._close(stream)
+        if not finished and last is not None and not self.closed_since_done:
+            finished = [last]
+        for stream in finished:
+            self.close(stream)
+        self.closed_since_done = False
 
     def _move_to(self, record: int, epoch: int) -> None:
         """Close what is over before this record."""
-        self._expire(record)
-        if epoch // SCOPE > self._epoch // SCOPE:
-            self._open.clear()
-            self._by_id.clear()
-            self._any_closed = False
-            self._epoch = epoch
-        while self._epoch < epoch:
-            self._epoch += 1
+        self.expire(record)
+        if epoch // SCOPE > self.epoch // SCOPE:
+            self.open.clear()
+            self.by_id.clear()
+            self.any_closed = self.closed_since_done = False
+            self.epoch = epoch
+        while self.epoch < epoch:
+            self.epoch += 1
             self._done()
 
-    def _expire(self, record: int) -> None:
-        while self._open:
-            oldest = next(iter(self._open.values()))
+    def expire(self, record: int) -> None:
+        """Close what had no chunk for long, and forget what was closed long ago."""
+        while self.open:
+            oldest = next(iter(self.open.values()))
             if record - oldest.last <= self.window:
-                return
-            self._close(oldest)
+                break
+            self.close(oldest)
+        horizon = record - 10 * self.window
+        if horizon > self._forgotten + self.window:
+            self._forgotten = horizon
+            kept = {id_: s for id_, s in self.by_id.items() if not s.closed or s.last > horizon}
+            self.by_id = kept
 
 
-_GONE = _Stream(LATE, "")
+_GONE = Stream(LATE, "")
 _GONE.closed = _GONE.has_usage = True
 
 

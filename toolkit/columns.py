@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from toolkit import schema
 
@@ -123,6 +124,11 @@ def numpy(table: pa.Table, name: str) -> np.ndarray:
 def valid(table: pa.Table, name: str) -> np.ndarray:
     """Return where a column is not null, as a boolean array."""
     return table[name].is_valid().combine_chunks().to_numpy(zero_copy_only=False)
+
+
+def truth(flags: pa.Array | pa.ChunkedArray) -> np.ndarray:
+    """Return a boolean column as a NumPy array, null as False; writable."""
+    return np.array(pc.fill_null(flags, False), dtype=bool)
 
 
 def offsets(counts: np.ndarray) -> np.ndarray:

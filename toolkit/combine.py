@@ -52,6 +52,19 @@ def concat(parts: Iterable[LogprobTables]) -> LogprobTables:
     if one_load:  # its parts may each tell of the sources
         for name in ("rejects", "ledger"):
             tables[name] = _distinct(tables[name])
+    return in_order(tables)
+
+
+def joined(parts: list[LogprobTables]) -> LogprobTables:
+    """Put the batches of one load together, none of which is there twice."""
+    if len(parts) == 1:
+        return parts[0]
+    names = LogprobTables.__slots__
+    return in_order({name: pa.concat_tables([part[name] for part in parts]) for name in names})
+
+
+def in_order(tables: dict[str, pa.Table]) -> LogprobTables:
+    """Sort the rows by their keys: streams may lie in a later batch than what began after them."""
     for name in ("responses", "choices", "tokens", "alternatives"):
         keys = numpy(tables[name], "response_key")
         if np.any(keys[1:] < keys[:-1]):

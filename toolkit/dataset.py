@@ -24,6 +24,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from toolkit import schema
+from toolkit.combine import in_order
 from toolkit.errors import SchemaError, SourceError
 from toolkit.tables import LogprobTables
 
@@ -92,7 +93,7 @@ def read_parquet(directory: str | os.PathLike[str]) -> LogprobTables:
             except SchemaError as error:
                 raise SchemaError(f"{path}: {error}") from error
         tables[declared.name] = pa.concat_tables(parts)
-    return LogprobTables(**tables)
+    return in_order(tables)
 
 
 def _manifest(root: Path) -> dict[str, Any]:

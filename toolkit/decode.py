@@ -7,7 +7,7 @@ the same columns, slower.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -72,15 +72,21 @@ class Decoder:
         """Decode objects that were parsed elsewhere; see `ReferenceDecoder.objects`."""
         return self._reference.objects(units)
 
-    def frames(self, frames: Frames) -> Decoded:
-        """Decode one block of framed records."""
-        if _scan is None:
+    def frames(self, frames: Frames, scanned: Scanned | None = None) -> Decoded:
+        """Decode the next block of framed records.
+
+        Parameters
+        ----------
+        frames : Frames
+        scanned : Scanned, optional
+            What `scan_frames` gave for it, on whatever thread.
+        """
+        scanned = scanned or scan_frames(frames)
+        if scanned is None:
             return self._reference.frames(frames)
         first, epoch = self.next_record, self.epoch
-        taken, *tables = _scan.scan(frames.data, frames.starts, frames.stops)
-        flags = np.frombuffer(taken, np.uint8)
-        deferred = self._reference.frames(frames, np.flatnonzero(flags == 0))
-        rows = np.flatnonzero(flags)
+        rows = np.flatnonzero(scanned.verdicts)
+        deferred = self._reference.frames(frames, np.flatnonzero(scanned.verdicts == 0))
         if not len(rows):
             return deferred
         # Every record has one ordinal; those that the deferred ones did not use are the others'.
@@ -96,18 +102,44 @@ class Decoder:
         }
         fields = (columns.BODIES, columns.PARTS, columns.TOKENS, columns.ALTERNATIVES)
         native = Decoded(
-            *(_completed(*pair, places) for pair in zip(tables, fields, strict=True)),
+            *(_completed(*each, places) for each in zip(scanned.tables, fields, strict=True)),
             columns.REJECTS.empty_table(),
-            int(np.count_nonzero(flags == _ENVELOPED)),
+            int(np.count_nonzero(scanned.verdicts == _ENVELOPED)),
         )
         return _interleaved(native, deferred)
 
 
-def _completed(
-    capsules: tuple[object, object], fields: pa.Schema, places: dict[str, np.ndarray]
-) -> pa.Table:
-    """Take over a table of the scanner, and add the columns that it leaves to others."""
-    batch = pa.RecordBatch._import_from_c_capsule(*capsules)
+class Scanned(NamedTuple):
+    """What the native scanner made of a block.
+
+    Attributes
+    ----------
+    verdicts : uint8 array, shape (n_frames,)
+        0: deferred, 1: read, 2: read out of an envelope.
+    tables : list of pyarrow.RecordBatch
+        Bodies, parts, tokens and alternatives of what was read, without its places.
+    """
+
+    verdicts: np.ndarray
+    tables: list[pa.RecordBatch]
+
+
+def scan_frames(frames: Frames) -> Scanned | None:
+    """Read what is certain of a block; None if there is no native scanner.
+
+    Needs nothing of the blocks before, and other threads go on meanwhile.
+    """
+    if _scan is None:
+        return None
+    verdicts, *tables = _scan.scan(frames.data, frames.starts, frames.stops)
+    return Scanned(
+        np.frombuffer(verdicts, np.uint8),
+        [pa.RecordBatch._import_from_c_capsule(*table) for table in tables],
+    )
+
+
+def _completed(batch: pa.RecordBatch, fields: pa.Schema, places: dict[str, np.ndarray]) -> pa.Table:
+    """Add the columns that the scanner leaves to others."""
     n = batch.num_rows
     arrays = []
     for field in fields:

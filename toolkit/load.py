@@ -1,32 +1,29 @@
-"""From sources or objects to `LogprobTables`: `read` and `from_responses`."""
+"""From sources or objects to `LogprobTables`: `read`, `scan` and `from_responses`."""
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import warnings
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any, Literal
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from typing import Any
 
-import pyarrow as pa
-
-from toolkit import columns, schema
-from toolkit.assemble import assemble
-from toolkit.columns import Decoded
+from toolkit.ahead import thread_count
+from toolkit.combine import joined
 from toolkit.dataset import is_dataset, read_parquet
-from toolkit.decode import Decoder
-from toolkit.errors import ArgumentError, NoRecordsError, RecordError, SourceError, ToolkitWarning
-from toolkit.framing import Frames, frame
-from toolkit.sources import Source, resolve
-from toolkit.streams import merge
+from toolkit.errors import ArgumentError, NoRecordsError, SourceError, ToolkitWarning
+from toolkit.recording import OnError, Recording
+from toolkit.sources import resolve
 from toolkit.tables import LogprobTables
+from toolkit.units import units
 
 STREAM_WINDOW = 100_000
 """Records without a chunk after which a stream is closed."""
-
-OnError = Literal["reject", "raise"]
+BATCH_BYTES = 32 << 20
+"""Bytes of the sources that one batch is made of."""
 
 
 def read(
@@ -35,6 +32,7 @@ def read(
     on_error: OnError = "reject",
     progress: bool | None = False,
     stream_window: int = STREAM_WINDOW,
+    threads: int | None = None,
 ) -> LogprobTables:
     """Load recorded responses into five tables.
 
@@ -52,6 +50,8 @@ def read(
         Show a bar on stderr; None: if stderr is a terminal.
     stream_window : int
         A stream of which no chunk came within this many records is closed.
+    threads : int, optional
+        Threads that scan; None: one for each core. The tables do not depend on it.
 
     Returns
     -------
@@ -81,24 +81,97 @@ def read(
     """
     if isinstance(sources, str | os.PathLike) and is_dataset(sources):
         return read_parquet(sources)
-    parts = load_each(sources, on_error=on_error, progress=progress, stream_window=stream_window)
-    return _joined(list(parts))
+    parts = scan(
+        sources,
+        on_error=on_error,
+        progress=progress,
+        stream_window=stream_window,
+        threads=threads,
+    )
+    return joined(list(parts))
 
 
-def load_each(
-    sources: Any, *, on_error: OnError, progress: bool | None, stream_window: int
+def scan(
+    sources: Any,
+    *,
+    batch_bytes: int | None = None,
+    on_error: OnError = "reject",
+    progress: bool | None = False,
+    stream_window: int = STREAM_WINDOW,
+    threads: int | None = None,
 ) -> Iterator[LogprobTables]:
-    """Load one source after the other; arguments, errors and the warning are those of `read`."""
-    _check_on_error(on_error)
-    if isinstance(stream_window, bool) or not isinstance(stream_window, int) or stream_window < 1:
-        raise ArgumentError(f"stream_window={stream_window!r}; give a whole number from 1")
+    """Load recorded responses batch by batch, in bounded memory.
+
+    The batches hold the rows that `read` gives. A stream that goes over the end of a batch is in a
+    later one, whole, so keys rise within a batch but not always from one to the next;
+    `toolkit.concat` puts them in order.
+
+    Parameters
+    ----------
+    sources, on_error, progress, stream_window, threads
+        As in `read`; but no exported dataset.
+    batch_bytes : int, optional
+        Bytes of the (decompressed) sources that a batch is made of, about; 32 MiB if not given.
+        Many small sources share a batch.
+
+    Returns
+    -------
+    iterator of LogprobTables
+        The ledger of a source stands in its last batch.
+
+    Raises
+    ------
+    ArgumentError
+        If an option makes no sense.
+    SourceError, NoRecordsError, RecordError
+        As in `read`, while the batches are taken.
+
+    Examples
+    --------
+    >>> import toolkit
+    >>> entry = b'{"token": "Hi", "logprob": -0.5}'
+    >>> choice = b'{"message": {"content": "Hi"}, "logprobs": {"content": [' + entry + b"]}}"
+    >>> line = b'{"choices": [' + choice + b"]}\\n"
+    >>> [len(part) for part in toolkit.scan([line * 2, line], batch_bytes=1)]
+    [2, 1]
+    """
+    if on_error not in ("reject", "raise"):
+        raise ArgumentError(f"on_error={on_error!r}; choose 'reject' or 'raise'")
+    batch_bytes = BATCH_BYTES if batch_bytes is None else batch_bytes
+    for name, value in (("stream_window", stream_window), ("batch_bytes", batch_bytes)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ArgumentError(f"{name}={value!r}; give a whole number from 1")
+    if isinstance(sources, str | os.PathLike) and is_dataset(sources):
+        raise ArgumentError(f"{os.fspath(sources)} is an exported dataset: read_parquet reads it")
+    return _batches(sources, batch_bytes, on_error, progress, stream_window, thread_count(threads))
+
+
+def _batches(
+    sources: Any,
+    batch_bytes: int,
+    on_error: OnError,
+    progress: bool | None,
+    stream_window: int,
+    threads: int,
+) -> Iterator[LogprobTables]:
     total = _Total()
-    with _bar(progress) as bar:
+    waiting: list[LogprobTables] = []
+    with ExitStack() as stack:
+        pool = stack.enter_context(ThreadPoolExecutor(threads)) if threads > 1 else None
+        bar = stack.enter_context(_bar(progress))
+        since = 0  # bytes read when the last batch was yielded
         for ordinal, source in enumerate(resolve(sources)):
-            load = _Load(source.name, ordinal, on_error, stream_window)
-            for frames in load.frames(source):
-                bar.update(frames.counts.bytes)
-            yield total.add(load)
+            recording = Recording(source.name, ordinal, on_error, stream_window)
+            for part in recording.batches(source, batch_bytes, pool, threads, total.add_bytes):
+                bar.update(total.bytes - bar.n)
+                total.add(part)
+                waiting.append(part)
+                if total.bytes - since >= batch_bytes:
+                    yield joined(waiting)
+                    waiting, since = [], total.bytes
+            total.end(recording)
+        if waiting:
+            yield joined(waiting)
     total.require_records()
     total.warn()
 
@@ -139,93 +212,16 @@ def from_responses(
     >>> lp.text("greeting")
     'Hello'
     """
-    _check_on_error(on_error)
-    load = _Load("<memory>", 0, on_error, STREAM_WINDOW)
-    load.objects(_units(responses, custom_id))
+    if on_error not in ("reject", "raise"):
+        raise ArgumentError(f"on_error={on_error!r}; choose 'reject' or 'raise'")
+    recording = Recording("<memory>", 0, on_error, STREAM_WINDOW)
+    lp = recording.objects(units(responses, custom_id))
     total = _Total()
-    lp = total.add(load)
+    total.add(lp)
+    total.end(recording)
     total.require_records()
     total.warn()
     return lp
-
-
-def _check_on_error(on_error: str) -> None:
-    if on_error not in ("reject", "raise"):
-        raise ArgumentError(f"on_error={on_error!r}; choose 'reject' or 'raise'")
-
-
-class _Load:
-    """What one source gives: its columns as they come, its tables at the end."""
-
-    def __init__(self, name: str, ordinal: int, on_error: OnError, window: int) -> None:
-        self.name = name
-        self.ordinal = ordinal
-        self.on_error = on_error
-        self.window = window
-        self.decoder = Decoder()
-        self.pieces: list[Decoded] = []
-        self.counts: Counter[str] = Counter()
-        self.line = 1
-        self.fault: SourceError | None = None
-
-    def frames(self, source: Source) -> Iterator[Frames]:
-        """Decode a source block by block, yielding the blocks for those who count them."""
-        try:
-            for frames in frame(source.blocks()):
-                self.counts.update(frames.counts._asdict())
-                if len(frames.lines):  # where to go on, should the source give out here
-                    rest = int(frames.starts[-1])
-                    self.line = int(frames.lines[-1]) + frames.data.count(b"\n", rest)
-                self._add(self.decoder.frames(frames))
-                yield frames
-        except SourceError as error:
-            if self.on_error == "raise":
-                raise
-            self.fault = error
-
-    def objects(self, units: list[tuple[list[Any], Any, bool]]) -> None:
-        """Decode objects; see `_units`."""
-        self._add(self.decoder.objects(units))
-
-    def _add(self, decoded: Decoded) -> None:
-        if self.on_error == "raise" and decoded.rejects.num_rows:
-            raise _record_error(self.name, decoded.rejects)
-        self.pieces.append(decoded)
-
-    def tables(self) -> LogprobTables:
-        """Merge what was decoded."""
-        decoded = Decoded.concat(self.pieces)
-        self.pieces = []
-        if self.fault is not None:
-            decoded = decoded._replace(rejects=self._with_fault(decoded.rejects, self.fault))
-        merged = merge(decoded, self.window)
-        if self.on_error == "raise" and merged.rejects.num_rows:
-            raise _record_error(self.name, merged.rejects)
-        records = self.decoder.next_record + (self.fault is not None)
-        found = self.counts | {
-            "source": self.name,
-            "records": records,
-            "read": records - merged.rejects.num_rows,
-            "rejected": merged.rejects.num_rows,
-            "envelopes": decoded.envelopes,
-        }
-        row = {name: found.get(name, 0) for name in schema.LEDGER.names}
-        ledger = pa.Table.from_pylist([row], schema.LEDGER.arrow)
-        return LogprobTables(*assemble(merged, self.name, self.ordinal), ledger=ledger)
-
-    def _with_fault(self, rejects: pa.Table, fault: SourceError) -> pa.Table:
-        """Add a row for the place where the source gave out."""
-        row = {
-            "record": self.decoder.next_record,
-            "line": self.line,
-            "byte_offset": self.counts["bytes"],
-            "length": 0,
-            "reason": getattr(fault, "reason", "unreadable_source"),
-            "path": None,
-            "message": str(fault),
-            "epoch": self.decoder.epoch,
-        }
-        return pa.concat_tables([rejects, pa.Table.from_pylist([row], columns.REJECTS)])
 
 
 class _Total:
@@ -234,20 +230,25 @@ class _Total:
     def __init__(self) -> None:
         self.names: list[str] = []
         self.faults: list[SourceError] = []
-        self.records = self.responses = self.tokens = 0
+        self.bytes = self.records = self.responses = self.tokens = 0
         self.reasons: Counter[str] = Counter()
 
-    def add(self, load: _Load) -> LogprobTables:
-        """Count a source that was loaded, and return its tables."""
-        lp = load.tables()
-        self.names.append(load.name)
-        if load.fault is not None:
-            self.faults.append(load.fault)
-        self.records += load.decoder.next_record
-        self.responses += len(lp)
-        self.tokens += lp.tokens.num_rows
-        self.reasons.update(lp.rejects["reason"].to_pylist())
-        return lp
+    def add_bytes(self, n: int) -> None:
+        """Count bytes that were read."""
+        self.bytes += n
+
+    def add(self, part: LogprobTables) -> None:
+        """Count a batch."""
+        self.responses += len(part)
+        self.tokens += part.tokens.num_rows
+        self.reasons.update(part.rejects["reason"].to_pylist())
+
+    def end(self, recording: Recording) -> None:
+        """Count a source that was read."""
+        self.names.append(recording.name)
+        self.records += recording.n_records
+        if recording.fault is not None:
+            self.faults.append(recording.fault)
 
     def require_records(self) -> None:
         """Refuse a load without a single record."""
@@ -283,69 +284,8 @@ def _callers_level() -> int:
     return level
 
 
-def _joined(parts: list[LogprobTables]) -> LogprobTables:
-    """Put the sources of one load together; their keys are in order already."""
-    if len(parts) == 1:
-        return parts[0]
-    return LogprobTables(
-        **{
-            name: pa.concat_tables([part[name] for part in parts]).combine_chunks()
-            for name in LogprobTables.__slots__
-        }
-    )
-
-
-def _record_error(source: str, rejects: pa.Table) -> RecordError:
-    first = rejects.slice(0, 1).to_pylist()[0]
-    names = ("line", "byte_offset", "reason", "path")
-    return RecordError(first["message"], source=source, **{name: first[name] for name in names})
-
-
 def _bar(progress: bool | None) -> Any:
     from tqdm import tqdm
 
     disable = None if progress is None else not progress
     return tqdm(unit="B", unit_scale=True, desc="reading", disable=disable, leave=False)
-
-
-def _units(responses: Any, custom_id: Any) -> list[tuple[list[Any], Any, bool]]:
-    """Sort what `from_responses` was given into responses and streams, each with its id.
-
-    The flag says that the unit is a stream of its own, not to be mixed with others.
-    """
-    items = [responses] if _is_response(responses) else list(responses)
-    units = [
-        ([_plain(item)], False) if _is_response(item) else ([_plain(chunk) for chunk in item], True)
-        for item in items
-    ]
-    if units and all(not alone and _is_chunk(unit[0]) for unit, alone in units):
-        units = [([unit[0] for unit, _ in units], False)]
-    ids = [custom_id] if isinstance(custom_id, str) else custom_id
-    ids = [None] * len(units) if ids is None else list(ids)
-    if len(ids) != len(units):
-        raise ArgumentError(f"custom_id has {len(ids)} ids for {len(units)} responses")
-    return [(unit, given, alone) for (unit, alone), given in zip(units, ids, strict=True)]
-
-
-def _is_chunk(item: Any) -> bool:
-    if isinstance(item, str | bytes):
-        try:
-            item = json.loads(item)
-        except (ValueError, RecursionError):
-            return False  # the decoder says what is wrong with it
-    choices = item.get("choices") if isinstance(item, dict) else None
-    if not isinstance(choices, list):
-        return False
-    return not any(isinstance(choice, dict) and "message" in choice for choice in choices)
-
-
-def _is_response(item: Any) -> bool:
-    return (
-        item is None
-        or isinstance(item, dict | str | bytes | int | float)
-        or hasattr(item, "model_dump")
-    )
-
-
-def _plain(item: Any) -> Any:
-    return item.model_dump() if hasattr(item, "model_dump") else item

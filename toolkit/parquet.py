@@ -11,7 +11,8 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,15 @@ import pyarrow.parquet as pq
 from toolkit import schema
 from toolkit.dataset import MANIFEST, STORED, is_dataset
 from toolkit.errors import ExportError, ToolkitError
-from toolkit.load import STREAM_WINDOW, OnError, load_each
+from toolkit.load import STREAM_WINDOW, scan
+from toolkit.recording import OnError
 from toolkit.tables import LogprobTables
 
-PART_ROWS = 2_000_000
-"""Rows of tokens and alternatives after which a new part begins."""
-_ROW_GROUP = 1 << 18
+PART_ROWS = 16_000_000
+"""Rows of a table after which a new file begins."""
+ROW_GROUP = 1 << 18
+"""Most rows of a row group; engines skip those whose ``response_key`` they do not look for."""
+_GROUP_BYTES = 32 << 20  # of texts, after which a row group ends earlier
 
 
 def export(
@@ -37,13 +41,16 @@ def export(
     overwrite: bool = False,
     progress: bool | None = False,
     stream_window: int = STREAM_WINDOW,
+    threads: int | None = None,
 ) -> Path:
-    """Load recordings and write the five tables as Parquet, source by source.
+    """Load recordings and write the five tables as Parquet, in bounded memory.
+
+    Reading, decoding and writing go on at the same time.
 
     Parameters
     ----------
-    sources, on_error, progress, stream_window
-        As in `toolkit.read`.
+    sources, on_error, progress, stream_window, threads
+        As in `toolkit.scan`.
     directory : path
         Made by the call: one folder of Parquet files for each table, and a manifest.
     overwrite : bool
@@ -71,7 +78,13 @@ def export(
     ...     sorted(path.name for path in out.iterdir())
     ['alternatives', 'choices', 'ledger', 'manifest.json', 'rejects', 'responses', 'tokens']
     """
-    parts = load_each(sources, on_error=on_error, progress=progress, stream_window=stream_window)
+    parts = scan(
+        sources,
+        on_error=on_error,
+        progress=progress,
+        stream_window=stream_window,
+        threads=threads,
+    )
     return _write(parts, directory, overwrite)
 
 
@@ -87,14 +100,7 @@ def _write(
 ) -> Path:
     target = Path(directory)
     with _staged(target, overwrite) as staging:
-        files: dict[str, list[dict[str, Any]]] = {table.name: [] for table in STORED}
-        for number, tables in enumerate(_portions(parts)):
-            for declared in STORED:
-                name = f"part-{number:05d}.parquet"
-                path = staging / declared.name / name
-                path.parent.mkdir(exist_ok=True)
-                _write_part(tables[declared.name], declared, path)
-                files[declared.name].append({"name": name, "rows": tables[declared.name].num_rows})
+        files = _write_files(parts, staging)
         manifest = {
             "schema": schema.SCHEMA_VERSION,
             "tables": {
@@ -106,26 +112,90 @@ def _write(
     return target
 
 
-def _portions(parts: Iterable[LogprobTables]) -> Iterator[dict[str, pa.Table]]:
-    """Put small parts together, so that many small sources do not make many small files."""
-    waiting: list[LogprobTables] = []
-    rows = 0
-    for part in parts:
-        waiting.append(part)
-        rows += part.tokens.num_rows + part.alternatives.num_rows
-        if rows >= PART_ROWS:
-            yield _join(waiting)
-            waiting, rows = [], 0
-    if waiting:
-        yield _join(waiting)
+def _write_files(
+    parts: Iterable[LogprobTables], folder: Path
+) -> dict[str, list[dict[str, str | int]]]:
+    """Write parts on a thread of their own while the next is made; return each table's files."""
+    with ExitStack() as stack:
+        writers = [stack.enter_context(_TableWriter(table, folder)) for table in STORED]
+        pool = stack.enter_context(ThreadPoolExecutor(1))
+        pending: Future[None] | None = None
+        for part in parts:
+            if pending is not None:
+                pending.result()  # never more than one part waits
+            pending = pool.submit(_add, writers, part)
+        if pending is not None:
+            pending.result()
+        for writer in writers:
+            writer.finish()
+    return {writer.declared.name: writer.files for writer in writers}
 
 
-def _join(parts: list[LogprobTables]) -> dict[str, pa.Table]:
-    return {table.name: pa.concat_tables([part[table.name] for part in parts]) for table in STORED}
+def _add(writers: list[_TableWriter], part: LogprobTables) -> None:
+    for writer in writers:
+        writer.add(part[writer.declared.name])
 
 
-def _write_part(table: pa.Table, declared: schema.Table, path: Path) -> None:
-    """Write one file: dictionaries for texts, deltas for integers, split bytes for logprobs."""
+class _TableWriter:
+    """Writes one table: row groups of a good size, whatever the size of the parts.
+
+    Texts have dictionaries, integers their deltas, logprobs their bytes in streams of one place
+    each.
+    """
+
+    def __init__(self, declared: schema.Table, folder: Path) -> None:
+        self.declared = declared
+        self.files: list[dict[str, str | int]] = []
+        self._folder = folder / declared.name
+        self._folder.mkdir()
+        self._waiting: list[pa.Table] = []
+        self._file: pq.ParquetWriter | None = None
+        self._rows = 0  # in the open file
+
+    def __enter__(self) -> _TableWriter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:  # something failed, and the folder goes
+            self._file.close()
+
+    def add(self, table: pa.Table) -> None:
+        """Take more rows."""
+        self._waiting.append(table)
+        rows = sum(waiting.num_rows for waiting in self._waiting)
+        if rows >= ROW_GROUP or sum(waiting.nbytes for waiting in self._waiting) >= _GROUP_BYTES:
+            self._flush()
+
+    def finish(self) -> None:
+        """Write what waits, at least one file."""
+        if self._waiting or not self.files:
+            self._flush()
+        self._end_file()
+
+    def _flush(self) -> None:
+        table = pa.concat_tables([self.declared.empty(), *self._waiting])
+        self._waiting = []
+        if self._file is None:
+            name = f"part-{len(self.files):05d}.parquet"
+            self._file = pq.ParquetWriter(
+                self._folder / name, self.declared.arrow, **_encodings(self.declared)
+            )
+            self.files.append({"name": name, "rows": 0})
+        self._file.write_table(table, row_group_size=ROW_GROUP)
+        self._rows += table.num_rows
+        if self._rows >= PART_ROWS:
+            self._end_file()
+
+    def _end_file(self) -> None:
+        if self._file is None:
+            return
+        self._file.close()
+        self.files[-1]["rows"] = self._rows
+        self._file, self._rows = None, 0
+
+
+def _encodings(declared: schema.Table) -> dict[str, Any]:
+    """Return how pyarrow is to write the columns of a table."""
     texts, encodings = [], {}
     for field in declared.arrow:
         if pa.types.is_integer(field.type) or pa.types.is_timestamp(field.type):
@@ -136,15 +206,12 @@ def _write_part(table: pa.Table, declared: schema.Table, path: Path) -> None:
             texts.append(f"{field.name}.list.element")
         elif not pa.types.is_boolean(field.type):
             texts.append(field.name)
-    pq.write_table(
-        table,
-        path,
-        row_group_size=_ROW_GROUP,
-        compression="zstd",
-        compression_level=1,
-        use_dictionary=texts,
-        column_encoding=encodings,
-    )
+    return {
+        "compression": "zstd",
+        "compression_level": 1,
+        "use_dictionary": texts,
+        "column_encoding": encodings,
+    }
 
 
 @contextmanager

@@ -67,8 +67,12 @@ class ReferenceDecoder:
         """
         if rows is None:
             rows = np.arange(len(frames.starts))
-        batch = _Batch(self)
         base = self.epoch
+        if not len(rows):
+            self.epoch += len(frames.breaks)
+            self.next_record += len(frames.starts)
+            return Decoded.concat([])
+        batch = _Batch(self)
         epochs = base + np.searchsorted(frames.breaks, rows, side="right")
         left_out = np.diff(rows - np.arange(len(rows)), prepend=0)
         columns_ = (frames.starts, frames.stops, frames.lines, frames.offsets, frames.lengths)

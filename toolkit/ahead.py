@@ -1,0 +1,77 @@
+"""Work done ahead of the one who waits for it."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future
+from typing import TypeVar
+
+from toolkit.errors import ArgumentError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def thread_count(threads: int | None) -> int:
+    """Return how many threads an option asks for; None: one for each core.
+
+    Examples
+    --------
+    >>> thread_count(2)
+    2
+    """
+    if threads is None:
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
+        raise ArgumentError(f"threads={threads!r}; give a whole number from 1, or None")
+    return threads
+
+
+def ahead(
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    pool: Executor | None,
+    most: int,
+) -> Iterator[tuple[Item, Result]]:
+    """Apply a function to items, and yield each with its result, in order.
+
+    Parameters
+    ----------
+    function : callable
+    items : iterable
+        May raise: what came before is yielded first.
+    pool : concurrent.futures.Executor or None
+        Where the function runs; None: here, when the result is asked for.
+    most : int
+        Items that may be taken before the first of them is yielded.
+
+    Examples
+    --------
+    >>> list(ahead(len, ["a", "bc"], None, 4))
+    [('a', 1), ('bc', 2)]
+    """
+    if pool is None:
+        for item in items:
+            yield item, function(item)
+        return
+    waiting: deque[tuple[Item, Future[Result]]] = deque()
+    source = iter(items)
+    fault: Exception | None = None
+    goes_on = True
+    while goes_on or waiting:
+        while goes_on and len(waiting) < most:
+            try:
+                item = next(source)
+            except StopIteration:
+                goes_on = False
+            except Exception as error:
+                goes_on, fault = False, error
+            else:
+                waiting.append((item, pool.submit(function, item)))
+        if waiting:
+            item, result = waiting.popleft()
+            yield item, result.result()
+    if fault is not None:
+        raise fault

@@ -1,0 +1,117 @@
+"""Batches, threads and block sizes make no difference to the rows."""
+
+import json
+import warnings
+from unittest import mock
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import toolkit
+from tests import strategies
+
+TABLES = ("responses", "choices", "tokens", "alternatives", "rejects", "ledger")
+
+
+def same(a, b):
+    """Check that two loads have the same rows in the same order."""
+    for name in TABLES:
+        assert a[name].to_pylist() == b[name].to_pylist(), name
+
+
+@pytest.fixture(autouse=True)
+def _quiet():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", toolkit.ToolkitWarning)
+        yield
+
+
+@st.composite
+def recordings(draw):
+    """Streams in turns, most of them orderly, with odd events here and there."""
+    queues = []
+    for i in range(draw(st.integers(1, 4))):
+        name = f"id-{i if draw(st.integers(0, 9)) else 0}"
+        events = [
+            json.dumps(chunk) for chunk in draw(strategies.streamed(draw(strategies.answers(name))))
+        ]
+        queues.append(events + ["[DONE]"] * draw(st.integers(0, 1)))
+    in_turns = draw(st.booleans())
+    events = draw(strategies.interleaved(queues)) if in_turns else sum(queues, [])
+    for _ in range(draw(st.sampled_from([0, 0, 0, 1, 2]))):
+        odd = draw(st.sampled_from(["[DONE]", "{bad", '{"error": {"message": "x"}}', "{}"]))
+        events.insert(draw(st.integers(0, len(events))), odd)
+    return "".join(f"data: {event}\n\n" for event in events).encode()
+
+
+def scanned(data, **options):
+    return toolkit.concat(toolkit.scan(data, **options))
+
+
+@pytest.mark.parametrize("batch_bytes", [700, 5_000, 100_000])
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize(
+    "name", ["pairs_stream.sse", "bytes_stream.sse", "capitals_batch.jsonl", "pairs_whole.jsonl"]
+)
+def test_scan_gives_the_rows_of_read(samples, name, batch_bytes, threads):
+    path = samples / name
+    same(scanned(path, batch_bytes=batch_bytes, threads=threads), toolkit.read(path))
+
+
+def test_every_batch_is_sorted_and_the_ledger_comes_once(samples):
+    parts = list(toolkit.scan(samples / "pairs_stream.sse", batch_bytes=20_000))
+    assert len(parts) > 5
+    for part in parts:
+        keys = part.responses["response_key"].to_pylist()
+        assert keys == sorted(set(keys))
+    assert [part.ledger.num_rows for part in parts] == [0] * (len(parts) - 1) + [1]
+
+
+def test_small_sources_share_a_batch(samples):
+    data = (samples / "pairs_whole.jsonl").read_bytes().splitlines(keepends=True)
+    parts = list(toolkit.scan(data, batch_bytes=sum(map(len, data)) // 3))
+    assert 2 <= len(parts) <= 5
+    same(toolkit.concat(parts), toolkit.read(data))
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data(), st.integers(1, 3000), st.sampled_from([1, 2]))
+def test_streams_cross_batches_whole(data, batch_bytes, threads):
+    recording = data.draw(recordings())
+    expected = toolkit.read(recording)
+    same(scanned(recording, batch_bytes=batch_bytes, threads=threads), expected)
+
+
+@settings(max_examples=150, deadline=None)
+@given(recordings())
+def test_block_by_block_is_chunk_by_chunk(recording):
+    expected = toolkit.read(recording)
+    with mock.patch("toolkit.streams.assign_orderly", return_value=None):
+        same(toolkit.read(recording), expected)
+
+
+def test_orderly_streams_are_assigned_at_once(samples):
+    with mock.patch("toolkit.streams.Merger._one_by_one", side_effect=AssertionError):
+        for name in ("pairs_stream.sse", "bytes_stream.sse"):
+            toolkit.read(samples / name)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"threads": 0}, "threads=0"),
+        ({"batch_bytes": 0}, "batch_bytes=0"),
+        ({"stream_window": True}, "stream_window=True"),
+        ({"on_error": "skip"}, "on_error='skip'"),
+    ],
+)
+def test_options_are_checked_at_the_call(options, message):
+    with pytest.raises(toolkit.ArgumentError, match=message):
+        toolkit.scan(b"{}", **options)
+
+
+def test_an_export_is_not_scanned(samples, tmp_path):
+    out = toolkit.export(samples / "pairs_whole.jsonl", tmp_path / "out")
+    with pytest.raises(toolkit.ArgumentError, match="read_parquet"):
+        toolkit.scan(out)

@@ -1,0 +1,80 @@
+"""Records through both decoders: the same columns, bit for bit, or a finding."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pyarrow as pa
+
+from toolkit.columns import Decoded
+from toolkit.decode import Decoder, scan_frames
+from toolkit.framing import Counts, Frames
+from toolkit.reference import ReferenceDecoder
+
+Read = Callable[[Frames], Decoded]
+
+
+def native(frames: Frames) -> Decoded:
+    """Read as the toolkit does."""
+    return Decoder().frames(frames)
+
+
+def reference(frames: Frames) -> Decoded:
+    """Read as it is meant."""
+    return ReferenceDecoder().frames(frames)
+
+
+def framed(records: list[bytes]) -> Frames:
+    """Frame records that stand side by side, the first and the last at the ends of the data."""
+    data = b"".join(records)
+    stops = np.cumsum([len(record) for record in records], dtype=np.int64)
+    starts = np.concatenate([[0], stops[:-1]]).astype(np.int64)
+    lines = np.arange(1, len(records) + 1)
+    none = np.empty(0, np.int64)
+    counts = Counts(0, 0, 0, 0, len(data))
+    return Frames(data, starts, stops, lines, starts, stops - starts, none, counts)
+
+
+def taken(records: list[bytes]) -> list[bytes]:
+    """Return the records that the scanner is certain of."""
+    scanned = scan_frames(framed(records))
+    return [record for record, verdict in zip(records, scanned.verdicts, strict=True) if verdict]
+
+
+def differ(records: list[bytes], read: Read = native) -> bool:
+    """Tell whether the two decoders differ on these records."""
+    frames = framed(records)
+    return not same(read(frames), reference(frames))
+
+
+def same(one: Decoded, other: Decoded) -> bool:
+    """Tell whether all columns are the same, floats bit for bit."""
+    return one.envelopes == other.envelopes and all(
+        _bits(a).equals(_bits(b)) for a, b in zip(one[:5], other[:5], strict=True)
+    )
+
+
+def _bits(table: pa.Table) -> pa.Table:
+    """Return a table with its floats as the integers that they are stored as."""
+    table = table.combine_chunks()
+    for i, field in enumerate(table.schema):
+        if pa.types.is_floating(field.type):
+            column = table.column(i).combine_chunks()
+            bits = pa.chunked_array([column.view(pa.int64())], pa.int64())
+            table = table.set_column(i, field.name, bits)
+    return table
+
+
+def shrink(record: bytes, fails: Callable[[bytes], bool]) -> bytes:
+    """Cut bytes out of a record for as long as it fails."""
+    halves = [len(record) >> i for i in range(1, 12)]
+    for size in [*(half for half in halves if half > 32), *range(32, 0, -1)]:
+        at = 0
+        while at < len(record):
+            shorter = record[:at] + record[at + size :]
+            if fails(shorter):
+                record = shorter
+            else:
+                at += max(size // 4, 1)
+    return record

@@ -1,0 +1,133 @@
+"""Records to start from: real ones, cut down, and such as were written by hand."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+from tests.fuzz.document import Document
+from tests.fuzz.odd import snake
+from toolkit.framing import frame
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDERS = (ROOT / "data", ROOT.parent / "shared" / "samples", ROOT.parent / "shared" / "realdata")
+SUFFIXES = {".json", ".jsonl", ".sse", ".txt", ".bin", ".gz"}
+_PER_FILE = 12
+_LONGEST = 3000  # bytes of a record
+_HEAD = 1 << 20  # bytes of a file that are looked at
+_ENTRIES, _ALTERNATIVES = 3, 3  # kept of each list
+_TEXT = 160  # bytes kept of a text
+
+_TOP = (
+    '[{"token":"Hi","logprob":-0.25,"bytes":[72,105]},{"token":"He","logprob":-1.5,"bytes":null},'
+    '{"token":"日","logprob":-1.5,"bytes":[230,151,165]}]'
+)
+_ENTRY = '{"token":"Hi","logprob":-0.25,"bytes":[72,105],"top_logprobs":' + _TOP + "}"
+_USAGE = (
+    '{"prompt_tokens":5,"completion_tokens":2,"total_tokens":7,"prompt_tokens_details":'
+    '{"cached_tokens":1,"audio_tokens":0},"completion_tokens_details":{"reasoning_tokens":1,'
+    '"audio_tokens":2,"accepted_prediction_tokens":3,"rejected_prediction_tokens":4}}'
+)
+_BODY = (
+    '{"id":"chatcmpl-1","object":"chat.completion","created":1700000000,"model":"gpt-4o",'
+    '"choices":[{"index":0,"message":{"role":"assistant","content":"Hi","refusal":null},'
+    '"logprobs":{"content":['
+    + _ENTRY
+    + '],"refusal":null},"finish_reason":"stop"}],"usage":'
+    + _USAGE
+    + ',"service_tier":"default","system_fingerprint":"fp_1"}'
+)
+_CHUNK = (
+    '{"id":"chatcmpl-1","object":"chat.completion.chunk","created":1700000000,"model":"gpt-4o",'
+    '"choices":[{"index":0,"delta":{"content":" w\\u00f6rld 😀"},"logprobs":{"content":['
+    + _ENTRY
+    + '],"refusal":null},"finish_reason":null}],"usage":null}'
+)
+HAND_MADE = tuple(
+    text.encode()
+    for text in (
+        _BODY,
+        _CHUNK,
+        _BODY.replace(":", ": ").replace(",", ", "),
+        _BODY.replace(",", ",\n  ").replace("{", "{\r\n\t").replace("}", " }"),
+        '{"id":"batch_1","custom_id":"c-1","response":{"status_code":200,"request_id":"r","body":'
+        + _BODY
+        + '},"error":null}',
+        '{"id":"x","created":1700000000.0,"model":"m","object":"chat.completion",'
+        '"systemFingerprint":null,"serviceTier":"","choices":[{"index":0.0,"finishReason":"stop",'
+        '"message":{"role":"assistant","content":"a","reasoningContent":"because","toolCalls":[]},'
+        '"logprobs":{"content":[{"token":"a","logprob":-0.5,"bytes":[97.0],"topLogprobs":'
+        '[{"token":"a","logprob":-0.5,"bytes":[97.0]}]}]}}],"usage":{"promptTokens":1.0,'
+        '"completionTokens":1.0,"totalTokens":2.0,"completionTokensDetails":'
+        '{"reasoningTokens":0.0}}}',
+        '{"choices":[{"index":0,"message":{"content":null,"refusal":"No"},"logprobs":{"content":'
+        'null,"refusal":[{"token":"No","logprob":-1e-7,"bytes":[78,111],"top_logprobs":[]}]},'
+        '"finish_reason":"content_filter"}]}',
+        '{"choices":[{"index":1,"message":{"content":"b"},"logprobs":null,"finish_reason":"length"}'
+        ',{"index":0,"message":{"content":"a","reasoning":"r"},"logprobs":{"content":[],'
+        '"reasoning_content":[{"token":"r","logprob":-9999.0,"id":7,"top_logprobs":[{"token":"r",'
+        '"logprob":-9999.0,"id":7},{"token":"s","logprob":null,"id":8}]}]}}]}',
+        '{"id":"","object":"chat.completion.chunk","choices":[],"usage":{"prompt_tokens":1}}',
+        '{"id":"c","choices":[{"index":0,"delta":{"role":"assistant","content":"","refusal":null},'
+        '"logprobs":null,"finish_reason":null}],"obfuscation":"xyz","nvext":{"a":[1,{"b":null}]}}',
+        '{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"call_1","type":"function",'
+        '"function":{"name":"f","arguments":"{\\"a\\":1}"}}]},"finish_reason":"tool_calls"}]}',
+        '{"choices":[{"delta":{"content":"\\"\\\\\\/\\b\\f\\n\\r\\t\\u0041\\ud83d\\ude00\\u0000"},'
+        '"logprobs":{"content":[{"token":"\\ud83d\\ude00","logprob":0,"bytes":[240,159,152,128],'
+        '"token_id":5,"top_logprobs":[{"token":"😀","logprob":-0.0,"bytes":[240,159,152,128],'
+        '"token_id":5,"top_logprobs":null},{"token":"","logprob":1e-4,"bytes":[]}]}]}}]}',
+        '{"error":{"message":"no","type":"t","code":1}}',
+        '{"data":' + _CHUNK + "}",
+        "[" + _CHUNK + "]",
+    )
+)
+
+
+def seeds() -> list[bytes]:
+    """Return records of at most 3 KB, each a valid JSON text."""
+    found = dict.fromkeys(HAND_MADE)
+    for folder in FOLDERS:
+        for path in sorted(folder.glob("*")) if folder.is_dir() else ():
+            if path.suffix in SUFFIXES:
+                found.update(dict.fromkeys(_of_file(path)))
+    return list(found)
+
+
+def _of_file(path: Path) -> list[bytes]:
+    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as opened:
+        head = opened.read(_HEAD)
+    texts = [
+        frames.data[start:stop]
+        for frames in frame([head])
+        for start, stop in zip(frames.starts, frames.stops, strict=True)
+    ]
+    kept = [cut for cut in map(_cut_down, texts[:: max(1, len(texts) // _PER_FILE)]) if cut]
+    return kept[:_PER_FILE]
+
+
+def _cut_down(raw: bytes) -> bytes | None:
+    """Keep the first entries of its lists and the heads of its texts; None if that is no use."""
+    try:
+        document = Document(raw)
+        document = Document(document.edited(_surplus(document)))
+        long = [i for i in document.strings if len(document.tokens[i]) > _TEXT]
+        raw = document.edited([(i, i + 1, _head(document.tokens[i])) for i in long])
+        Document(raw)
+    except (ValueError, IndexError, RecursionError):
+        return None
+    return raw if len(raw) <= _LONGEST else None
+
+
+def _surplus(document: Document) -> list[tuple[int, int, bytes]]:
+    edits = []
+    for key, elements in document.lists:
+        keep = _ALTERNATIVES if snake(key) == b"top_logprobs" else _ENTRIES
+        if key != b"bytes" and len(elements) > keep:
+            edits.append((elements[keep - 1][1], elements[-1][1], b""))
+    return edits
+
+
+def _head(text: bytes) -> bytes:
+    """Cut a text where no escape and no character is cut."""
+    head = text[:_TEXT].decode("utf-8", "ignore")
+    return head[: head.find("\\") if "\\" in head else None].rstrip('"').encode() + b'"'

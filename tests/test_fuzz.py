@@ -1,0 +1,78 @@
+"""A short run of the fuzzers; `tests.fuzz` tells of the long ones."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+import toolkit
+from tests.fuzz import compare, decimals, sanitize
+from tests.fuzz.__main__ import Finding, run
+
+pytestmark = pytest.mark.skipif(
+    toolkit.decoder() != "native", reason="the native scanner was not built"
+)
+
+
+def test_mutants_read_alike():
+    inputs, taken = run(20_000, seed=1)
+    assert inputs == 20_000
+    assert taken > 0.3 * inputs  # else nothing is compared
+
+
+def test_numbers_are_read_as_float_reads_them():
+    tally = decimals.check(50_000, seed=1)
+    assert tally.taken > 0.9 * tally.numbers
+
+
+@pytest.mark.slow
+def test_two_million_numbers():
+    decimals.check(2_000_000, seed=2)
+
+
+def test_a_planted_difference_is_found_and_shrunk():
+    def wrong(frames):
+        decoded = compare.native(frames)
+        logprob = decoded.tokens["logprob"].to_numpy().copy()
+        at = np.flatnonzero(logprob < -1)
+        if not len(at):
+            return decoded
+        logprob[at[0]] = np.nextafter(logprob[at[0]], 0)
+        place = decoded.tokens.schema.get_field_index("logprob")
+        column = pa.array(logprob, mask=decoded.tokens["logprob"].is_null().to_numpy())
+        return decoded._replace(tokens=decoded.tokens.set_column(place, "logprob", column))
+
+    with pytest.raises(Finding) as found:
+        run(20_000, seed=1, read=wrong)
+    assert compare.differ([found.value.record], wrong)
+    assert len(found.value.record) < 400
+    assert not compare.differ([found.value.record])
+
+
+def test_negative_zero_is_told_from_zero():
+    record = b'{"choices":[{"delta":{},"logprobs":{"content":[{"token":"","logprob":%s}]}}]}'
+    decoded = [compare.native(compare.framed([record % zero])) for zero in (b"0.0", b"-0.0", b"-0")]
+    assert not compare.same(decoded[0], decoded[1]._replace(bodies=decoded[0].bodies))
+    assert compare._bits(decoded[0].tokens).equals(compare._bits(decoded[2].tokens))
+
+
+@pytest.fixture(scope="session")
+def sanitized(tmp_path_factory):
+    if lacking := sanitize.missing():
+        pytest.skip(f"no sanitizers: {lacking}")
+    return sanitize.build(tmp_path_factory.mktemp("sanitized"))
+
+
+def test_sanitizers_report_nothing(sanitized):
+    result = sanitize.fuzz(sanitized, 10_000, seed=3)
+    assert result.returncode == 0, result.stderr[-3000:]
+    assert "no report" in result.stdout
+
+
+def test_the_sanitizer_is_on(sanitized):
+    code = """
+import ctypes
+malloc = ctypes.CDLL(None).malloc
+malloc.restype = ctypes.c_void_p
+ctypes.memset(malloc(ctypes.c_size_t(8)), 0, 64)
+"""
+    assert "AddressSanitizer: heap-buffer-overflow" in sanitize.run(sanitized, code).stderr

@@ -14,6 +14,7 @@ from typing import Any
 from toolkit.ahead import thread_count
 from toolkit.combine import joined
 from toolkit.dataset import is_dataset, read_parquet
+from toolkit.decode import decoder
 from toolkit.errors import ArgumentError, NoRecordsError, SourceError, ToolkitWarning
 from toolkit.recording import OnError, Recording
 from toolkit.sources import resolve
@@ -24,6 +25,7 @@ STREAM_WINDOW = 100_000
 """Records without a chunk after which a stream is closed."""
 BATCH_BYTES = 32 << 20
 """Bytes of the sources that one batch is made of."""
+_SLOW_BYTES = 64 << 20  # so much without the native scanner is worth a word
 
 
 def read(
@@ -69,7 +71,8 @@ def read(
     Warns
     -----
     ToolkitWarning
-        Once, if records were rejected or if no response has logprobs.
+        Once, if records were rejected, if no response has logprobs, or if much was read without
+        the native scanner.
 
     Examples
     --------
@@ -270,6 +273,11 @@ class _Total:
             rejected = self.reasons.total()
             records = "record was" if rejected == 1 else "records were"
             messages.append(f"{rejected} {records} rejected ({listed}): see the rejects table")
+        if self.bytes > _SLOW_BYTES and decoder() == "reference":
+            messages.append(
+                "the native scanner is missing, so this took about 50 times as long as it need: "
+                "install the toolkit from a wheel, or with a C++ compiler at hand"
+            )
         if self.responses and not self.tokens:
             messages.append("no response has logprobs: were they asked for (logprobs=True)?")
         if messages:

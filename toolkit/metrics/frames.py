@@ -113,11 +113,13 @@ def check_increasing(keys: np.ndarray, name: str) -> None:
 
 def codes(column: pa.ChunkedArray, labels: tuple[str, ...]) -> np.ndarray:
     """Return the int8 codes of a label column into its declared list, whatever its own order."""
-    parts = [np.empty(0, np.int8)]
+    parts = []
     for chunk in column.chunks:
-        lookup = np.array([labels.index(label) for label in chunk.dictionary.to_pylist()], np.int8)
-        parts.append(lookup[chunk.indices.to_numpy()])
-    return np.concatenate(parts)
+        codes, found = chunk.indices.to_numpy(), tuple(chunk.dictionary.to_pylist())
+        if found != labels[: len(found)]:
+            codes = np.array([labels.index(label) for label in found], np.int8)[codes]
+        parts.append(codes)
+    return parts[0] if len(parts) == 1 else np.concatenate([np.empty(0, np.int8), *parts])
 
 
 def categorical(values: np.ndarray, labels: tuple[str, ...]) -> pd.Categorical:

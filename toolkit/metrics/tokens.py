@@ -141,8 +141,7 @@ def block_metrics(block: frames.Block, vocab_size: int | None) -> frames.Columns
     """
     status = frames.codes(block.tokens["status"], schema.STATUSES)
     ok = status == OK
-    logprob = np.minimum(frames.floats(block.tokens["logprob"]), 0.0)
-    logprob[~ok] = np.nan
+    logprob = np.where(ok, core.clipped(frames.floats(block.tokens["logprob"])), np.nan)
     lists = _read_lists(block, logprob)
 
     surprisal = 0.0 - logprob
@@ -174,7 +173,7 @@ def _read_lists(block: frames.Block, sampled: core.Array) -> _Lists:
     ids = core.segment_ids(offsets)
     status = frames.codes(table["status"], schema.STATUSES)
     usable = status == OK
-    logprob = np.minimum(frames.floats(table["logprob"]), 0.0)
+    logprob = core.clipped(frames.floats(table["logprob"]))
     own = frames.flags(table["is_sampled"]) & usable
     own_rows = np.flatnonzero(own)
     row_of = np.zeros(len(sampled), np.int64)

@@ -1,0 +1,1 @@
+"""The toolkit beside its peers, on the same seeded corpora: ``python -m benchmarks``."""

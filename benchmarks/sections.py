@@ -1,0 +1,311 @@
+"""What is measured: reading, threads, exporting, metrics, importing."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import toolkit
+from benchmarks import corpus, tables
+from benchmarks.contest import Contestant, Result, run
+from benchmarks.corpus import Spec
+from benchmarks.peers import PEERS, TOOLKIT, Peer
+from benchmarks.report import Table
+
+_SLICE = 8  # slow contestants read an eighth
+_STREAMING = ("toolkit", "pyarrow", "duckdb", "polars")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Options of a run.
+
+    Attributes
+    ----------
+    folder : Path
+        Where corpora are kept.
+    mb : float
+        Size of a corpus, in 10^6 bytes.
+    threads_mb, big_mb : float
+        The same for the sections on threads and on large files.
+    k : tuple of int
+        Alternatives per token.
+    repeats : int
+    tokens : int
+        Rows of the tables that metrics are computed of.
+    modules : tuple of str
+        Contestants to run, by module; empty: all that are installed.
+    seed : int
+    """
+
+    folder: Path
+    mb: float = 64
+    threads_mb: float = 256
+    big_mb: float = 2000
+    k: tuple[int, ...] = (5, 20)
+    repeats: int = 5
+    tokens: int = 10_000_000
+    modules: tuple[str, ...] = ()
+    seed: int = 0
+
+
+def installed(settings: Settings) -> list[Peer]:
+    """Return the contestants that can run, the toolkit first."""
+    return [
+        peer
+        for peer in PEERS
+        if all(importlib.util.find_spec(name) for name in peer.needs)
+        and (peer is TOOLKIT or not settings.modules or peer.module in settings.modules)
+    ]
+
+
+def threaded() -> bool:
+    """Tell whether the toolkit can be asked for threads."""
+    return "threads" in inspect.signature(toolkit.read).parameters
+
+
+def read(settings: Settings) -> Iterator[Table]:
+    """JSON to tables, one thread."""
+    specs = [(f"whole responses, k={k}", Spec(k=k, seed=settings.seed)) for k in settings.k]
+    base = Spec(k=settings.k[0], seed=settings.seed)
+    specs += [
+        ("stream chunks, one stream after the other", corpus.as_streamed(base)),
+        ("stream chunks, four streams in turn", corpus.as_streamed(base, interleaved=True)),
+        ("camelCase", replace(base, camel=True)),
+        ("half a surrogate pair in 1 % of the responses", replace(base, deferred=0.01)),
+    ]
+    for title, spec in specs:
+        path = corpus.cached(settings.folder, spec, settings.mb)
+        contestants = _readers(settings, spec, path, "read")
+        note = f"{path.stat().st_size / 1e6:.0f} MB of JSONL; one thread"
+        yield Table(f"Read: {title}", _rows(run(contestants), "MB/s"), f"{note}.")
+
+
+def _readers(settings: Settings, spec: Spec, path: Path, kind: str) -> list[Contestant]:
+    """Return the contestants that can take such a corpus, slow ones with a slice of it."""
+    peers = [peer for peer in installed(settings) if _fits(peer, spec)]
+    if kind == "export":
+        peers = [peer for peer in peers if peer.tables]
+    small = path
+    if any(peer.slow for peer in peers):
+        small = corpus.cached(settings.folder, spec, settings.mb / _SLICE)
+    contestants = [
+        _reader(peer, spec, small if peer.slow else path, settings, kind) for peer in peers
+    ]
+    if small != path:
+        reference = _reader(TOOLKIT, spec, small, settings, kind)
+        contestants.append(replace(reference, repeats=0, shown=False))
+    return contestants
+
+
+def _fits(peer: Peer, spec: Spec) -> bool:
+    return (
+        (peer.camel or not spec.camel)
+        and (peer.chunks or not spec.streamed)
+        and (peer.surrogates or not spec.deferred)
+    )
+
+
+def _reader(
+    peer: Peer,
+    spec: Spec,
+    path: Path,
+    settings: Settings,
+    kind: str,
+    *,
+    threads: int = 1,
+    checked: bool = True,
+) -> Contestant:
+    task = {
+        "kind": kind,
+        "module": peer.module,
+        "path": str(path),
+        "spec": asdict(spec),
+        "threads": threads,
+        "folder": str(settings.folder),
+        "checked": checked,
+    }
+    repeats = max(1, settings.repeats // 2) if peer.slow else settings.repeats
+    amount = path.stat().st_size / 1e6
+    return Contestant(peer.name, task, amount, repeats, path.name)
+
+
+def _rows(results: list[Result], unit: str, **more: Callable[[Result], Any]) -> list[dict]:
+    """Return rows, fastest first; the ratio says how many times faster the toolkit is."""
+    ours = results[0].rate
+    return [
+        {
+            "": result.contestant.name,
+            unit: result.rate,
+            "× slower": ours / result.rate,
+            "wall s": result.wall,
+            "CPU s": result.cpu,
+            "amount": f"{result.contestant.amount:.0f} {unit.partition('/')[0]}",
+            "peak RSS MB": result.peak_mb,
+            "of it imports": result.baseline_mb,
+            **{name.replace("_", " "): value(result) for name, value in more.items()},
+        }
+        for result in sorted(results, key=lambda result: -result.rate)
+    ]
+
+
+def threads(settings: Settings) -> Iterator[Table]:
+    """JSON to tables, one thread and two."""
+    spec = Spec(k=settings.k[0], seed=settings.seed)
+    path = corpus.cached(settings.folder, spec, settings.threads_mb)
+    contestants = []
+    for peer in installed(settings):
+        if not peer.parallel:
+            continue
+        for n in (1, 2):
+            if peer is TOOLKIT and n > 1 and not threaded():
+                continue
+            contestant = _reader(peer, spec, path, settings, "read", threads=n)
+            name = f"{peer.name}, {n} thread{'s' if n > 1 else ''}"
+            contestants.append(replace(contestant, name=name))
+    yield Table("Threads", _rows(run(contestants), "MB/s"), "Slower than the toolkit's first row.")
+
+
+def export(settings: Settings) -> Iterator[Table]:
+    """JSON to Parquet."""
+    spec = Spec(k=settings.k[0], seed=settings.seed)
+    path = corpus.cached(settings.folder, spec, settings.mb)
+    results = run(_readers(settings, spec, path, "export"))
+    note = f"{path.stat().st_size / 1e6:.0f} MB of JSONL; one thread; zstd level 1 everywhere."
+    rows = _rows(results, "MB/s", written_MB=_written)
+    yield Table("Export: JSON to Parquet", rows, note)
+
+
+def _written(result: Result) -> float:
+    return result.checks["written_mb"]
+
+
+def big(settings: Settings) -> Iterator[Table]:
+    """JSON to Parquet where the file is large: does memory grow with it?"""
+    spec = Spec(k=settings.k[0], seed=settings.seed)
+    results = []
+    for size, suffix in ((0.1, ".jsonl"), (1, ".jsonl"), (1, ".jsonl.gz")):
+        path = corpus.cached(settings.folder, spec, settings.big_mb * size, suffix)
+        megabytes = settings.big_mb * size
+        for peer in installed(settings):
+            if peer.module not in _STREAMING or (suffix.endswith("gz") and peer is not TOOLKIT):
+                continue
+            contestant = _reader(peer, spec, path, settings, "export", checked=False)
+            name = f"{peer.name}: {megabytes:.0f} MB{' as gzip' if suffix != '.jsonl' else ''}"
+            alone = replace(contestant, name=name, amount=megabytes, repeats=0, group=name)
+            results += run([alone])
+        if size == 1:
+            path.unlink()
+    rows = [
+        {
+            "": result.contestant.name,
+            "MB/s": result.rate,
+            "wall s": result.wall,
+            "CPU s": result.cpu,
+            "peak RSS MB": result.peak_mb,
+            "written MB": _written(result),
+        }
+        for result in results
+    ]
+    yield Table("Export of large files", rows, "One run each, one thread.")
+
+
+def metrics(settings: Settings) -> Iterator[Table]:
+    """Metrics of tables in memory, one thread."""
+    spec = Spec(k=settings.k[0], seed=settings.seed)
+    path = tables.build(settings.folder, settings.tokens, spec)
+    n_tokens, n_alternatives = (tables.rows(path, name) for name in ("tokens", "alternatives"))
+    for metric, title, n in (
+        ("perplexity", "perplexity by answer, of token rows", n_tokens),
+        ("entropy", "top-k entropy by token, of alternative rows", n_alternatives),
+    ):
+        contestants = [
+            _kernel(peer.name, peer.module, metric, path, n, settings)
+            for peer in _kernels(settings)
+        ]
+        if metric == "perplexity":
+            contestants.insert(
+                1,
+                _kernel(
+                    "toolkit, lengths known", "toolkit", f"{metric}_by_counts", path, n, settings
+                ),
+            )
+        rows = _short(run(contestants), "Mrows/s")
+        yield Table(f"Metrics: {title}", rows, f"{n:,} rows mapped into memory; one thread.")
+    contestants = [
+        replace(_kernel(metric, "toolkit", metric, path, n_alternatives, settings), group=metric)
+        for metric in ("token_metrics", "sequence_metrics")
+    ]
+    contestants = [replace(c, task=c.task | {"checked": False}) for c in contestants]
+    rows = _short(run(contestants), "Mrows/s")
+    for row in rows:
+        del row["× slower"]
+    yield Table("Metrics: the whole public functions", rows, "Rows are alternatives.")
+
+
+def _kernels(settings: Settings) -> list[Peer]:
+    found = {peer.module: peer for peer in installed(settings)}
+    names = ("toolkit", "duckdb", "polars", "pandas", "pyarrow")
+    return [replace(found[name], name=name) for name in names if name in found]
+
+
+def _kernel(
+    name: str, module: str, metric: str, path: Path, rows: int, settings: Settings
+) -> Contestant:
+    task = {
+        "kind": "metric",
+        "module": module,
+        "metric": metric,
+        "path": str(path),
+        "threads": 1,
+        "checked": True,
+    }
+    return Contestant(name, task, rows / 1e6, settings.repeats, metric.removesuffix("_by_counts"))
+
+
+def _short(results: list[Result], unit: str) -> list[dict]:
+    kept = ("", unit, "× slower", "wall s", "CPU s")
+    return [{name: row[name] for name in kept} for row in _rows(results, unit)]
+
+
+def imports(settings: Settings) -> Iterator[Table]:
+    """What it takes to start."""
+    python = [sys.executable, "-c"]
+    commands = {
+        "python -c pass": [*python, "pass"],
+        "import toolkit": [*python, "import toolkit"],
+        "import toolkit; toolkit.read": [*python, "import toolkit; toolkit.read"],
+        "import pyarrow": [*python, "import pyarrow"],
+        "import pandas": [*python, "import pandas"],
+        "logprobs --help": [sys.executable, "-m", "toolkit", "--help"],
+    }
+    walls: dict[str, list[float]] = {name: [] for name in commands}
+    for turn in range(2 * settings.repeats + 1):
+        for name, command in commands.items():
+            start = time.perf_counter()
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+            if turn:  # the first turn warms the file cache
+                walls[name].append(time.perf_counter() - start)
+    rows = [
+        {"": name, "wall ms": 1e3 * statistics.median(found), "least ms": 1e3 * min(found)}
+        for name, found in walls.items()
+    ]
+    yield Table("Import", rows, "A fresh interpreter each time.")
+
+
+SECTIONS: dict[str, Callable[[Settings], Iterator[Table]]] = {
+    "read": read,
+    "threads": threads,
+    "export": export,
+    "metrics": metrics,
+    "import": imports,
+    "big": big,
+}

@@ -8,6 +8,7 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include <cstring>
 #include <exception>
 #include <memory>
 #include <vector>
@@ -99,7 +100,39 @@ PyObject* scan(PyObject*, PyObject* args) {
   }
 }
 
+PyObject* newlines(PyObject*, PyObject* args) {
+  PyObject* data;
+  Py_ssize_t start, stop;
+  if (!PyArg_ParseTuple(args, "Onn", &data, &start, &stop)) return nullptr;
+  View text;
+  if (!text.get(data)) return nullptr;
+  if (start < 0 || stop < start || stop > text.buffer.len) {
+    PyErr_SetString(PyExc_ValueError, "the part reaches beyond the data");
+    return nullptr;
+  }
+  std::vector<int64_t> places;
+  bool good = true;
+  Py_BEGIN_ALLOW_THREADS;
+  try {
+    const auto* base = static_cast<const char*>(text.buffer.buf);
+    for (const char* p = base + start; p < base + stop; ++p) {
+      p = static_cast<const char*>(std::memchr(p, '\n', static_cast<size_t>(base + stop - p)));
+      if (p == nullptr) break;
+      places.push_back(p - base);
+    }
+  } catch (const std::exception&) {
+    good = false;
+  }
+  Py_END_ALLOW_THREADS;
+  if (!good) return PyErr_NoMemory();
+  return PyBytes_FromStringAndSize(reinterpret_cast<const char*>(places.data()),
+                                   static_cast<Py_ssize_t>(places.size() * sizeof(int64_t)));
+}
+
 PyMethodDef kMethods[] = {
+    {"newlines", newlines, METH_VARARGS,
+     "newlines(data, start, stop) -> bytes\n\n"
+     "Find the newlines in data[start:stop]; their places in data as int64."},
     {"scan", scan, METH_VARARGS,
      "scan(data, starts, stops) -> (verdicts, bodies, parts, tokens, alternatives)\n\n"
      "Read the records data[starts[i]:stops[i]]. Byte i of the verdicts is 1 if record i was read,\n"

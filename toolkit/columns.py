@@ -138,6 +138,17 @@ def offsets(counts: np.ndarray) -> np.ndarray:
     return bounds
 
 
+def take(table: pa.Table, rows: np.ndarray) -> pa.Table:
+    """Return some rows of a table, without a copy if they lie side by side."""
+    n = len(rows)
+    if n == 0:
+        return table.slice(0, 0)
+    first = int(rows[0])
+    if int(rows[-1]) - first == n - 1 and np.array_equal(rows, np.arange(first, first + n)):
+        return table.slice(first, n)
+    return table.take(pa.array(rows))
+
+
 def take_runs(bounds: np.ndarray, runs: np.ndarray) -> np.ndarray:
     """Return the row indices of whole runs, in the order asked for.
 

@@ -7,6 +7,7 @@ the same columns, slower.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -86,15 +87,21 @@ class Decoder:
             return self._reference.frames(frames)
         first, epoch = self.next_record, self.epoch
         rows = np.flatnonzero(scanned.verdicts)
-        deferred = self._reference.frames(frames, np.flatnonzero(scanned.verdicts == 0))
         if not len(rows):
-            return deferred
-        # Every record has one ordinal; those that the deferred ones did not use are the others'.
-        used = np.zeros(self.next_record - first, bool)
-        for table in (deferred.bodies, deferred.rejects):
-            used[numpy(table, "record") - first] = True
+            return self._reference.frames(frames)
+        deferred = None
+        if len(rows) == len(scanned.verdicts):
+            self._reference.skip(frames)
+            record = np.arange(first, first + len(rows))
+        else:
+            deferred = self._reference.frames(frames, np.flatnonzero(scanned.verdicts == 0))
+            # Every record has one ordinal; those that these did not use are the others'.
+            used = np.zeros(self.next_record - first, bool)
+            for table in (deferred.bodies, deferred.rejects):
+                used[numpy(table, "record") - first] = True
+            record = np.flatnonzero(~used) + first
         places = {
-            "record": np.flatnonzero(~used) + first,
+            "record": record,
             "line": frames.lines[rows],
             "byte_offset": frames.offsets[rows],
             "length": frames.lengths[rows],
@@ -103,10 +110,15 @@ class Decoder:
         fields = (columns.BODIES, columns.PARTS, columns.TOKENS, columns.ALTERNATIVES)
         native = Decoded(
             *(_completed(*each, places) for each in zip(scanned.tables, fields, strict=True)),
-            columns.REJECTS.empty_table(),
+            _no_rejects(),
             int(np.count_nonzero(scanned.verdicts == _ENVELOPED)),
         )
-        return _interleaved(native, deferred)
+        return native if deferred is None else _interleaved(native, deferred)
+
+
+@cache
+def _no_rejects() -> pa.Table:
+    return columns.REJECTS.empty_table()
 
 
 class Scanned(NamedTuple):
@@ -140,6 +152,8 @@ def scan_frames(frames: Frames) -> Scanned | None:
 
 def _completed(batch: pa.RecordBatch, fields: pa.Schema, places: dict[str, np.ndarray]) -> pa.Table:
     """Add the columns that the scanner leaves to others."""
+    if batch.schema.equals(fields):
+        return pa.Table.from_batches([batch])
     n = batch.num_rows
     arrays = []
     for field in fields:

@@ -56,7 +56,7 @@ class Recording:
         self._pieces: list[Decoded] = []
         self._counts: Counter[str] = Counter()
         self._rejected = 0
-        self._line = 1
+        self._last: Frames | None = None  # to tell the line should the source give out
 
     @property
     def n_records(self) -> int:
@@ -114,10 +114,10 @@ class Recording:
         return self._tables(last=True)
 
     def _count(self, frames: Frames) -> None:
-        self._counts.update(frames.counts._asdict())
-        if len(frames.lines):  # where to go on, should the source give out here
-            rest = int(frames.starts[-1])
-            self._line = int(frames.lines[-1]) + frames.data.count(b"\n", rest)
+        for name, n in frames.counts._asdict().items():
+            self._counts[name] += n
+        if len(frames.lines):
+            self._last = frames
 
     def _add(self, decoded: Decoded) -> None:
         self._refuse(decoded.rejects)
@@ -125,9 +125,13 @@ class Recording:
 
     def _add_fault(self, fault: SourceError) -> None:
         """Add a row of rejects for the place where the source gave out."""
+        line = 1
+        if self._last is not None:
+            rest = int(self._last.starts[-1])
+            line = int(self._last.lines[-1]) + self._last.data.count(b"\n", rest)
         row = {
             "record": self._decoder.next_record,
-            "line": self._line,
+            "line": line,
             "byte_offset": self._counts["bytes"],
             "length": 0,
             "reason": getattr(fault, "reason", "unreadable_source"),

@@ -68,10 +68,6 @@ class ReferenceDecoder:
         if rows is None:
             rows = np.arange(len(frames.starts))
         base = self.epoch
-        if not len(rows):
-            self.epoch += len(frames.breaks)
-            self.next_record += len(frames.starts)
-            return Decoded.concat([])
         batch = _Batch(self)
         epochs = base + np.searchsorted(frames.breaks, rows, side="right")
         left_out = np.diff(rows - np.arange(len(rows)), prepend=0)
@@ -87,6 +83,11 @@ class ReferenceDecoder:
         self.epoch = base + len(frames.breaks)
         self.next_record += len(frames.starts) - len(rows) - int(left_out.sum())
         return batch.finish()
+
+    def skip(self, frames: Frames) -> None:
+        """Count the records of a block that is decoded elsewhere."""
+        self.epoch += len(frames.breaks)
+        self.next_record += len(frames.starts)
 
     def objects(self, units: Iterable[tuple[list[Any], Any, bool]]) -> Decoded:
         """Decode objects that were parsed elsewhere, or JSON texts; their ordinal serves as line.

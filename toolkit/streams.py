@@ -16,7 +16,17 @@ import pyarrow.compute as pc
 
 from toolkit import columns, schema
 from toolkit.assign import LATE, Assigner, Chunk
-from toolkit.columns import KIND_CHUNK, KIND_WHOLE, Decoded, numpy, offsets, take_runs, truth, valid
+from toolkit.columns import (
+    KIND_CHUNK,
+    KIND_WHOLE,
+    Decoded,
+    numpy,
+    offsets,
+    take,
+    take_runs,
+    truth,
+    valid,
+)
 from toolkit.orderly import Chunks, assign_orderly
 from toolkit.unite import Merged, unite
 
@@ -120,7 +130,7 @@ def _subset(decoded: Decoded, rows: np.ndarray) -> Decoded:
     entries = take_runs(offsets(numpy(decoded.tokens, "n_alternatives")), token_rows)
     return Decoded(
         *(
-            table.take(pa.array(taken))
+            take(table, taken)
             for table, taken in zip(
                 decoded[:4], (rows, part_rows, token_rows, entries), strict=True
             )

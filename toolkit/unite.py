@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from toolkit import columns, schema
-from toolkit.columns import KIND_CHUNK, Decoded, numpy, offsets, take_runs, truth, valid
+from toolkit.columns import KIND_CHUNK, Decoded, numpy, offsets, take, take_runs, truth, valid
 from toolkit.tool_calls import merge_tool_calls
 
 _TEXTS = ("content", "refusal", "reasoning")
@@ -88,7 +88,7 @@ def unite(
     response = np.cumsum(new_response) - 1
     starts = np.flatnonzero(new_response)
     n = len(starts)
-    bodies = _take(decoded.bodies, order)
+    bodies = take(decoded.bodies, order)
     is_stream = _any(response, numpy(bodies, "kind") == KIND_CHUNK, n)
     ordinal = np.where(is_stream[response], np.arange(len(order)) - starts[response], -1)
 
@@ -103,7 +103,7 @@ def unite(
     new[1:] = (np.diff(part_response) != 0) | (np.diff(choice) != 0)
     group = np.cumsum(new) - 1
 
-    parts = _merge_parts(_take(decoded.parts, part_rows), group, is_stream[part_response])
+    parts = _merge_parts(take(decoded.parts, part_rows), group, is_stream[part_response])
     tokens, alternatives, run_part, lengths = _order_tokens(decoded, part_rows, group)
     if is_stream.any():
         brings = _any(part_body, payload[part_rows], len(order))
@@ -111,7 +111,7 @@ def unite(
         _note_usage(notes, bodies, response, brings, several)
         bodies = _merge_bodies(bodies, response, n, notes)
     else:
-        bodies = _take(bodies, starts)
+        bodies = take(bodies, starts)
     n_choices = pa.array(np.bincount(part_response[new], minlength=n).astype(np.int32))
     return Merged(
         bodies=bodies.set_column(columns.BODIES.get_field_index("n_parts"), "n_parts", n_choices),
@@ -136,14 +136,6 @@ def _by(*keys: np.ndarray) -> np.ndarray:
     if np.all(rises | same):  # in order already, as they mostly are
         return np.arange(len(keys[0]))
     return np.lexsort(keys[::-1])
-
-
-def _take(table: pa.Table, rows: np.ndarray) -> pa.Table:
-    """Return some rows of a table; itself, if they are all of them."""
-    n = len(rows)
-    if n == table.num_rows and np.array_equal(rows, np.arange(n)):
-        return table
-    return table.take(pa.array(rows))
 
 
 # One row a response
@@ -276,6 +268,6 @@ def _order_tokens(
     rows = take_runs(offsets(counts.ravel()), runs[order])
     if len(rows) != tokens.num_rows or np.any(rows[1:] < rows[:-1]):
         bounds = offsets(numpy(tokens, "n_alternatives"))
-        alternatives = alternatives.take(pa.array(take_runs(bounds, rows)))
-        tokens = tokens.take(pa.array(rows))
+        alternatives = take(alternatives, take_runs(bounds, rows))
+        tokens = take(tokens, rows)
     return tokens, alternatives, order // n_channels, counts.ravel()[runs[order]]

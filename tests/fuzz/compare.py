@@ -25,21 +25,25 @@ def reference(frames: Frames) -> Decoded:
     return ReferenceDecoder().frames(frames)
 
 
-def framed(records: list[bytes]) -> Frames:
-    """Frame records that stand side by side, the first and the last at the ends of the data."""
-    data = b"".join(records)
+def framed(records: list[bytes], *, exact: bool = False) -> Frames:
+    """Frame records that stand side by side, the first and the last at the ends of the data.
+
+    If `exact`, the data lie in memory that ends with their last byte, so that a sanitizer sees any
+    reading beyond (``bytes`` have a zero behind them); only the scanner reads such frames.
+    """
+    joined = b"".join(records)
+    data = np.frombuffer(joined, np.uint8).copy() if exact else joined
     stops = np.cumsum([len(record) for record in records], dtype=np.int64)
     starts = np.concatenate([[0], stops[:-1]]).astype(np.int64)
     lines = np.arange(1, len(records) + 1)
     none = np.empty(0, np.int64)
-    counts = Counts(0, 0, 0, 0, len(data))
+    counts = Counts(0, 0, 0, 0, len(joined))
     return Frames(data, starts, stops, lines, starts, stops - starts, none, counts)
 
 
 def taken(records: list[bytes]) -> list[bytes]:
-    """Return the records that the scanner is certain of."""
-    scanned = scan_frames(framed(records))
-    return [record for record, verdict in zip(records, scanned.verdicts, strict=True) if verdict]
+    """Return the records that the scanner is certain of, each read at the very end of the data."""
+    return [record for record in records if scan_frames(framed([record], exact=True)).verdicts[0]]
 
 
 def differ(records: list[bytes], read: Read = native) -> bool:

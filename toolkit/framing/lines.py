@@ -9,10 +9,13 @@ from numpy.typing import NDArray
 
 from toolkit.framing.base import DONE, FIELD, NEWLINE, SPACE, Counts, Frames
 
+try:
+    from toolkit import _scan
+except ImportError:  # no compiler was at hand
+    _scan = None
+
 _RETURN = b"\r"[0]
 _OPEN_BRACKET, _BRACE = b"[{"
-_SAMPLE = 1000  # lines after which to tell whether they are short
-_SHORT = 64  # bytes
 
 
 def frame_lines(blocks: Iterator[bytes], skipped: int) -> Iterator[Frames]:
@@ -44,16 +47,9 @@ def frame_lines(blocks: Iterator[bytes], skipped: int) -> Iterator[Frames]:
 
 
 def _line_ends(text: bytes, start: int, stop: int) -> NDArray[np.int64]:
-    """Return where the newlines are: one by one, unless lines are too short for that."""
-    ends: list[int] = []
-    at = text.find(b"\n", start, stop)
-    while at >= 0:
-        ends.append(at)
-        if len(ends) == _SAMPLE and at - start < _SAMPLE * _SHORT:
-            rest = np.frombuffer(text, np.uint8)[at + 1 : stop]
-            return np.concatenate([ends, np.flatnonzero(rest == NEWLINE) + at + 1])
-        at = text.find(b"\n", at + 1, stop)
-    return np.array(ends, np.int64)
+    if _scan is not None:
+        return np.frombuffer(_scan.newlines(text, start, stop), np.int64)
+    return np.flatnonzero(np.frombuffer(text, np.uint8)[start:stop] == NEWLINE) + start
 
 
 def _framed_lines(

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from toolkit.errors import SourceError
 
+_FIRST = 1 << 16
 _CHUNK = 1 << 16
 _GZIP = re.compile(rb"\x1f\x8b")
 _BZ2 = re.compile(rb"BZh[1-9]")
@@ -90,7 +91,8 @@ def _read(reader: Reader, size: int) -> bytes:
 
 def _chunks(reader: Reader, head: bytes, size: int) -> Iterator[bytes]:
     """Yield the head and what follows it in chunks of at most `size`."""
-    chunk = head + _read(reader, max(size - len(head), 0)) if len(head) >= 4 else head
+    # The first one is small, so that what is put together is.
+    chunk = head + _read(reader, min(_FIRST, size)) if len(head) >= 4 else head
     while chunk:
         for start in range(0, len(chunk), size):
             yield chunk[start : start + size]

@@ -16,6 +16,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -30,7 +31,9 @@ PART_ROWS = 16_000_000
 """Rows of a table after which a new file begins."""
 ROW_GROUP = 1 << 18
 """Most rows of a row group; engines skip those whose ``response_key`` they do not look for."""
-_GROUP_BYTES = 32 << 20  # of texts, after which a row group ends earlier
+_GROUP_BYTES = 8 << 20  # of a table, after which a row group ends earlier
+_SMALL_BYTES = 4 << 20
+_BATCH_BYTES = 16 << 20  # of the sources; what is in memory grows with it
 
 
 def export(
@@ -80,6 +83,7 @@ def export(
     """
     parts = scan(
         sources,
+        batch_bytes=_BATCH_BYTES,
         on_error=on_error,
         progress=progress,
         stream_window=stream_window,
@@ -161,6 +165,8 @@ class _TableWriter:
 
     def add(self, table: pa.Table) -> None:
         """Take more rows."""
+        if table.nbytes < _SMALL_BYTES:  # a copy, lest small things that wait pin large memory
+            table = table.take(pa.array(np.arange(table.num_rows)))
         self._waiting.append(table)
         rows = sum(waiting.num_rows for waiting in self._waiting)
         if rows >= ROW_GROUP or sum(waiting.nbytes for waiting in self._waiting) >= _GROUP_BYTES:

@@ -16,7 +16,7 @@ LAYERS = (
     {"sources", "framing", "formats", "columns"},
     {"strict_json", "derive", "assign", "entries"},
     {"body", "orderly", "tool_calls"},
-    {"reference", "unite"},
+    {"reference", "scanned", "unite"},
     {"decode", "streams"},
     {"assemble"},
     {"tables"},

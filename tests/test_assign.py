@@ -29,7 +29,7 @@ class Feeder:
         """Return the response of a chunk; a delta is a shape (of choice 0), or choice and shape."""
         self.record += 1
         plain = [(0, *delta) if len(delta) == 3 else (delta[0], *delta[1]) for delta in deltas]
-        chunk = Chunk(self.record, self.epoch, is_chunk, id_, usage, plain)
+        chunk = Chunk(self.record, self.record, self.epoch, is_chunk, id_, usage, plain)
         return self.assigner.assign(chunk)
 
     def done(self):

@@ -10,6 +10,12 @@ from hypothesis import strategies as st
 
 import toolkit
 from tests import strategies
+from toolkit.framing import frame
+from toolkit.scanned import scan_frames
+
+needs_scanner = pytest.mark.skipif(
+    toolkit.decoder() != "native", reason="the native scanner was not built"
+)
 
 TABLES = ("responses", "choices", "tokens", "alternatives", "rejects", "ledger")
 
@@ -89,6 +95,70 @@ def test_block_by_block_is_chunk_by_chunk(recording):
     expected = toolkit.read(recording)
     with mock.patch("toolkit.streams.assign_orderly", return_value=None):
         same(toolkit.read(recording), expected)
+
+
+def chunk(id_, kind, text, *, created=1, token=True):
+    """Return a chunk as servers write it, of one of a few kinds."""
+    delta = {"role": "assistant", "content": ""} if kind == "role" else {}
+    entry = {"token": text, "logprob": -0.5, "bytes": list(text.encode()), "top_logprobs": []}
+    logprobs = None
+    if kind in ("text", "finish with text", "usage with text", "refusal"):
+        channel = "refusal" if kind == "refusal" else "content"
+        delta = {channel: text}
+        logprobs = {channel: [entry]} if token else None
+    if kind == "empty":
+        delta = {"content": ""}
+    reason = "stop" if kind.startswith("finish") else None
+    choice = {"index": int(kind == "other choice"), "delta": delta, "logprobs": logprobs}
+    choices = [] if kind == "usage" else [choice | {"finish_reason": reason}]
+    usage = {"prompt_tokens": 1, "completion_tokens": 2} if kind.startswith("usage") else None
+    return {"id": id_, "created": created, "model": "m", "choices": choices, "usage": usage}
+
+
+@st.composite
+def events(draw):
+    """Chunks of a few ids in any order, most of them text, with all that can go wrong."""
+    kinds = ["text"] * 12 + ["role", "finish", "finish with text", "usage", "usage with text"]
+    kinds += ["empty", "refusal", "other choice", "[DONE]", "{bad", "no id"]
+    lines = [json.dumps(chunk("chatcmpl-0", "role", ""))]
+    for i in range(draw(st.integers(1, 60))):
+        kind = draw(st.sampled_from(kinds))
+        if kind in ("[DONE]", "{bad"):
+            lines.append(kind)
+            continue
+        id_ = None if kind == "no id" else f"chatcmpl-{draw(st.integers(0, 2))}"
+        kind = "text" if kind == "no id" else kind
+        created = draw(st.sampled_from([1] * 9 + [2]))
+        one = chunk(id_, kind, f"t{i} ", created=created, token=draw(st.integers(0, 9)) > 0)
+        lines.append(json.dumps(one, separators=draw(st.sampled_from([(",", ":"), (", ", ": ")]))))
+    return "\n".join(lines).encode()
+
+
+@settings(max_examples=200, deadline=None)
+@given(events(), st.sampled_from([1, 2, 5, 20, 100_000]), st.sampled_from([100, 1000, None]))
+def test_chunks_joined_by_the_scanner_are_those_it_leaves_apart(data, window, batch_bytes):
+    joined = toolkit.read(data, stream_window=window)
+    same(scanned(data, stream_window=window, batch_bytes=batch_bytes), joined)
+    with (
+        mock.patch("toolkit.recording.scan_frames", lambda frames, window: scan_frames(frames)),
+        mock.patch("toolkit.streams.assign_orderly", return_value=None),
+    ):
+        same(toolkit.read(data, stream_window=window), joined)
+
+
+@needs_scanner
+@pytest.mark.parametrize("ids", [["a" * 30], ["a", "b" * 8, "c" * 31]])
+def test_text_between_the_first_and_the_last_chunk_makes_one_body(ids):
+    kinds = ["role", *["text"] * 20, "finish"]
+    chunks = [chunk(id_, kind, str(i)) for i, kind in enumerate(kinds) for id_ in ids]
+    data = "".join(json.dumps(each) + "\n" for each in chunks).encode()
+    [frames] = frame(iter([data]))
+    found = scan_frames(frames, window=len(ids))
+    bodies = found.tables[0].to_pydict()
+    assert bodies["n_records"] == [21] * len(ids) + [1] * len(ids)
+    assert len(found.members) == 20 * len(ids)
+    assert toolkit.read(data).tokens["chunk"].to_pylist() == list(range(1, 21)) * len(ids)
+    assert scan_frames(frames, window=len(ids) - 1).tables[0].num_rows == len(chunks)
 
 
 def test_orderly_streams_are_assigned_at_once(samples):

@@ -11,7 +11,7 @@ from importlib import import_module as _import_module
 
 _HOMES = {
     "toolkit.load": ("read", "scan", "from_responses"),
-    "toolkit.decode": ("decoder",),
+    "toolkit.scanned": ("decoder",),
     "toolkit.tables": ("LogprobTables",),
     "toolkit.combine": ("concat",),
     "toolkit.dataset": ("read_parquet",),

@@ -33,12 +33,15 @@ struct View {  // a Python buffer for as long as it is read
   }
 };
 
+constexpr Py_ssize_t kItem = sizeof(int64_t);
+
 // Checks that every record lies within the data; `total`: the bytes of all of them.
-bool lie_within(const View& starts, const View& stops, Py_ssize_t size, size_t& total) {
-  constexpr Py_ssize_t kItem = sizeof(int64_t);
+bool lie_within(const View& starts, const View& stops, const View& breaks, Py_ssize_t size,
+                size_t& total) {
   if (starts.buffer.len != stops.buffer.len || starts.buffer.itemsize != kItem ||
-      stops.buffer.itemsize != kItem) {
-    PyErr_SetString(PyExc_ValueError, "starts and stops must be int64 arrays of one length");
+      stops.buffer.itemsize != kItem || breaks.buffer.itemsize != kItem) {
+    PyErr_SetString(PyExc_ValueError,
+                    "starts, stops and breaks must be int64 arrays, the first two of one length");
     return false;
   }
   const auto* start = static_cast<const int64_t*>(starts.buffer.buf);
@@ -55,15 +58,20 @@ bool lie_within(const View& starts, const View& stops, Py_ssize_t size, size_t& 
 
 // Reads the records without holding Python; false: out of memory.
 bool read(Scanner& scanner, std::vector<char>& verdicts, const View& data, const View& starts,
-          const View& stops) {
+          const View& stops, const View& breaks) {
   const auto* text = static_cast<const char*>(data.buffer.buf);
   const auto* start = static_cast<const int64_t*>(starts.buffer.buf);
   const auto* stop = static_cast<const int64_t*>(stops.buffer.buf);
+  const auto* next = static_cast<const int64_t*>(breaks.buffer.buf);
+  const auto* const last = next + breaks.buffer.len / kItem;
   bool good = true;
   Py_BEGIN_ALLOW_THREADS;
   try {
-    for (size_t i = 0; i < verdicts.size(); ++i)
-      verdicts[i] = scanner.record(text + start[i], text + stop[i]);
+    for (size_t i = 0; i < verdicts.size(); ++i) {
+      for (; next != last && *next <= static_cast<int64_t>(i); ++next) scanner.interrupt();
+      verdicts[i] = scanner.record(text + start[i], text + stop[i], i);
+    }
+    scanner.finish();
   } catch (const std::exception&) {  // bad_alloc, length_error
     good = false;
   }
@@ -72,27 +80,31 @@ bool read(Scanner& scanner, std::vector<char>& verdicts, const View& data, const
 }
 
 PyObject* scan(PyObject*, PyObject* args) {
-  PyObject *data, *starts, *stops;
-  if (!PyArg_ParseTuple(args, "OOO", &data, &starts, &stops)) return nullptr;
-  View text, first, last;
-  if (!text.get(data) || !first.get(starts) || !last.get(stops)) return nullptr;
+  PyObject *data, *starts, *stops, *breaks;
+  Py_ssize_t window;
+  if (!PyArg_ParseTuple(args, "OOOOn", &data, &starts, &stops, &breaks, &window)) return nullptr;
+  View text, first, last, between;
+  if (!text.get(data) || !first.get(starts) || !last.get(stops) || !between.get(breaks))
+    return nullptr;
   size_t total = 0;
-  if (!lie_within(first, last, text.buffer.len, total)) return nullptr;
+  if (!lie_within(first, last, between, text.buffer.len, total)) return nullptr;
   try {
-    const auto scanner = std::make_unique<Scanner>(total);
-    std::vector<char> verdicts(static_cast<size_t>(first.buffer.len) / sizeof(int64_t));
-    if (!read(*scanner, verdicts, text, first, last)) return PyErr_NoMemory();
-    PyObject* tables[4] = {};
+    const auto scanner = std::make_unique<Scanner>(total, window < 0 ? 0 : static_cast<size_t>(window));
+    std::vector<char> verdicts(static_cast<size_t>(first.buffer.len / kItem));
+    if (!read(*scanner, verdicts, text, first, last, between)) return PyErr_NoMemory();
+    constexpr int kTables = 5;
+    PyObject* tables[kTables] = {};
     toolkit::Table* const filled[] = {&scanner->bodies, &scanner->parts, &scanner->tokens,
-                                      &scanner->alternatives};
+                                      &scanner->alternatives, &scanner->members()};
     bool good = true;
-    for (int i = 0; i < 4 && good; ++i) {
+    for (int i = 0; i < kTables && good; ++i) {
       tables[i] = Handover(*filled[i]).capsules();
       good = tables[i] != nullptr;
     }
     if (good)
-      return Py_BuildValue("(y#NNNN)", verdicts.empty() ? "" : verdicts.data(), static_cast<Py_ssize_t>(verdicts.size()),
-                           tables[0], tables[1], tables[2], tables[3]);
+      return Py_BuildValue("(y#NNNNN)", verdicts.empty() ? "" : verdicts.data(),
+                           static_cast<Py_ssize_t>(verdicts.size()), tables[0], tables[1],
+                           tables[2], tables[3], tables[4]);
     for (PyObject* table : tables) Py_XDECREF(table);
     return nullptr;
   } catch (const std::exception&) {
@@ -134,10 +146,12 @@ PyMethodDef kMethods[] = {
      "newlines(data, start, stop) -> bytes\n\n"
      "Find the newlines in data[start:stop]; their places in data as int64."},
     {"scan", scan, METH_VARARGS,
-     "scan(data, starts, stops) -> (verdicts, bodies, parts, tokens, alternatives)\n\n"
-     "Read the records data[starts[i]:stops[i]]. Byte i of the verdicts is 1 if record i was read,\n"
-     "2 if it was read out of an envelope, 0 if it is deferred; the tables are pairs of Arrow\n"
-     "capsules."},
+     "scan(data, starts, stops, breaks, window)\n"
+     "-> (verdicts, bodies, parts, tokens, alternatives, members)\n\n"
+     "Read the records data[starts[i]:stops[i]]; breaks: records before which a [DONE] stands.\n"
+     "Byte i of the verdicts is 1 if record i was read, 2 if it was read out of an envelope, 3 if\n"
+     "it was joined to the body of an earlier one, at most window records before (0: none is), and\n"
+     "0 if it is deferred. The tables are pairs of Arrow capsules."},
     {nullptr, nullptr, 0, nullptr}};
 
 PyModuleDef kModule = {PyModuleDef_HEAD_INIT,

@@ -37,7 +37,7 @@ class Tables(NamedTuple):
 
 
 class _Keys(NamedTuple):
-    """Key columns of the token rows."""
+    """Key columns of the token rows, in the types of the tables."""
 
     response: np.ndarray
     choice: np.ndarray
@@ -50,9 +50,9 @@ class _Keys(NamedTuple):
     def columns(self) -> dict[str, pa.Array]:
         return {
             "response_key": pa.array(self.response),
-            "choice": pa.array(self.choice, pa.int32()),
-            "channel": label_array(self.channel.astype(np.int8), CHANNELS),
-            "position": pa.array(self.position.astype(np.int32)),
+            "choice": pa.array(self.choice),
+            "channel": label_array(self.channel, CHANNELS),
+            "position": pa.array(self.position),
         }
 
 
@@ -71,15 +71,15 @@ def assemble(merged: Merged, source: str, ordinal: int) -> Tables:
     part_key = key[merged.part_response]
     counts = np.stack([numpy(merged.parts, f"n_{name}") for name in CHANNELS], axis=1)
     bounds = offsets(counts.ravel())
-    n_tokens = merged.tokens.num_rows
-    run = np.repeat(np.arange(counts.size), counts.ravel())
-    choice = numpy(merged.parts, "choice")
-    keys = _Keys(
-        part_key[run // len(CHANNELS)],
-        choice[run // len(CHANNELS)],
-        run % len(CHANNELS),
-        np.arange(n_tokens) - bounds[run],
+    runs = _Keys(  # a run of tokens is a channel of a part
+        np.repeat(part_key, len(CHANNELS)),
+        np.repeat(numpy(merged.parts, "choice"), len(CHANNELS)),
+        np.tile(np.arange(len(CHANNELS), dtype=np.int8), len(counts)),
+        bounds[:-1].astype(np.int32),
     )
+    keys = runs.repeat(counts.ravel())
+    first = keys.position
+    keys = keys._replace(position=np.arange(len(first), dtype=np.int32) - first)
     return Tables(
         _responses(merged, key, source),
         _choices(merged, part_key, bounds),

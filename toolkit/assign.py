@@ -12,8 +12,8 @@ A response is named by the ordinal of its first record. The rules, in short:
   but also usage and no text, is not.
 - Any other chunk after closing is late. Only usage that the response lacks is still taken, with a
   note, if it comes soon (`LATE_USAGE`).
-- A closed response is remembered for ``10 * window`` records: an id that comes again after that is
-  a new one's.
+- A closed response is remembered for ``10 * window`` records after the last that named it: an id
+  that comes again after that is a new one's.
 
 `toolkit.orderly` does the same for whole blocks of chunks at a time, where nothing of this is
 needed but the first rule.
@@ -37,8 +37,9 @@ class Chunk(NamedTuple):
 
     Attributes
     ----------
-    record, epoch : int
-        Its ordinal, and the ``[DONE]`` markers before it (and `SCOPE` for each new scope).
+    record, last, epoch : int
+        Its ordinal; that of the last of the chunks that go on with it, if it stands for several;
+        and the ``[DONE]`` markers before it (and `SCOPE` for each new scope).
     is_chunk : bool
         False for an error.
     id : str
@@ -51,6 +52,7 @@ class Chunk(NamedTuple):
     """
 
     record: int
+    last: int
     epoch: int
     is_chunk: bool
     id: str
@@ -68,10 +70,22 @@ class Stream:
     id : str
     seen, finished : set of int
         Choices that it has, and those of them that have a finish reason.
+    heard : int
+        The last record that named it, even if too late.
     has_payload, has_usage, closed : bool
     """
 
-    __slots__ = ("closed", "finished", "has_payload", "has_usage", "id", "last", "record", "seen")
+    __slots__ = (
+        "closed",
+        "finished",
+        "has_payload",
+        "has_usage",
+        "heard",
+        "id",
+        "last",
+        "record",
+        "seen",
+    )
 
     def __init__(self, record: int, id_: str) -> None:
         self.record = record
@@ -81,7 +95,7 @@ class Stream:
         self.has_payload = False
         self.has_usage = False
         self.closed = False
-        self.last = record
+        self.last = self.heard = record
 
     @property
     def complete(self) -> bool:
@@ -114,14 +128,15 @@ class Assigner:
     Examples
     --------
     >>> assigner = Assigner(window=100)
-    >>> first = Chunk(0, 0, True, "a", False, [(0, True, False, False)])
-    >>> last = Chunk(1, 0, True, "a", False, [(0, False, True, True)])
+    >>> first = Chunk(0, 0, 0, True, "a", False, [(0, True, False, False)])
+    >>> last = Chunk(1, 1, 0, True, "a", False, [(0, False, True, True)])
     >>> assigner.assign(first), assigner.assign(last)
     (0, 0)
     """
 
     def __init__(self, window: int) -> None:
         self.window = window
+        self._memory = 10 * window  # records for which a closed response is remembered
         self.notes: dict[int, set[str]] = defaultdict(set)
         self.epoch = 0
         self.open: OrderedDict[int, Stream] = OrderedDict()
@@ -129,6 +144,8 @@ class Assigner:
         self.any_closed = self.closed_since_done = False
         self._without_usage: list[Stream] = []  # closed not long ago
         self._forgotten = 0  # record at which the old were forgotten last
+        self._newest = LATE  # the last record of any
+        self._is_mixed = False  # `open` is to be sorted
 
     def gap(self, record: int, epoch: int = 0) -> None:
         """Say that a record was rejected here: open responses may lack tokens."""
@@ -147,6 +164,7 @@ class Assigner:
             self.open[stream.record] = stream
         elif stream.closed:
             if not self._takes_late_usage(stream, chunk):
+                stream.heard = chunk.last
                 return LATE
             self.notes[stream.record].add("late_usage")
         self._join(stream, chunk)
@@ -157,7 +175,7 @@ class Assigner:
         stream = self.by_id.get(chunk.id) if chunk.id else self._last_active()
         if stream is None or stream.closed or stream.complete:
             return chunk.record
-        stream.last = chunk.record
+        stream.last = stream.heard = chunk.record
         self.open.move_to_end(stream.record)
         return stream.record
 
@@ -177,7 +195,7 @@ class Assigner:
         """Return the response that the chunk belongs to, perhaps a closed one; None: a new one."""
         if chunk.id:
             stream = self.by_id.get(chunk.id)
-            if stream is None:
+            if stream is None or chunk.record - stream.heard > self._memory:
                 return self._nameless()
             if stream.closed:
                 return None if _opens(chunk) else stream
@@ -205,7 +223,7 @@ class Assigner:
     # Changing
 
     def _join(self, stream: Stream, chunk: Chunk) -> None:
-        stream.last = chunk.record
+        stream.last = stream.heard = chunk.last
         if stream.closed:
             stream.has_usage |= chunk.has_usage
             return
@@ -222,6 +240,8 @@ class Assigner:
                 stream.finished.add(choice)
         stream.has_usage |= chunk.has_usage
         self.open.move_to_end(stream.record)
+        self._is_mixed |= chunk.last < self._newest
+        self._newest = max(self._newest, chunk.last)
         if chunk.has_usage and not chunk.deltas and stream.has_payload:
             self.close(stream)
             self.closed_since_done = True
@@ -262,15 +282,18 @@ class Assigner:
 
     def expire(self, record: int) -> None:
         """Close what had no chunk for long, and forget what was closed long ago."""
+        if self._is_mixed:
+            self.open = OrderedDict(sorted(self.open.items(), key=lambda item: item[1].last))
+            self._is_mixed = False
         while self.open:
             oldest = next(iter(self.open.values()))
             if record - oldest.last <= self.window:
                 break
             self.close(oldest)
-        horizon = record - 10 * self.window
+        horizon = record - self._memory
         if horizon > self._forgotten + self.window:
             self._forgotten = horizon
-            kept = {id_: s for id_, s in self.by_id.items() if not s.closed or s.last > horizon}
+            kept = {id_: s for id_, s in self.by_id.items() if not s.closed or s.heard >= horizon}
             self.by_id = kept
 
 

@@ -161,6 +161,7 @@ class BodyReader:
             "error": compact(error) if error and not isinstance(error, str) else error,
             "notes": sorted(set(self._notes)),
             "n_parts": len(choices) if choices else 0,
+            "n_records": 1,
         }
         for name, values in self._bodies.items():
             values.append(row[name])

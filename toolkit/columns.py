@@ -3,7 +3,9 @@
 A decoder turns framed records into four flat tables that hang together by counts, not by keys:
 a **body** (one record after unwrapping) has ``n_parts`` **parts** (entries of ``choices``), a part
 has ``n_content + n_reasoning + n_refusal`` **tokens** in that order, a token has
-``n_alternatives`` **alternatives**. Nothing is merged or keyed yet.
+``n_alternatives`` **alternatives**. Nothing is keyed yet, and nothing merged but chunks that go on
+where an earlier one of their response left off: ``n_records`` of them make one body, and those but
+the first are its **members**.
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ STATE_ABSENT, STATE_EMPTY, STATE_PRESENT = 0, 1, 2
 
 SCOPE = 1 << 32
 """Added to an epoch, it begins a stream of its own: no chunk before belongs to one behind it."""
+
+_FEW_RUNS, _LONG_RUN = 256, 64  # slices up to so many, of so many rows on average
 
 _USAGE = [(column.name, column.type) for column in schema.USAGE_COLUMNS]
 
@@ -45,6 +49,7 @@ BODIES = pa.schema(
         ("error", schema.TEXT),
         ("notes", schema.RESPONSES["notes"].type),
         ("n_parts", pa.int32()),
+        ("n_records", pa.int32()),
     ]
 )
 PARTS = pa.schema(
@@ -76,6 +81,7 @@ TOKENS = pa.schema(
         ("status", pa.int8()),  # codes of schema.STATUSES
         ("n_alternatives", pa.int32()),
         ("sampled_rank", pa.int32()),
+        ("chunk", pa.int32()),  # the record of its body that brought it, from 0
     ]
 )
 ALTERNATIVES = pa.schema(
@@ -93,6 +99,7 @@ REJECTS = pa.schema(
         ("epoch", pa.int64()),  # as in bodies
     ]
 )
+MEMBERS = pa.schema([BODIES.field(name) for name in ("record", "line", "byte_offset", "length")])
 
 
 class Decoded(NamedTuple):
@@ -103,12 +110,13 @@ class Decoded(NamedTuple):
     tokens: pa.Table
     alternatives: pa.Table
     rejects: pa.Table
+    members: pa.Table
     envelopes: int = 0
 
     @classmethod
     def concat(cls, pieces: list[Decoded]) -> Decoded:
         """Join column buffers of one source, in order; no rows if there are no pieces."""
-        schemas = (BODIES, PARTS, TOKENS, ALTERNATIVES, REJECTS)
+        schemas = (BODIES, PARTS, TOKENS, ALTERNATIVES, REJECTS, MEMBERS)
         tables = [
             pa.concat_tables([empty.empty_table(), *(piece[i] for piece in pieces)])
             for i, empty in enumerate(schemas)
@@ -139,14 +147,17 @@ def offsets(counts: np.ndarray) -> np.ndarray:
 
 
 def take(table: pa.Table, rows: np.ndarray) -> pa.Table:
-    """Return some rows of a table, without a copy if they lie side by side."""
+    """Return some rows of a table, without a copy if they are a few runs of neighbours."""
     n = len(rows)
     if n == 0:
         return table.slice(0, 0)
-    first = int(rows[0])
-    if int(rows[-1]) - first == n - 1 and np.array_equal(rows, np.arange(first, first + n)):
-        return table.slice(first, n)
-    return table.take(pa.array(rows))
+    starts = np.append(0, np.flatnonzero(np.diff(rows) != 1) + 1)
+    if len(starts) > min(_FEW_RUNS, n // _LONG_RUN + 1):
+        return table.take(pa.array(rows))
+    lengths = np.diff(starts, append=n)
+    return pa.concat_tables(
+        [table.slice(*run) for run in zip(rows[starts].tolist(), lengths.tolist(), strict=True)]
+    )
 
 
 def take_runs(bounds: np.ndarray, runs: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from toolkit import schema
-from toolkit.columns import numpy
+from toolkit.columns import numpy, take
 from toolkit.errors import ArgumentError
 from toolkit.tables import LogprobTables
 
@@ -68,7 +68,7 @@ def in_order(tables: dict[str, pa.Table]) -> LogprobTables:
     for name in ("responses", "choices", "tokens", "alternatives"):
         keys = numpy(tables[name], "response_key")
         if np.any(keys[1:] < keys[:-1]):
-            tables[name] = tables[name].take(pa.array(np.argsort(keys, kind="stable")))
+            tables[name] = take(tables[name], np.argsort(keys, kind="stable"))
     return LogprobTables(**tables)
 
 

@@ -38,6 +38,7 @@ def derive(tokens: pa.Table, alternatives: pa.Table) -> tuple[pa.Table, pa.Table
     more_tokens = {
         "status": pa.array(_status(tokens["logprob"])),
         "sampled_rank": pa.array(sampled_rank, mask=sampled_rank == 0),
+        "chunk": pa.array(np.zeros(len(sizes), np.int32)),
     }
     more_alternatives = {
         "status": pa.array(_status(alternatives["logprob"])),

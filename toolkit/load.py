@@ -14,9 +14,9 @@ from typing import Any
 from toolkit.ahead import thread_count
 from toolkit.combine import joined
 from toolkit.dataset import is_dataset, read_parquet
-from toolkit.decode import decoder
 from toolkit.errors import ArgumentError, NoRecordsError, SourceError, ToolkitWarning
 from toolkit.recording import OnError, Recording
+from toolkit.scanned import decoder
 from toolkit.sources import resolve
 from toolkit.tables import LogprobTables
 from toolkit.units import units
@@ -25,6 +25,7 @@ STREAM_WINDOW = 100_000
 """Records without a chunk after which a stream is closed."""
 BATCH_BYTES = 32 << 20
 """Bytes of the sources that one batch is made of."""
+_READ_BYTES = 256 << 20  # as `BATCH_BYTES`, where all stays in memory anyway
 _SLOW_BYTES = 64 << 20  # so much without the native scanner is worth a word
 
 
@@ -86,6 +87,7 @@ def read(
         return read_parquet(sources)
     parts = scan(
         sources,
+        batch_bytes=_READ_BYTES,
         on_error=on_error,
         progress=progress,
         stream_window=stream_window,

@@ -24,7 +24,7 @@ class Chunks(NamedTuple):
 
     Attributes
     ----------
-    record, epoch : int64 array, shape (n,)
+    record, last, epoch : int64 array, shape (n,)
         As in `toolkit.assign.Chunk`.
     is_chunk, has_usage : bool array, shape (n,)
     id : pyarrow.Array of strings, length n
@@ -37,6 +37,7 @@ class Chunks(NamedTuple):
     """
 
     record: np.ndarray
+    last: np.ndarray
     epoch: np.ndarray
     is_chunk: np.ndarray
     has_usage: np.ndarray
@@ -182,14 +183,14 @@ def _running(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
 
 def _in_window(assigner: Assigner, chunks: Chunks, groups: _Groups) -> bool:
     """Tell whether no response waits for its next chunk longer than the window."""
-    records = chunks.record[groups.order]
-    waits = np.diff(records)
+    records, lasts = chunks.record[groups.order], chunks.last[groups.order]
+    waits = records[1:] - lasts[:-1]
     waits[groups.starts[1:-1] - 1] = 0
     if len(waits) and waits.max() > assigner.window:
         return False
     # Those that are open already, with or without a chunk in this block.
     first = dict(zip(groups.streams, records[groups.starts[:-1]].tolist(), strict=True))
-    end = int(chunks.record[-1])
+    end = int(chunks.last.max())
     return all(
         first.get(stream, end) - stream.last <= assigner.window for stream in assigner.open.values()
     )
@@ -217,7 +218,7 @@ def _note_gaps(
     """Note a rejected record on the responses that are open at that place."""
     if not rejected:
         return
-    last = chunks.record[groups.last]
+    last = chunks.last[groups.last]
     closes = np.where(groups.closed_by_usage, last, _NEVER)
     done = np.where(groups.complete, chunks.epoch[groups.last], _NEVER)
     is_old = np.array([s is not None for s in groups.streams])
@@ -250,10 +251,10 @@ def _move_on(
     key = groups.of[row].astype(np.int64) * span + chunks.choice
     paid = np.bincount(groups.of[row[chunks.payload]], minlength=n) > 0
     used = np.bincount(groups.of[chunks.has_usage], minlength=n) > 0
-    last = chunks.record[groups.last]
+    last = chunks.last[groups.last]
     for g in np.argsort(last).tolist():
         stream = groups.streams[g] or Stream(int(owner[g]), ids[g])
-        stream.last = int(last[g])
+        stream.last = stream.heard = int(last[g])
         stream.has_payload |= bool(paid[g])
         stream.has_usage |= bool(used[g])
         assigner.by_id[ids[g]] = assigner.open[stream.record] = stream

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
+from functools import partial
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -12,10 +13,10 @@ import pyarrow as pa
 from toolkit import columns, schema
 from toolkit.ahead import ahead
 from toolkit.assemble import assemble
-from toolkit.columns import Decoded
-from toolkit.decode import Decoder, scan_frames
+from toolkit.decode import Decoder
 from toolkit.errors import RecordError, SourceError
 from toolkit.framing import Frames, frame
+from toolkit.scanned import scan_frames
 from toolkit.sources import Source
 from toolkit.streams import Merger
 from toolkit.tables import LogprobTables
@@ -52,8 +53,8 @@ class Recording:
         self.on_error = on_error
         self.fault: SourceError | None = None
         self._decoder = Decoder()
+        self._window = window
         self._merger = Merger(window)
-        self._pieces: list[Decoded] = []
         self._counts: Counter[str] = Counter()
         self._rejected = 0
         self._last: Frames | None = None  # to tell the line should the source give out
@@ -93,24 +94,24 @@ class Recording:
         size = 0
         try:
             blocks = frame(source.blocks(min(batch_bytes, _BLOCK_BYTES)))
-            for frames, scanned in ahead(scan_frames, blocks, pool, _AHEAD * threads):
+            scan = partial(scan_frames, window=self._window)
+            for frames, scanned in ahead(scan, blocks, pool, _AHEAD * threads):
                 if size >= batch_bytes:
                     yield self._tables(last=False)
                     size = 0
                 self._count(frames)
-                self._add(self._decoder.frames(frames, scanned))
+                self._refuse(self._decoder.frames(frames, scanned))
                 on_bytes(frames.counts.bytes)
                 size += frames.counts.bytes
         except SourceError as error:
             if self.on_error == "raise":
                 raise
             self.fault = error
-            self._add_fault(error)
         yield self._tables(last=True)
 
     def objects(self, units: list[tuple[list[Any], Any, bool]]) -> LogprobTables:
         """Read objects in memory; see `toolkit.units`."""
-        self._add(self._decoder.objects(units))
+        self._refuse(self._decoder.objects(units))
         return self._tables(last=True)
 
     def _count(self, frames: Frames) -> None:
@@ -119,17 +120,13 @@ class Recording:
         if len(frames.lines):
             self._last = frames
 
-    def _add(self, decoded: Decoded) -> None:
-        self._refuse(decoded.rejects)
-        self._pieces.append(decoded)
-
-    def _add_fault(self, fault: SourceError) -> None:
-        """Add a row of rejects for the place where the source gave out."""
+    def _fault_row(self, fault: SourceError) -> dict[str, Any]:
+        """Return a row of rejects for the place where the source gave out."""
         line = 1
         if self._last is not None:
             rest = int(self._last.starts[-1])
             line = int(self._last.lines[-1]) + self._last.data.count(b"\n", rest)
-        row = {
+        return {
             "record": self._decoder.next_record,
             "line": line,
             "byte_offset": self._counts["bytes"],
@@ -139,8 +136,6 @@ class Recording:
             "message": str(fault),
             "epoch": self._decoder.epoch,
         }
-        rejects = pa.Table.from_pylist([row], columns.REJECTS)
-        self._pieces.append(Decoded.concat([])._replace(rejects=rejects))
 
     def _refuse(self, rejects: pa.Table) -> None:
         """Raise the first reject, if that is wanted."""
@@ -152,10 +147,12 @@ class Recording:
 
     def _tables(self, *, last: bool) -> LogprobTables:
         """Merge what was decoded since the batch before."""
-        decoded = Decoded.concat(self._pieces)
-        self._pieces = []
+        decoded = self._decoder.take()
+        if self.fault is not None:  # in the last batch
+            row = pa.Table.from_pylist([self._fault_row(self.fault)], columns.REJECTS)
+            decoded = decoded._replace(rejects=pa.concat_tables([decoded.rejects, row]))
         self._counts["envelopes"] += decoded.envelopes
-        merged = self._merger.merge(decoded, last=last)
+        merged = self._merger.merge(decoded, is_last=last)
         self._refuse(merged.rejects)
         self._rejected += merged.rejects.num_rows
         ledger = self._ledger() if last else schema.LEDGER.empty()

@@ -189,4 +189,7 @@ class _Batch:
             schema=columns.REJECTS,
         )
         bodies, parts, tokens, alternatives = self.reader.tables()
-        return Decoded(bodies, parts, *derive(tokens, alternatives), rejects, self.envelopes)
+        members = columns.MEMBERS.empty_table()
+        return Decoded(
+            bodies, parts, *derive(tokens, alternatives), rejects, members, self.envelopes
+        )

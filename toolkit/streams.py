@@ -58,15 +58,16 @@ class Merger:
         self._assigner = Assigner(window)
         self._held: Decoded | None = None
         self._held_owner = np.empty(0, np.int64)
+        self._now = 0  # the last record
 
-    def merge(self, decoded: Decoded, *, last: bool) -> Merged:
+    def merge(self, decoded: Decoded, *, is_last: bool) -> Merged:
         """Merge the next records.
 
         Parameters
         ----------
         decoded : Decoded
             The records of the source that follow those given before.
-        last : bool
+        is_last : bool
             Whether there are no more: nothing is kept back.
 
         Returns
@@ -75,17 +76,19 @@ class Merger:
             Its rejects are those of `decoded` and the chunks that came too late.
         """
         facts = _facts(decoded.parts)
-        owner = self._owners(decoded, facts)
+        last = _last_records(decoded)
+        owner = self._owners(decoded, facts, last)
         rejects = _with_late(decoded, owner)
+        decoded = decoded._replace(members=columns.MEMBERS.empty_table())
         if self._held is not None:
             decoded = Decoded.concat([self._held, decoded])
             owner = np.concatenate([self._held_owner, owner])
             facts = _facts(decoded.parts)
             self._held = None
         rows = np.flatnonzero(owner != LATE)
-        if not last and len(rows):
-            now = int(numpy(decoded.bodies, "record").max())
-            waits = np.isin(owner, self._assigner.unfinished(now))
+        self._now = max(self._now, int(last.max(initial=0)))
+        if not is_last:
+            waits = np.isin(owner, self._assigner.unfinished(self._now))
             rows = np.flatnonzero((owner != LATE) & ~waits)
             if waits.any():
                 self._held = _subset(decoded, np.flatnonzero(waits))
@@ -93,7 +96,7 @@ class Merger:
         notes = self._assigner.notes
         return unite(decoded, facts.payload, owner, rows, notes)._replace(rejects=rejects)
 
-    def _owners(self, decoded: Decoded, facts: _Facts) -> np.ndarray:
+    def _owners(self, decoded: Decoded, facts: _Facts, last: np.ndarray) -> np.ndarray:
         """Return the first record of the response of each body (or LATE)."""
         owner = numpy(decoded.bodies, "record").copy()
         rejected = list(
@@ -101,7 +104,7 @@ class Merger:
         )
         rows = np.flatnonzero(numpy(decoded.bodies, "kind") != KIND_WHOLE)
         if len(rows):
-            chunks = _chunks(decoded, facts, rows)
+            chunks = _chunks(decoded, facts, last, rows)
             found = assign_orderly(self._assigner, chunks, rejected)
             owner[rows] = self._one_by_one(chunks, rejected) if found is None else found
         else:
@@ -136,6 +139,7 @@ def _subset(decoded: Decoded, rows: np.ndarray) -> Decoded:
             )
         ),
         columns.REJECTS.empty_table(),
+        columns.MEMBERS.empty_table(),
     )
 
 
@@ -152,7 +156,7 @@ def _facts(parts: pa.Table) -> _Facts:
     return _Facts(opens, payload, finishes)
 
 
-def _chunks(decoded: Decoded, facts: _Facts, rows: np.ndarray) -> Chunks:
+def _chunks(decoded: Decoded, facts: _Facts, last: np.ndarray, rows: np.ndarray) -> Chunks:
     """Return what is to be known of these bodies to find their responses."""
     n_parts = numpy(decoded.bodies, "n_parts")
     parts = take_runs(offsets(n_parts), rows)
@@ -160,6 +164,7 @@ def _chunks(decoded: Decoded, facts: _Facts, rows: np.ndarray) -> Chunks:
     ids = decoded.bodies["response_id"].combine_chunks()
     return Chunks(
         record=numpy(decoded.bodies, "record")[rows],
+        last=last[rows],
         epoch=numpy(decoded.bodies, "epoch")[rows],
         is_chunk=kind == KIND_CHUNK,
         has_usage=numpy(decoded.bodies, "has_usage")[rows],
@@ -177,25 +182,41 @@ def _each(chunks: Chunks) -> Iterator[Chunk]:
     facts = (chunks.choice, chunks.opens, chunks.payload, chunks.finishes)
     deltas = list(zip(*(fact.tolist() for fact in facts), strict=True))
     columns_ = zip(
-        *(c.tolist() for c in (chunks.record, chunks.epoch, chunks.is_chunk, chunks.has_usage)),
+        *(c.tolist() for c in (chunks.record, chunks.last, chunks.epoch)),
+        *(c.tolist() for c in (chunks.is_chunk, chunks.has_usage)),
         chunks.id.to_pylist(),
         chunks.bounds[:-1].tolist(),
         chunks.bounds[1:].tolist(),
         strict=True,
     )
-    for record, epoch, is_chunk, has_usage, id_, start, stop in columns_:
-        yield Chunk(record, epoch, is_chunk, id_ or "", has_usage, deltas[start:stop])
+    for *places, is_chunk, has_usage, id_, start, stop in columns_:
+        yield Chunk(*places, is_chunk, id_ or "", has_usage, deltas[start:stop])
+
+
+def _last_records(decoded: Decoded) -> np.ndarray:
+    """Return the last record of each body."""
+    last = numpy(decoded.bodies, "record").copy()
+    if decoded.members.num_rows:
+        n_more = numpy(decoded.bodies, "n_records") - 1
+        ends = np.cumsum(n_more)[n_more > 0] - 1
+        last[n_more > 0] = numpy(decoded.members, "record")[ends]
+    return last
 
 
 def _with_late(decoded: Decoded, owner: np.ndarray) -> pa.Table:
     """Return the rejects with a row for each late chunk."""
-    late = owner == LATE
-    if not late.any():
+    late = np.flatnonzero(owner == LATE)
+    if not len(late):
         return decoded.rejects
-    bodies = decoded.bodies.filter(pa.array(late))
-    n = bodies.num_rows
+    n_more = numpy(decoded.bodies, "n_records")[late] - 1
+    bounds = offsets(numpy(decoded.bodies, "n_records") - 1)
+    bodies = decoded.bodies.select([*columns.MEMBERS.names, "epoch"]).take(pa.array(late))
+    members = take(decoded.members, take_runs(bounds, late))
+    epoch = np.repeat(numpy(bodies, "epoch"), n_more)
+    places = pa.concat_tables([bodies, members.append_column("epoch", pa.array(epoch))])
+    n = places.num_rows
     message = "expected no chunk after its stream had closed"
-    rows = {name: bodies[name] for name in ("record", "line", "byte_offset", "length", "epoch")}
+    rows = {name: places[name] for name in places.column_names}
     rows["reason"] = pa.array(["late_chunk"] * n, pa.string())
     rows["path"] = pa.nulls(n, schema.TEXT)
     rows["message"] = pa.array([message] * n, schema.TEXT)

@@ -90,7 +90,8 @@ def unite(
     n = len(starts)
     bodies = take(decoded.bodies, order)
     is_stream = _any(response, numpy(bodies, "kind") == KIND_CHUNK, n)
-    ordinal = np.where(is_stream[response], np.arange(len(order)) - starts[response], -1)
+    records = offsets(numpy(bodies, "n_records"))
+    chunk = np.where(is_stream[response], records[:-1] - records[starts][response], -1)
 
     n_parts = numpy(bodies, "n_parts")
     part_rows = take_runs(offsets(numpy(decoded.bodies, "n_parts")), order)
@@ -113,13 +114,15 @@ def unite(
     else:
         bodies = take(bodies, starts)
     n_choices = pa.array(np.bincount(part_response[new], minlength=n).astype(np.int32))
+    token_chunk = np.repeat(chunk[part_body][run_part], lengths)
+    token_chunk += np.where(token_chunk < 0, 0, numpy(tokens, "chunk"))
     return Merged(
         bodies=bodies.set_column(columns.BODIES.get_field_index("n_parts"), "n_parts", n_choices),
-        n_chunks=np.where(is_stream, np.bincount(response, minlength=n), -1),
+        n_chunks=np.where(is_stream, np.diff(records[np.append(starts, len(order))]), -1),
         parts=parts,
         part_response=part_response[new],
         tokens=tokens,
-        token_chunk=np.repeat(ordinal[part_body][run_part], lengths),
+        token_chunk=token_chunk,
         alternatives=alternatives,
         rejects=decoded.rejects,
     )

@@ -27,8 +27,8 @@ spec = importlib.util.spec_from_file_location("toolkit._scan", {library!r})
 module = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(module)
 sys.modules["toolkit._scan"] = module
-from toolkit import decode
-assert decode._scan.__file__ == {library!r}
+from toolkit import scanned
+assert scanned._scan.__file__ == {library!r}
 """
 _FUZZ = """
 from tests.fuzz.__main__ import run

@@ -12,6 +12,7 @@
 #include <cstring>
 #include <new>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "words.h"
@@ -30,6 +31,10 @@ class Buffer {
   ~Buffer() { std::free(data); }
 
   size_t room() const { return room_; }
+  void swap(Buffer& other) {
+    std::swap(data, other.data);
+    std::swap(room_, other.room_);
+  }
   void grow(size_t room, size_t used) {
     if (room <= room_) return;
     T* grown = static_cast<T*>(std::malloc(room * sizeof(T)));
@@ -65,6 +70,10 @@ struct Arrays {
   size_t null_count = 0;
 };
 
+struct Range {  // of rows
+  size_t start, stop;
+};
+
 class Column {
  public:
   const char* const name;
@@ -75,6 +84,11 @@ class Column {
   virtual void grow(size_t rows) = 0;       // makes room for so many rows
   virtual void cut(size_t rows) = 0;        // forgets the rows from there on
   virtual Arrays release(size_t rows) = 0;  // gives the column away
+  // Brings the rows into another order: that of the ranges, which have every row once.
+  virtual void gather(const std::vector<Range>& ranges, size_t rows) = 0;
+  // Makes one row of the rows starts[i] to starts[i + 1] - 1: texts are joined, of numbers the first
+  // stays.
+  virtual void join(const std::vector<size_t>& starts) = 0;
 
   bool has(size_t row) const { return filled_ > row && !is_gap(row); }
 
@@ -87,12 +101,38 @@ class Column {
     while (!gaps_.empty() && gaps_.back().start >= rows) gaps_.pop_back();
     if (!gaps_.empty() && gaps_.back().stop > rows) gaps_.back().stop = rows;
   }
+  void gather_gaps(const std::vector<Range>& ranges) {
+    if (gaps_.empty()) return;
+    std::vector<Range> gathered;
+    size_t row = 0;
+    for (const Range& range : ranges) {
+      auto gap = std::upper_bound(gaps_.begin(), gaps_.end(), range.start,
+                                  [](size_t at, const Range& each) { return at < each.stop; });
+      for (; gap != gaps_.end() && gap->start < range.stop; ++gap)
+        gathered.push_back({row + std::max(gap->start, range.start) - range.start,
+                            row + std::min(gap->stop, range.stop) - range.start});
+      row += range.stop - range.start;
+    }
+    gaps_.swap(gathered);
+  }
+  void join_gaps(const std::vector<size_t>& starts) {  // null is what was null throughout
+    std::vector<Range> joined;
+    size_t gap = 0;
+    for (size_t i = 0; i + 1 < starts.size(); ++i) {
+      size_t at = starts[i];
+      while (gap < gaps_.size() && gaps_[gap].stop <= at) ++gap;
+      for (size_t j = gap; j < gaps_.size() && gaps_[j].start <= at && at < starts[i + 1]; ++j)
+        at = gaps_[j].stop;
+      if (at >= starts[i + 1]) joined.push_back({i, i + 1});
+    }
+    gaps_.swap(joined);
+  }
   void release_validity(Arrays& arrays) {
     if (gaps_.empty()) return;
     const size_t rows = filled_, n_bytes = rows / 8 + 1;
     auto* bits = zeros<uint8_t>(n_bytes);
     std::memset(bits, 0xFF, n_bytes);
-    for (const Gap& gap : gaps_) {
+    for (const Range& gap : gaps_) {
       arrays.null_count += gap.stop - gap.start;
       clear_bits(bits, gap.start, gap.stop);
     }
@@ -100,10 +140,7 @@ class Column {
   }
 
  private:
-  struct Gap {
-    size_t start, stop;
-  };
-  std::vector<Gap> gaps_;
+  std::vector<Range> gaps_;
 
   bool is_gap(size_t row) const {  // asked of the newest rows only
     for (size_t i = gaps_.size(); i-- > 0 && gaps_[i].stop > row;)
@@ -140,6 +177,18 @@ class Fixed : public Column {
     arrays.buffers[1] = release_values(rows);
     return arrays;
   }
+  void gather(const std::vector<Range>& ranges, size_t rows) override {
+    if (filled_ == 0) return;
+    if (filled_ != rows) fill(rows);
+    pick(ranges);
+  }
+  void join(const std::vector<size_t>& starts) override {
+    if (filled_ == 0) return;
+    if (filled_ != starts.back()) fill(starts.back());
+    std::vector<Range> firsts;
+    for (size_t i = 0; i + 1 < starts.size(); ++i) firsts.push_back({starts[i], starts[i] + 1});
+    pick(firsts);
+  }
 
  protected:
   Buffer<T> values_;
@@ -147,6 +196,16 @@ class Fixed : public Column {
   virtual void* release_values(size_t rows) { return values_.release(rows); }
 
  private:
+  void pick(const std::vector<Range>& ranges) {
+    Buffer<T> picked;
+    picked.grow(filled_, 0);
+    T* to = picked.data;
+    for (const Range& range : ranges)
+      for (size_t row = range.start; row < range.stop; ++row) *to++ = values_.data[row];
+    gather_gaps(ranges);
+    filled_ = static_cast<size_t>(to - picked.data);
+    values_.swap(picked);
+  }
   void fill(size_t row) {
     add_gap(row);
     std::memset(values_.data + filled_, 0, (row - filled_) * sizeof(T));
@@ -224,6 +283,34 @@ class Text : public Column {  // format "U" or "Z": large strings or binaries
     arrays.buffers[2] = bytes_.release(size_);
     return arrays;
   }
+  void gather(const std::vector<Range>& ranges, size_t rows) override {
+    if (filled_ == 0) return;
+    if (filled_ != rows) fill(rows);
+    Buffer<int64_t> stops;
+    Buffer<char> bytes;
+    stops.grow(rows + 1, 0);
+    bytes.grow(size_ + kWordBytes, 0);
+    int64_t* stop = stops.data;
+    int64_t end = 0;
+    *stop++ = 0;
+    for (const Range& range : ranges) {
+      const int64_t first = stops_.data[range.start], moved = end - first;
+      const int64_t size = stops_.data[range.stop] - first;
+      std::memcpy(bytes.data + end, bytes_.data + first, static_cast<size_t>(size));
+      for (size_t row = range.start; row < range.stop; ++row) *stop++ = stops_.data[row + 1] + moved;
+      end += size;
+    }
+    gather_gaps(ranges);
+    stops_.swap(stops);
+    bytes_.swap(bytes);
+  }
+  void join(const std::vector<size_t>& starts) override {
+    if (filled_ == 0) return;
+    if (filled_ != starts.back()) fill(starts.back());
+    for (size_t i = 1; i < starts.size(); ++i) stops_.data[i] = stops_.data[starts[i]];
+    join_gaps(starts);
+    filled_ = starts.size() - 1;
+  }
 
  private:
   Buffer<int64_t> stops_;  // one more than rows, the first 0
@@ -260,6 +347,14 @@ class Table {
   void cut(size_t rows_) {
     rows = rows_;
     for (Column* column : columns) column->cut(rows);
+  }
+  // As `Column` says; no row can be added afterwards.
+  void gather(const std::vector<Range>& ranges) {
+    for (Column* column : columns) column->gather(ranges, rows);
+  }
+  void join(const std::vector<size_t>& starts) {
+    for (Column* column : columns) column->join(starts);
+    rows = starts.size() - 1;
   }
 
  protected:

@@ -244,15 +244,16 @@ class Json {
   // Values of other keys are stepped over.
   template <class Key, size_t N, class F>
   const char* object(const char* p, const Name<Key> (&names)[N], F f) {
+    uint64_t seen = 0;
     p = take(p, '{');
-    return p == nullptr ? nullptr : rest_of_object(p, true, 0, names, f);
+    return p == nullptr ? nullptr : rest_of_object(p, true, seen, names, f);
   }
 
   // The same from behind the brace (`is_empty`) or behind a value; `seen` has the bits of the keys
-  // before.
+  // so far.
   template <class Key, size_t N, class F>
-  const char* rest_of_object(const char* p, bool is_empty, uint64_t seen, const Name<Key> (&names)[N],
-                             F f) {
+  const char* rest_of_object(const char* p, bool is_empty, uint64_t& seen,
+                             const Name<Key> (&names)[N], F f) {
     if (++depth_ > kMaxDepth) return nullptr;
     size_t next = 0;
     for (; ; is_empty = false) {

@@ -12,8 +12,10 @@
 #include <string_view>
 #include <vector>
 
-#include "columns.h"
 #include "json.h"
+#include "keys.h"
+#include "runs.h"
+#include "tables.h"
 
 namespace toolkit {
 
@@ -22,147 +24,7 @@ constexpr int64_t kYear10000 = 253402300800;  // as in toolkit/body.py
 constexpr double kCensoredAtOrBelow = -9998.0;  // as in toolkit/schema.py
 constexpr double kInvalidAbove = 1e-3;
 
-enum Kind : int8_t { kWhole, kChunk };
-enum Status : int8_t { kOk, kCensored, kMissing, kInvalid };
-enum State : int8_t { kAbsent, kEmpty, kPresent };
-enum Verdict : char { kDeferred, kTaken, kTakenFromEnvelope };
-
-// ---------------------------------------------------------------- columns
-
-struct Entries : Table {  // what tokens and alternatives share
-  Text token{"token", "U"};
-  Text bytes{"bytes", "Z"};
-  Int32 token_id{"token_id", "i"};
-  Float64 logprob{"logprob", "g"};
-  Int8 status{"status", "c"};
-  Entries() {
-    columns = {&token, &bytes, &token_id, &logprob, &status};
-    texts_ = {&token, &bytes};
-  }
-};
-
-struct Tokens : Entries {
-  Int32 n_alternatives{"n_alternatives", "i"};
-  Int32 sampled_rank{"sampled_rank", "i"};
-  Tokens() { columns.insert(columns.end(), {&n_alternatives, &sampled_rank}); }
-};
-
-struct Alternatives : Entries {
-  Int32 slot{"slot", "i"};
-  Int32 rank{"rank", "i"};
-  Flags is_sampled{"is_sampled"};
-  Alternatives() { columns.insert(columns.end(), {&slot, &rank, &is_sampled}); }
-};
-
-struct Parts : Table {
-  Int32 choice{"choice", "i"};
-  Text role{"role", "U"};
-  Text content{"content", "U"};
-  Text refusal{"refusal", "U"};
-  Text reasoning{"reasoning", "U"};
-  Text finish_reason{"finish_reason", "U"};
-  Int8 state{"state", "c"};
-  Int32 n_content{"n_content", "i"};
-  Int32 n_reasoning{"n_reasoning", "i"};
-  Int32 n_refusal{"n_refusal", "i"};
-  Parts() {
-    columns = {&choice,        &role,  &content,   &refusal,     &reasoning,
-               &finish_reason, &state, &n_content, &n_reasoning, &n_refusal};
-    texts_ = {&role, &content, &refusal, &reasoning, &finish_reason};
-  }
-};
-
-constexpr int kUsageCounts = 9;
-
-struct Bodies : Table {
-  Int8 kind{"kind", "c"};
-  Text response_id{"response_id", "U"};
-  Text custom_id{"custom_id", "U"};
-  Int64 created{"created", "l"};
-  Text model{"model", "U"};
-  Text system_fingerprint{"system_fingerprint", "U"};
-  Text service_tier{"service_tier", "U"};
-  Text object{"object", "U"};
-  Flags has_usage{"has_usage"};
-  Int64 usage[kUsageCounts] = {{"prompt_tokens", "l"},
-                               {"completion_tokens", "l"},
-                               {"total_tokens", "l"},
-                               {"cached_tokens", "l"},
-                               {"reasoning_tokens", "l"},
-                               {"prompt_audio_tokens", "l"},
-                               {"completion_audio_tokens", "l"},
-                               {"accepted_prediction_tokens", "l"},
-                               {"rejected_prediction_tokens", "l"}};
-  Int32 n_parts{"n_parts", "i"};
-  Bodies() {
-    columns = {&kind,         &response_id, &custom_id, &created,  &model, &system_fingerprint,
-               &service_tier, &object,      &has_usage, &n_parts};
-    for (Int64& count : usage) columns.push_back(&count);
-    texts_ = {&response_id, &custom_id, &model, &system_fingerprint, &service_tier, &object};
-  }
-};
-
-// ---------------------------------------------------------------- keys
-
-// A name in either casing is one key, so an object that has both is deferred.
-enum class Key {
-  kOther,  // not read
-  kDefer,  // its presence is for the reference decoder
-  kId, kObject, kCreated, kModel, kChoices, kUsage, kError, kTier, kFingerprint,
-  kCustomId, kResponse, kStatusCode, kBody,
-  kIndex, kMessage, kDelta, kLogprobs, kFinish,
-  kRole, kContent, kRefusal, kReasoning, kReasoningContent, kToolCalls,
-  kToken, kLogprob, kBytes, kTop, kTokenId,
-  kPromptTokens, kCompletionTokens, kTotalTokens, kPromptDetails, kCompletionDetails,
-  kCached, kReasoningTokens, kAudio, kAccepted, kRejected
-};
-
-constexpr Name<Key> kTopNames[] = {
-    {"id", Key::kId}, {"object", Key::kObject}, {"created", Key::kCreated},
-    {"model", Key::kModel}, {"choices", Key::kChoices}, {"usage", Key::kUsage},
-    {"error", Key::kError}, {"service_tier", Key::kTier}, {"serviceTier", Key::kTier},
-    {"system_fingerprint", Key::kFingerprint}, {"systemFingerprint", Key::kFingerprint},
-    {"custom_id", Key::kCustomId}, {"response", Key::kResponse}};
-constexpr Name<Key> kResponseNames[] = {{"status_code", Key::kStatusCode}, {"body", Key::kBody}};
-constexpr Name<Key> kChoiceNames[] = {
-    {"index", Key::kIndex}, {"message", Key::kMessage}, {"delta", Key::kDelta},
-    {"logprobs", Key::kLogprobs}, {"finish_reason", Key::kFinish},
-    {"finishReason", Key::kFinish}, {"text", Key::kDefer}};
-constexpr Name<Key> kMessageNames[] = {
-    {"role", Key::kRole}, {"content", Key::kContent}, {"refusal", Key::kRefusal},
-    {"reasoning", Key::kReasoning}, {"reasoning_content", Key::kReasoningContent},
-    {"reasoningContent", Key::kReasoningContent}, {"tool_calls", Key::kToolCalls},
-    {"toolCalls", Key::kToolCalls}};
-constexpr Name<Key> kLogprobsNames[] = {
-    {"content", Key::kContent}, {"refusal", Key::kRefusal},
-    {"reasoning_content", Key::kReasoningContent}, {"reasoningContent", Key::kReasoningContent}};
-constexpr Name<Key> kEntryNames[] = {
-    {"token", Key::kToken}, {"logprob", Key::kLogprob}, {"bytes", Key::kBytes},
-    {"top_logprobs", Key::kTop}, {"topLogprobs", Key::kTop}, {"id", Key::kTokenId},
-    {"token_id", Key::kTokenId}, {"tokenId", Key::kDefer}, {"bytes_", Key::kDefer}};
-constexpr Name<Key> kUsageNames[] = {
-    {"prompt_tokens", Key::kPromptTokens}, {"promptTokens", Key::kPromptTokens},
-    {"completion_tokens", Key::kCompletionTokens}, {"completionTokens", Key::kCompletionTokens},
-    {"total_tokens", Key::kTotalTokens}, {"totalTokens", Key::kTotalTokens},
-    {"prompt_tokens_details", Key::kPromptDetails}, {"promptTokensDetails", Key::kPromptDetails},
-    {"completion_tokens_details", Key::kCompletionDetails},
-    {"completionTokensDetails", Key::kCompletionDetails},
-    {"cached_tokens", Key::kDefer}, {"cachedTokens", Key::kDefer},
-    {"reasoning_tokens", Key::kDefer}, {"reasoningTokens", Key::kDefer},
-    {"audio_tokens", Key::kDefer}, {"audioTokens", Key::kDefer},
-    {"accepted_prediction_tokens", Key::kDefer}, {"acceptedPredictionTokens", Key::kDefer},
-    {"rejected_prediction_tokens", Key::kDefer}, {"rejectedPredictionTokens", Key::kDefer}};
-constexpr Name<Key> kDetailNames[] = {
-    {"cached_tokens", Key::kCached}, {"cachedTokens", Key::kCached},
-    {"audio_tokens", Key::kAudio}, {"audioTokens", Key::kAudio},
-    {"reasoning_tokens", Key::kReasoningTokens}, {"reasoningTokens", Key::kReasoningTokens},
-    {"accepted_prediction_tokens", Key::kAccepted}, {"acceptedPredictionTokens", Key::kAccepted},
-    {"rejected_prediction_tokens", Key::kRejected}, {"rejectedPredictionTokens", Key::kRejected},
-    {"prompt_tokens", Key::kDefer}, {"promptTokens", Key::kDefer},
-    {"completion_tokens", Key::kDefer}, {"completionTokens", Key::kDefer},
-    {"total_tokens", Key::kDefer}, {"totalTokens", Key::kDefer}};
-
-// ---------------------------------------------------------------- the scanner
+enum Verdict : char { kDeferred, kTaken, kTakenFromEnvelope, kJoined };
 
 // Like those of Json, its methods take a place in the text and return the place behind what they
 // read, or nullptr.
@@ -173,39 +35,58 @@ class Scanner {
   Tokens tokens;
   Alternatives alternatives;
 
-  // `expected`: bytes of all records together.
-  explicit Scanner(size_t expected) : expected_(static_cast<double>(expected)) {}
+  // `expected`: bytes of all records together; `window` as in Runs.
+  Scanner(size_t expected, size_t window)
+      : expected_(static_cast<double>(expected)), runs_(window) {}
+
+  Members& members() { return runs_.members; }
+
+  // Says that a [DONE] stands between the last record and the next.
+  void interrupt() { runs_.interrupt(); }
 
   // Reads one record; if it is deferred, the columns are as before.
-  Verdict record(const char* start, const char* stop) {
+  Verdict record(const char* start, const char* stop, size_t frame) {
     make_room(static_cast<size_t>(stop - start));
     const size_t rows[] = {bodies.rows, parts.rows, tokens.rows, alternatives.rows};
     json_.open(stop);
-    bool is_batch_line = false;
-    const char* const p = top(start, is_batch_line);
-    if (p != nullptr && json_.at_end(p)) return is_batch_line ? kTakenFromEnvelope : kTaken;
+    Record record;
+    record.start = start;
+    record.stop = stop;
+    const char* const p = top(record, frame);
+    if (p != nullptr && json_.at_end(p)) {
+      const Verdict verdict = put(record, frame, rows[2]);
+      if (verdict != kDeferred) return verdict;
+    }
     bodies.cut(rows[0]);
     parts.cut(rows[1]);
     tokens.cut(rows[2]);
     alternatives.cut(rows[3]);
+    runs_.interrupt();
     return kDeferred;
   }
 
+  // After the last record.
+  void finish() { runs_.join(parts, tokens, alternatives); }
+
  private:
-  // What is known of a body before its row is written: a Batch line has two, one inside the other.
-  struct Fields {
-    Slice id, object, model, fingerprint, tier;
-    int64_t created = -1;
-    bool has_usage = false;
-    int64_t usage[kUsageCounts] = {-1, -1, -1, -1, -1, -1, -1, -1, -1};
-    bool has_choices = false;
-    int32_t n_parts = 0;
-    Kind kind = kWhole;
+  struct Record {
+    const char* start;
+    const char* stop;
+    Body outer, inner;  // a Batch line has two bodies, one inside the other
+    Slice custom_id;
+    bool has_custom_id = false, is_batch_line = false;
+    Run* run = nullptr;  // of its id, if it begins with that
+    uint64_t seen = 0;
+    const char* choices = nullptr;
+    Body before;  // what stands before the choices, and the keys there
+    uint64_t seen_before = 0;
   };
 
   const double expected_;
   size_t read_ = 0;
   Json json_;
+  Runs runs_;
+  int32_t chunk_ = 0;  // of the tokens that are read, counted from the first record of their body
   std::vector<size_t> order_;
 
   // Makes room for the texts of one more record. If columns must grow, let them grow to what the
@@ -223,26 +104,137 @@ class Scanner {
 
   // ---------------------------------------------------------------- bodies
 
-  const char* top(const char* p, bool& is_batch_line) {
-    Fields outer, inner;
-    Slice custom_id;
-    bool has_custom_id = false;
-    p = json_.object(p, kTopNames, [&](const char* q, Key key) {
+  const char* top(Record& record, size_t frame) {
+    const char* p = json_.take(record.start, '{');
+    if (p == nullptr) return nullptr;
+    const char* const id = json_.usual_key(p, "\"id\":", true);
+    if (id != nullptr && *id == '"') record.run = runs_.find(id + 1, record.stop);
+    Run* const run = record.run;
+    bool is_first = true;
+    chunk_ = 0;
+    if (run != nullptr && run->begins(record.start, record.stop)) {
+      record.outer = record.before = run->before;
+      record.seen = record.seen_before = run->seen;
+      record.choices = record.start + run->size;
+      if (runs_.is_open(*run, frame)) chunk_ = run->n_records;
+      if ((p = choices(record.choices, record.outer)) == nullptr) return nullptr;
+      is_first = false;
+    }
+    return json_.rest_of_object(p, is_first, record.seen, kTopNames, [&](const char* q, Key key) {
       if (key == Key::kCustomId) {
-        has_custom_id = true;
-        return json_.string_or_null(q, custom_id);
+        record.has_custom_id = true;
+        return json_.string_or_null(q, record.custom_id);
       }
-      if (key != Key::kResponse) return field(q, outer, key);
-      is_batch_line = true;
-      return response(q, inner);
+      if (key == Key::kResponse) {
+        record.is_batch_line = true;
+        return response(q, record.inner);
+      }
+      if (key == Key::kChoices && run != nullptr && !record.has_custom_id && !record.is_batch_line) {
+        record.before = record.outer;
+        record.seen_before = record.seen;
+        record.choices = q;
+      }
+      return field(q, record.outer, key);
     });
-    if (p == nullptr || has_custom_id != is_batch_line) return nullptr;
-    if (is_batch_line && outer.has_choices) return nullptr;
-    const Fields& body = is_batch_line ? inner : outer;  // the id of a line is not its response's
-    return body.has_choices && put_body(body, custom_id) ? p : nullptr;
   }
 
-  const char* response(const char* p, Fields& body) {
+  // Writes the row of a record that was read, or joins it to a run.
+  Verdict put(Record& record, size_t frame, size_t first_token) {
+    const bool is_batch_line = record.is_batch_line;
+    if (record.has_custom_id != is_batch_line || (is_batch_line && record.outer.has_choices))
+      return kDeferred;
+    Body& body = is_batch_line ? record.inner : record.outer;  // a line's id is not its response's
+    if (!body.has_choices) return kDeferred;
+    if (body.n_parts == 0) {
+      if (body.object.escaped) return kDeferred;
+      body.kind = body.object.text() == "chat.completion" ? kWhole : kChunk;
+    }
+    Run* const run = body.kind == kChunk ? run_of(record, body) : nullptr;
+    if (run != nullptr && chunk_ > 0 && goes_on(*run, body)) {
+      runs_.go_on(*run, frame, bodies, parts);
+      return kJoined;
+    }
+    for (size_t row = first_token; chunk_ > 0 && row < tokens.rows; ++row)
+      tokens.chunk.set_again(row, 0);
+    put_body(body, record.custom_id);
+    runs_.add(static_cast<size_t>(body.n_parts), bodies.rows - 1, parts);
+    if (run != nullptr) renew(*run, record, body, frame);
+    return is_batch_line ? kTakenFromEnvelope : kTaken;
+  }
+
+  // The run of a chunk's id. A chunk without an id, or with an unusual one, ends all runs.
+  Run* run_of(const Record& record, const Body& body) {
+    const bool begins_with_id = record.run != nullptr && !record.is_batch_line;
+    Run* run = nullptr;
+    if (body.id.start != body.id.stop)
+      run = begins_with_id ? record.run : runs_.find(body.id.start, record.stop);
+    if (run == nullptr) runs_.interrupt();
+    return run;
+  }
+
+  // Tells whether a chunk brings text to one choice and nothing else.
+  bool goes_on(const Run& run, const Body& body) const {
+    const size_t row = parts.rows - 1;
+    return is_plain(body) && !parts.role.has(row) && brings_text(row) &&
+           parts.choice.at(row) == parts.choice.at(run.part_row) &&
+           body.created == run.body.created && same(body.object, run.body.object) &&
+           same(body.model, run.body.model) && same(body.fingerprint, run.body.fingerprint) &&
+           same(body.tier, run.body.tier);
+  }
+  static bool same(const Slice& one, const Slice& other) {
+    return one.start == other.start || (one.start != nullptr && other.start != nullptr &&
+                                        one.text() == other.text());
+  }
+  // One choice, not finished, with tokens of its content at most, and no usage.
+  bool is_plain(const Body& body) const {
+    if (body.n_parts != 1 || body.has_usage) return false;
+    const size_t row = parts.rows - 1;
+    return !parts.finish_reason.has(row) && parts.n_reasoning.at(row) == 0 &&
+           parts.n_refusal.at(row) == 0;
+  }
+  bool brings_text(size_t row) const {
+    for (const Text* text : {&parts.content, &parts.refusal, &parts.reasoning})
+      if (text->has(row) && !text->at(row).empty()) return true;
+    return parts.n_content.at(row) > 0;
+  }
+
+  // Makes a chunk the newest of its id. What opens a choice by an empty text alone begins no run: it
+  // could not be told from one that does not.
+  void renew(Run& run, const Record& record, const Body& body, size_t frame) {
+    run.is_open = false;
+    run.start = record.choices == nullptr ? nullptr : record.start;
+    if (run.start == nullptr) return;
+    run.size = static_cast<size_t>(record.choices - record.start);
+    run.before = record.before;
+    run.seen = record.seen_before;
+    const size_t row = parts.rows - 1;
+    if (is_plain(body) && (parts.role.has(row) || brings_text(row)))
+      runs_.begin(run, body, frame, bodies, parts);
+  }
+
+  void put_body(const Body& body, const Slice& custom_id) {
+    bodies.make_row_room();
+    const size_t row = bodies.rows++;
+    bodies.kind.set(row, body.kind);
+    put_name(body.id, bodies.response_id, row);
+    put_name(custom_id, bodies.custom_id, row);
+    if (body.created >= 0) bodies.created.set(row, body.created);
+    put_name(body.model, bodies.model, row);
+    put_name(body.fingerprint, bodies.system_fingerprint, row);
+    put_name(body.tier, bodies.service_tier, row);
+    put_name(body.object, bodies.object, row);
+    bodies.has_usage.set(row, body.has_usage);
+    for (int i = 0; body.has_usage && i < kUsageCounts; ++i)
+      if (body.usage[i] >= 0) bodies.usage[i].set(row, body.usage[i]);
+    bodies.n_parts.set(row, body.n_parts);
+    bodies.n_records.set(row, 1);
+  }
+  // Servers send "" for what they do not know: a name is null then.
+  void put_name(const Slice& slice, Text& column, size_t row) {
+    if (slice.start != slice.stop) json_.put(slice, column, row);
+  }
+
+  const char* response(const char* p, Body& body) {
     return json_.object(p, kResponseNames, [&](const char* q, Key key) {
       if (key == Key::kStatusCode) {
         int64_t status = 0;
@@ -252,7 +244,7 @@ class Scanner {
     });
   }
 
-  const char* field(const char* p, Fields& body, Key key) {
+  const char* field(const char* p, Body& body, Key key) {
     switch (key) {
       case Key::kId: return json_.string_or_null(p, body.id);
       case Key::kObject: return json_.string_or_null(p, body.object);
@@ -267,34 +259,7 @@ class Scanner {
     }
   }
 
-  bool put_body(const Fields& body, const Slice& custom_id) {
-    bodies.make_row_room();
-    const size_t row = bodies.rows++;
-    Kind kind = body.kind;
-    if (body.n_parts == 0) {
-      if (body.object.escaped) return false;
-      kind = body.object.text() == "chat.completion" ? kWhole : kChunk;
-    }
-    bodies.kind.set(row, kind);
-    put_name(body.id, bodies.response_id, row);
-    put_name(custom_id, bodies.custom_id, row);
-    if (body.created >= 0) bodies.created.set(row, body.created);
-    put_name(body.model, bodies.model, row);
-    put_name(body.fingerprint, bodies.system_fingerprint, row);
-    put_name(body.tier, bodies.service_tier, row);
-    put_name(body.object, bodies.object, row);
-    bodies.has_usage.set(row, body.has_usage);
-    for (int i = 0; body.has_usage && i < kUsageCounts; ++i)
-      if (body.usage[i] >= 0) bodies.usage[i].set(row, body.usage[i]);
-    bodies.n_parts.set(row, body.n_parts);
-    return true;
-  }
-  // Servers send "" for what they do not know: a name is null then.
-  void put_name(const Slice& slice, Text& column, size_t row) {
-    if (slice.start != slice.stop) json_.put(slice, column, row);
-  }
-
-  const char* usage(const char* p, Fields& body) {
+  const char* usage(const char* p, Body& body) {
     const char* const behind = json_.null(p);
     if (behind != nullptr) return behind;
     body.has_usage = true;
@@ -307,7 +272,7 @@ class Scanner {
       }
     });
   }
-  const char* details(const char* p, Fields& body, bool of_prompt) {
+  const char* details(const char* p, Body& body, bool of_prompt) {
     const char* const behind = json_.null(p);
     if (behind != nullptr) return behind;
     return json_.object(p, kDetailNames, [&](const char* q, Key key) {
@@ -325,7 +290,7 @@ class Scanner {
 
   // ---------------------------------------------------------------- choices
 
-  const char* choices(const char* p, Fields& body) {
+  const char* choices(const char* p, Body& body) {
     const size_t first = parts.rows;
     bool any_message = false, any_delta = false;
     body.has_choices = true;
@@ -494,6 +459,7 @@ class Scanner {
     });
     if (p == nullptr || !end_entry(tokens, entry)) return nullptr;
     tokens.n_alternatives.set(row, static_cast<int32_t>(alternatives.rows - first));
+    tokens.chunk.set(row, chunk_);
     rank(first);
     const size_t sampled = find_sampled(row, first);
     if (sampled == alternatives.rows) return p;

@@ -1,0 +1,67 @@
+// The names of the keys that are read, and of those whose presence defers a record.
+
+#pragma once
+
+#include "json.h"
+
+namespace toolkit {
+
+// A name in either casing is one key, so an object that has both is deferred.
+enum class Key {
+  kOther,  // not read
+  kDefer,  // its presence is for the reference decoder
+  kId, kObject, kCreated, kModel, kChoices, kUsage, kError, kTier, kFingerprint,
+  kCustomId, kResponse, kStatusCode, kBody,
+  kIndex, kMessage, kDelta, kLogprobs, kFinish,
+  kRole, kContent, kRefusal, kReasoning, kReasoningContent, kToolCalls,
+  kToken, kLogprob, kBytes, kTop, kTokenId,
+  kPromptTokens, kCompletionTokens, kTotalTokens, kPromptDetails, kCompletionDetails,
+  kCached, kReasoningTokens, kAudio, kAccepted, kRejected
+};
+
+constexpr Name<Key> kTopNames[] = {
+    {"id", Key::kId}, {"object", Key::kObject}, {"created", Key::kCreated},
+    {"model", Key::kModel}, {"choices", Key::kChoices}, {"usage", Key::kUsage},
+    {"error", Key::kError}, {"service_tier", Key::kTier}, {"serviceTier", Key::kTier},
+    {"system_fingerprint", Key::kFingerprint}, {"systemFingerprint", Key::kFingerprint},
+    {"custom_id", Key::kCustomId}, {"response", Key::kResponse}};
+constexpr Name<Key> kResponseNames[] = {{"status_code", Key::kStatusCode}, {"body", Key::kBody}};
+constexpr Name<Key> kChoiceNames[] = {
+    {"index", Key::kIndex}, {"message", Key::kMessage}, {"delta", Key::kDelta},
+    {"logprobs", Key::kLogprobs}, {"finish_reason", Key::kFinish},
+    {"finishReason", Key::kFinish}, {"text", Key::kDefer}};
+constexpr Name<Key> kMessageNames[] = {
+    {"role", Key::kRole}, {"content", Key::kContent}, {"refusal", Key::kRefusal},
+    {"reasoning", Key::kReasoning}, {"reasoning_content", Key::kReasoningContent},
+    {"reasoningContent", Key::kReasoningContent}, {"tool_calls", Key::kToolCalls},
+    {"toolCalls", Key::kToolCalls}};
+constexpr Name<Key> kLogprobsNames[] = {
+    {"content", Key::kContent}, {"refusal", Key::kRefusal},
+    {"reasoning_content", Key::kReasoningContent}, {"reasoningContent", Key::kReasoningContent}};
+constexpr Name<Key> kEntryNames[] = {
+    {"token", Key::kToken}, {"logprob", Key::kLogprob}, {"bytes", Key::kBytes},
+    {"top_logprobs", Key::kTop}, {"topLogprobs", Key::kTop}, {"id", Key::kTokenId},
+    {"token_id", Key::kTokenId}, {"tokenId", Key::kDefer}, {"bytes_", Key::kDefer}};
+constexpr Name<Key> kUsageNames[] = {
+    {"prompt_tokens", Key::kPromptTokens}, {"promptTokens", Key::kPromptTokens},
+    {"completion_tokens", Key::kCompletionTokens}, {"completionTokens", Key::kCompletionTokens},
+    {"total_tokens", Key::kTotalTokens}, {"totalTokens", Key::kTotalTokens},
+    {"prompt_tokens_details", Key::kPromptDetails}, {"promptTokensDetails", Key::kPromptDetails},
+    {"completion_tokens_details", Key::kCompletionDetails},
+    {"completionTokensDetails", Key::kCompletionDetails},
+    {"cached_tokens", Key::kDefer}, {"cachedTokens", Key::kDefer},
+    {"reasoning_tokens", Key::kDefer}, {"reasoningTokens", Key::kDefer},
+    {"audio_tokens", Key::kDefer}, {"audioTokens", Key::kDefer},
+    {"accepted_prediction_tokens", Key::kDefer}, {"acceptedPredictionTokens", Key::kDefer},
+    {"rejected_prediction_tokens", Key::kDefer}, {"rejectedPredictionTokens", Key::kDefer}};
+constexpr Name<Key> kDetailNames[] = {
+    {"cached_tokens", Key::kCached}, {"cachedTokens", Key::kCached},
+    {"audio_tokens", Key::kAudio}, {"audioTokens", Key::kAudio},
+    {"reasoning_tokens", Key::kReasoningTokens}, {"reasoningTokens", Key::kReasoningTokens},
+    {"accepted_prediction_tokens", Key::kAccepted}, {"acceptedPredictionTokens", Key::kAccepted},
+    {"rejected_prediction_tokens", Key::kRejected}, {"rejectedPredictionTokens", Key::kRejected},
+    {"prompt_tokens", Key::kDefer}, {"promptTokens", Key::kDefer},
+    {"completion_tokens", Key::kDefer}, {"completionTokens", Key::kDefer},
+    {"total_tokens", Key::kDefer}, {"totalTokens", Key::kDefer}};
+
+}  // namespace toolkit

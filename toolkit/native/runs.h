@@ -1,0 +1,195 @@
+// Runs: chunks of one response that bring nothing but text are one body, made of many records.
+//
+// A chunk goes on with an earlier one of the same id if nothing lies between them that could matter
+// to their response: no chunk without an id, no deferred record, no [DONE], not too many records.
+// Chunks of other ids may lie between, as they do where several requests were answered at once;
+// the rows are brought into the order of the bodies at the end. Since such chunks begin with the same
+// text, from their id to their choices, that is read once.
+
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <vector>
+
+#include "json.h"
+#include "tables.h"
+#include "words.h"
+
+namespace toolkit {
+
+// What is known of a body before its row is written.
+struct Body {
+  Slice id, object, model, fingerprint, tier;
+  int64_t created = -1;
+  bool has_usage = false;
+  int64_t usage[kUsageCounts] = {-1, -1, -1, -1, -1, -1, -1, -1, -1};
+  bool has_choices = false;
+  int32_t n_parts = 0;
+  Kind kind = kWhole;
+};
+
+// The newest chunk of an id.
+struct Run {
+  const char* start = nullptr;  // its text up to the value of its choices; null: none to rely on
+  size_t size = 0;
+  Body before;         // what that text says
+  uint64_t seen = 0;   // and the keys in it
+  Body body;           // what it says altogether
+  bool is_open = false;  // others may go on with it
+  size_t segment = 0, last_frame = 0;
+  size_t body_row = 0, part_row = 0;
+  int32_t n_records = 0;
+
+  bool begins(const char* p, const char* stop) const {
+    return start != nullptr && static_cast<size_t>(stop - p) > size &&
+           std::memcmp(p, start, size) == 0;
+  }
+};
+
+class Runs {
+ public:
+  Members members;
+
+  // `window`: records without a chunk after which a response is over; 0: no runs.
+  explicit Runs(size_t window) : window_(window), slots_(window == 0 ? 0 : kSlots) {}
+
+  // The run of the id whose text begins here; nullptr if it is an unusual one. Ids may share a place:
+  // the newest has it.
+  Run* find(const char* p, const char* stop) {
+    uint64_t hash = 0;
+    if (slots_.empty()) return nullptr;
+    for (; stop - p >= static_cast<ptrdiff_t>(kWordBytes); p += kWordBytes) {
+      uint64_t word = load(p);
+      const uint64_t marks = ends_of_run(word);
+      if (marks != 0) {
+        const int n = lowest_byte(marks);
+        if (p[n] != '"') return nullptr;
+        if (n == 0) return &slots_[slot_of(hash)];
+        word &= ~uint64_t{0} >> (8 * (8 - n));
+        return &slots_[slot_of((hash ^ word) * kMix)];
+      }
+      hash = (hash ^ word) * kMix;
+      hash ^= hash >> 32;
+    }
+    return nullptr;
+  }
+
+  // Ends all runs: what comes may matter to any response.
+  void interrupt() { ++segment_; }
+
+  bool is_open(const Run& run, size_t frame) const {
+    return run.is_open && run.segment == segment_ && frame - run.last_frame <= window_;
+  }
+
+  // Notes a chunk or a completion with its parts, which are the newest.
+  void add(size_t n_parts, size_t body_row, const Parts& parts) {
+    for (size_t row = parts.rows - n_parts; row < parts.rows; ++row) note(body_row, parts, row, false);
+  }
+  // Begins a run with a body whose row was just written.
+  void begin(Run& run, const Body& body, size_t frame, const Bodies& bodies, const Parts& parts) {
+    run.body = body;
+    run.is_open = true;
+    run.segment = segment_;
+    run.last_frame = frame;
+    run.body_row = bodies.rows - 1;
+    run.part_row = parts.rows - 1;
+    run.n_records = 1;
+  }
+  // Goes on with a run by the newest part.
+  void go_on(Run& run, size_t frame, Bodies& bodies, Parts& parts) {
+    const size_t row = parts.rows - 1;
+    note(run.body_row, parts, row, true);
+    members_.push_back({run.body_row, frame});
+    run.last_frame = frame;
+    bodies.n_records.set_again(run.body_row, ++run.n_records);
+    parts.n_content.set_again(run.part_row,
+                              parts.n_content.at(run.part_row) + parts.n_content.at(row));
+    parts.state.set_again(run.part_row, std::max(parts.state.at(run.part_row), parts.state.at(row)));
+  }
+
+  // Makes one part of the parts of each run, after the last record.
+  void join(Parts& parts, Tokens& tokens, Alternatives& alternatives) {
+    if (members_.empty()) return;
+    if (!std::is_sorted(pieces_.begin(), pieces_.end(), by_body<Piece>))
+      bring_into_order(parts, tokens, alternatives);
+    std::vector<size_t> starts;
+    for (size_t row = 0; row < pieces_.size(); ++row)
+      if (!pieces_[row].goes_on) starts.push_back(row);
+    starts.push_back(pieces_.size());
+    parts.join(starts);
+    std::stable_sort(members_.begin(), members_.end(), by_body<Member>);
+    for (const Member& member : members_) {
+      members.make_row_room();
+      members.frame.set(members.rows++, static_cast<int64_t>(member.frame));
+    }
+  }
+
+ private:
+  struct Piece {  // a part as it came
+    size_t body_row, n_tokens;
+    bool goes_on;
+  };
+  struct Member {
+    size_t body_row, frame;
+  };
+  static constexpr uint64_t kMix = 0x9E3779B97F4A7C15u;
+  static constexpr size_t kSlots = 256;
+
+  const size_t window_;
+  size_t segment_ = 0;
+  std::vector<Run> slots_;
+  std::vector<Piece> pieces_;
+  std::vector<Member> members_;
+
+  static size_t slot_of(uint64_t hash) { return static_cast<size_t>(hash >> 56); }
+
+  template <class T>
+  static bool by_body(const T& one, const T& other) {
+    return one.body_row < other.body_row;
+  }
+
+  void note(size_t body_row, const Parts& parts, size_t row, bool goes_on) {
+    const int64_t n = int64_t{parts.n_content.at(row)} + parts.n_reasoning.at(row) +
+                      parts.n_refusal.at(row);
+    // The first part of a run has counted its tokens before others went on with it.
+    pieces_.push_back({body_row, static_cast<size_t>(n), goes_on});
+  }
+
+  static void extend(std::vector<Range>& ranges, size_t start, size_t stop) {
+    if (start == stop) return;
+    if (!ranges.empty() && ranges.back().stop == start)
+      ranges.back().stop = stop;
+    else
+      ranges.push_back({start, stop});
+  }
+
+  void bring_into_order(Parts& parts, Tokens& tokens, Alternatives& alternatives) {
+    const size_t n = pieces_.size();
+    std::vector<size_t> order(n), first_token(n + 1), first_alternative(tokens.rows + 1);
+    for (size_t row = 0; row < n; ++row) {
+      order[row] = row;
+      first_token[row + 1] = first_token[row] + pieces_[row].n_tokens;
+    }
+    for (size_t row = 0; row < tokens.rows; ++row)
+      first_alternative[row + 1] =
+          first_alternative[row] + static_cast<size_t>(tokens.n_alternatives.at(row));
+    std::stable_sort(order.begin(), order.end(), [&](size_t one, size_t other) {
+      return pieces_[one].body_row < pieces_[other].body_row;
+    });
+    std::vector<Range> part_rows, token_rows, alternative_rows;
+    for (const size_t row : order) {
+      const size_t start = first_token[row], stop = first_token[row + 1];
+      extend(part_rows, row, row + 1);
+      extend(token_rows, start, stop);
+      extend(alternative_rows, first_alternative[start], first_alternative[stop]);
+    }
+    parts.gather(part_rows);
+    tokens.gather(token_rows);
+    alternatives.gather(alternative_rows);
+    std::stable_sort(pieces_.begin(), pieces_.end(), by_body<Piece>);
+  }
+};
+
+}  // namespace toolkit

@@ -1,0 +1,96 @@
+// The tables of toolkit/columns.py, as far as the scanner fills them, and its codes.
+
+#pragma once
+
+#include <cstdint>
+
+#include "columns.h"
+
+namespace toolkit {
+
+enum Kind : int8_t { kWhole, kChunk };
+enum Status : int8_t { kOk, kCensored, kMissing, kInvalid };
+enum State : int8_t { kAbsent, kEmpty, kPresent };
+
+struct Entries : Table {  // what tokens and alternatives share
+  Text token{"token", "U"};
+  Text bytes{"bytes", "Z"};
+  Int32 token_id{"token_id", "i"};
+  Float64 logprob{"logprob", "g"};
+  Int8 status{"status", "c"};
+  Entries() {
+    columns = {&token, &bytes, &token_id, &logprob, &status};
+    texts_ = {&token, &bytes};
+  }
+};
+
+struct Tokens : Entries {
+  Int32 n_alternatives{"n_alternatives", "i"};
+  Int32 sampled_rank{"sampled_rank", "i"};
+  Int32 chunk{"chunk", "i"};
+  Tokens() { columns.insert(columns.end(), {&n_alternatives, &sampled_rank, &chunk}); }
+};
+
+struct Alternatives : Entries {
+  Int32 slot{"slot", "i"};
+  Int32 rank{"rank", "i"};
+  Flags is_sampled{"is_sampled"};
+  Alternatives() { columns.insert(columns.end(), {&slot, &rank, &is_sampled}); }
+};
+
+struct Parts : Table {
+  Int32 choice{"choice", "i"};
+  Text role{"role", "U"};
+  Text content{"content", "U"};
+  Text refusal{"refusal", "U"};
+  Text reasoning{"reasoning", "U"};
+  Text finish_reason{"finish_reason", "U"};
+  Int8 state{"state", "c"};
+  Int32 n_content{"n_content", "i"};
+  Int32 n_reasoning{"n_reasoning", "i"};
+  Int32 n_refusal{"n_refusal", "i"};
+  Parts() {
+    columns = {&choice,        &role,  &content,   &refusal,     &reasoning,
+               &finish_reason, &state, &n_content, &n_reasoning, &n_refusal};
+    texts_ = {&role, &content, &refusal, &reasoning, &finish_reason};
+  }
+};
+
+constexpr int kUsageCounts = 9;
+
+struct Bodies : Table {
+  Int8 kind{"kind", "c"};
+  Text response_id{"response_id", "U"};
+  Text custom_id{"custom_id", "U"};
+  Int64 created{"created", "l"};
+  Text model{"model", "U"};
+  Text system_fingerprint{"system_fingerprint", "U"};
+  Text service_tier{"service_tier", "U"};
+  Text object{"object", "U"};
+  Flags has_usage{"has_usage"};
+  Int64 usage[kUsageCounts] = {{"prompt_tokens", "l"},
+                               {"completion_tokens", "l"},
+                               {"total_tokens", "l"},
+                               {"cached_tokens", "l"},
+                               {"reasoning_tokens", "l"},
+                               {"prompt_audio_tokens", "l"},
+                               {"completion_audio_tokens", "l"},
+                               {"accepted_prediction_tokens", "l"},
+                               {"rejected_prediction_tokens", "l"}};
+  Int32 n_parts{"n_parts", "i"};
+  Int32 n_records{"n_records", "i"};
+  Bodies() {
+    columns = {&kind,         &response_id, &custom_id, &created, &model,    &system_fingerprint,
+               &service_tier, &object,      &has_usage, &n_parts, &n_records};
+    for (Int64& count : usage) columns.push_back(&count);
+    texts_ = {&response_id, &custom_id, &model, &system_fingerprint, &service_tier, &object};
+  }
+};
+
+// The records that go on with a body, for each body in order: numbers of frames.
+struct Members : Table {
+  Int64 frame{"frame", "l"};
+  Members() { columns = {&frame}; }
+};
+
+}  // namespace toolkit

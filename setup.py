@@ -14,7 +14,9 @@ setup(
             include_dirs=["toolkit"],
             language="c++",
             extra_compile_args=(
-                ["/std:c++17", "/O2"] if sys.platform == "win32" else ["-std=c++17", "-O3"]
+                ["/std:c++17", "/O2"]
+                if sys.platform == "win32"
+                else ["-std=c++17", "-O3", "-fvisibility=hidden"]
             ),
             define_macros=[("Py_LIMITED_API", "0x030b0000")],
             py_limited_api=True,

@@ -50,13 +50,13 @@ class Json {
   }
   bool at_end(const char* p) const { return space(p) == end_; }
 
-  const char* take(const char* p, char c) const {
+  TOOLKIT_INLINE const char* take(const char* p, char c) const {
     if (p < end_ && *p == c) return p + 1;
     p = space(p);
     return p < end_ && *p == c ? p + 1 : nullptr;
   }
   // Behind a null, or nullptr if something else stands here.
-  const char* null(const char* p) const {
+  TOOLKIT_INLINE const char* null(const char* p) const {
     p = space(p);
     return p < end_ && *p == 'n' ? word(p, "null") : nullptr;
   }
@@ -338,7 +338,8 @@ class Json {
   static Key find(const Name<Key> (&names)[N], std::string_view text, size_t& next) {
     for (size_t tried = 0; tried < N; ++tried) {
       const size_t i = next + tried < N ? next + tried : next + tried - N;
-      if (names[i].text != text) continue;
+      const std::string_view name = names[i].text;
+      if (name.size() != text.size() || !equal(name.data(), text.data(), name.size())) continue;
       next = i + 1 < N ? i + 1 : 0;
       return names[i].key;
     }
@@ -476,7 +477,7 @@ class Json {
   // ---------------------------------------------------------------- parts of numbers
 
   // Digits, appended to a number that may overflow.
-  const char* digits(const char* p, uint64_t& number) const {
+  TOOLKIT_INLINE const char* digits(const char* p, uint64_t& number) const {
     static constexpr uint64_t kTens[] = {1,      10,      100,      1000,     10000,
                                          100000, 1000000, 10000000, 100000000};
     while (end_ - p >= static_cast<ptrdiff_t>(kWordBytes)) {
@@ -527,11 +528,18 @@ class Json {
   }
 
 #if defined(__SIZEOF_INT128__)
+  struct Fives {
+    uint64_t power[28];  // all that 64 bits hold
+    constexpr Fives() : power{1} {
+      for (int i = 1; i < 28; ++i) power[i] = 5 * power[i - 1];
+    }
+  };
+
   // mantissa / 10^n to the nearest double, ties to even: long division of 128 bits by 5^n, whose
   // remainder says on which side of a tie the quotient lies. No underflow: it is above 10^-27.
   static double quotient(uint64_t mantissa, int n) {
-    uint64_t divisor = 1;
-    for (int i = 0; i < n; ++i) divisor *= 5;
+    static constexpr Fives fives;
+    uint64_t divisor = fives.power[n];
     const int up = __builtin_clzll(mantissa), down = __builtin_clzll(divisor);
     mantissa <<= up;
     divisor <<= down;

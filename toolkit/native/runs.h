@@ -24,7 +24,6 @@ struct Body {
   Slice id, object, model, fingerprint, tier;
   int64_t created = -1;
   bool has_usage = false;
-  int64_t usage[kUsageCounts] = {-1, -1, -1, -1, -1, -1, -1, -1, -1};
   bool has_choices = false;
   int32_t n_parts = 0;
   Kind kind = kWhole;

@@ -76,6 +76,7 @@ class Scanner {
     Slice custom_id;
     bool has_custom_id = false, is_batch_line = false;
     Run* run = nullptr;  // of its id, if it begins with that
+    bool is_as_before = false;  // it begins with the text of that
     uint64_t seen = 0;
     const char* choices = nullptr;
     Body before;  // what stands before the choices, and the keys there
@@ -86,6 +87,7 @@ class Scanner {
   size_t read_ = 0;
   Json json_;
   Runs runs_;
+  int64_t usage_[kUsageCounts] = {};  // of the record, if it has any; -1: not told
   int32_t chunk_ = 0;  // of the tokens that are read, counted from the first record of their body
   std::vector<size_t> order_;
 
@@ -113,11 +115,11 @@ class Scanner {
     bool is_first = true;
     chunk_ = 0;
     if (run != nullptr && run->begins(record.start, record.stop)) {
-      record.outer = record.before = run->before;
-      record.seen = record.seen_before = run->seen;
-      record.choices = record.start + run->size;
+      record.outer = run->before;
+      record.seen = run->seen;
+      record.is_as_before = true;
       if (runs_.is_open(*run, frame)) chunk_ = run->n_records;
-      if ((p = choices(record.choices, record.outer)) == nullptr) return nullptr;
+      if ((p = choices(record.start + run->size, record.outer)) == nullptr) return nullptr;
       is_first = false;
     }
     return json_.rest_of_object(p, is_first, record.seen, kTopNames, [&](const char* q, Key key) {
@@ -141,8 +143,8 @@ class Scanner {
   // Writes the row of a record that was read, or joins it to a run.
   Verdict put(Record& record, size_t frame, size_t first_token) {
     const bool is_batch_line = record.is_batch_line;
-    if (record.has_custom_id != is_batch_line || (is_batch_line && record.outer.has_choices))
-      return kDeferred;
+    if (record.has_custom_id != is_batch_line) return kDeferred;
+    if (is_batch_line && (record.outer.has_choices || record.outer.has_usage)) return kDeferred;
     Body& body = is_batch_line ? record.inner : record.outer;  // a line's id is not its response's
     if (!body.has_choices) return kDeferred;
     if (body.n_parts == 0) {
@@ -202,11 +204,13 @@ class Scanner {
   // could not be told from one that does not.
   void renew(Run& run, const Record& record, const Body& body, size_t frame) {
     run.is_open = false;
-    run.start = record.choices == nullptr ? nullptr : record.start;
-    if (run.start == nullptr) return;
-    run.size = static_cast<size_t>(record.choices - record.start);
-    run.before = record.before;
-    run.seen = record.seen_before;
+    if (!record.is_as_before) {
+      run.start = record.choices == nullptr ? nullptr : record.start;
+      if (run.start == nullptr) return;
+      run.size = static_cast<size_t>(record.choices - record.start);
+      run.before = record.before;
+      run.seen = record.seen_before;
+    }
     const size_t row = parts.rows - 1;
     if (is_plain(body) && (parts.role.has(row) || brings_text(row)))
       runs_.begin(run, body, frame, bodies, parts);
@@ -225,7 +229,7 @@ class Scanner {
     put_name(body.object, bodies.object, row);
     bodies.has_usage.set(row, body.has_usage);
     for (int i = 0; body.has_usage && i < kUsageCounts; ++i)
-      if (body.usage[i] >= 0) bodies.usage[i].set(row, body.usage[i]);
+      if (usage_[i] >= 0) bodies.usage[i].set(row, usage_[i]);
     bodies.n_parts.set(row, body.n_parts);
     bodies.n_records.set(row, 1);
   }
@@ -263,24 +267,25 @@ class Scanner {
     const char* const behind = json_.null(p);
     if (behind != nullptr) return behind;
     body.has_usage = true;
+    std::fill(usage_, usage_ + kUsageCounts, -1);
     return json_.object(p, kUsageNames, [&](const char* q, Key key) {
       switch (key) {
-        case Key::kPromptTokens: return count(q, body.usage[0]);
-        case Key::kCompletionTokens: return count(q, body.usage[1]);
-        case Key::kTotalTokens: return count(q, body.usage[2]);
-        default: return details(q, body, key == Key::kPromptDetails);
+        case Key::kPromptTokens: return count(q, usage_[0]);
+        case Key::kCompletionTokens: return count(q, usage_[1]);
+        case Key::kTotalTokens: return count(q, usage_[2]);
+        default: return details(q, key == Key::kPromptDetails);
       }
     });
   }
-  const char* details(const char* p, Body& body, bool of_prompt) {
+  const char* details(const char* p, bool of_prompt) {
     const char* const behind = json_.null(p);
     if (behind != nullptr) return behind;
     return json_.object(p, kDetailNames, [&](const char* q, Key key) {
-      if (key == Key::kAudio) return count(q, body.usage[of_prompt ? 5 : 6]);
-      if (key == Key::kCached && of_prompt) return count(q, body.usage[3]);
-      if (key == Key::kReasoningTokens && !of_prompt) return count(q, body.usage[4]);
-      if (key == Key::kAccepted && !of_prompt) return count(q, body.usage[7]);
-      if (key == Key::kRejected && !of_prompt) return count(q, body.usage[8]);
+      if (key == Key::kAudio) return count(q, usage_[of_prompt ? 5 : 6]);
+      if (key == Key::kCached && of_prompt) return count(q, usage_[3]);
+      if (key == Key::kReasoningTokens && !of_prompt) return count(q, usage_[4]);
+      if (key == Key::kAccepted && !of_prompt) return count(q, usage_[7]);
+      if (key == Key::kRejected && !of_prompt) return count(q, usage_[8]);
       return json_.skip(q);
     });
   }
@@ -418,7 +423,7 @@ class Scanner {
     return q == nullptr ? p : entry_field(q, into, entry, Key::kBytes);
   }
 
-  const char* entry_field(const char* p, Entries& into, Entry& entry, Key key) {
+  TOOLKIT_INLINE const char* entry_field(const char* p, Entries& into, Entry& entry, Key key) {
     const size_t row = into.rows;
     entry.seen |= Json::bit(key);
     if (key == Key::kToken) return json_.string(p, into.token, row);
@@ -454,6 +459,12 @@ class Scanner {
     const size_t row = tokens.rows, first = alternatives.rows;
     p = json_.take(p, '{');
     if (p == nullptr || (p = usual_fields(p, tokens, entry)) == nullptr) return nullptr;
+    const char* top = json_.usual_key(p, "\"top_logprobs\":", false);
+    if (top == nullptr) top = json_.usual_key(p, "\"topLogprobs\":", false);
+    if (top != nullptr && entry.seen != 0) {
+      entry.seen |= Json::bit(Key::kTop);
+      if ((p = top_list(top, first)) == nullptr) return nullptr;
+    }
     p = json_.rest_of_object(p, entry.seen == 0, entry.seen, kEntryNames, [&](const char* q, Key key) {
       return key == Key::kTop ? top_list(q, first) : entry_field(q, tokens, entry, key);
     });

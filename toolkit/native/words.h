@@ -11,6 +11,12 @@
 
 namespace toolkit {
 
+#if defined(_MSC_VER)
+#define TOOLKIT_INLINE __forceinline
+#else
+#define TOOLKIT_INLINE inline __attribute__((always_inline))
+#endif
+
 constexpr size_t kWordBytes = 8;
 constexpr uint64_t kOnes = 0x0101010101010101u;
 constexpr uint64_t kHighs = 0x8080808080808080u;
@@ -23,6 +29,18 @@ inline uint64_t load(const char* p) {
   word = __builtin_bswap64(word);
 #endif
   return word;
+}
+
+// Tells whether n bytes are the same; for short texts faster than a call of memcmp.
+inline bool equal(const char* one, const char* other, size_t n) {
+  if (n < kWordBytes) {
+    for (size_t i = 0; i < n; ++i)
+      if (one[i] != other[i]) return false;
+    return true;
+  }
+  for (size_t i = 0; i + kWordBytes < n; i += kWordBytes)
+    if (load(one + i) != load(other + i)) return false;
+  return load(one + n - kWordBytes) == load(other + n - kWordBytes);
 }
 
 // The number of the lowest byte that is not 0; `marks` is not 0.

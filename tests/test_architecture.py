@@ -15,7 +15,7 @@ LAYERS = (
     {"schema", "ahead", "units"},
     {"sources", "framing", "formats", "columns"},
     {"strict_json", "derive", "assign", "entries"},
-    {"body", "orderly", "tool_calls"},
+    {"body", "orderly", "tool_calls", "copies"},
     {"reference", "scanned", "unite"},
     {"decode", "streams"},
     {"assemble"},

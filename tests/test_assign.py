@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from toolkit.assign import LATE, Assigner, Chunk
+from toolkit.columns import KIND_CHUNK, KIND_EITHER, KIND_ERROR, KIND_FINAL_COPY
 
 OPENS, TEXT, FINISH, OPENS_WITH_TEXT, NOTHING = (
     (True, False, False),
@@ -25,11 +26,11 @@ class Feeder:
         self.record = -1
         self.epoch = 0
 
-    def __call__(self, id_, *deltas, usage=False, is_chunk=True):
+    def __call__(self, id_, *deltas, usage=False, kind=KIND_CHUNK):
         """Return the response of a chunk; a delta is a shape (of choice 0), or choice and shape."""
         self.record += 1
         plain = [(0, *delta) if len(delta) == 3 else (delta[0], *delta[1]) for delta in deltas]
-        chunk = Chunk(self.record, self.record, self.epoch, is_chunk, id_, usage, plain)
+        chunk = Chunk(self.record, self.record, self.epoch, kind, id_, usage, plain)
         return self.assigner.assign(chunk)
 
     def done(self):
@@ -175,21 +176,21 @@ def test_a_gap_is_noted_on_what_is_open(feed):
 def test_an_error_breaks_off_the_last_active(feed):
     feed("a", TEXT)
     feed("b", TEXT)
-    assert feed("", is_chunk=False) == 1
+    assert feed("", kind=KIND_ERROR) == 1
     assert feed("b", FINISH) == 1
     feed("b", usage=True)
     feed("a", FINISH)
-    assert feed("", is_chunk=False) == 6
+    assert feed("", kind=KIND_ERROR) == 6
 
 
 def test_an_error_with_an_id_breaks_off_that_stream(feed):
     feed("a", TEXT)
     feed("b", TEXT)
-    assert feed("a", is_chunk=False) == 0
+    assert feed("a", kind=KIND_ERROR) == 0
 
 
 def test_an_error_alone(feed):
-    assert feed("", is_chunk=False) == 0
+    assert feed("", kind=KIND_ERROR) == 0
     assert feed("a", TEXT) == 1
 
 
@@ -227,6 +228,7 @@ def test_any_chunks_at_all(data):
     owners = {}
     for _ in range(data.draw(st.integers(1, 20))):
         event = data.draw(st.integers(0, 9))
+        kinds = {2: KIND_ERROR, 3: KIND_EITHER, 4: KIND_FINAL_COPY}
         if event == 0:
             feed.done()
         elif event == 1:
@@ -237,7 +239,7 @@ def test_any_chunks_at_all(data):
                 id_,
                 *data.draw(deltas),
                 usage=data.draw(st.booleans()),
-                is_chunk=event > 2,
+                kind=kinds.get(event, KIND_CHUNK),
             )
             owners[feed.record] = owner
             assert owner == LATE or owners[owner] == owner

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+import toolkit
 from toolkit.errors import SourceError
-from toolkit.framing import Counts, base, frame, nesting
+from toolkit.framing import Counts, base, frame, lines, nesting
 
 BOM = b"\xef\xbb\xbf"
 
@@ -474,3 +475,16 @@ def test_nesting_of_depths() -> None:
     assert nesting(b"[" * 100_000) == 100_000
     assert nesting(b'[{"a": "[[["}, {}]') == 2
     assert nesting(b"") == 0
+
+
+@pytest.mark.skipif(toolkit.decoder() != "native", reason="the native scanner was not built")
+@settings(max_examples=300)
+@given(st.lists(st.sampled_from([b"{", b"[", b"[D", b"\n", b"\r", b"a", b"\r\n"]), max_size=30))
+def test_lines_are_the_same_with_and_without_the_scanner(pieces):
+    text = b"".join(pieces)
+    for start in (0, len(text) // 2):
+        for stop in (len(text), len(text) * 3 // 4):
+            part = (text, start, max(start, stop))
+            native, plain = lines._lines(*part), lines._lines_by_numpy(*part)
+            assert [a.tolist() for a in native[:2]] == [a.tolist() for a in plain[:2]]
+            assert native[2] == plain[2]

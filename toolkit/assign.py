@@ -6,7 +6,9 @@ A response is named by the ordinal of its first record. The rules, in short:
   active last. A first chunk without id and choices (Azure's prompt filter) is taken over by the id
   that follows.
 - A response is closed by ``[DONE]`` (the finished ones; if none is, the last active), by a chunk
-  with usage and no choices after some text came, and by ``window`` records without a chunk of it.
+  with usage and no choices after some text came, by a final copy of it, and by ``window`` records
+  without a chunk of it.
+- What may be the last chunk or a whole response is whole if it begins one.
 - After a choice has its finish reason, a chunk that opens it again (a role, or an empty first text)
   or brings more text is a new response under the same id. OpenRouter's last chunk, which has a role
   but also usage and no text, is not.
@@ -24,7 +26,7 @@ from __future__ import annotations
 from collections import OrderedDict, defaultdict
 from typing import NamedTuple
 
-from toolkit.columns import SCOPE
+from toolkit.columns import KIND_EITHER, KIND_ERROR, KIND_FINAL_COPY, SCOPE
 
 LATE = -1
 LATE_USAGE = 1000
@@ -40,8 +42,8 @@ class Chunk(NamedTuple):
     record, last, epoch : int
         Its ordinal; that of the last of the chunks that go on with it, if it stands for several;
         and the ``[DONE]`` markers before it (and `SCOPE` for each new scope).
-    is_chunk : bool
-        False for an error.
+    kind : int
+        `columns.KIND_CHUNK`, or one of its kin: an error, either chunk or whole, a final copy.
     id : str
         Empty if it has none.
     has_usage : bool
@@ -54,7 +56,7 @@ class Chunk(NamedTuple):
     record: int
     last: int
     epoch: int
-    is_chunk: bool
+    kind: int
     id: str
     has_usage: bool
     deltas: list[tuple[int, bool, bool, bool]]
@@ -128,8 +130,9 @@ class Assigner:
     Examples
     --------
     >>> assigner = Assigner(window=100)
-    >>> first = Chunk(0, 0, 0, True, "a", False, [(0, True, False, False)])
-    >>> last = Chunk(1, 1, 0, True, "a", False, [(0, False, True, True)])
+    >>> from toolkit.columns import KIND_CHUNK
+    >>> first = Chunk(0, 0, 0, KIND_CHUNK, "a", False, [(0, True, False, False)])
+    >>> last = Chunk(1, 1, 0, KIND_CHUNK, "a", False, [(0, False, True, True)])
     >>> assigner.assign(first), assigner.assign(last)
     (0, 0)
     """
@@ -156,7 +159,7 @@ class Assigner:
     def assign(self, chunk: Chunk) -> int:
         """Return the first record of the chunk's response, or LATE."""
         self._move_to(chunk.record, chunk.epoch)
-        if not chunk.is_chunk:
+        if chunk.kind == KIND_ERROR:
             return self._assign_error(chunk)
         stream = self._find(chunk)
         if stream is None:
@@ -168,6 +171,8 @@ class Assigner:
                 return LATE
             self.notes[stream.record].add("late_usage")
         self._join(stream, chunk)
+        if chunk.kind == KIND_EITHER and chunk.record == stream.record and stream.complete:
+            self.close(stream)  # it was whole
         return stream.record
 
     def _assign_error(self, chunk: Chunk) -> int:
@@ -198,7 +203,7 @@ class Assigner:
             if stream is None or chunk.record - stream.heard > self._memory:
                 return self._nameless()
             if stream.closed:
-                return None if _opens(chunk) else stream
+                return None if _opens(chunk) or chunk.kind == KIND_EITHER else stream
         else:
             stream = self._last_active()
             if stream is None:
@@ -242,7 +247,8 @@ class Assigner:
         self.open.move_to_end(stream.record)
         self._is_mixed |= chunk.last < self._newest
         self._newest = max(self._newest, chunk.last)
-        if chunk.has_usage and not chunk.deltas and stream.has_payload:
+        is_last = chunk.has_usage and not chunk.deltas and stream.has_payload
+        if is_last or chunk.kind == KIND_FINAL_COPY:
             self.close(stream)
             self.closed_since_done = True
 

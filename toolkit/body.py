@@ -15,7 +15,9 @@ import pyarrow as pa
 from toolkit import columns, schema
 from toolkit.columns import (
     KIND_CHUNK,
+    KIND_EITHER,
     KIND_ERROR,
+    KIND_FINAL_COPY,
     KIND_WHOLE,
     STATE_ABSENT,
     STATE_EMPTY,
@@ -62,6 +64,8 @@ _USAGE_PATHS = (
 _USAGE_KEYS = both_casings(*(key for path in _USAGE_PATHS for key in path))
 _USAGE_NAMES = [column.name for column in schema.USAGE_COLUMNS]
 
+
+_KINDS = {"either": KIND_EITHER, "final_copy": KIND_FINAL_COPY}
 
 Mark = tuple[int, ...]
 
@@ -136,8 +140,8 @@ class BodyReader:
         error = body.error or obj.get("error") or None
         kind = KIND_ERROR if choices is None and not body.alone else KIND_WHOLE
         if choices is not None:
-            kind = _kind(choices, obj, f"{path}.choices")
-            self._choices(choices, kind == KIND_CHUNK, f"{path}.choices")
+            kind = _KINDS.get(body.kind, _kind(choices, obj, f"{path}.choices"))
+            self._choices(choices, kind != KIND_WHOLE, f"{path}.choices")
         usage = self._usage(obj.get("usage"), f"{path}.usage")
         row = {
             "record": record,

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from toolkit import schema
 
-KIND_WHOLE, KIND_CHUNK, KIND_ERROR = 0, 1, 2
+KIND_WHOLE, KIND_CHUNK, KIND_ERROR, KIND_EITHER, KIND_FINAL_COPY = range(5)  # of formats.Body
 STATE_ABSENT, STATE_EMPTY, STATE_PRESENT = 0, 1, 2
 
 SCOPE = 1 << 32

@@ -38,7 +38,11 @@ def camel(name: str) -> str:
     return first + "".join(word.capitalize() for word in rest)
 
 
-_ENTRY_KEYS = both_casings("token", "logprob", "bytes", "bytes_", "id", "token_id", "top_logprobs")
+_TOP = ("top_logprobs", "topLogprobs", "top_probs")
+_ENTRY_KEYS = both_casings(
+    *("token", "logprob", "bytes", "bytes_", "id", "token_id", "top_logprobs"),
+    *("prob", "top_probs"),
+)
 
 
 def lists(fields: pa.Schema) -> dict[str, list[Any]]:
@@ -59,11 +63,10 @@ class EntryReader:
         sizes = self.tokens["n_alternatives"]
         for i, entry in enumerate(entries):
             self._entry(entry, self.tokens, path, i)
-            key = "top_logprobs"
-            top = entry.get(key)
-            if top is None:
-                key = "topLogprobs"
+            for key in _TOP:
                 top = entry.get(key)
+                if top is not None:
+                    break
             if type(top) is list:
                 sizes.append(len(top))
                 for j, alternative in enumerate(top):
@@ -89,13 +92,19 @@ class EntryReader:
             raise Reject("token_not_string", message, f"{path}[{i}].token")
         logprob = entry.get("logprob")
         if type(logprob) is not float or logprob != logprob:
-            logprob = _logprob(logprob, f"{path}[{i}].logprob")
+            if logprob is None and "prob" in entry:
+                logprob = self._of_prob(entry["prob"], f"{path}[{i}].prob")
+            else:
+                logprob = _logprob(logprob, f"{path}[{i}].logprob")
         raw = entry.get("bytes")
         if raw is None:
             raw = entry.get("bytes_")
         token_id = entry.get("token_id")
         if token_id is None:
             token_id = entry.get("id")
+            if token_id is None and token.startswith("token_id:"):
+                digits = token[9:]  # vLLM, asked to write ids in place of texts
+                token_id = int(digits) if digits.isdecimal() and len(digits) < 11 else None
         into["token"].append(token)
         into["logprob"].append(logprob)
         into["bytes"].append(None if raw is None else self._bytes(raw))
@@ -116,6 +125,14 @@ class EntryReader:
                 return out
         self.notes.append("bad_bytes")
         return None
+
+    def _of_prob(self, prob: Any, path: str) -> float | None:
+        """Read a probability that was sent in place of a logprob (llama.cpp after sampling)."""
+        value = _logprob(prob, path)
+        if value is None:
+            return None
+        self.notes.append("from_prob")
+        return math.log(value) if value > 0 else -math.inf
 
     def _token_id(self, value: Any) -> int | None:
         number = whole_number(value, -_INT32 - 1, _INT32)

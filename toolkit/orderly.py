@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from toolkit.assign import Assigner, Stream
-from toolkit.columns import SCOPE
+from toolkit.columns import KIND_CHUNK, SCOPE
 
 _NEVER = np.iinfo(np.int64).max
 
@@ -26,7 +26,9 @@ class Chunks(NamedTuple):
     ----------
     record, last, epoch : int64 array, shape (n,)
         As in `toolkit.assign.Chunk`.
-    is_chunk, has_usage : bool array, shape (n,)
+    kind : int8 array, shape (n,)
+        As in `toolkit.assign.Chunk`.
+    has_usage : bool array, shape (n,)
     id : pyarrow.Array of strings, length n
         Null for none.
     bounds : int64 array, shape (n + 1,)
@@ -39,7 +41,7 @@ class Chunks(NamedTuple):
     record: np.ndarray
     last: np.ndarray
     epoch: np.ndarray
-    is_chunk: np.ndarray
+    kind: np.ndarray
     has_usage: np.ndarray
     id: pa.Array
     bounds: np.ndarray
@@ -80,7 +82,7 @@ def assign_orderly(
         The first record of the response of each chunk; None if something does not behave.
     """
     n = len(chunks.record)
-    if not n or not chunks.is_chunk.all() or chunks.id.null_count:
+    if not n or np.any(chunks.kind != KIND_CHUNK) or chunks.id.null_count:
         return None
     ends = [chunks.epoch[-1], *(epoch for _, epoch in rejected)]
     if max(ends) // SCOPE > assigner.epoch // SCOPE or any(

@@ -17,7 +17,6 @@ import pyarrow.compute as pc
 from toolkit import columns, schema
 from toolkit.assign import LATE, Assigner, Chunk
 from toolkit.columns import (
-    KIND_CHUNK,
     KIND_WHOLE,
     Decoded,
     numpy,
@@ -160,13 +159,12 @@ def _chunks(decoded: Decoded, facts: _Facts, last: np.ndarray, rows: np.ndarray)
     """Return what is to be known of these bodies to find their responses."""
     n_parts = numpy(decoded.bodies, "n_parts")
     parts = take_runs(offsets(n_parts), rows)
-    kind = numpy(decoded.bodies, "kind")[rows]
     ids = decoded.bodies["response_id"].combine_chunks()
     return Chunks(
         record=numpy(decoded.bodies, "record")[rows],
         last=last[rows],
         epoch=numpy(decoded.bodies, "epoch")[rows],
-        is_chunk=kind == KIND_CHUNK,
+        kind=numpy(decoded.bodies, "kind")[rows],
         has_usage=numpy(decoded.bodies, "has_usage")[rows],
         id=ids if len(rows) == len(ids) else ids.take(pa.array(rows)),
         bounds=offsets(n_parts[rows]),
@@ -183,14 +181,14 @@ def _each(chunks: Chunks) -> Iterator[Chunk]:
     deltas = list(zip(*(fact.tolist() for fact in facts), strict=True))
     columns_ = zip(
         *(c.tolist() for c in (chunks.record, chunks.last, chunks.epoch)),
-        *(c.tolist() for c in (chunks.is_chunk, chunks.has_usage)),
+        *(c.tolist() for c in (chunks.kind, chunks.has_usage)),
         chunks.id.to_pylist(),
         chunks.bounds[:-1].tolist(),
         chunks.bounds[1:].tolist(),
         strict=True,
     )
-    for *places, is_chunk, has_usage, id_, start, stop in columns_:
-        yield Chunk(*places, is_chunk, id_ or "", has_usage, deltas[start:stop])
+    for *places, kind, has_usage, id_, start, stop in columns_:
+        yield Chunk(*places, kind, id_ or "", has_usage, deltas[start:stop])
 
 
 def _last_records(decoded: Decoded) -> np.ndarray:

@@ -14,7 +14,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from toolkit import columns, schema
-from toolkit.columns import KIND_CHUNK, Decoded, numpy, offsets, take, take_runs, truth, valid
+from toolkit.columns import (
+    KIND_CHUNK,
+    KIND_FINAL_COPY,
+    Decoded,
+    numpy,
+    offsets,
+    take,
+    take_runs,
+    truth,
+    valid,
+)
+from toolkit.copies import without_copies
 from toolkit.tool_calls import merge_tool_calls
 
 _TEXTS = ("content", "refusal", "reasoning")
@@ -82,6 +93,8 @@ def unite(
     Merged
         With the rejects of `decoded`.
     """
+    if np.any(numpy(decoded.bodies, "kind") == KIND_FINAL_COPY):
+        decoded, payload = without_copies(decoded, owner, payload)
     order = rows[np.argsort(owner[rows], kind="stable")]
     new_response = np.ones(len(order), bool)
     new_response[1:] = np.diff(owner[order]) != 0
@@ -89,7 +102,8 @@ def unite(
     starts = np.flatnonzero(new_response)
     n = len(starts)
     bodies = take(decoded.bodies, order)
-    is_stream = _any(response, numpy(bodies, "kind") == KIND_CHUNK, n)
+    kind = numpy(bodies, "kind")
+    is_stream = _any(response, (kind == KIND_CHUNK) | (kind == KIND_FINAL_COPY), n)
     records = offsets(numpy(bodies, "n_records"))
     chunk = np.where(is_stream[response], records[:-1] - records[starts][response], -1)
 

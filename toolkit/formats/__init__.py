@@ -66,7 +66,10 @@ def _inside(outer: Body) -> Iterator[Body]:
         yield outer._replace(format=error_body.NAME)
         return
     for inner in bodies(outer.obj, outer.path):
-        yield outer._replace(obj=inner.obj, format=inner.format, path=inner.path)
+        notes = (*outer.notes, *inner.notes)
+        yield outer._replace(
+            obj=inner.obj, format=inner.format, path=inner.path, notes=notes, kind=inner.kind
+        )
 
 
 def _unknown(obj: dict[str, Any], path: str) -> Reject:

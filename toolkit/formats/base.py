@@ -27,6 +27,12 @@ class Body(NamedTuple):
         Codes of `toolkit.schema.NOTES` that the envelope earned.
     alone : bool
         True for a body that can be no part of a stream, such as a Batch line.
+    kind : {"auto", "either", "final_copy"}
+        ``"auto"``: told by the choices, which have ``message`` (whole) or ``delta`` (chunk).
+        ``"either"``: the last chunk of a stream if one is open under its id, else whole; its
+        choices have ``delta``, each with a finish reason. For formats that write both alike.
+        ``"final_copy"``: the end of a stream, which has all of it once more; its text and tokens
+        count only where the stream brought none.
     """
 
     obj: dict[str, Any]
@@ -36,6 +42,7 @@ class Body(NamedTuple):
     error: Any = None
     notes: tuple[str, ...] = ()
     alone: bool = False
+    kind: str = "auto"
 
 
 class Reject(Exception):

@@ -46,10 +46,41 @@ def frame_lines(blocks: Iterator[bytes], skipped: int) -> Iterator[Frames]:
         yield _framed_lines(rest, 0, len(rest), line, offset, seen)[0]
 
 
-def _line_ends(text: bytes, start: int, stop: int) -> NDArray[np.int64]:
+def _lines(text: bytes, start: int, stop: int) -> tuple[NDArray[np.int64], NDArray[np.int64], bool]:
+    """Find the lines of a part of a text.
+
+    Returns
+    -------
+    starts, stops : int64 array
+        Of the lines, without their ends.
+    usual : bool
+        Whether each begins as JSON lines do.
+    """
     if _scan is not None:
-        return np.frombuffer(_scan.newlines(text, start, stop), np.int64)
-    return np.flatnonzero(np.frombuffer(text, np.uint8)[start:stop] == NEWLINE) + start
+        starts, stops, usual = _scan.lines(text, start, stop)
+        return np.frombuffer(starts, np.int64), np.frombuffer(stops, np.int64), usual
+    return _lines_by_numpy(text, start, stop)
+
+
+def _lines_by_numpy(
+    text: bytes, start: int, stop: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], bool]:
+    array = np.frombuffer(text, np.uint8)
+    ends = np.flatnonzero(array[start:stop] == NEWLINE) + start
+    if start < stop and text[stop - 1] != NEWLINE:
+        ends = np.append(ends, stop)
+    starts = np.concatenate([[start], ends[:-1] + 1])[: len(ends)]
+    stops = ends - ((ends > starts) & (array[ends - 1] == _RETURN))
+    return starts, stops, all(_are_usual(array, starts, stops))
+
+
+def _are_usual(
+    array: NDArray[np.uint8], starts: NDArray[np.int64], stops: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Tell which lines begin with an object, or an array that is no [DONE]."""
+    first, second = array[starts % len(array)], array[(starts + 1) % len(array)]
+    array_begins = (first == _OPEN_BRACKET) & ((stops - starts < 2) | (second != DONE[1]))
+    return (starts < stops) & ((first == _BRACE) | array_begins)
 
 
 def _framed_lines(
@@ -72,23 +103,18 @@ def _framed_lines(
     frames : Frames
     n_lines : int
     """
-    array = np.frombuffer(text, np.uint8)
-    ends = _line_ends(text, start, stop)
-    if start < stop and text[stop - 1] != NEWLINE:
-        ends = np.append(ends, stop)
-    starts = np.concatenate([[start], ends[:-1] + 1])[: len(ends)]
-    stops = ends - ((ends > starts) & (array[ends - 1] == _RETURN))
-    lines = np.arange(line, line + len(ends))
-    first, second = array[starts], array[np.minimum(starts + 1, len(text) - 1)]
-    usual = (first == _BRACE) | ((first == _OPEN_BRACKET) & (second != DONE[1]))
-    if usual.all():
+    starts, stops, usual = _lines(text, start, stop)
+    n = len(starts)
+    lines = np.arange(line, line + n)
+    if usual:
         counts = Counts(0, 0, 0, 0, seen)
         none = np.empty(0, np.int64)
         spans = (lines, starts + (offset - start), stops - starts, none, counts)
-        return Frames(text, starts, stops, *spans), len(ends)
-    keep = usual.copy()
+        return Frames(text, starts, stops, *spans), n
+    starts = starts.copy()
+    keep = _are_usual(np.frombuffer(text, np.uint8), starts, stops)
     kinds: dict[str, list[int]] = {"blank": [], "done": [], "comment": [], "control": []}
-    for i in np.flatnonzero(~usual).tolist():
+    for i in np.flatnonzero(~keep).tolist():
         kind, skip = _classified(text[starts[i] : stops[i]])
         if kind == "frame":
             keep[i] = True
@@ -99,7 +125,7 @@ def _framed_lines(
     counts = Counts(*(len(found) for found in kinds.values()), seen)
     starts, stops, lines = starts[keep], stops[keep], lines[keep]
     spans = (lines, starts + (offset - start), stops - starts, breaks, counts)
-    return Frames(text, starts, stops, *spans), len(ends)
+    return Frames(text, starts, stops, *spans), n
 
 
 def _classified(line: bytes) -> tuple[str, int]:

@@ -37,11 +37,13 @@ constexpr Name<Key> kMessageNames[] = {
     {"toolCalls", Key::kToolCalls}};
 constexpr Name<Key> kLogprobsNames[] = {
     {"content", Key::kContent}, {"refusal", Key::kRefusal},
-    {"reasoning_content", Key::kReasoningContent}, {"reasoningContent", Key::kReasoningContent}};
+    {"reasoning_content", Key::kReasoningContent}, {"reasoningContent", Key::kReasoningContent},
+    {"tokens", Key::kDefer}, {"token_logprobs", Key::kDefer}};
 constexpr Name<Key> kEntryNames[] = {
     {"token", Key::kToken}, {"logprob", Key::kLogprob}, {"bytes", Key::kBytes},
     {"top_logprobs", Key::kTop}, {"topLogprobs", Key::kTop}, {"id", Key::kTokenId},
-    {"token_id", Key::kTokenId}, {"tokenId", Key::kDefer}, {"bytes_", Key::kDefer}};
+    {"token_id", Key::kTokenId}, {"tokenId", Key::kDefer}, {"bytes_", Key::kDefer},
+    {"prob", Key::kDefer}, {"top_probs", Key::kDefer}};
 constexpr Name<Key> kUsageNames[] = {
     {"prompt_tokens", Key::kPromptTokens}, {"promptTokens", Key::kPromptTokens},
     {"completion_tokens", Key::kCompletionTokens}, {"completionTokens", Key::kCompletionTokens},

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 #include <vector>
 
@@ -450,7 +451,11 @@ class Scanner {
                          : entry.logprob <= kCensoredAtOrBelow    ? kCensored
                          : entry.logprob > kInvalidAbove          ? kInvalid
                                                                   : kOk);
-    return entry.has(Key::kToken);
+    return entry.has(Key::kToken) && !is_label(into.token.at(row));
+  }
+  // vLLM writes "token_id:123" for tokens, if it is asked to.
+  static bool is_label(std::string_view token) {
+    return token.size() > 8 && token[8] == ':' && std::memcmp(token.data(), "token_id", 8) == 0;
   }
 
   const char* token(const char* p) {

@@ -87,7 +87,8 @@ def read(
         return read_parquet(sources)
     parts = scan(
         sources,
-        batch_bytes=_READ_BYTES,
+        # Large batches cost less; smaller ones are merged while threads scan ahead.
+        batch_bytes=_READ_BYTES if thread_count(threads) == 1 else 2 * BATCH_BYTES,
         on_error=on_error,
         progress=progress,
         stream_window=stream_window,

@@ -70,6 +70,9 @@ def run(inputs: int, seed: int, read: compare.Read = compare.native) -> tuple[in
         compared = records if whole else good  # the others are the reference decoder's anyway
         if compared and compare.differ(compared, read):
             _find(compared, read)
+        compare.scan_joining(good)
+        if whole and compare.joins_differ(records):
+            raise Finding(b"", b"\n".join(records))
         for record in good:
             source.adopt(record)
     return done, n_taken

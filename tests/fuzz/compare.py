@@ -11,7 +11,9 @@ from toolkit.columns import Decoded
 from toolkit.decode import Decoder
 from toolkit.framing import Counts, Frames
 from toolkit.reference import ReferenceDecoder
-from toolkit.scanned import scan_frames
+from toolkit.scanned import Scanned, scan_frames
+from toolkit.streams import Merger
+from toolkit.unite import Merged
 
 Read = Callable[[Frames], Decoded]
 
@@ -59,6 +61,31 @@ def same(one: Decoded, other: Decoded) -> bool:
     """Tell whether all columns are the same, floats bit for bit."""
     return one.envelopes == other.envelopes and all(
         _bits(a).equals(_bits(b)) for a, b in zip(one[:6], other[:6], strict=True)
+    )
+
+
+def scan_joining(records: list[bytes]) -> None:
+    """Scan the records as one stream may have them, each at the end of its memory if it is last."""
+    scan_frames(framed(records, exact=True), window=len(records))
+
+
+def joins_differ(records: list[bytes]) -> bool:
+    """Tell whether responses differ if the scanner joins the chunks that go on with another."""
+    frames = framed(records)
+    joined, apart = (_merged(frames, scan_frames(frames, window)) for window in (len(records), 0))
+    return not all(
+        _bits(one).equals(_bits(other)) if isinstance(one, pa.Table) else np.array_equal(one, other)
+        for one, other in zip(joined, apart, strict=True)
+    )
+
+
+def _merged(frames: Frames, scanned: Scanned | None) -> Merged:
+    decoder = Decoder()
+    decoder.frames(frames, scanned)
+    merged = Merger(frames.lines.size + 1).merge(decoder.take(), is_last=True)
+    rows = [name for name in ("n_records",) if name in merged.bodies.column_names]
+    return merged._replace(
+        bodies=merged.bodies.drop_columns(rows), tokens=merged.tokens.drop_columns(["chunk"])
     )
 
 

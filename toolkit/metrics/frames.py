@@ -17,7 +17,7 @@ from toolkit.metrics import core
 if TYPE_CHECKING:
     from toolkit.tables import LogprobTables
 
-BLOCK_ROWS = 1 << 18
+BLOCK_ROWS = 1 << 16
 """Rows of tokens and alternatives that are worked on at a time, so that temporaries stay small."""
 
 Columns = dict[str, np.ndarray]

@@ -6,6 +6,7 @@ which is renamed at the end.
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import shutil
@@ -35,7 +36,8 @@ _GROUP_BYTES = 8 << 20  # of a table, after which a row group ends earlier
 _SMALL_BYTES = 4 << 20
 # They repeat in short cycles: plainly written they are compressed faster, and to less.
 _SMALL_NUMBERS = {"choice", "slot", "rank", "sampled_rank", "n_alternatives"}
-_BATCH_BYTES = 16 << 20  # of the sources; what is in memory grows with it
+_GIVE_BACK = 2  # batches
+_BATCH_BYTES = 32 << 20  # of the sources; what is in memory grows with it
 
 
 def export(
@@ -126,9 +128,11 @@ def _write_files(
         writers = [stack.enter_context(_TableWriter(table, folder)) for table in STORED]
         pool = stack.enter_context(ThreadPoolExecutor(1))
         pending: Future[None] | None = None
-        for part in parts:
+        for i, part in enumerate(parts, start=1):
             if pending is not None:
                 pending.result()  # never more than one part waits
+            if i % _GIVE_BACK == 0:
+                _give_back()
             pending = pool.submit(_add, writers, part)
         if pending is not None:
             pending.result()
@@ -140,6 +144,14 @@ def _write_files(
 def _add(writers: list[_TableWriter], part: LogprobTables) -> None:
     for writer in writers:
         writer.add(part[writer.declared.name])
+
+
+def _give_back() -> None:
+    """Return freed memory to the system: in pieces, the allocators keep more the longer it goes."""
+    pa.default_memory_pool().release_unused()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
+    if trim is not None:  # the GNU C library
+        trim(0)
 
 
 class _TableWriter:

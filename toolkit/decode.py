@@ -15,11 +15,16 @@ import pyarrow as pa
 from toolkit.columns import Decoded, numpy, offsets
 from toolkit.framing import Frames
 from toolkit.reference import ReferenceDecoder
-from toolkit.scanned import Placed, Scanned, completed, no_rejects, placed, scan_frames
+from toolkit.scanned import Placed, Scanned, completed, no_rejects, placed
 
 
 class Decoder:
     """Decode the records of one source, in order.
+
+    Parameters
+    ----------
+    place : str, optional
+        Where in each record the answer stands, if that is not to be found by content.
 
     Attributes
     ----------
@@ -29,8 +34,8 @@ class Decoder:
         ``[DONE]`` markers so far.
     """
 
-    def __init__(self) -> None:
-        self._reference = ReferenceDecoder()
+    def __init__(self, place: str | None = None) -> None:
+        self._reference = ReferenceDecoder(place)
         self._pieces: list[Decoded] = []
         self._placed: list[Placed] = []  # follow the pieces
 
@@ -61,14 +66,14 @@ class Decoder:
         ----------
         frames : Frames
         scanned : Scanned, optional
-            What `scan_frames` gave for it, on whatever thread.
+            What `scan_frames` gave for it, on whatever thread; None: all is for the reference
+            decoder.
 
         Returns
         -------
         pyarrow.Table
             What is rejected of it, as `columns.REJECTS`.
         """
-        scanned = scanned or scan_frames(frames)
         if scanned is None or not scanned.verdicts.any():
             return self._add(self._reference.frames(frames))
         first, epoch = self.next_record, self.epoch
@@ -79,6 +84,9 @@ class Decoder:
             self._placed.append(placed(scanned, frames, np.arange(first, first + n), epoch))
             return no_rejects()
         deferred = self._reference.frames(frames, np.flatnonzero(scanned.verdicts == 0))
+        if self.epoch != epoch + len(frames.breaks):  # exchanges, with scopes of their own
+            self._reference.next_record, self._reference.epoch = first, epoch
+            return self._add(self._reference.frames(frames))
         # Every record has one ordinal; those that these did not use are the others'.
         used = np.zeros(self.next_record - first, bool)
         for table in (deferred.bodies, deferred.rejects):

@@ -6,9 +6,10 @@ import os
 import sys
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 from toolkit.ahead import thread_count
@@ -35,6 +36,7 @@ def read(
     on_error: OnError = "reject",
     progress: bool | None = False,
     stream_window: int = STREAM_WINDOW,
+    path: str | None = None,
     threads: int | None = None,
 ) -> LogprobTables:
     """Load recorded responses into five tables.
@@ -53,6 +55,10 @@ def read(
         Show a bar on stderr; None: if stderr is a terminal.
     stream_window : int
         A stream of which no chunk came within this many records is closed.
+    path : str, optional
+        Where in each record the response stands, as ``"output.raw[0]"``: for rows of an experiment
+        in which it is not found by content, or in which there are several. The id of the row is
+        kept as ``custom_id``.
     threads : int, optional
         Threads that scan; None: one for each core. The tables do not depend on it.
 
@@ -92,6 +98,7 @@ def read(
         on_error=on_error,
         progress=progress,
         stream_window=stream_window,
+        path=path,
         threads=threads,
     )
     return joined(list(parts))
@@ -104,6 +111,7 @@ def scan(
     on_error: OnError = "reject",
     progress: bool | None = False,
     stream_window: int = STREAM_WINDOW,
+    path: str | None = None,
     threads: int | None = None,
 ) -> Iterator[LogprobTables]:
     """Load recorded responses batch by batch, in bounded memory.
@@ -114,7 +122,7 @@ def scan(
 
     Parameters
     ----------
-    sources, on_error, progress, stream_window, threads
+    sources, on_error, progress, stream_window, path, threads
         As in `read`; but no exported dataset.
     batch_bytes : int, optional
         Bytes of the (decompressed) sources that a batch is made of, about; 32 MiB if not given.
@@ -149,15 +157,17 @@ def scan(
             raise ArgumentError(f"{name}={value!r}; give a whole number from 1")
     if isinstance(sources, str | os.PathLike) and is_dataset(sources):
         raise ArgumentError(f"{os.fspath(sources)} is an exported dataset: read_parquet reads it")
-    return _batches(sources, batch_bytes, on_error, progress, stream_window, thread_count(threads))
+    if not (path is None or (isinstance(path, str) and path)):
+        raise ArgumentError(f"path={path!r}; give keys as in 'output.raw[0]', or None")
+    make = partial(Recording, on_error=on_error, window=stream_window, place=path)
+    return _batches(sources, batch_bytes, make, progress, thread_count(threads))
 
 
 def _batches(
     sources: Any,
     batch_bytes: int,
-    on_error: OnError,
+    make: Callable[[str, int], Recording],
     progress: bool | None,
-    stream_window: int,
     threads: int,
 ) -> Iterator[LogprobTables]:
     total = _Total()
@@ -167,7 +177,7 @@ def _batches(
         bar = stack.enter_context(_bar(progress))
         since = 0  # bytes read when the last batch was yielded
         for ordinal, source in enumerate(resolve(sources)):
-            recording = Recording(source.name, ordinal, on_error, stream_window)
+            recording = make(source.name, ordinal)
             for part in recording.batches(source, batch_bytes, pool, threads, total.add_bytes):
                 bar.update(total.bytes - bar.n)
                 total.add(part)

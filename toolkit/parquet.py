@@ -48,6 +48,7 @@ def export(
     overwrite: bool = False,
     progress: bool | None = False,
     stream_window: int = STREAM_WINDOW,
+    path: str | None = None,
     threads: int | None = None,
 ) -> Path:
     """Load recordings and write the five tables as Parquet, in bounded memory.
@@ -56,7 +57,7 @@ def export(
 
     Parameters
     ----------
-    sources, on_error, progress, stream_window, threads
+    sources, on_error, progress, stream_window, path, threads
         As in `toolkit.scan`.
     directory : path
         Made by the call: one folder of Parquet files for each table, and a manifest.
@@ -91,6 +92,7 @@ def export(
         on_error=on_error,
         progress=progress,
         stream_window=stream_window,
+        path=path,
         threads=threads,
     )
     return _write(parts, directory, overwrite)

@@ -38,6 +38,8 @@ class Recording:
     on_error : {"reject", "raise"}
     window : int
         Records without a chunk after which a stream is closed.
+    place : str, optional
+        Where in each record the answer stands, if that is not to be found by content.
 
     Attributes
     ----------
@@ -47,13 +49,15 @@ class Recording:
         Why the source gave out, if it did.
     """
 
-    def __init__(self, name: str, ordinal: int, on_error: OnError, window: int) -> None:
+    def __init__(
+        self, name: str, ordinal: int, on_error: OnError, window: int, place: str | None = None
+    ) -> None:
         self.name = name
         self.ordinal = ordinal
         self.on_error = on_error
         self.fault: SourceError | None = None
-        self._decoder = Decoder()
-        self._window = window
+        self._decoder = Decoder(place)
+        self._scan = None if place is not None else partial(scan_frames, window=window)
         self._merger = Merger(window)
         self._counts: Counter[str] = Counter()
         self._rejected = 0
@@ -94,8 +98,11 @@ class Recording:
         size = 0
         try:
             blocks = frame(source.blocks(min(batch_bytes, _BLOCK_BYTES)))
-            scan = partial(scan_frames, window=self._window)
-            for frames, scanned in ahead(scan, blocks, pool, _AHEAD * threads):
+            if self._scan is None:
+                pairs = ((frames, None) for frames in blocks)
+            else:
+                pairs = ahead(self._scan, blocks, pool, _AHEAD * threads)
+            for frames, scanned in pairs:
                 if size >= batch_bytes:
                     yield self._tables(last=False)
                     size = 0

@@ -20,8 +20,8 @@ from toolkit import columns, formats, strict_json
 from toolkit.body import BodyReader
 from toolkit.columns import Decoded
 from toolkit.derive import derive
-from toolkit.formats.base import Reject
-from toolkit.framing import Frames
+from toolkit.formats.base import Body, Reject
+from toolkit.framing import Frames, frame
 
 _HALF_PAIR = re.compile(rb"\\u[dD][89a-fA-F]")
 
@@ -44,6 +44,11 @@ class ReferenceDecoder:
     Holds what must be known from one block to the next: how many records and ``[DONE]`` markers
     came before.
 
+    Parameters
+    ----------
+    place : str, optional
+        Where in each record the answer stands, if that is not to be found by content.
+
     Examples
     --------
     >>> answer = {"choices": [{"message": {"content": "hi"}}]}
@@ -52,7 +57,8 @@ class ReferenceDecoder:
     (['hi'], ['not_an_object'])
     """
 
-    def __init__(self) -> None:
+    def __init__(self, place: str | None = None) -> None:
+        self.place = place
         self.next_record = 0
         self.epoch = 0
 
@@ -69,7 +75,7 @@ class ReferenceDecoder:
             rows = np.arange(len(frames.starts))
         base = self.epoch
         batch = _Batch(self)
-        epochs = base + np.searchsorted(frames.breaks, rows, side="right")
+        epochs = np.searchsorted(frames.breaks, rows, side="right")
         left_out = np.diff(rows - np.arange(len(rows)), prepend=0)
         columns_ = (frames.starts, frames.stops, frames.lines, frames.offsets, frames.lengths)
         spans = zip(
@@ -77,9 +83,10 @@ class ReferenceDecoder:
         )
         with _collector_paused():
             for epoch, n, start, stop, line, offset, length in spans:
-                self.epoch = epoch
+                self.epoch = base + epoch
                 self.next_record += n
                 batch.text(frames.data[start:stop], line, offset, length)
+                base = self.epoch - epoch  # it rises by the scopes of exchanges
         self.epoch = base + len(frames.breaks)
         self.next_record += len(frames.starts) - len(rows) - int(left_out.sum())
         return batch.finish()
@@ -148,21 +155,72 @@ class _Batch:
         self, value: object, line: int, offset: int, length: int, *, halves: bool = False
     ) -> None:
         """Decode one parsed value: an object with one body or, in an envelope, several."""
+        at = (line, offset, length)
+        place = self.decoder.place
+        if place is None:
+            self.envelopes += formats.is_envelope(value)
+            self._bodies(formats.bodies(value), at, halves)
+        else:
+            self.envelopes += 1
+            self._bodies(formats.at(value, place), at, halves)
+
+    def _bodies(
+        self, bodies: Iterator[Body | Reject], at: tuple[int, int, int], halves: bool
+    ) -> None:
+        for body in bodies:
+            if isinstance(body, Reject):
+                self._reject(body, *at)
+            elif isinstance(body.obj, dict):
+                self._body(body, at, halves)
+            else:
+                self._exchange(body, at, halves)
+
+    def _body(self, body: Body, at: tuple[int, int, int], halves: bool) -> None:
         reader, decoder = self.reader, self.decoder
+        if self.custom_id is not None:
+            body = body._replace(custom_id=self.custom_id)
         mark = reader.mark()
         try:
-            self.envelopes += formats.is_envelope(value)
-            for body in formats.bodies(value):
-                if self.custom_id is not None:
-                    body = body._replace(custom_id=self.custom_id)
-                mark = reader.mark()
-                reader.read(body, decoder.next_record, line, offset, length, decoder.epoch)
-                if halves:
-                    reader.replace_half_pairs(mark)
-                decoder.next_record += 1
+            reader.read(body, decoder.next_record, *at, decoder.epoch)
         except Reject as reject:
             reader.rewind(mark)
-            self._reject(reject, line, offset, length)
+            self._reject(reject, *at)
+            return
+        if halves:
+            reader.replace_half_pairs(mark)
+        decoder.next_record += 1
+
+    def _exchange(self, body: Body, at: tuple[int, int, int], halves: bool) -> None:
+        """Decode the records of one exchange, which no stream outside belongs to."""
+        first = self.decoder.next_record
+        self.decoder.epoch += columns.SCOPE
+        if isinstance(body.obj, list):
+            records = ((item, f"{body.path}[{i}]") for i, item in enumerate(body.obj))
+        else:
+            records = ((value, body.path) for value in self._values_of(body.obj))
+        for value, path in records:
+            told = iter([value]) if isinstance(value, Reject) else formats.bodies(value, path)
+            self._bodies((formats.within(body, inner) for inner in told), at, halves)
+        self.decoder.epoch += columns.SCOPE
+        if self.decoder.next_record == first:
+            self._reject(Reject("empty_record", "expected records, found none", body.path), *at)
+
+    def _values_of(self, text: str) -> Iterator[object]:
+        """Yield the values in the text of an exchange, and rejects."""
+        base = self.decoder.epoch
+        for frames in frame([text.encode("utf-8", "surrogatepass")]):
+            epochs = base + np.searchsorted(frames.breaks, np.arange(len(frames.starts)), "right")
+            spans = zip(*(c.tolist() for c in (epochs, frames.starts, frames.stops)), strict=True)
+            for epoch, start, stop in spans:
+                self.decoder.epoch = epoch
+                try:
+                    found = [value for value, *_ in strict_json.values(frames.data[start:stop])]
+                except Reject as reject:
+                    found = [reject]
+                for value in found:
+                    yield from value if isinstance(value, list) else [value]
+            base += len(frames.breaks)
+        self.decoder.epoch = base
 
     def _array(self, values: list[object], at: tuple[int, int, int], halves: bool) -> None:
         """An array stands for its elements, which share its place."""

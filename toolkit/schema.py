@@ -74,6 +74,7 @@ REASONS = {
     "no_choices": "there is no choices array",
     "choice_not_object": "an entry of choices is no object",
     "entry_not_object": "an entry of a logprobs list is no object",
+    "unequal_lengths": "parallel arrays of logprobs are of different lengths",
     "token_not_string": "an entry's token is no string",
     "logprob_not_number": "an entry's logprob is no number",
     "unknown_format": "the object has the shape of no known format",

@@ -21,7 +21,7 @@ Read = Callable[[Frames], Decoded]
 def native(frames: Frames) -> Decoded:
     """Read as the toolkit does."""
     decoder = Decoder()
-    decoder.frames(frames)
+    decoder.frames(frames, scan_frames(frames))
     return decoder.take()
 
 

@@ -11,14 +11,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from toolkit.formats import error_body, openai_batch, openai_chat
+from toolkit.formats import (
+    cassette,
+    error_body,
+    event_data,
+    http_session,
+    openai_batch,
+    openai_chat,
+    openai_legacy,
+    openai_responses,
+    rows,
+    together,
+)
 from toolkit.formats.base import Body, Reject, keys_of, kind_of
 
-FORMATS = (openai_chat, error_body)
-ENVELOPES = (openai_batch,)
+FORMATS = (openai_chat, openai_legacy, openai_responses, together, error_body)
+ENVELOPES = (cassette, event_data, http_session, openai_batch)
 
 
-def bodies(obj: object, path: str = "$") -> Iterator[Body]:
+def bodies(obj: object, path: str = "$") -> Iterator[Body | Reject]:
     """Yield the canonical bodies of one parsed record.
 
     Parameters
@@ -30,46 +41,84 @@ def bodies(obj: object, path: str = "$") -> Iterator[Body]:
 
     Yields
     ------
-    Body
-
-    Raises
-    ------
-    Reject
-        If the value has the shape of no known format.
+    Body or Reject
+        At least one. A reject among several costs itself alone. The `obj` of a body is a dict, or
+        what an envelope found and is still to be told: a list of records, or text.
 
     Examples
     --------
     >>> [body.format for body in bodies({"choices": [{"message": {"content": "hi"}}]})]
     ['openai_chat']
+    >>> [reject] = bodies(7)
+    >>> reject.reason
+    'not_an_object'
     """
+    try:
+        yield from _told(obj, path)
+    except Reject as reject:
+        yield reject
+
+
+def _told(obj: object, path: str) -> Iterator[Body | Reject]:
     if not isinstance(obj, dict):
         raise Reject("not_an_object", f"expected an object, found {kind_of(obj)}", path)
-    for envelope in ENVELOPES:
-        if envelope.matches(obj):
-            for outer in envelope.unwrap(obj, path):
-                yield from _inside(outer)
-            return
     for format_ in FORMATS:
         if format_.matches(obj):
             yield from format_.normalise(obj, path)
             return
-    raise _unknown(obj, path)
+    unwrapped = next((each.unwrap(obj, path) for each in ENVELOPES if each.matches(obj)), None)
+    found = False
+    for outer in rows.find(obj, path, is_answer) if unwrapped is None else unwrapped:
+        found = True
+        yield from _inside(outer)
+    if not found:
+        raise _unknown(obj, path)
+
+
+def at(obj: object, place: str, path: str = "$") -> Iterator[Body | Reject]:
+    """Yield the canonical bodies of the answer at one place of a record; see `rows.at`."""
+    try:
+        for outer in rows.at(obj, place, path, is_answer):
+            yield from _inside(outer)
+    except Reject as reject:
+        yield reject
+
+
+def is_answer(obj: object) -> bool:
+    """Tell whether this is what a server sends for an answer, in an envelope or not."""
+    return isinstance(obj, dict) and any(
+        module.matches(obj) for module in (*FORMATS, *ENVELOPES) if module is not error_body
+    )
 
 
 def is_envelope(obj: object) -> bool:
     """Tell whether the bodies of this record stand inside a wrapper."""
-    return isinstance(obj, dict) and any(envelope.matches(obj) for envelope in ENVELOPES)
+    if not isinstance(obj, dict) or any(format_.matches(obj) for format_ in FORMATS):
+        return False
+    if any(envelope.matches(obj) for envelope in ENVELOPES):
+        return True
+    return next(rows.find(obj, "$", is_answer), None) is not None
 
 
-def _inside(outer: Body) -> Iterator[Body]:
+def _inside(outer: Body) -> Iterator[Body | Reject]:
     if outer.error is not None and not outer.obj:
         yield outer._replace(format=error_body.NAME)
-        return
-    for inner in bodies(outer.obj, outer.path):
-        notes = (*outer.notes, *inner.notes)
-        yield outer._replace(
-            obj=inner.obj, format=inner.format, path=inner.path, notes=notes, kind=inner.kind
-        )
+    elif not isinstance(outer.obj, dict):
+        yield outer
+    else:
+        yield from (within(outer, inner) for inner in bodies(outer.obj, outer.path))
+
+
+def within(outer: Body, inner: Body | Reject) -> Body | Reject:
+    """Return a body as it is inside another one: with the id and the error of the outer one."""
+    if isinstance(inner, Reject):
+        return inner
+    return inner._replace(
+        custom_id=inner.custom_id if outer.custom_id is None else outer.custom_id,
+        error=inner.error if outer.error is None else outer.error,
+        notes=(*outer.notes, *inner.notes),
+        alone=outer.alone or inner.alone,
+    )
 
 
 def _unknown(obj: dict[str, Any], path: str) -> Reject:
@@ -80,5 +129,6 @@ def _unknown(obj: dict[str, Any], path: str) -> Reject:
             return Reject("no_choices", f"expected an array, found {choices}", f"{path}.choices")
     elif not obj or any(key in obj for key in ("id", "model", "created", "usage")):
         return Reject("no_choices", f"expected a choices array; {found}", f"{path}.choices")
-    tried = "; ".join(f"{module.NAME} ({module.SHAPE})" for module in (*FORMATS, *ENVELOPES))
+    modules = (*FORMATS, *ENVELOPES, rows)
+    tried = "; ".join(f"{module.NAME} ({module.SHAPE})" for module in modules)
     return Reject("unknown_format", f"{found}; tried {tried}", path)

@@ -13,8 +13,9 @@ class Body(NamedTuple):
 
     Attributes
     ----------
-    obj : dict
-        The body as parsed; in either key casing.
+    obj : dict, list or str
+        The body as parsed; in either key casing. From an envelope also what is still to be told:
+        a list of the records of one exchange, or their text (JSON or server-sent events).
     format : str
         Name of the wire format it came in.
     path : str
@@ -35,7 +36,7 @@ class Body(NamedTuple):
         count only where the stream brought none.
     """
 
-    obj: dict[str, Any]
+    obj: dict[str, Any] | list[Any] | str
     format: str
     path: str = "$"
     custom_id: Any = None

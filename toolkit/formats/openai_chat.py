@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from toolkit.formats.arrays import has_arrays_or_number
 from toolkit.formats.base import Body
 
 NAME = "openai_chat"
@@ -21,13 +22,14 @@ def matches(obj: dict[str, Any]) -> bool:
     choices = obj.get("choices")
     if not isinstance(choices, list):
         return False
-    return not any(
-        isinstance(choice, dict)
-        and "text" in choice
-        and "message" not in choice
-        and "delta" not in choice
-        for choice in choices
-    )
+    return not any(isinstance(choice, dict) and _is_other(choice) for choice in choices)
+
+
+def _is_other(choice: dict[str, Any]) -> bool:
+    """Tell a choice of legacy completions, or one with logprobs of another kind."""
+    if "message" not in choice and "delta" not in choice:
+        return "text" in choice
+    return has_arrays_or_number(choice)
 
 
 def normalise(obj: dict[str, Any], path: str = "$") -> Iterator[Body]:

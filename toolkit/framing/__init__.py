@@ -14,6 +14,8 @@ from itertools import chain
 
 from toolkit.errors import SourceError
 from toolkit.framing.base import FIELD, SPACE, Counts, Frames, awaits_value, balance
+from toolkit.framing.cassettes import HEAD as CASSETTE
+from toolkit.framing.cassettes import frame_cassette
 from toolkit.framing.documents import frame_documents
 from toolkit.framing.events import frame_events
 from toolkit.framing.lines import frame_lines
@@ -46,6 +48,7 @@ def frame(blocks: Iterable[bytes]) -> Iterator[Frames]:
     - *documents* for JSON that spreads over lines, one document after the other, and for
       top-level arrays, which are opened: each element is a frame. An array that is never closed
       ends in a frame without text, so that the cut is told.
+    - *cassettes* (YAML of VCR) if the first key is ``interactions``.
     - *lines* (JSONL) else: a frame a line, whatever is on it.
 
     A document that never closes swallows what follows, unless there is proof that it is broken: a
@@ -123,6 +126,8 @@ def _container(head: bytes, whole: bool) -> _Framer:
     in_margin = at == 0 or head[at - 1] in b"\r\n"
     if (in_margin and FIELD.match(text)) or _HTTP.match(text):
         return frame_events
+    if CASSETTE.match(text):
+        return frame_cassette
     lines = text.split(b"\n")
     if text.startswith(b"{"):
         return frame_documents if _spread_objects(text, lines, whole) else frame_lines

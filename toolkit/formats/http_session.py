@@ -1,0 +1,64 @@
+"""Envelope: a recorded HTTP session, several exchanges with their response bodies.
+
+``{"Entries": [{"RequestUri", ..., "ResponseBody": ...}]}`` of test recorders, where a body is an
+object, text, or the lines of an event stream; and HAR, ``{"log": {"entries": [{"response":
+{"content": {"text"}}}]}}``. Requests are not looked at, nor bodies that are empty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from toolkit.formats.base import Body, Reject, kind_of
+
+NAME = "http_session"
+SHAPE = "Entries[].ResponseBody or log.entries[].response"
+
+
+def matches(obj: dict[str, Any]) -> bool:
+    """Tell whether this is a recorded session."""
+    return "choices" not in obj and any(
+        isinstance(entry, dict) and ("ResponseBody" in entry or "response" in entry)
+        for entry in _entries(obj)[0]
+    )
+
+
+def unwrap(obj: dict[str, Any], path: str = "$") -> Iterator[Body]:
+    """Yield the body of each exchange."""
+    entries, where = _entries(obj)
+    for i, entry in enumerate(entries):
+        at = f"{path}.{where}[{i}]"
+        if not isinstance(entry, dict):
+            raise Reject("not_an_object", f"expected an object, found {kind_of(entry)}", at)
+        if "ResponseBody" in entry:
+            body, at = entry["ResponseBody"], f"{at}.ResponseBody"
+        else:
+            body, at = _har_text(entry.get("response"), at)
+        if body:
+            yield Body(_as_body(body, at), NAME, at)
+
+
+def _entries(obj: dict[str, Any]) -> tuple[list[Any], str]:
+    log = obj.get("log")
+    entries = log.get("entries") if isinstance(log, dict) else obj.get("Entries")
+    where = "log.entries" if isinstance(log, dict) else "Entries"
+    return (entries if isinstance(entries, list) else []), where
+
+
+def _har_text(response: object, path: str) -> tuple[Any, str]:
+    content = response.get("content") if isinstance(response, dict) else None
+    path = f"{path}.response.content"
+    if not isinstance(content, dict):
+        return None, path
+    if content.get("encoding"):
+        raise Reject("not_json", "expected text, found an encoded body", f"{path}.encoding")
+    return content.get("text"), f"{path}.text"
+
+
+def _as_body(body: Any, path: str) -> dict[str, Any] | list[Any] | str:
+    if isinstance(body, list) and all(isinstance(line, str) for line in body):
+        return "".join(line if line.endswith("\n") else line + "\n" for line in body)
+    if isinstance(body, dict | list | str):
+        return body
+    raise Reject("not_an_object", f"expected an object or text, found {kind_of(body)}", path)

@@ -1,0 +1,83 @@
+"""VCR cassettes in YAML to frames: one an interaction, with its response as JSON.
+
+YAML folds long texts, so nothing but a YAML parser can read them; PyYAML is an extra.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from toolkit.errors import SourceError
+from toolkit.framing.base import Batch, Frames
+
+HEAD = re.compile(rb"(?:(?:#[^\n]*|---[^\n]*|version:[^\n]*)?\r?\n)*interactions:[ \t]*\r?\n")
+
+
+def frame_cassette(blocks: Iterator[bytes], skipped: int) -> Iterator[Frames]:
+    """Frame a cassette; `skipped` bytes came before the blocks.
+
+    Raises
+    ------
+    SourceError
+        If PyYAML is not installed, the text is no YAML, or it has aliases, which can make a small
+        file endless.
+    """
+    text = b"".join(blocks)
+    batch = Batch(skipped)
+    batch.bytes += len(text)
+    for line, offset, length, response in _responses(text):
+        interaction = {"interactions": [{"response": response}]}
+        batch.add(json.dumps(interaction, default=_no_json).encode(), line, offset, length)
+    yield batch.flush()
+
+
+def _responses(text: bytes) -> Iterator[tuple[int, int, int, Any]]:
+    """Yield the response of each interaction, with the place of its node."""
+    try:
+        import yaml
+    except ImportError:
+        message = "a VCR cassette in YAML needs PyYAML: pip install 'logprob-toolkit[yaml]'"
+        raise SourceError(message) from None
+    loader_type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        source = text.decode()
+        for event in yaml.parse(source, loader_type):
+            if isinstance(event, yaml.AliasEvent):
+                raise SourceError(
+                    f"line {event.start_mark.line + 1}: a cassette with YAML aliases is not read"
+                )
+        loader = loader_type(source)
+        try:
+            root = loader.get_single_node()
+            for node in _value(root, "interactions").value if root is not None else ():
+                response = _value(node, "response")
+                if response is None:
+                    continue
+                start, end = response.start_mark, response.end_mark
+                first = len(source[: start.index].encode())
+                length = len(source[start.index : end.index].encode())
+                value = loader.construct_document(response)
+                yield start.line + 1, first, length, value
+        finally:
+            loader.dispose()
+    except (yaml.YAMLError, RecursionError, ValueError, AttributeError) as error:
+        raise SourceError(f"a VCR cassette that is no YAML: {_of(error)}") from error
+
+
+def _value(node: Any, key: str) -> Any:
+    """Return the value node of a key of a mapping node, or None."""
+    pairs = node.value if getattr(node, "id", None) == "mapping" else ()
+    return next((value for name, value in pairs if name.value == key), None)
+
+
+def _of(error: Exception) -> str:
+    """Describe an error without quoting the file."""
+    mark = getattr(error, "problem_mark", None)
+    return f"line {mark.line + 1}" if mark is not None else type(error).__name__
+
+
+def _no_json(value: object) -> None:
+    """Put null for bytes and dates: they stand for nothing that is read."""

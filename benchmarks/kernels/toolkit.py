@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -22,15 +24,20 @@ def load(lp: toolkit.LogprobTables) -> toolkit.LogprobTables:
 def perplexity(lp: toolkit.LogprobTables) -> pa.Table:
     """Find the answers by their keys, then reduce."""
     tokens = lp.tokens
-    changed = np.zeros(tokens.num_rows + 1, np.bool_)
-    changed[[0, -1]] = True
-    for key in (
+    keys = (
         tokens["response_key"].to_numpy(),
         tokens["choice"].to_numpy(),
         frames.codes(tokens["channel"], schema.CHANNELS),
-    ):
-        changed[1:-1] |= key[1:] != key[:-1]
-    return _perplexity(tokens, np.flatnonzero(changed))
+    )
+    n = tokens.num_rows
+    starts = [np.zeros(1, np.int64)]
+    for at in range(0, n - 1, frames.BLOCK_ROWS):
+        end = min(at + frames.BLOCK_ROWS, n - 1)
+        changed = np.zeros(end - at, np.bool_)
+        for key in keys:
+            changed |= key[at + 1 : end + 1] != key[at:end]
+        starts.append(np.flatnonzero(changed) + at + 1)
+    return _perplexity(tokens, np.concatenate([*starts, [n]]))
 
 
 def perplexity_by_counts(lp: toolkit.LogprobTables) -> pa.Table:
@@ -42,12 +49,19 @@ def perplexity_by_counts(lp: toolkit.LogprobTables) -> pa.Table:
 
 
 def _perplexity(tokens: pa.Table, offsets: np.ndarray) -> pa.Table:
-    ok = frames.codes(tokens["status"], schema.STATUSES) == _OK
-    logprob = core.clipped(frames.floats(tokens["logprob"]))
-    if not ok.all():
-        logprob = np.where(ok, logprob, 0.0)
-    nll = 0.0 - core.segment_sum(logprob, offsets)
-    value = core.perplexity(nll, core.segment_count(ok, offsets))
+    """Reduce block by block, so that what is made in between stays in the cache."""
+    status = frames.codes(tokens["status"], schema.STATUSES)
+    logprobs = frames.floats(tokens["logprob"])
+    value = np.empty(len(offsets) - 1)
+    cuts = np.searchsorted(offsets, np.arange(0, tokens.num_rows, frames.BLOCK_ROWS))
+    for first, last in pairwise(np.unique(np.append(cuts, len(value))).tolist()):
+        rows = slice(int(offsets[first]), int(offsets[last]))
+        bounds = offsets[first : last + 1] - offsets[first]
+        ok, logprob = status[rows] == _OK, core.clipped(logprobs[rows])
+        if not ok.all():
+            logprob = np.where(ok, logprob, 0.0)
+        nll = 0.0 - core.segment_sum(logprob, bounds)
+        value[first:last] = core.perplexity(nll, core.segment_count(ok, bounds))
     keys = tokens.select(list(ANSWER)).take(offsets[:-1])
     return keys.append_column("value", pa.array(value))
 

@@ -23,10 +23,11 @@ from toolkit.columns import (
     STATE_EMPTY,
     STATE_PRESENT,
 )
-from toolkit.entries import SAMPLED, EntryReader, both_casings, camel, lists
+from toolkit.entries import SAMPLED, EntryReader, both_casings, lists
 from toolkit.formats.base import (
     Body,
     Reject,
+    camel,
     kind_of,
     read_all_once,
     read_once,

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from functools import cache
 from typing import Any
 
 import pyarrow as pa
 
 from toolkit import columns
-from toolkit.formats.base import Reject, kind_of, read_once, whole_number
+from toolkit.formats.base import Reject, camel, kind_of, read_once, whole_number
 
 SAMPLED = columns.ENTRIES.append(columns.TOKENS.field("n_alternatives"))
 """What is read of a sampled token; the rest of `columns.TOKENS` follows from it."""
@@ -29,13 +28,6 @@ _NAMED_NUMBERS = {
 def both_casings(*names: str) -> frozenset[str]:
     """Both casings of some snake_case keys."""
     return frozenset(names) | {camel(name) for name in names}
-
-
-@cache
-def camel(name: str) -> str:
-    """Return a snake_case name in camelCase."""
-    first, *rest = name.split("_")
-    return first + "".join(word.capitalize() for word in rest)
 
 
 _TOP = ("top_logprobs", "topLogprobs", "top_probs")

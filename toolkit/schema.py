@@ -78,6 +78,7 @@ REASONS = {
     "token_not_string": "an entry's token is no string",
     "logprob_not_number": "an entry's logprob is no number",
     "unknown_format": "the object has the shape of no known format",
+    "unsupported_format": "a format that is known and not read; the message says what to do",
     "late_chunk": "a chunk came after its stream had closed",
     "unreadable_source": "the source could not be opened or read",
     "truncated_source": "the source ends before its compressed data is complete, or is corrupt",

@@ -15,17 +15,31 @@ from toolkit.formats import (
     cassette,
     error_body,
     event_data,
+    gemini,
     http_session,
+    llama_server,
+    ollama,
     openai_batch,
     openai_chat,
     openai_legacy,
     openai_responses,
     rows,
+    tgi_generate,
     together,
 )
 from toolkit.formats.base import Body, Reject, keys_of, kind_of
 
-FORMATS = (openai_chat, openai_legacy, openai_responses, together, error_body)
+FORMATS = (
+    openai_chat,
+    openai_legacy,
+    openai_responses,
+    together,
+    gemini,
+    ollama,
+    llama_server,
+    tgi_generate,
+    error_body,
+)
 ENVELOPES = (cassette, event_data, http_session, openai_batch)
 
 
@@ -123,12 +137,12 @@ def within(outer: Body, inner: Body | Reject) -> Body | Reject:
 
 def _unknown(obj: dict[str, Any], path: str) -> Reject:
     found = f"found the keys {keys_of(obj)}" if obj else "found an empty object"
-    if "choices" in obj:
-        if not isinstance(obj["choices"], list):
-            choices = kind_of(obj["choices"])
-            return Reject("no_choices", f"expected an array, found {choices}", f"{path}.choices")
-    elif not obj or any(key in obj for key in ("id", "model", "created", "usage")):
-        return Reject("no_choices", f"expected a choices array; {found}", f"{path}.choices")
     modules = (*FORMATS, *ENVELOPES, rows)
     tried = "; ".join(f"{module.NAME} ({module.SHAPE})" for module in modules)
+    if "choices" in obj and not isinstance(obj["choices"], list):
+        choices = kind_of(obj["choices"])
+        return Reject("no_choices", f"expected an array, found {choices}", f"{path}.choices")
+    if not obj or any(key in obj for key in ("id", "model", "created", "usage")):
+        message = f"expected a choices array; {found}; tried {tried}"
+        return Reject("no_choices", message, f"{path}.choices")
     return Reject("unknown_format", f"{found}; tried {tried}", path)

@@ -8,7 +8,7 @@ from typing import Any
 from toolkit.formats.base import Reject, kind_of, read_all_once, read_once
 
 _KEYS = frozenset({"tokens", "token_logprobs", "token_ids", "top_logprobs", "content"})
-_ESCAPED = re.compile(r"bytes:((?:\\x[0-9a-fA-F]{2})+)\Z")
+_ESCAPE = re.compile(rb"\\x([0-9a-fA-F]{2})")
 
 
 def are_arrays(logprobs: object) -> bool:
@@ -81,6 +81,10 @@ def _top(top: Any, path: str) -> Any:
 
 
 def _bytes(token: Any) -> list[int] | None:
-    r"""Return the bytes that a token spells as ``bytes:\xe2\x80``; None: it does not."""
-    found = _ESCAPED.match(token) if isinstance(token, str) else None
-    return list(bytes.fromhex(found[1].replace("\\x", ""))) if found else None
+    r"""Return the bytes that a token spells as ``bytes: \xe2\x80``; None: it does not."""
+    if not isinstance(token, str) or not token.startswith("bytes:"):
+        return None
+    spelled = token[6:].encode("utf-8", "surrogatepass")
+    if not _ESCAPE.search(spelled):
+        return None
+    return list(_ESCAPE.sub(lambda found: bytes.fromhex(found[1].decode()), spelled))

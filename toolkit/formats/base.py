@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, NamedTuple
 
 MAX_DEPTH = 64
@@ -89,6 +90,13 @@ def kind_of(value: object) -> str:
         if type(value) is base:
             return name
     return "an object" if isinstance(value, dict) else f"a Python {type(value).__name__}"
+
+
+@cache
+def camel(name: str) -> str:
+    """Return a snake_case name in camelCase."""
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
 
 
 def keys_of(obj: dict[str, Any], most: int = 8) -> str:

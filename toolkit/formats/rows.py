@@ -54,9 +54,9 @@ def at(obj: object, place: str, path: str, is_answer: _IsAnswer) -> Iterator[Bod
     Reject
         If nothing is there.
     """
-    custom_id = _id_of(obj, None)
-    value = obj
+    custom_id, value = None, obj
     for key in place.replace("]", "").replace("[", ".").split("."):
+        custom_id = _id_of(value, custom_id)
         path = f"{path}[{key}]" if isinstance(value, list) else f"{path}.{key}"
         if isinstance(value, dict):
             value = value.get(key)
@@ -64,7 +64,6 @@ def at(obj: object, place: str, path: str, is_answer: _IsAnswer) -> Iterator[Bod
             value = value[int(key)] if int(key) < len(value) else None
         else:
             value = None
-        custom_id = _id_of(value, custom_id) if not is_answer(value) else custom_id
     answer = _answer(value, path, custom_id, is_answer)
     if answer is None:
         raise Reject("no_choices", f"expected an answer, found {kind_of(value)}", path)

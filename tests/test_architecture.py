@@ -11,8 +11,8 @@ PACKAGE = Path(__file__).resolve().parents[1] / "toolkit"
 
 # From the ground up. A module imports from the layers below its own, never from its neighbours.
 LAYERS = (
-    {"errors", "_scan"},
-    {"schema", "ahead", "units"},
+    {"errors", "_scan", "objects"},
+    {"schema", "ahead", "units", "capture"},
     {"sources", "framing", "formats", "columns"},
     {"strict_json", "derive", "assign", "entries"},
     {"body", "orderly", "tool_calls", "copies"},

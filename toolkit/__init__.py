@@ -11,6 +11,7 @@ from importlib import import_module as _import_module
 
 _HOMES = {
     "toolkit.load": ("read", "scan", "from_responses"),
+    "toolkit.capture": ("tee",),
     "toolkit.scanned": ("decoder",),
     "toolkit.tables": ("LogprobTables",),
     "toolkit.combine": ("concat",),

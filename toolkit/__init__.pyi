@@ -2,9 +2,9 @@ from toolkit import errors as errors
 from toolkit import metrics as metrics
 from toolkit import plot as plot
 from toolkit import schema as schema
+from toolkit.capture import tee as tee
 from toolkit.combine import concat as concat
 from toolkit.dataset import read_parquet as read_parquet
-from toolkit.decode import decoder as decoder
 from toolkit.errors import ArgumentError as ArgumentError
 from toolkit.errors import ExportError as ExportError
 from toolkit.errors import NoRecordsError as NoRecordsError
@@ -23,6 +23,7 @@ from toolkit.metrics import sequence_metrics as sequence_metrics
 from toolkit.metrics import token_metrics as token_metrics
 from toolkit.metrics import usage as usage
 from toolkit.parquet import export as export
+from toolkit.scanned import decoder as decoder
 from toolkit.tables import LogprobTables as LogprobTables
 
 __version__: str

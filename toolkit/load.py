@@ -201,8 +201,9 @@ def from_responses(
     ----------
     responses : object or iterable
         One response or many. A response is a dict, JSON text (str or bytes), an object with
-        ``model_dump`` (OpenAI's SDK and its kin), or an iterable of chunks of these kinds: one
-        stream. A list whose items are all chunks is one stream too.
+        ``model_dump`` (OpenAI's SDK and its kin), a message of LangChain, an output of vLLM, or an
+        iterable of chunks of these kinds: one stream. A list whose items are all chunks is one
+        stream too.
     custom_id : str or list of str, optional
         The caller's id of each response, in order.
     on_error : {"reject", "raise"}

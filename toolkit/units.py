@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from toolkit.errors import ArgumentError
+from toolkit.objects import is_object, plain
 
 
 def units(responses: Any, custom_id: Any) -> list[tuple[list[Any], Any, bool]]:
@@ -22,9 +23,13 @@ def units(responses: Any, custom_id: Any) -> list[tuple[list[Any], Any, bool]]:
         The bodies of each, its id, and whether it is a stream of its own, not to be mixed with
         others.
     """
+    if hasattr(responses, "__aiter__"):
+        raise ArgumentError(
+            "an async stream cannot be read here: collect it, [chunk async for chunk in stream]"
+        )
     items = [responses] if _is_response(responses) else list(responses)
     found = [
-        ([_plain(item)], False) if _is_response(item) else ([_plain(chunk) for chunk in item], True)
+        ([plain(item)], False) if _is_response(item) else ([plain(chunk) for chunk in item], True)
         for item in items
     ]
     if found and all(not alone and _is_chunk(unit[0]) for unit, alone in found):
@@ -52,9 +57,6 @@ def _is_response(item: Any) -> bool:
     return (
         item is None
         or isinstance(item, dict | str | bytes | int | float)
-        or hasattr(item, "model_dump")
+        or is_object(item)
+        or not hasattr(item, "__iter__")
     )
-
-
-def _plain(item: Any) -> Any:
-    return item.model_dump() if hasattr(item, "model_dump") else item

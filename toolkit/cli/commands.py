@@ -89,6 +89,16 @@ def _set_quiet(ctx: click.Context, _: click.Parameter, value: bool) -> None:
         ctx.meta["quiet"] = True  # shared by the group and its command
 
 
+def _set_path(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
+    ctx.meta["path"] = value
+
+
+def _how() -> dict[str, Any]:
+    """Return how inputs are to be loaded."""
+    path = click.get_current_context().meta.get("path")
+    return {"path": path, "progress": False if _is_quiet() else None}
+
+
 def _options(*decorators: Callable[[Any], Any]) -> Callable[[Any], Any]:
     def decorate(command: Any) -> Any:
         for decorator in reversed(decorators):
@@ -106,7 +116,16 @@ _quiet = click.option(
     callback=_set_quiet,
     help="No progress, no warnings.",
 )
-_inputs = _options(click.argument("inputs", metavar="INPUT...", nargs=-1, required=True), _quiet)
+_path = click.option(
+    "--path",
+    metavar="KEYS",
+    expose_value=False,
+    callback=_set_path,
+    help="Where in each record the response stands, as output.raw[0]; else it is found.",
+)
+_inputs = _options(
+    click.argument("inputs", metavar="INPUT...", nargs=-1, required=True), _path, _quiet
+)
 _rows = _options(
     click.option("--json", "form", flag_value="json", help="One JSON object per line."),
     click.option(
@@ -326,9 +345,7 @@ def export(inputs: tuple[str, ...], output: str, overwrite: bool) -> None:
     """
     if Path(output).exists() and not overwrite:
         raise ExportError(f"{output} is there already: choose another name, or --overwrite")
-    out = toolkit.export(
-        _sources(inputs), output, overwrite=overwrite, progress=False if _is_quiet() else None
-    )
+    out = toolkit.export(_sources(inputs), output, overwrite=overwrite, **_how())
     stored = json.loads((out / "manifest.json").read_text())["tables"]
     for name, table in stored.items():
         click.echo(f"  {name:<14}{table['rows']:>12,} rows")
@@ -364,7 +381,7 @@ def _sources(inputs: Sequence[str]) -> str | list[str]:
 
 
 def _load(inputs: Sequence[str]) -> LogprobTables:
-    return toolkit.read(_sources(inputs), progress=False if _is_quiet() else None)
+    return toolkit.read(_sources(inputs), **_how())
 
 
 def _require_responses(lp: LogprobTables) -> None:

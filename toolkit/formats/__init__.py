@@ -17,6 +17,7 @@ from toolkit.formats import (
     event_data,
     gemini,
     http_session,
+    inspect_log,
     llama_server,
     ollama,
     openai_batch,
@@ -40,7 +41,7 @@ FORMATS = (
     tgi_generate,
     error_body,
 )
-ENVELOPES = (cassette, event_data, http_session, openai_batch)
+ENVELOPES = (cassette, event_data, http_session, inspect_log, openai_batch)
 
 
 def bodies(obj: object, path: str = "$") -> Iterator[Body | Reject]:

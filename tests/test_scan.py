@@ -161,6 +161,14 @@ def test_text_between_the_first_and_the_last_chunk_makes_one_body(ids):
     assert scan_frames(frames, window=len(ids) - 1).tables[0].num_rows == len(chunks)
 
 
+def test_nesting_is_counted_from_the_beginning_of_a_joined_chunk_too():
+    deep = '{"id": "chatcmpl-1", "choices": [{"delta": {"content": "a", "x": DEEP}}]}'
+    lines = [deep.replace("DEEP", "[" * n + "]" * n) for n in (1, 60, 61)]
+    lp = toolkit.read("\n".join(lines).encode())
+    assert lp.rejects["line"].to_pylist() == [3]
+    assert lp.responses["n_chunks"].to_pylist() == [2]
+
+
 def test_orderly_streams_are_assigned_at_once(samples):
     with mock.patch("toolkit.streams.Merger._one_by_one", side_effect=AssertionError):
         for name in ("pairs_stream.sse", "bytes_stream.sse"):

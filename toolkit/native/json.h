@@ -49,6 +49,9 @@ class Json {
     depth_ = 0;
   }
   bool at_end(const char* p) const { return space(p) == end_; }
+  // For what is read inside an object whose beginning was not.
+  void enter() { ++depth_; }
+  void leave() { --depth_; }
 
   TOOLKIT_INLINE const char* take(const char* p, char c) const {
     if (p < end_ && *p == c) return p + 1;

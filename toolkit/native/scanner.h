@@ -120,7 +120,9 @@ class Scanner {
       record.seen = run->seen;
       record.is_as_before = true;
       if (runs_.is_open(*run, frame)) chunk_ = run->n_records;
+      json_.enter();
       if ((p = choices(record.start + run->size, record.outer)) == nullptr) return nullptr;
+      json_.leave();
       is_first = false;
     }
     return json_.rest_of_object(p, is_first, record.seen, kTopNames, [&](const char* q, Key key) {

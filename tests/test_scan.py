@@ -169,6 +169,15 @@ def test_nesting_is_counted_from_the_beginning_of_a_joined_chunk_too():
     assert lp.responses["n_chunks"].to_pylist() == [2]
 
 
+def test_usage_before_the_choices_is_each_chunks_own():
+    """A text that several chunks begin with is read once; usage in it must be read each time."""
+    begin = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "usage": {"total_tokens": 7}}
+    other = {"id": "x", "choices": [{"message": {"content": "a"}}], "usage": {"total_tokens": 9}}
+    lines = [json.dumps(each) for each in (begin | {"choices": []}, other, begin | {"choices": []})]
+    lp = toolkit.read("".join(line + "\n" for line in lines).encode())
+    assert lp.responses["total_tokens"].to_pylist() == [7, 9]
+
+
 def test_orderly_streams_are_assigned_at_once(samples):
     with mock.patch("toolkit.streams.Merger._one_by_one", side_effect=AssertionError):
         for name in ("pairs_stream.sse", "bytes_stream.sse"):

@@ -208,7 +208,8 @@ class Scanner {
   void renew(Run& run, const Record& record, const Body& body, size_t frame) {
     run.is_open = false;
     if (!record.is_as_before) {
-      run.start = record.choices == nullptr ? nullptr : record.start;
+      const bool can_be_skipped = record.choices != nullptr && !record.before.has_usage;
+      run.start = can_be_skipped ? record.start : nullptr;
       if (run.start == nullptr) return;
       run.size = static_cast<size_t>(record.choices - record.start);
       run.before = record.before;

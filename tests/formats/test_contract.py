@@ -102,6 +102,18 @@ def test_exactly_one_format_matches(key):
     assert [module.NAME for module in modules if module.matches(record)] == [name]
 
 
+ODD = (
+    *(None, 7, -1.5, True, "odd", "response.completed", "error", [], {}, [7], [None], {"a": 1}),
+    *([{}], [[]], {"choices": []}, {"output": 7}, [{"choices": [{"delta": {}}]}]),
+    *({"entries": [{"response": 7}]}, [{"ResponseBody": [7]}], [{"response": {"body": 7}}]),
+)
+FORMAT_KEYS = (
+    *("choices", "output", "type", "response", "object", "usage", "candidates", "done", "stop"),
+    *("message", "content", "data", "__data__", "Entries", "log", "interactions", "samples"),
+    *("custom_id", "error", "generated_text", "completion_probabilities", "logprobs", "id"),
+)
+
+
 def places(value, path=()):
     yield path
     items = value.items() if isinstance(value, dict) else enumerate(value)
@@ -113,20 +125,23 @@ def places(value, path=()):
 
 
 @pytest.mark.filterwarnings("ignore::toolkit.errors.ToolkitWarning")
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(st.data())
 def test_wrong_values_are_rejected_or_noted(data):
     """Nothing but rows, notes and rejects comes out of a damaged record."""
     _, record = RECORDS[data.draw(st.sampled_from(sorted(RECORDS)))]
     record = json.loads(json.dumps(record))
     path = data.draw(st.sampled_from([p for p in places(record) if p]))
-    odd = data.draw(st.sampled_from([None, 7, -1.5, True, "odd", [], {}, [7], [None], {"a": 1}]))
+    odd = data.draw(st.sampled_from(ODD))
     target = record
     for key in path[:-1]:
         target = target[key]
-    if data.draw(st.booleans()):
+    what = data.draw(st.sampled_from(["replace", "delete", "add"]))
+    if what == "replace":
         target[path[-1]] = odd
-    else:
+    elif what == "delete":
         del target[path[-1]]
+    else:
+        record[data.draw(st.sampled_from(FORMAT_KEYS))] = odd
     lp = toolkit.from_responses([record, {"choices": []}])
     assert_conserved(lp)

@@ -30,21 +30,19 @@ def matches(obj: dict[str, Any]) -> bool:
     """Tell whether this is a response or an event."""
     if "choices" in obj:
         return False
-    kind = obj.get("type")
-    if isinstance(kind, str) and (kind.startswith("response.") or kind == "error"):
-        return kind != "error" or not isinstance(obj.get("error"), dict)
+    if _is_event(obj):
+        return obj["type"] != "error" or not isinstance(obj.get("error"), dict)
     return isinstance(obj.get("output"), list) and (
-        obj.get("object") == "response" or "input_tokens" in (obj.get("usage") or ())
+        obj.get("object") == "response" or _counts_input(obj.get("usage"))
     )
 
 
 def normalise(obj: dict[str, Any], path: str = "$") -> Iterator[Body]:
     """Yield the response whole, or the event as a chunk."""
-    kind = obj.get("type")
-    if not isinstance(kind, str) or "output" in obj:
+    if not _is_event(obj):
         yield Body(_body(obj, [_choice("message", obj, path)]), NAME, path)
         return
-    response = obj.get("response")
+    kind, response = obj["type"], obj.get("response")
     if not isinstance(response, dict):
         yield _event(kind, obj, path)
     elif kind in _ENDS and isinstance(response.get("output"), list):
@@ -52,6 +50,15 @@ def normalise(obj: dict[str, Any], path: str = "$") -> Iterator[Body]:
         yield Body(body, NAME, path, kind="final_copy")
     else:
         yield Body(_body(response, []) | {"usage": None}, NAME, path)
+
+
+def _counts_input(usage: object) -> bool:
+    return isinstance(usage, dict) and "input_tokens" in usage
+
+
+def _is_event(obj: dict[str, Any]) -> bool:
+    kind = obj.get("type")
+    return isinstance(kind, str) and (kind.startswith("response.") or kind == "error")
 
 
 # Whole responses
@@ -114,7 +121,8 @@ def _choice(key: str, response: dict[str, Any], path: str) -> dict[str, Any]:
 
 def _texts(parts: Any, key: str = "text", kind: type = str) -> list[Any]:
     """Return what the parts of an item have under a key, if it is of that kind."""
-    found = [part.get(key) for part in parts or () if isinstance(part, dict)]
+    parts = parts if isinstance(parts, list) else ()
+    found = [part.get(key) for part in parts if isinstance(part, dict)]
     return [value for value in found if isinstance(value, kind)]
 
 

@@ -65,6 +65,7 @@ def test_the_same_in_json():
     [
         (b"interactions:\n- response: &a {body: x}\n- response: *a\n", "aliases"),
         (b"interactions:\n- response: {body: [\n", "no YAML"),
+        (b"interactions:\n- " + b"[" * 100_000 + b"]" * 100_000, "nested deeper than 100"),
         (b"interactions:\n- response: {body: \xff}\n", "no YAML"),
     ],
 )

@@ -13,6 +13,7 @@ from typing import Any
 from toolkit.errors import SourceError
 from toolkit.framing.base import Batch, Frames
 
+_MAX_DEPTH = 100
 HEAD = re.compile(rb"(?:(?:#[^\n]*|---[^\n]*|version:[^\n]*)?\r?\n)*interactions:[ \t]*\r?\n")
 
 
@@ -44,7 +45,14 @@ def _responses(text: bytes) -> Iterator[tuple[int, int, int, Any]]:
     loader_type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         source = text.decode()
+        depth = 0
         for event in yaml.parse(source, loader_type):
+            # The C library composes recursively, without a limit of its own.
+            depth += isinstance(event, yaml.CollectionStartEvent)
+            depth -= isinstance(event, yaml.CollectionEndEvent)
+            if depth > _MAX_DEPTH:
+                line = event.start_mark.line + 1
+                raise SourceError(f"line {line}: a cassette nested deeper than {_MAX_DEPTH} levels")
             if isinstance(event, yaml.AliasEvent):
                 raise SourceError(
                     f"line {event.start_mark.line + 1}: a cassette with YAML aliases is not read"

@@ -53,7 +53,8 @@ class Result:
 
     contestant: Contestant
     baseline_mb: float
-    peak_mb: float = math.nan  # of the process after its first run
+    first: float = math.nan  # wall-clock seconds of the process's first run
+    peak_mb: float = math.nan  # after it
     walls: list[float] = field(default_factory=list)
     cpus: list[float] = field(default_factory=list)
     checks: dict[str, Any] = field(default_factory=dict)
@@ -107,6 +108,7 @@ class _Process:
         report = self._report()
         if "checks" in report:  # the first run: later ones may find memory left by it
             self.result.checks = report["checks"]
+            self.result.first = report["wall"]
             self.result.peak_mb = report["peak_mb"]
         if counted:
             self.result.walls.append(report["wall"])

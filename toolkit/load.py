@@ -94,7 +94,7 @@ def read(
     parts = scan(
         sources,
         # Large batches cost less; smaller ones are merged while threads scan ahead.
-        batch_bytes=_READ_BYTES if thread_count(threads) == 1 else 2 * BATCH_BYTES,
+        batch_bytes=_READ_BYTES if thread_count(threads) == 1 else 4 * BATCH_BYTES,
         on_error=on_error,
         progress=progress,
         stream_window=stream_window,

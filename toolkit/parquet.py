@@ -36,7 +36,8 @@ _GROUP_BYTES = 8 << 20  # of a table, after which a row group ends earlier
 _SMALL_BYTES = 4 << 20
 # They repeat in short cycles: plainly written they are compressed faster, and to less.
 _SMALL_NUMBERS = {"choice", "slot", "rank", "sampled_rank", "n_alternatives"}
-_GIVE_BACK = 2  # batches
+_GIVE_BACK = 3  # batches; memory that was given back must be had anew
+_WRITERS = 2  # threads: one for the alternatives, which are most of it, and one for the rest
 _BATCH_BYTES = 32 << 20  # of the sources; what is in memory grows with it
 
 
@@ -125,27 +126,25 @@ def _write(
 def _write_files(
     parts: Iterable[LogprobTables], folder: Path
 ) -> dict[str, list[dict[str, str | int]]]:
-    """Write parts on a thread of their own while the next is made; return each table's files."""
+    """Write parts on other threads while the next is made; return each table's files."""
     with ExitStack() as stack:
-        writers = [stack.enter_context(_TableWriter(table, folder)) for table in STORED]
-        pool = stack.enter_context(ThreadPoolExecutor(1))
-        pending: Future[None] | None = None
+        writers = [stack.enter_context(_TableWriter(table, folder)) for table in reversed(STORED)]
+        # The largest tables come first, so that the threads end together.
+        pool = stack.enter_context(ThreadPoolExecutor(_WRITERS))
+        pending: list[Future[None]] = []
         for i, part in enumerate(parts, start=1):
-            if pending is not None:
-                pending.result()  # never more than one part waits
+            _wait(pending)  # never more than one part waits
             if i % _GIVE_BACK == 0:
                 _give_back()
-            pending = pool.submit(_add, writers, part)
-        if pending is not None:
-            pending.result()
-        for writer in writers:
-            writer.finish()
-    return {writer.declared.name: writer.files for writer in writers}
+            pending = [pool.submit(each.add, part[each.declared.name]) for each in writers]
+        _wait(pending)
+        _wait([pool.submit(writer.finish) for writer in writers])
+    return {writer.declared.name: writer.files for writer in reversed(writers)}
 
 
-def _add(writers: list[_TableWriter], part: LogprobTables) -> None:
-    for writer in writers:
-        writer.add(part[writer.declared.name])
+def _wait(pending: list[Future[None]]) -> None:
+    for future in pending:
+        future.result()
 
 
 def _give_back() -> None:

@@ -23,7 +23,7 @@ from toolkit.tables import LogprobTables
 
 OnError = Literal["reject", "raise"]
 _BLOCK_BYTES = 8 << 20
-_AHEAD = 2  # blocks that are scanned ahead, for each thread
+_AHEAD = 4  # blocks that are scanned ahead, for each thread; half of them are single lines
 
 
 class Recording:

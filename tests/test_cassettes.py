@@ -1,6 +1,7 @@
 """VCR cassettes in YAML."""
 
 import builtins
+import gzip
 import json
 
 import pytest
@@ -43,6 +44,15 @@ def test_bodies_of_all_kinds_with_their_lines():
     for line in lp.responses["line"].to_pylist():
         assert lines[line - 2].strip() == "response:"
     assert lp.ledger["bytes"].to_pylist() == [len(data)]
+
+
+@pytest.mark.parametrize("encode", [bytes, gzip.compress])
+def test_bodies_of_bytes(encode):
+    data = cassette({"string": encode("data: ü\n\n".encode() + STREAM.encode())})
+    assert b"!!binary" in data
+    with pytest.warns(toolkit.ToolkitWarning, match="1 not_json"):
+        lp = toolkit.read(data)
+    assert lp.text(0) == "Hi: there"
 
 
 def test_a_parsed_body():

@@ -289,11 +289,15 @@ def test_directories(folder: Path) -> None:
         "response.log.gz": gzip.compress(b": comment\n"),
         "response.bin": b"event: x\n",
         "x.chunks.txt": b'{"a": 1}\n',
+        "page.har": b"{}",
+        "cassette.yaml": b"# recorded\nversion: 1\ninteractions:\n- x\n",
+        "cassette.yml": b"interactions:\n",
         "cut.bin.gz": gzip.compress(b"{}" * 100)[:-4],
     }
     left = {
         "prose.txt": b"Hello {",
         "data.csv": b"{}",
+        "config.yaml": b"data: 1\n",
         "a.py": b"{}",
         "a.jsonl.md": b"{}",
         ".hidden.jsonl": b"{}",

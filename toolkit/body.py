@@ -43,7 +43,7 @@ _HALF = re.compile("[\ud800-\udfff]")
 
 _BODY_KEYS = both_casings(
     *("id", "choices", "created", "model", "object", "usage", "error"),
-    *("system_fingerprint", "service_tier"),
+    *("system_fingerprint", "service_tier", "prompt_logprobs"),
 )
 _CHOICE_KEYS = both_casings("index", "message", "delta", "logprobs", "finish_reason")
 _MESSAGE_KEYS = both_casings(
@@ -137,6 +137,8 @@ class BodyReader:
         obj, path = body.obj, body.path
         read_once(obj, _BODY_KEYS, path)
         self._notes = self._entries.notes = list(body.notes)
+        if _get(obj, "prompt_logprobs") is not None:
+            self._notes.append("prompt_logprobs")
         choices = obj.get("choices")
         error = body.error or obj.get("error") or None
         kind = KIND_ERROR if choices is None and not body.alone else KIND_WHOLE

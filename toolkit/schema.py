@@ -55,6 +55,7 @@ NOTES = {
     "bad_finish_reason": "finish_reason is no string; null stands in",
     "bad_status_code": "status_code of a batch line is no integer; read as absent",
     "from_prob": "probabilities were sent in place of logprobs; their logarithms stand in",
+    "prompt_logprobs": "logprobs of the prompt were sent; they are not read",
     "lone_surrogate": "half a surrogate pair in a text; U+FFFD stands in",
     "cumulative_usage": "usage was sent for single choices, never for the whole response",
     "early_usage": "usage was sent before the last tokens of the stream: it may be partial",

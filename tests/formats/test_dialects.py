@@ -1,5 +1,6 @@
 """Quirks of servers that speak the chat schema: one minimal recording for each."""
 
+import base64
 import json
 
 import pytest
@@ -162,6 +163,18 @@ def test_vllm_sampled_twice_unsorted_and_one_more_than_asked():
     assert lp.alternatives["slot"].to_pylist() == [1, 2, 3]
     assert lp.alternatives["rank"].to_pylist() == [2, 1, 3]
     assert lp.alternatives["is_sampled"].to_pylist() == [True, False, False]
+
+
+def test_vllm_logprobs_of_the_prompt_are_noted_and_not_read():
+    sent = [None, {"5": {"logprob": -1.0, "rank": 1, "decoded_token": "x"}}]
+    records = [whole([entry("a")], "a", prompt_logprobs=value) for value in (sent, None)]
+    lp = read(*records, {k: v for k, v in records[0].items() if k != "prompt_logprobs"})
+    assert notes(lp) == [{"prompt_logprobs"}, set(), set()]
+    assert lp.tokens.num_rows == 3
+    arrays = {"tokens": ["a"], "token_logprobs": [-0.5]}
+    choice = {"index": 0, "text": "a", "logprobs": arrays, "finish_reason": "stop"}
+    choice["prompt_logprobs"] = sent
+    assert notes(read({"id": "c", "choices": [choice]})) == [{"prompt_logprobs"}]
 
 
 def test_vllm_cumulative_usage_per_choice():
@@ -334,6 +347,30 @@ def test_har_and_text_of_an_event_stream():
     lp = read(har)
     assert lp.text(0) == "a"
     assert lp.responses["kind"].to_pylist() == ["stream"]
+
+
+@quietly
+def test_har_with_bodies_in_base64():
+    def har(text, encoding):
+        content = {"text": text, "encoding": encoding}
+        return {"log": {"entries": [{"response": {"content": content}}]}}
+
+    body = base64.b64encode(json.dumps(whole([entry("ü")], "ü")).encode()).decode()
+    assert read(har(body, "base64")).text(0) == "ü"
+    for text, encoding in ((body[1:], "base64"), ("/w==", "base64"), (body, "br"), (7, "base64")):
+        assert read(har(text, encoding)).rejects["reason"].to_pylist() == ["not_json"]
+
+
+def test_rows_with_an_error_beside_the_answer():
+    row = {"id": 3, "error": "first try timed out", "response": whole([entry("a")], "a")}
+    lp = read(row)
+    assert (lp.text(0), lp.responses["custom_id"].to_pylist()) == ("a", ["3"])
+
+
+def test_rows_with_the_options_of_a_question():
+    row = {"id": 4, "choices": ["Paris", "Rome"], "answer": whole([entry("a")], "a")}
+    lp = read(row)
+    assert (lp.text(0), lp.responses["custom_id"].to_pylist()) == ("a", ["4"])
 
 
 def test_exchanges_of_a_session_stay_apart():

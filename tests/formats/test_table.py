@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from toolkit import formats
-from toolkit.formats import rows
+from toolkit.formats import error_body, rows
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "data" / "FORMATS.md").read_text()
@@ -20,6 +20,6 @@ def test_the_tests_are_there(named):
 
 
 def test_every_format_is_named():
-    modules = (*formats.FORMATS, *formats.ENVELOPES, rows)
+    modules = (*formats.FORMATS, *formats.ENVELOPES, rows, error_body)
     named = set(re.findall(r"^\| `(\w+)` \|", PAGE, flags=re.MULTILINE))
     assert {module.NAME for module in modules} - {"openai_chat"} == named

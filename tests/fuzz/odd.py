@@ -77,7 +77,8 @@ SNIPPETS = (
 
 KEYS = tuple(
     b"id choices created model object usage error system_fingerprint systemFingerprint service_tier"
-    b" serviceTier custom_id customId response status_code statusCode body index message delta"
+    b" prompt_logprobs promptLogprobs serviceTier custom_id customId response status_code"
+    b" statusCode body index message delta"
     b" logprobs finish_reason finishReason text role content refusal reasoning reasoning_content"
     b" reasoningContent tool_calls toolCalls token logprob bytes top_logprobs topLogprobs token_id"
     b" tokenId bytes_ prompt_tokens promptTokens completion_tokens completionTokens total_tokens"

@@ -35,7 +35,7 @@ _BODY = (
     + _ENTRY
     + '],"refusal":null},"finish_reason":"stop"}],"usage":'
     + _USAGE
-    + ',"service_tier":"default","system_fingerprint":"fp_1"}'
+    + ',"service_tier":"default","system_fingerprint":"fp_1","prompt_logprobs":null}'
 )
 _CHUNK = (
     '{"id":"chatcmpl-1","object":"chat.completion.chunk","created":1700000000,"model":"gpt-4o",'

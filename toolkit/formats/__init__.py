@@ -3,7 +3,8 @@
 A format module has ``NAME``, ``SHAPE`` (the keys it looks for, for messages), ``matches(obj)`` and
 either ``normalise(obj, path)``, which yields canonical bodies, or, for an envelope,
 ``unwrap(obj, path)``, whose bodies are told in turn. At most one module matches an object, so the
-order of the tuples means nothing.
+order of the tuples means nothing. What none of them matches may be a row with an answer in it
+(`rows`), else a server's error (`error_body`): rows have a key ``error`` too.
 """
 
 from __future__ import annotations
@@ -39,7 +40,6 @@ FORMATS = (
     ollama,
     llama_server,
     tgi_generate,
-    error_body,
 )
 ENVELOPES = (cassette, event_data, http_session, inspect_log, openai_batch)
 
@@ -86,8 +86,11 @@ def _told(obj: object, path: str) -> Iterator[Body | Reject]:
     for outer in rows.find(obj, path, is_answer) if unwrapped is None else unwrapped:
         found = True
         yield from _inside(outer)
-    if not found:
+    if found:
+        return
+    if not error_body.matches(obj):
         raise _unknown(obj, path)
+    yield from error_body.normalise(obj, path)
 
 
 def at(obj: object, place: str, path: str = "$") -> Iterator[Body | Reject]:
@@ -101,9 +104,7 @@ def at(obj: object, place: str, path: str = "$") -> Iterator[Body | Reject]:
 
 def is_answer(obj: object) -> bool:
     """Tell whether this is what a server sends for an answer, in an envelope or not."""
-    return isinstance(obj, dict) and any(
-        module.matches(obj) for module in (*FORMATS, *ENVELOPES) if module is not error_body
-    )
+    return isinstance(obj, dict) and any(module.matches(obj) for module in (*FORMATS, *ENVELOPES))
 
 
 def is_envelope(obj: object) -> bool:
@@ -138,7 +139,7 @@ def within(outer: Body, inner: Body | Reject) -> Body | Reject:
 
 def _unknown(obj: dict[str, Any], path: str) -> Reject:
     found = f"found the keys {keys_of(obj)}" if obj else "found an empty object"
-    modules = (*FORMATS, *ENVELOPES, rows)
+    modules = (*FORMATS, *ENVELOPES, rows, error_body)
     tried = "; ".join(f"{module.NAME} ({module.SHAPE})" for module in modules)
     if "choices" in obj and not isinstance(obj["choices"], list):
         choices = kind_of(obj["choices"])

@@ -7,6 +7,7 @@ object, text, or the lines of an event stream; and HAR, ``{"log": {"entries": [{
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 from typing import Any
 
@@ -51,9 +52,20 @@ def _har_text(response: object, path: str) -> tuple[Any, str]:
     path = f"{path}.response.content"
     if not isinstance(content, dict):
         return None, path
-    if content.get("encoding"):
-        raise Reject("not_json", "expected text, found an encoded body", f"{path}.encoding")
-    return content.get("text"), f"{path}.text"
+    text = content.get("text")
+    if content.get("encoding") and text:
+        text = _decoded(text, content["encoding"], path)
+    return text, f"{path}.text"
+
+
+def _decoded(text: object, encoding: object, path: str) -> str:
+    """Return the text of a body in base64, the one encoding that HAR has."""
+    if encoding != "base64" or not isinstance(text, str):
+        raise Reject("not_json", "expected text or base64", f"{path}.encoding")
+    try:
+        return base64.b64decode(text, validate=True).decode()
+    except ValueError as error:
+        raise Reject("not_json", "expected text in base64", f"{path}.text") from error
 
 
 def _as_body(body: Any, path: str) -> dict[str, Any] | list[Any] | str:

@@ -20,9 +20,14 @@ SHAPE = "choices[].message or choices[].delta"
 def matches(obj: dict[str, Any]) -> bool:
     """Tell whether this is a chat completion or a chunk of one."""
     choices = obj.get("choices")
-    if not isinstance(choices, list):
+    if not isinstance(choices, list) or _are_options(choices):
         return False
     return not any(isinstance(choice, dict) and _is_other(choice) for choice in choices)
+
+
+def _are_options(choices: list[Any]) -> bool:
+    """Tell the options of a question, which a row of an experiment may have under this key."""
+    return bool(choices) and all(isinstance(choice, str) for choice in choices)
 
 
 def _is_other(choice: dict[str, Any]) -> bool:

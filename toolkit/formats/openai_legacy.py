@@ -38,7 +38,14 @@ def normalise(obj: dict[str, Any], path: str = "$") -> Iterator[Body]:
     ended = all(
         isinstance(choice, dict) and choice.get("finish_reason") is not None for choice in choices
     )
-    yield Body({**obj, "choices": choices}, NAME, path, kind="either" if ended else "auto")
+    notes = ("prompt_logprobs",) if any(map(_has_prompt, choices)) else ()
+    kind = "either" if ended else "auto"
+    yield Body({**obj, "choices": choices}, NAME, path, notes=notes, kind=kind)
+
+
+def _has_prompt(choice: Any) -> bool:
+    """Tell whether vLLM sent logprobs of the prompt, which it puts here."""
+    return isinstance(choice, dict) and choice.get("prompt_logprobs") is not None
 
 
 def _choice(choice: Any, path: str) -> Any:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +15,8 @@ from toolkit.errors import SourceError
 from toolkit.framing.base import Batch, Frames
 
 _MAX_DEPTH = 100
+_MAX_BODY = 64 << 20
+_GZIP = b"\x1f\x8b"
 HEAD = re.compile(rb"(?:(?:#[^\n]*|---[^\n]*|version:[^\n]*)?\r?\n)*interactions:[ \t]*\r?\n")
 
 
@@ -31,7 +34,7 @@ def frame_cassette(blocks: Iterator[bytes], skipped: int) -> Iterator[Frames]:
     batch.bytes += len(text)
     for line, offset, length, response in _responses(text):
         interaction = {"interactions": [{"response": response}]}
-        batch.add(json.dumps(interaction, default=_no_json).encode(), line, offset, length)
+        batch.add(json.dumps(interaction, default=_as_json).encode(), line, offset, length)
     yield batch.flush()
 
 
@@ -87,5 +90,16 @@ def _of(error: Exception) -> str:
     return f"line {mark.line + 1}" if mark is not None else type(error).__name__
 
 
-def _no_json(value: object) -> None:
-    """Put null for bytes and dates: they stand for nothing that is read."""
+def _as_json(value: object) -> str | None:
+    """Return bytes as the text they are, compressed or not; null for what is none, as dates are."""
+    if not isinstance(value, bytes):
+        return None
+    try:
+        if value.startswith(_GZIP):
+            unzip = zlib.decompressobj(wbits=31)
+            value = unzip.decompress(value, _MAX_BODY)
+            if not unzip.eof:
+                return None
+        return value.decode()
+    except (zlib.error, ValueError):
+        return None

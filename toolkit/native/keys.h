@@ -11,6 +11,7 @@ enum class Key {
   kOther,  // not read
   kDefer,  // its presence is for the reference decoder
   kId, kObject, kCreated, kModel, kChoices, kUsage, kError, kTier, kFingerprint,
+  kPromptLogprobs,
   kCustomId, kResponse, kStatusCode, kBody,
   kIndex, kMessage, kDelta, kLogprobs, kFinish,
   kRole, kContent, kRefusal, kReasoning, kReasoningContent, kToolCalls,
@@ -24,6 +25,7 @@ constexpr Name<Key> kTopNames[] = {
     {"model", Key::kModel}, {"choices", Key::kChoices}, {"usage", Key::kUsage},
     {"error", Key::kError}, {"service_tier", Key::kTier}, {"serviceTier", Key::kTier},
     {"system_fingerprint", Key::kFingerprint}, {"systemFingerprint", Key::kFingerprint},
+    {"prompt_logprobs", Key::kPromptLogprobs}, {"promptLogprobs", Key::kPromptLogprobs},
     {"custom_id", Key::kCustomId}, {"response", Key::kResponse}};
 constexpr Name<Key> kResponseNames[] = {{"status_code", Key::kStatusCode}, {"body", Key::kBody}};
 constexpr Name<Key> kChoiceNames[] = {

@@ -262,7 +262,8 @@ class Scanner {
       case Key::kTier: return json_.string_or_null(p, body.tier);
       case Key::kUsage: return usage(p, body);
       case Key::kChoices: return choices(p, body);
-      case Key::kError: return json_.null(p);
+      case Key::kError:
+      case Key::kPromptLogprobs: return json_.null(p);
       default: return nullptr;
     }
   }

@@ -27,16 +27,18 @@ import pyarrow as pa
 from toolkit.errors import ArgumentError, SourceError
 from toolkit.sources.compression import Reader, TruncatedSourceError, decompressed
 
-RECORD_SUFFIXES = (".jsonl", ".ndjson", ".json", ".sse")
+RECORD_SUFFIXES = (".jsonl", ".ndjson", ".json", ".sse", ".har")
 """Files that are always taken from a directory."""
-LOOKED_INTO_SUFFIXES = (".txt", ".log", ".bin", ".chunks", "")
-"""Files that are taken from a directory if they begin like JSON or SSE."""
+LOOKED_INTO_SUFFIXES = (".txt", ".log", ".bin", ".chunks", ".yaml", ".yml", "")
+"""Files that are taken from a directory if they begin like JSON, SSE or a VCR cassette."""
 COMPRESSION_SUFFIXES = (".gz", ".gzip", ".zst", ".zstd", ".bz2")
 
 _LOOK = 1 << 12
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 _SUFFIX = re.compile(r"\.[A-Za-z][A-Za-z0-9_]*\Z")
 _RECORDING = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:[{\[:]|data:|event:|id:|retry:)")
+_YAML_SUFFIXES = (".yaml", ".yml")
+_CASSETTE = re.compile(rb"(?:(?:#|---|version:)[^\n]*\n|\r?\n)*interactions:")
 _GLOB = re.compile(r"[*?\[]")
 
 
@@ -235,8 +237,9 @@ def _directory(path: str) -> Iterator[Source]:
         yield _failing(
             path,
             "no recording in this directory; looked for files that end in "
-            f"{', '.join(RECORD_SUFFIXES)} (also compressed), and for JSON or SSE in files that "
-            f"end in {', '.join(filter(None, LOOKED_INTO_SUFFIXES))} or have no suffix",
+            f"{', '.join(RECORD_SUFFIXES)} (also compressed), and for JSON, SSE or cassettes "
+            f"in files that end in {', '.join(filter(None, LOOKED_INTO_SUFFIXES))} "
+            "or have no suffix",
         )
 
 
@@ -255,7 +258,7 @@ def _is_recording(name: str, path: str) -> bool:
     suffix = _suffix(name)
     if suffix in RECORD_SUFFIXES:
         return True
-    return suffix in LOOKED_INTO_SUFFIXES and _begins_like_one(_file(path, path))
+    return suffix in LOOKED_INTO_SUFFIXES and _begins_like_one(_file(path, path), suffix)
 
 
 def _suffix(name: str) -> str:
@@ -266,12 +269,12 @@ def _suffix(name: str) -> str:
     return suffix if _SUFFIX.match(suffix) else ""
 
 
-def _begins_like_one(source: Source) -> bool:
+def _begins_like_one(source: Source, suffix: str) -> bool:
     try:
         head = next(source.blocks(_LOOK), b"")
     except SourceError:
         return True  # taken, so that its fault is told
-    return _RECORDING.match(head) is not None
+    return (_CASSETTE if suffix in _YAML_SUFFIXES else _RECORDING).match(head) is not None
 
 
 def _file(name: str, path: str) -> Source:
@@ -370,7 +373,7 @@ def _is_remote_recording(filesystem: Any, path: str) -> bool:
     if suffix in RECORD_SUFFIXES:
         return True
     source = Source(path, partial(_open_remote, filesystem, path))
-    return suffix in LOOKED_INTO_SUFFIXES and _begins_like_one(source)
+    return suffix in LOOKED_INTO_SUFFIXES and _begins_like_one(source, suffix)
 
 
 def _matches(parts: list[str], pattern: list[str]) -> bool:

@@ -1,5 +1,7 @@
 """A short run of the fuzzers; `tests.fuzz` tells of the long ones."""
 
+import json
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -7,6 +9,8 @@ import pytest
 import toolkit
 from tests.fuzz import compare, decimals, sanitize
 from tests.fuzz.__main__ import Finding, run
+from tests.fuzz.seeds import HAND_MADE
+from toolkit.formats.base import MAX_DEPTH
 
 pytestmark = pytest.mark.skipif(
     toolkit.decoder() != "native", reason="the native scanner was not built"
@@ -53,6 +57,36 @@ def test_negative_zero_is_told_from_zero():
     decoded = [compare.native(compare.framed([record % zero])) for zero in (b"0.0", b"-0.0", b"-0")]
     assert not compare.same(decoded[0], decoded[1]._replace(bodies=decoded[0].bodies))
     assert compare._bits(decoded[0].tokens).equals(compare._bits(decoded[2].tokens))
+
+
+def nested_to(value, depth, level=0):
+    """Yield copies of a value in which one object has one more key, nested to that depth."""
+    inner = list(enumerate(value)) if isinstance(value, list) else []
+    if isinstance(value, dict):
+        inner = list(value.items())
+        lists = depth - level - 1
+        for place in range(len(inner) + 1):
+            more = ("deep", json.loads("[" * lists + "]" * lists))
+            yield dict([*inner[:place], more, *inner[place:]])
+    for key, child in inner:
+        for changed in nested_to(child, depth, level + 1):
+            copy = value.copy()
+            copy[key] = changed
+            yield copy
+
+
+@pytest.mark.parametrize("seed", HAND_MADE, ids=range(len(HAND_MADE)))
+def test_nesting_is_counted_alike_wherever_it_stands(seed):
+    """A joined chunk is read from its choices on, and usual keys by short cuts."""
+    body = json.loads(seed)
+    for depth in (MAX_DEPTH, MAX_DEPTH + 1):
+        compact = {"separators": (",", ":")}
+        records = [json.dumps(b, **compact).encode() for b in nested_to(body, depth)]
+        assert not compare.differ(records)
+        assert not any(compare.joins_differ([seed, record]) for record in records)
+        if depth > MAX_DEPTH:
+            assert compare.reference(compare.framed(records)).rejects.num_rows == len(records)
+            assert not compare.taken(records)
 
 
 @pytest.fixture(scope="session")

@@ -472,7 +472,9 @@ class Scanner {
     if (top == nullptr) top = json_.usual_key(p, "\"topLogprobs\":", false);
     if (top != nullptr && entry.seen != 0) {
       entry.seen |= Json::bit(Key::kTop);
+      json_.enter();
       if ((p = top_list(top, first)) == nullptr) return nullptr;
+      json_.leave();
     }
     p = json_.rest_of_object(p, entry.seen == 0, entry.seen, kEntryNames, [&](const char* q, Key key) {
       return key == Key::kTop ? top_list(q, first) : entry_field(q, tokens, entry, key);

@@ -137,7 +137,7 @@ def test_import_toolkit_is_light():
 def test_files_and_functions_stay_small():
     for path in modules():
         lines = path.read_text().splitlines()
-        if path.name != "schema.py":  # a list of declarations
+        if path.parent.name != "results":  # lists of declarations
             assert len(lines) <= 420, f"{path.name} has {len(lines)} lines"
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.FunctionDef):

@@ -22,7 +22,7 @@ namespace toolkit {
 
 constexpr int64_t kInt32Max = INT32_MAX;
 constexpr int64_t kYear10000 = 253402300800;  // as in toolkit/body.py
-constexpr double kCensoredAtOrBelow = -9998.0;  // as in toolkit/schema.py
+constexpr double kCensoredAtOrBelow = -9998.0;  // as in toolkit/schema/codes.py
 constexpr double kInvalidAbove = 1e-3;
 
 enum Verdict : char { kDeferred, kTaken, kTakenFromEnvelope, kJoined };

@@ -1,0 +1,81 @@
+"""Every table and result column: name, type, null rule, unit and meaning.
+
+The declarations here are the only ones. Loaders build tables in these types, metrics return
+DataFrames in these columns, `conform` checks foreign tables against them, and the data dictionary
+of the README is printed from them. Unit, direction and doc travel as Arrow field metadata and
+survive Parquet.
+"""
+
+from toolkit.schema.base import (
+    BINARY,
+    LABEL,
+    SCHEMA_VERSION,
+    TEXT,
+    Column,
+    Table,
+    conform,
+    label_array,
+)
+from toolkit.schema.codes import (
+    ALIGNMENTS,
+    CENSORED_AT_OR_BELOW,
+    CHANNELS,
+    INVALID_ABOVE,
+    KINDS,
+    LOGPROBS_STATES,
+    NOTES,
+    REASONS,
+    STATUSES,
+)
+from toolkit.schema.results import (
+    CORPUS_METRICS,
+    POSITION_METRICS,
+    RESULTS,
+    SEQUENCE_METRICS,
+    TOKEN_METRICS,
+    USAGE,
+)
+from toolkit.schema.tables import (
+    ALTERNATIVES,
+    CHOICES,
+    LEDGER,
+    REJECTS,
+    RESPONSES,
+    TABLES,
+    TOKENS,
+    USAGE_COLUMNS,
+)
+
+__all__ = [
+    "ALIGNMENTS",
+    "ALTERNATIVES",
+    "BINARY",
+    "CENSORED_AT_OR_BELOW",
+    "CHANNELS",
+    "CHOICES",
+    "CORPUS_METRICS",
+    "Column",
+    "INVALID_ABOVE",
+    "KINDS",
+    "LABEL",
+    "LEDGER",
+    "LOGPROBS_STATES",
+    "NOTES",
+    "POSITION_METRICS",
+    "REASONS",
+    "REJECTS",
+    "RESPONSES",
+    "RESULTS",
+    "SCHEMA_VERSION",
+    "SEQUENCE_METRICS",
+    "STATUSES",
+    "TABLES",
+    "TEXT",
+    "TOKENS",
+    "TOKEN_METRICS",
+    "Table",
+    "USAGE",
+    "USAGE_COLUMNS",
+    "conform",
+    "label_array",
+]

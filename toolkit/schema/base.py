@@ -1,0 +1,193 @@
+"""What declarations are made of; and `conform`, which holds a table to its declaration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from toolkit.errors import SchemaError
+
+SCHEMA_VERSION = "1"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One declared column.
+
+    Attributes
+    ----------
+    name : str
+    type : pyarrow.DataType
+    doc : str
+        What it holds, in one sentence.
+    required : bool
+        True if it is never null.
+    unit : str
+        Unit of a number (``nats``, ``bits``, ``tokens``, ``1``), or empty.
+    direction : str
+        ``higher`` or ``lower``: which end means a more certain model; empty where neither does.
+    labels : tuple of str
+        Of a `LABEL` column: the texts that it may hold, in the order of their codes.
+    """
+
+    name: str
+    type: pa.DataType
+    doc: str
+    required: bool = False
+    unit: str = ""
+    direction: str = ""
+    labels: tuple[str, ...] = ()
+
+    @property
+    def field(self) -> pa.Field:
+        """The Arrow field, its unit, direction and doc in the metadata."""
+        metadata = {"doc": self.doc, "unit": self.unit, "more_certain": self.direction}
+        return pa.field(
+            self.name,
+            self.type,
+            nullable=not self.required,
+            metadata={key: value for key, value in metadata.items() if value},
+        )
+
+
+@dataclass(frozen=True)
+class Table:
+    """A declared table: its columns and the key columns that its rows are sorted by."""
+
+    name: str
+    doc: str
+    keys: tuple[str, ...]
+    columns: tuple[Column, ...]
+
+    @cached_property
+    def arrow(self) -> pa.Schema:
+        """The Arrow schema, with this table's name, doc and version as metadata."""
+        metadata = {"toolkit.table": self.name, "toolkit.schema": SCHEMA_VERSION, "doc": self.doc}
+        return pa.schema([column.field for column in self.columns], metadata=metadata)
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the columns, in order."""
+        return [column.name for column in self.columns]
+
+    def __getitem__(self, name: str) -> Column:
+        """Return the column of that name."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise SchemaError(f"table {self.name} has no column {name!r}; it has {self.names}")
+
+    def empty(self) -> pa.Table:
+        """Return a table of this schema with no rows."""
+        return self.arrow.empty_table()
+
+
+TEXT = pa.large_string()
+BINARY = pa.large_binary()
+LABEL = pa.dictionary(pa.int8(), pa.string())
+"""A text out of a short declared list, such as `CHANNELS`: one byte a row."""
+
+
+def tokens_column(name: str, doc: str) -> Column:
+    """Declare a count of tokens that may be unknown."""
+    return Column(name, pa.int64(), doc, unit="tokens")
+
+
+def count(name: str, doc: str, unit: str = "tokens") -> Column:
+    """Declare a count of 32 bits that is always known."""
+    return Column(name, pa.int32(), doc, required=True, unit=unit)
+
+
+def metric(name: str, unit: str, direction: str, doc: str) -> Column:
+    """Declare a real number with its unit and direction."""
+    return Column(name, pa.float64(), doc, unit=unit, direction=direction)
+
+
+def total(name: str, doc: str, unit: str = "tokens") -> Column:
+    """Declare a count of 64 bits that is always known."""
+    return Column(name, pa.int64(), doc, required=True, unit=unit)
+
+
+def known(name: str, unit: str, direction: str, doc: str) -> Column:
+    """Declare a whole number that may be unknown."""
+    return Column(name, pa.int64(), doc, unit=unit, direction=direction)
+
+
+def label_array(codes: object, labels: tuple[str, ...]) -> pa.DictionaryArray:
+    """Build a `LABEL` array from small integer codes into one of the declared lists."""
+    return pa.DictionaryArray.from_arrays(pa.array(codes, pa.int8()), pa.array(labels, pa.string()))
+
+
+def conform(table: pa.Table, declared: Table) -> pa.Table:
+    """Return `table` in the declared columns, types and order, or say what is wrong.
+
+    Arrow does not enforce ``nullable=False`` and other readers bring other text types
+    (``string_view``, plain strings for labels); every table that enters from outside passes here.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+    declared : Table
+
+    Returns
+    -------
+    pyarrow.Table
+        In ``declared.arrow``; columns that are not declared are dropped.
+
+    Raises
+    ------
+    SchemaError
+        If a column is missing, cannot be cast, or holds a null that its declaration forbids.
+
+    Examples
+    --------
+    >>> from toolkit import schema
+    >>> schema.conform(schema.REJECTS.empty(), schema.REJECTS).num_rows
+    0
+    """
+    arrays = []
+    for declared_column in declared.columns:
+        name = declared_column.name
+        if name not in table.column_names:
+            raise SchemaError(
+                f"table {declared.name} lacks column {name!r}; it has {table.column_names}"
+            )
+        column = _cast(table[name], declared_column, declared.name)
+        if declared_column.required and column.null_count:
+            raise SchemaError(
+                f"column {declared.name}.{name} must not be null; "
+                f"{column.null_count} of {len(column)} rows are"
+            )
+        arrays.append(column)
+    return pa.Table.from_arrays(arrays, schema=declared.arrow)
+
+
+def _cast(column: pa.ChunkedArray, declared: Column, table: str) -> pa.ChunkedArray:
+    try:
+        if declared.labels:
+            return _labelled(column, declared, table)
+        return column if column.type == declared.type else column.cast(declared.type)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise SchemaError(
+            f"column {table}.{declared.name} is {column.type}, expected {declared.type}"
+        ) from error
+
+
+def _labelled(column: pa.ChunkedArray, declared: Column, table: str) -> pa.ChunkedArray:
+    """Bring labels, whatever their codes, to the codes that are declared."""
+    labels = pa.array(declared.labels, pa.string())
+    if column.type == LABEL and all(chunk.dictionary.equals(labels) for chunk in column.chunks):
+        return column
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    codes = pc.index_in(column.cast(pa.string()), value_set=labels)
+    unknown = codes.null_count - column.null_count
+    if unknown:
+        raise SchemaError(
+            f"column {table}.{declared.name} has {unknown} rows that are none of {declared.labels}"
+        )
+    chunks = [pa.DictionaryArray.from_arrays(c.cast(pa.int8()), labels) for c in codes.chunks]
+    return pa.chunked_array(chunks, LABEL)

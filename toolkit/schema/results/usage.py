@@ -1,0 +1,67 @@
+"""Results about tokens used and their cost."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from toolkit.schema.base import Column, Table, metric, tokens_column, total
+
+USAGE = Table(
+    "usage",
+    "One row per group of responses: tokens used, and how many of them have logprobs; columns of "
+    "`by` stand in front.",
+    (),
+    (
+        total("n_responses", "Responses.", "responses"),
+        total("n_errors", "Responses with an error.", "responses"),
+        total("n_finished", "Responses of which every choice has a finish reason.", "responses"),
+        total("n_choices", "Choices of these responses.", "choices"),
+        total("n_with_usage", "Responses that report any of these token counts.", "responses"),
+        *(
+            tokens_column(name, f"Sum of {name} over the responses that report it; null: none.")
+            for name in (
+                "prompt_tokens",
+                "completion_tokens",
+                "total_tokens",
+                "cached_tokens",
+                "reasoning_tokens",
+            )
+        ),
+        *(
+            metric(f"{how}_{name}", "tokens/response", "", f"{what} of {name} over those; {rule}")
+            for name in ("prompt_tokens", "completion_tokens", "total_tokens")
+            for how, what, rule in (
+                ("mean", "Mean", "null: none."),
+                ("median", "Median", "linear between neighbours; null: none."),
+                ("p95", "95th percentile", "linear between neighbours; null: none."),
+            )
+        ),
+        metric(
+            "share_with_logprobs", "1", "", "Share of responses with logprobs; null: no response."
+        ),
+        total("n_token_rows", "Token rows of these responses."),
+        metric(
+            "logprob_coverage",
+            "1",
+            "",
+            "Token rows / completion_tokens over the responses that have logprobs and report "
+            "completion_tokens. Below 1: reasoning, tool or stop tokens came without logprobs. "
+            "Above 1: the server counted fewer tokens than it sent.",
+        ),
+        Column(
+            "finish_reasons",
+            pa.map_(pa.string(), pa.int64()),
+            "Choices by finish_reason; a choice without one is under 'null'.",
+            required=True,
+            unit="choices",
+        ),
+        total("n_priced", "Responses whose cost is known.", "responses"),
+        Column(
+            "cost",
+            pa.float64(),
+            "Sum of their costs at the prices given, in the currency of these; null if none is "
+            "known.",
+            unit="currency",
+        ),
+    ),
+)

@@ -140,6 +140,17 @@ def whole_number(value: object, low: int, high: int) -> int | None:
     return None
 
 
+def is_claimed(obj: dict[str, Any]) -> bool:
+    """Tell what the chat schema's family claims, whatever other keys it has.
+
+    That is an object with choices, and a Batch line with a body.
+    """
+    response = obj.get("response")
+    return "choices" in obj or (
+        "custom_id" in obj and isinstance(response, dict) and isinstance(response.get("body"), dict)
+    )
+
+
 def read_all_once(value: Any, path: str, depth: int = MAX_DEPTH) -> None:
     """Reject a tree in which any object has a key twice."""
     if depth == 0:

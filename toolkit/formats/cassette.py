@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from toolkit.formats.base import Body, Reject, kind_of
+from toolkit.formats.base import Body, Reject, is_claimed, kind_of
 
 NAME = "cassette"
 SHAPE = "interactions[].response"
@@ -17,7 +17,7 @@ SHAPE = "interactions[].response"
 
 def matches(obj: dict[str, Any]) -> bool:
     """Tell whether this is a cassette."""
-    return isinstance(obj.get("interactions"), list) and "choices" not in obj
+    return isinstance(obj.get("interactions"), list) and not is_claimed(obj)
 
 
 def unwrap(obj: dict[str, Any], path: str = "$") -> Iterator[Body]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from toolkit.formats.base import Body
+from toolkit.formats.base import Body, is_claimed
 
 NAME = "error"
 SHAPE = "error"
@@ -13,7 +13,7 @@ SHAPE = "error"
 
 def matches(obj: dict[str, Any]) -> bool:
     """Tell whether this is an error and nothing else that is known."""
-    return bool(obj.get("error")) and "choices" not in obj and "custom_id" not in obj
+    return bool(obj.get("error")) and not is_claimed(obj) and "custom_id" not in obj
 
 
 def normalise(obj: dict[str, Any], path: str = "$") -> Iterator[Body]:

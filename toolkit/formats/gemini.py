@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from toolkit.formats.base import Body, Reject, camel, kind_of
+from toolkit.formats.base import Body, Reject, camel, is_claimed, kind_of
 
 NAME = "gemini"
 SHAPE = "candidates[].content"
@@ -26,7 +26,7 @@ def matches(obj: dict[str, Any]) -> bool:
     """Tell whether this is a response of generateContent, or a chunk of one."""
     candidates = obj.get("candidates")
     return (
-        "choices" not in obj
+        not is_claimed(obj)
         and isinstance(candidates, list)
         and all(isinstance(each, dict) for each in candidates)
         and (bool(candidates) or _get(obj, "usage_metadata") is not None)

@@ -11,7 +11,7 @@ import base64
 from collections.abc import Iterator
 from typing import Any
 
-from toolkit.formats.base import Body, Reject, kind_of
+from toolkit.formats.base import Body, Reject, is_claimed, kind_of
 
 NAME = "http_session"
 SHAPE = "Entries[].ResponseBody or log.entries[].response"
@@ -19,7 +19,7 @@ SHAPE = "Entries[].ResponseBody or log.entries[].response"
 
 def matches(obj: dict[str, Any]) -> bool:
     """Tell whether this is a recorded session."""
-    return "choices" not in obj and any(
+    return not is_claimed(obj) and any(
         isinstance(entry, dict) and ("ResponseBody" in entry or "response" in entry)
         for entry in _entries(obj)[0]
     )

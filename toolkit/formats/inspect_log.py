@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from toolkit.formats.base import Body
+from toolkit.formats.base import Body, is_claimed
 
 NAME = "inspect_log"
 SHAPE = "samples[].output.choices"
@@ -18,7 +18,7 @@ SHAPE = "samples[].output.choices"
 
 def matches(obj: dict[str, Any]) -> bool:
     """Tell whether this is a log or a sample."""
-    if "choices" in obj:
+    if is_claimed(obj):
         return False
     samples = obj.get("samples")
     return _is_sample(obj) or (isinstance(samples, list) and any(map(_is_sample, samples)))

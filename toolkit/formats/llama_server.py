@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from toolkit.formats.base import Body
+from toolkit.formats.base import Body, is_claimed
 
 NAME = "llama_server"
 SHAPE = "content with stop"
@@ -21,7 +21,7 @@ def matches(obj: dict[str, Any]) -> bool:
     return (
         isinstance(obj.get("content"), str)
         and isinstance(obj.get("stop"), bool)
-        and "choices" not in obj
+        and not is_claimed(obj)
         and "type" not in obj
     )
 

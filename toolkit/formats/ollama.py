@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from toolkit.formats.base import Body
+from toolkit.formats.base import Body, is_claimed
 
 NAME = "ollama"
 SHAPE = "done with message or response"
@@ -22,7 +22,7 @@ def matches(obj: dict[str, Any]) -> bool:
     """Tell whether this is a line of Ollama's."""
     return (
         isinstance(obj.get("done"), bool)
-        and "choices" not in obj
+        and not is_claimed(obj)
         and (isinstance(obj.get("message"), dict) or isinstance(obj.get("response"), str))
     )
 

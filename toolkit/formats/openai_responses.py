@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from toolkit.formats.base import Body, Reject, kind_of
+from toolkit.formats.base import Body, Reject, is_claimed, kind_of
 
 NAME = "openai_responses"
 SHAPE = 'output with object "response", or type "response.*"'
@@ -28,7 +28,7 @@ _REASONING = (
 
 def matches(obj: dict[str, Any]) -> bool:
     """Tell whether this is a response or an event."""
-    if "choices" in obj:
+    if is_claimed(obj):
         return False
     if _is_event(obj):
         return obj["type"] != "error" or not isinstance(obj.get("error"), dict)

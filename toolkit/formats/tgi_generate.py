@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from toolkit.formats.base import Body, Reject
+from toolkit.formats.base import Body, Reject, is_claimed
 
 NAME = "tgi_generate"
 SHAPE = "generated_text"
@@ -17,7 +17,7 @@ SHAPE = "generated_text"
 
 def matches(obj: dict[str, Any]) -> bool:
     """Tell whether this is an answer of generate, or an event of its stream."""
-    return "generated_text" in obj and "choices" not in obj
+    return "generated_text" in obj and not is_claimed(obj)
 
 
 def normalise(obj: dict[str, Any], path: str = "$") -> Iterator[Body]:

@@ -1,6 +1,8 @@
 """A short run of the fuzzers; `tests.fuzz` tells of the long ones."""
 
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +15,7 @@ from tests.fuzz.__main__ import Finding, run
 from tests.fuzz.seeds import HAND_MADE
 from toolkit.formats.base import MAX_DEPTH
 
+ROOT = Path(__file__).resolve().parents[1]
 pytestmark = pytest.mark.skipif(
     toolkit.decoder() != "native", reason="the native scanner was not built"
 )
@@ -96,6 +99,32 @@ OTHERS = [
     for body in (sample.whole, *(sample.stream or ()))
     if body
 ]
+
+
+NAMES = re.findall(r'\{"(\w+)"', (ROOT / "toolkit/native/keys.h").read_text())
+
+
+def objects(value):
+    """Yield the objects inside a value, itself included."""
+    if isinstance(value, dict):
+        yield value
+    for inner in value.values() if isinstance(value, dict) else value:
+        if isinstance(inner, dict | list):
+            yield from objects(inner)
+
+
+@pytest.mark.parametrize("seed", HAND_MADE[:6], ids=range(6))
+@pytest.mark.parametrize("more", ['"%s":0,"%s":0', '"%s":0', '"%s":null', '"%s":{"%s":[]}'])
+def test_a_key_that_is_read_elsewhere(seed, more):
+    """Each name of the scanner's, once and twice, at the beginning of each object."""
+    body = json.loads(seed)
+    records = []
+    for place in objects(body):
+        place["@"] = 0
+        text = json.dumps(body)
+        del place["@"]
+        records += [text.replace('"@": 0', more.replace("%s", name)) for name in sorted({*NAMES})]
+    assert not compare.differ([record.encode() for record in records])
 
 
 OBJECTS = [seed for seed in HAND_MADE if seed.lstrip().startswith(b"{")]

@@ -62,7 +62,8 @@ _USAGE_PATHS = (
     ("completion_tokens_details", "accepted_prediction_tokens"),
     ("completion_tokens_details", "rejected_prediction_tokens"),
 )
-_USAGE_KEYS = both_casings(*(key for path in _USAGE_PATHS for key in path))
+_USAGE_KEYS = both_casings(*(path[0] for path in _USAGE_PATHS))
+_DETAIL_KEYS = both_casings(*(path[1] for path in _USAGE_PATHS if len(path) > 1))
 _USAGE_NAMES = [column.name for column in schema.USAGE_COLUMNS]
 
 
@@ -209,7 +210,7 @@ class BodyReader:
                         if value is not None:
                             self._notes.append("bad_usage")
                         value = {}
-                    read_once(value, _USAGE_KEYS, f"{path}.{sent}")
+                    read_once(value, _DETAIL_KEYS, f"{path}.{sent}")
             counts[name] = whole_number(value, 0, _INT64)
             if counts[name] is None and value is not None:
                 self._notes.append("bad_usage")

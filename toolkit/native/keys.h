@@ -52,20 +52,12 @@ constexpr Name<Key> kUsageNames[] = {
     {"total_tokens", Key::kTotalTokens}, {"totalTokens", Key::kTotalTokens},
     {"prompt_tokens_details", Key::kPromptDetails}, {"promptTokensDetails", Key::kPromptDetails},
     {"completion_tokens_details", Key::kCompletionDetails},
-    {"completionTokensDetails", Key::kCompletionDetails},
-    {"cached_tokens", Key::kDefer}, {"cachedTokens", Key::kDefer},
-    {"reasoning_tokens", Key::kDefer}, {"reasoningTokens", Key::kDefer},
-    {"audio_tokens", Key::kDefer}, {"audioTokens", Key::kDefer},
-    {"accepted_prediction_tokens", Key::kDefer}, {"acceptedPredictionTokens", Key::kDefer},
-    {"rejected_prediction_tokens", Key::kDefer}, {"rejectedPredictionTokens", Key::kDefer}};
+    {"completionTokensDetails", Key::kCompletionDetails}};
 constexpr Name<Key> kDetailNames[] = {
     {"cached_tokens", Key::kCached}, {"cachedTokens", Key::kCached},
     {"audio_tokens", Key::kAudio}, {"audioTokens", Key::kAudio},
     {"reasoning_tokens", Key::kReasoningTokens}, {"reasoningTokens", Key::kReasoningTokens},
     {"accepted_prediction_tokens", Key::kAccepted}, {"acceptedPredictionTokens", Key::kAccepted},
-    {"rejected_prediction_tokens", Key::kRejected}, {"rejectedPredictionTokens", Key::kRejected},
-    {"prompt_tokens", Key::kDefer}, {"promptTokens", Key::kDefer},
-    {"completion_tokens", Key::kDefer}, {"completionTokens", Key::kDefer},
-    {"total_tokens", Key::kDefer}, {"totalTokens", Key::kDefer}};
+    {"rejected_prediction_tokens", Key::kRejected}, {"rejectedPredictionTokens", Key::kRejected}};
 
 }  // namespace toolkit

@@ -23,6 +23,8 @@ _HOMES = {
         "corpus_metrics",
         "position_metrics",
         "usage",
+        "usage_histogram",
+        "usage_over_time",
     ),
     "toolkit.errors": (
         "ToolkitError",

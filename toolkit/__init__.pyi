@@ -22,6 +22,8 @@ from toolkit.metrics import position_metrics as position_metrics
 from toolkit.metrics import sequence_metrics as sequence_metrics
 from toolkit.metrics import token_metrics as token_metrics
 from toolkit.metrics import usage as usage
+from toolkit.metrics import usage_histogram as usage_histogram
+from toolkit.metrics import usage_over_time as usage_over_time
 from toolkit.parquet import export as export
 from toolkit.scanned import decoder as decoder
 from toolkit.tables import LogprobTables as LogprobTables

@@ -4,5 +4,14 @@ from toolkit.metrics.positions import position_metrics
 from toolkit.metrics.sequences import corpus_metrics, sequence_metrics
 from toolkit.metrics.tokens import token_metrics
 from toolkit.metrics.usage import usage
+from toolkit.metrics.usage_shape import usage_histogram, usage_over_time
 
-__all__ = ["corpus_metrics", "position_metrics", "sequence_metrics", "token_metrics", "usage"]
+__all__ = [
+    "corpus_metrics",
+    "position_metrics",
+    "sequence_metrics",
+    "token_metrics",
+    "usage",
+    "usage_histogram",
+    "usage_over_time",
+]

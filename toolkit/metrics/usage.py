@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numbers
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -14,11 +13,12 @@ import pyarrow.compute as pc
 from toolkit import schema
 from toolkit.errors import ArgumentError
 from toolkit.metrics import core, frames
+from toolkit.metrics.prices import Price, costs
 
 if TYPE_CHECKING:
     from toolkit.tables import LogprobTables
 
-Price = tuple[float, float] | Mapping[str, float]
+By = str | pd.Series | Sequence[str | pd.Series] | None
 
 _TOKENS = (
     "prompt_tokens",
@@ -34,8 +34,8 @@ _GROUPABLE = [c.name for c in schema.RESPONSES.columns if not pa.types.is_list(c
 def usage(
     lp: LogprobTables,
     *,
-    by: str | Sequence[str] | None = None,
-    prices: Mapping[str, Price] | None = None,
+    by: By = None,
+    prices: Mapping[str, Price] | str | None = None,
 ) -> pd.DataFrame:
     """Count tokens, finish reasons and cost, over all responses or per group.
 
@@ -46,12 +46,15 @@ def usage(
     Parameters
     ----------
     lp : LogprobTables
-    by : str or sequence of str, optional
-        Columns of ``lp.responses`` to group by, such as ``"model"``. Null is a group too.
-    prices : mapping, optional
+    by : str, Series or sequence of them, optional
+        Columns of ``lp.responses`` to group by, such as ``"model"``, or a named Series of one's
+        own with a value for each row of it. Null is a group too.
+    prices : mapping or "genai-prices", optional
         Price per million tokens by model, the name exactly as in ``lp.responses``: a pair
         ``(input, output)`` or a mapping with the keys ``input``, ``output`` and, where tokens
-        served from a cache have their own price, ``cached_input``.
+        served from a cache have their own price, ``cached_input``. ``"genai-prices"`` looks up
+        the list prices (US dollars) that the package of this name brings, at the day of
+        ``created`` or else today; it needs the extra ``prices``.
 
     Returns
     -------
@@ -65,7 +68,8 @@ def usage(
     Raises
     ------
     ArgumentError
-        If a column of `by` does not exist or cannot be grouped by, or a price is none.
+        If a column of `by` does not exist or cannot be grouped by, or has not a value for each
+        response; if a price is none, or genai-prices is not installed.
 
     Examples
     --------
@@ -83,14 +87,9 @@ def usage(
     >>> f"{row['cost']:.6f}"
     '0.000025'
     """
-    names = frames.column_names(by, _GROUPABLE)
-    keys = pd.DataFrame(
-        {name: lp.responses[name].to_pandas() for name in names},
-        index=range(lp.responses.num_rows),
-    )
-    groups = frames.grouped(keys, names)
+    groups = response_groups(lp, by, schema.USAGE)
     tokens = {name: frames.floats(lp.responses[name]) for name in _TOKENS}
-    cost = _cost(lp.responses["model"], tokens, _checked_prices(prices))
+    cost = costs(lp.responses, prices)
     n_priced = groups.total(~np.isnan(cost))
     columns = {
         "n_responses": np.diff(groups.offsets),
@@ -100,9 +99,64 @@ def usage(
         "n_priced": n_priced,
         "cost": np.where(n_priced > 0, groups.exact_total(np.nan_to_num(cost)), np.nan),
         **_token_columns(groups, tokens),
+        "cached_share": _cached_share(groups, tokens["cached_tokens"], tokens["prompt_tokens"]),
+        **_rates(groups, lp.responses["created"], tokens),
         **_choice_columns(lp, groups, tokens["completion_tokens"]),
     }
     return pd.concat([groups.keys, frames.frame(schema.USAGE, columns)], axis=1)
+
+
+def response_groups(lp: LogprobTables, by: By, declared: schema.Table) -> frames.Groups:
+    """Group the responses by some of their columns, or by Series beside them.
+
+    Raises
+    ------
+    ArgumentError
+        If there is no such column, a Series has no name, a name of a `declared` column or not a
+        value for each response, or a name stands there twice.
+    """
+    wanted = [by] if isinstance(by, str | pd.Series) else list(by or [])
+    own = [each for each in wanted if isinstance(each, pd.Series)]
+    for each in own:
+        if not isinstance(each.name, str) or each.name in declared.names:
+            raise ArgumentError(
+                f"by: a Series needs a name, none of the columns of {declared.name}; "
+                f"found {each.name!r}"
+            )
+        if len(each) != lp.responses.num_rows:
+            raise ArgumentError(
+                f"by: Series {each.name!r} has {len(each)} values for "
+                f"{lp.responses.num_rows} responses"
+            )
+    series = {each.name: each.array for each in own}
+    names = [each.name if isinstance(each, pd.Series) else each for each in wanted]
+    names = frames.column_names(names, [*_GROUPABLE, *series])
+    keys = {n: series[n] if n in series else lp.responses[n].to_pandas() for n in names}
+    return frames.grouped(pd.DataFrame(keys, index=range(lp.responses.num_rows)), names)
+
+
+def _cached_share(groups: frames.Groups, cached: core.Array, prompt: core.Array) -> core.Array:
+    known = ~np.isnan(cached) & ~np.isnan(prompt)
+    return core.ratio(
+        groups.total(np.where(known, cached, 0.0)), groups.total(np.where(known, prompt, 0.0))
+    )
+
+
+def _rates(
+    groups: frames.Groups, created: pa.ChunkedArray, tokens: Mapping[str, core.Array]
+) -> dict[str, core.Array]:
+    """Return tokens per minute: what came before the last response, over the time until it."""
+    minute = frames.floats(created.cast(pa.int64())) / 60_000
+    columns = {}
+    for name in ("completion_tokens", "total_tokens"):
+        rates = []
+        for when, counts in zip(groups.split(minute), groups.split(tokens[name]), strict=True):
+            known = ~np.isnan(when) & ~np.isnan(counts)
+            when, counts = when[known], counts[known]
+            span = np.ptp(when) if len(when) else 0.0
+            rates.append(counts[when < when.max()].sum() / span if span > 0 else np.nan)
+        columns[f"{name}_per_minute"] = np.array(rates, np.float64)
+    return columns
 
 
 def _token_columns(groups: frames.Groups, tokens: Mapping[str, core.Array]) -> dict[str, object]:
@@ -161,40 +215,3 @@ def _finish_reasons(
     for entry in counted.sort_by([("group", "ascending"), ("reason", "ascending")]).to_pylist():
         out[entry["group"]][entry["reason"]] = entry["count_all"]
     return out
-
-
-def _checked_prices(prices: Mapping[str, Price] | None) -> dict[str, tuple[float, float, float]]:
-    """Return (input, output, cached input) by model."""
-    checked = {}
-    for model, price in (prices or {}).items():
-        if isinstance(price, Mapping):
-            fields = {"input": None, "output": None, "cached_input": price.get("input"), **price}
-            values = tuple(fields.values()) if len(fields) == 3 else ()
-        else:
-            values = (*price, price[0]) if isinstance(price, Sequence) and len(price) == 2 else ()
-        if len(values) != 3 or not all(isinstance(v, numbers.Real) and v >= 0 for v in values):
-            raise ArgumentError(
-                f"prices[{model!r}] must be (input, output) or a mapping with the keys input, "
-                "output and perhaps cached_input, each a number from 0 up, per million tokens"
-            )
-        checked[model] = values
-    return checked
-
-
-def _cost(
-    models: pa.ChunkedArray,
-    tokens: Mapping[str, core.Array],
-    prices: Mapping[str, tuple[float, float, float]],
-) -> core.Array:
-    """Return the cost of each response, NaN where model or usage is unknown."""
-    encoded = models.combine_chunks().dictionary_encode()
-    unknown = (np.nan, np.nan, np.nan)
-    by_code = [prices.get(model, unknown) for model in encoded.dictionary.to_pylist()]
-    table = np.array([*by_code, unknown])  # the last stands for null
-    price = table[pc.fill_null(encoded.indices, len(by_code)).to_numpy()]
-    cached = np.minimum(np.nan_to_num(tokens["cached_tokens"]), tokens["prompt_tokens"])
-    return (
-        (tokens["prompt_tokens"] - cached) * price[:, 0]
-        + tokens["completion_tokens"] * price[:, 1]
-        + cached * price[:, 2]
-    ) / 1e6

@@ -34,6 +34,8 @@ from toolkit.schema.results import (
     SEQUENCE_METRICS,
     TOKEN_METRICS,
     USAGE,
+    USAGE_HISTOGRAM,
+    USAGE_OVER_TIME,
 )
 from toolkit.schema.tables import (
     ALTERNATIVES,
@@ -76,6 +78,8 @@ __all__ = [
     "Table",
     "USAGE",
     "USAGE_COLUMNS",
+    "USAGE_HISTOGRAM",
+    "USAGE_OVER_TIME",
     "conform",
     "label_array",
 ]

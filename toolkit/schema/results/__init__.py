@@ -3,7 +3,7 @@
 from toolkit.schema.base import Table
 from toolkit.schema.results.sequences import CORPUS_METRICS, SEQUENCE_METRICS
 from toolkit.schema.results.tokens import POSITION_METRICS, TOKEN_METRICS
-from toolkit.schema.results.usage import USAGE
+from toolkit.schema.results.usage import USAGE, USAGE_HISTOGRAM, USAGE_OVER_TIME
 
 RESULTS: tuple[Table, ...] = (
     TOKEN_METRICS,
@@ -11,5 +11,7 @@ RESULTS: tuple[Table, ...] = (
     SEQUENCE_METRICS,
     CORPUS_METRICS,
     USAGE,
+    USAGE_OVER_TIME,
+    USAGE_HISTOGRAM,
 )
 """As pandas DataFrames, with NaN or NA for null."""

@@ -37,6 +37,23 @@ USAGE = Table(
             )
         ),
         metric(
+            "cached_share",
+            "1",
+            "",
+            "cached_tokens / prompt_tokens over the responses that report both; null: none.",
+        ),
+        *(
+            metric(
+                f"{name}_per_minute",
+                "tokens/minute",
+                "",
+                f"Rate of {name} by `created`: those of the responses before the last, over the "
+                "time from the first to it; responses that lack either are left out. Null if "
+                "all were made in the same second.",
+            )
+            for name in ("completion_tokens", "total_tokens")
+        ),
+        metric(
             "share_with_logprobs", "1", "", "Share of responses with logprobs; null: no response."
         ),
         total("n_token_rows", "Token rows of these responses."),
@@ -63,5 +80,43 @@ USAGE = Table(
             "known.",
             unit="currency",
         ),
+    ),
+)
+
+USAGE_OVER_TIME = Table(
+    "usage_over_time",
+    "One row per span of time and group; columns of `by` stand in front.",
+    ("start",),
+    (
+        Column(
+            "start", pa.timestamp("ms", tz="UTC"), "Begin of the span, included.", required=True
+        ),
+        total("n_responses", "Responses created in the span.", "responses"),
+        total("n_with_usage", "Those of them that report any of these counts.", "responses"),
+        *(
+            tokens_column(name, f"Sum of {name} over those that report it; null: none.")
+            for name in ("prompt_tokens", "completion_tokens", "total_tokens")
+        ),
+        *(
+            metric(
+                f"{name}_per_minute",
+                "tokens/minute",
+                "",
+                f"{name} / the span in minutes; 0 where there is no response.",
+            )
+            for name in ("completion_tokens", "total_tokens")
+        ),
+    ),
+)
+
+USAGE_HISTOGRAM = Table(
+    "usage_histogram",
+    "One row per bin and group, empty bins included; columns of `by` stand in front.",
+    ("low",),
+    (
+        metric("low", "tokens", "", "Lower edge of the bin, included."),
+        metric("high", "tokens", "", "Upper edge, included in the last bin alone."),
+        total("n_responses", "Responses in the bin.", "responses"),
+        metric("share", "1", "", "n_responses / those of the group that report the count."),
     ),
 )

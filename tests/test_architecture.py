@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "toolkit"
 
 # From the ground up. A module imports from the layers below its own, never from its neighbours.
 LAYERS = (
-    {"errors", "_scan", "objects"},
+    {"errors", "_scan", "objects", "texts", "palettes"},
     {"schema", "ahead", "units", "capture"},
     {"sources", "framing", "formats", "columns"},
     {"strict_json", "derive", "assign", "entries"},
@@ -24,7 +24,7 @@ LAYERS = (
     {"dataset"},
     {"load"},
     {"metrics", "parquet"},
-    {"plot"},
+    {"plot", "view"},
     {"cli"},
     {"__main__"},
 )

@@ -14,9 +14,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 import toolkit
+from toolkit.palettes import readable_on
 from toolkit.plot.flow import GAP, flow
-from toolkit.plot.glyphs import run_width, runs, token_texts
-from toolkit.plot.tokens import readable_on
+from toolkit.plot.glyphs import run_width, runs
+from toolkit.texts import token_texts
 
 
 @pytest.fixture(autouse=True)

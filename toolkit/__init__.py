@@ -26,6 +26,7 @@ _HOMES = {
         "usage_histogram",
         "usage_over_time",
     ),
+    "toolkit.view": ("show",),
     "toolkit.errors": (
         "ToolkitError",
         "SourceError",

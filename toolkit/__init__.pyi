@@ -27,5 +27,6 @@ from toolkit.metrics import usage_over_time as usage_over_time
 from toolkit.parquet import export as export
 from toolkit.scanned import decoder as decoder
 from toolkit.tables import LogprobTables as LogprobTables
+from toolkit.view import show as show
 
 __version__: str

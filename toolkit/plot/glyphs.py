@@ -6,10 +6,9 @@ that has it, out of those that are installed; where there is none, its code poin
 
 from __future__ import annotations
 
-import codecs
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -43,34 +42,6 @@ class Run(NamedTuple):
     text: str
     font: FontProperties
     faint: bool
-
-
-def token_texts(tokens: Iterable[tuple[str, bytes | None]]) -> Iterator[tuple[str, bytes]]:
-    """Tell for each token the characters that end in it, and its bytes of one that does not.
-
-    Parameters
-    ----------
-    tokens : iterable of (str, bytes or None)
-        Text and bytes of consecutive tokens; the text stands in where there are no bytes.
-
-    Yields
-    ------
-    text : str
-        U+FFFD stands for bytes that are not UTF-8.
-    rest : bytes
-        The bytes at the end of the token that begin, or go on with, a character.
-
-    Examples
-    --------
-    >>> list(token_texts([("", b"a\\xf0\\x9f"), ("", b"\\x92\\x99!")]))
-    [('a', b'\\xf0\\x9f'), ('💙!', b'')]
-    """
-    decoder = codecs.getincrementaldecoder("utf-8")("replace")
-    for text, raw in tokens:
-        data = text.encode("utf-8", "replace") if raw is None else raw
-        decoded = decoder.decode(data)
-        pending = decoder.getstate()[0]
-        yield decoded, data[len(data) - min(len(pending), len(data)) :]
 
 
 def runs(text: str, rest: bytes, size: float) -> list[Run]:

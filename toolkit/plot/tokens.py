@@ -14,14 +14,15 @@ from matplotlib.text import Text
 
 from toolkit.errors import ArgumentError
 from toolkit.metrics import sequence_metrics, token_metrics
+from toolkit.palettes import UNKNOWN, readable_on
 from toolkit.plot.axes import new_axes, one_choice, title_of
 from toolkit.plot.flow import Box, flow
-from toolkit.plot.glyphs import runs, token_texts
+from toolkit.plot.glyphs import runs
 from toolkit.tables import LogprobTables, Selector
+from toolkit.texts import token_texts
 
 _LINE = 1.75  # height of a line, in font sizes
 _LEGEND = 52.0  # points below the text
-_UNKNOWN = "#d9d9d9"
 _WIDTH = 9.0  # inches of a figure of our own
 _MARGIN = 12.0  # points around it
 _TITLE = 24.0
@@ -168,7 +169,7 @@ def _draw(
 ) -> None:
     for box in boxes:
         p = probability[box.token]
-        ground = _UNKNOWN if math.isnan(p) else cmap(p)
+        ground = UNKNOWN if math.isnan(p) else cmap(p)
         top = box.line * _LINE * fontsize
         ax.add_patch(
             Rectangle(
@@ -195,19 +196,6 @@ def _draw(
                 parse_math=False,
             )
             ax._add_text(text) if hasattr(ax, "_add_text") else ax.add_artist(text)
-
-
-def readable_on(rgb: tuple[float, float, float]) -> str:
-    """Return black or white, whichever stands out more (WCAG 2 contrast).
-
-    Examples
-    --------
-    >>> readable_on((1.0, 1.0, 0.0)), readable_on((0.0, 0.0, 0.4))
-    ('black', 'white')
-    """
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in rgb]
-    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-    return "black" if (luminance + 0.05) ** 2 > 1.05 * 0.05 else "white"
 
 
 def _draw_legend(ax: Axes, cmap: Colormap, note: str, width: float, height: float) -> None:

@@ -1,0 +1,123 @@
+"""Token views as text: coloured for a terminal, or plain with the doubtful tokens listed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from toolkit.palettes import colour, ink
+from toolkit.texts import pieces, spelled
+from toolkit.view.answer import Answer, Channel, Scale, Token
+
+_WEAKEST = 5
+_RESET = "\x1b[0m"
+_CUBE = (0, 95, 135, 175, 215, 255)  # the levels of a colour in the palette of 256
+
+
+def answer_lines(
+    answers: list[Answer],
+    scale: Scale,
+    palette: str,
+    parts: list[dict[str, int]],
+    colours: int,
+) -> Iterator[str]:
+    """Write answers below each other.
+
+    Parameters
+    ----------
+    answers, scale, palette, parts
+        As for HTML.
+    colours : {0, 256, 16777216}
+        What the terminal can show. With 0 the least certain tokens are listed instead.
+    """
+    for answer, cut in zip(answers, parts, strict=True):
+        yield _bold(answer.title, colours)
+        for channel in answer.channels:
+            if len(answer.channels) > 1:
+                yield f"[{channel.name}]"
+            yield from _text(channel, palette, colours, cut.get(channel.name)).split("\n")
+            yield from _notes(channel, scale, colours)
+        if not answer.channels:
+            yield "(no text and no tokens)"
+        yield ""
+    if colours and any(channel.tokens for answer in answers for channel in answer.channels):
+        yield _legend(scale, palette, colours)
+
+
+def _text(channel: Channel, palette: str, colours: int, cut: int | None) -> str:
+    if not channel.tokens:
+        return _spell(channel.text or "", b"")
+    shown = []
+    for token in channel.tokens:
+        if token.position == cut:
+            shown.append("⟨here the answers part⟩")
+        text = _spell(token.text, token.rest)
+        shown.append(_painted(text, token, palette, colours) if colours else text)
+    return "".join(shown)
+
+
+def _notes(channel: Channel, scale: Scale, colours: int) -> Iterator[str]:
+    if not channel.tokens:
+        yield "(no logprobs for this text)"
+        return
+    if channel.n_more:
+        yield f"({channel.n_more:,} more tokens are not shown)"
+    if not colours:
+        known = [token for token in channel.tokens if token.certainty is not None]
+        sign = 1 if scale.column.direction == "higher" else -1
+        known = [token for token in known if token.certainty < 100]
+        known.sort(key=lambda token: (token.value * sign, token.position))
+        weakest = [
+            f"{spelled(token.text, token.rest, 20)} {_number(token.value)} (position "
+            f"{token.position})"
+            for token in known[:_WEAKEST]
+        ]
+        if weakest:
+            yield f"least certain by {scale.column.name}: {', '.join(weakest)}"
+
+
+def _spell(text: str, rest: bytes) -> str:
+    return "".join(
+        piece.text + ("\n" if piece.text == "↵" and piece.is_mark else "")
+        for piece in pieces(text, rest)
+    )
+
+
+def _painted(text: str, token: Token, palette: str, colours: int) -> str:
+    """Colour a token's ground, anew on each line; underline what was not the likeliest."""
+    if token.certainty is None:
+        begin = "\x1b[7;2m"
+    else:
+        ground = colour(palette, token.certainty)
+        begin = f"\x1b[48;{_code(ground, colours)};38;{_code(_long(ink(ground)), colours)}"
+        begin += ";4m" if token.rank is not None and token.rank > 1 else "m"
+    return "\n".join(f"{begin}{line}{_RESET}" if line else "" for line in text.split("\n"))
+
+
+def _code(colour: str, colours: int) -> str:
+    rgb = tuple(int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    if colours > 256:
+        return "2;" + ";".join(map(str, rgb))
+    nearest = [min(range(6), key=lambda i, c=c: abs(_CUBE[i] - c)) for c in rgb]
+    return f"5;{16 + 36 * nearest[0] + 6 * nearest[1] + nearest[2]}"
+
+
+def _long(short: str) -> str:
+    return "#" + "".join(2 * c for c in short[1:])
+
+
+def _bold(text: str, colours: int) -> str:
+    return f"\x1b[1m{text}{_RESET}" if colours else text
+
+
+def _legend(scale: Scale, palette: str, colours: int) -> str:
+    steps = "".join(
+        f"\x1b[48;{_code(colour(palette, step), colours)}m {_RESET}" for step in range(0, 101, 10)
+    )
+    unit = "" if scale.column.unit == "1" else f", {scale.column.unit}"
+    what = f"{scale.column.name}{unit} ({scale.column.direction}: more certain)"
+    return f"{scale.doubt:.3g} {steps} {scale.certain:.3g}  {what}; underlined: not the likeliest"
+
+
+def _number(value: float) -> str:
+    return "unknown" if math.isnan(value) else f"{value:.3g}"

@@ -10,13 +10,14 @@ import sys
 import unicodedata
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import pyarrow as pa
 import pytest
 from click.testing import CliRunner
 
 import toolkit
-from toolkit.cli import main
+from toolkit.cli import main, pictures
 
 LOGPROBS = [sys.executable, "-m", "toolkit"]
 HOSTILE = [
@@ -311,6 +312,42 @@ def test_tokens_for_reading(write):
     shown = [line.split()[1] for line in lines if line.split()[0] in "0123"]
     assert shown == ["␣Paris", "\\n", "\\xf0\\x9f", "∅"]
     assert all("rival 0.05" in line for line in lines if line.split()[0] in "0123")
+
+
+# show -------------------------------------------------------------------------------------------
+
+
+def test_show_prints_the_view_or_writes_the_page(data, tmp_path):
+    path = data / "capitals_batch.jsonl"
+    view = toolkit.show(read_quietly(path), response="capital-007")
+    result = run("show", path, "--response", "capital-007")
+    assert result.stdout == f"{view.text()}\n"
+    page = tmp_path / "view.html"
+    assert run("show", path, "--response", 7, "-o", page).stdout == f"{page}\n"
+    assert view.html in page.read_text("utf-8")
+    assert "by=" in run("show", path, "--by", "nothing", status=2).stderr
+    assert "cannot be written" in run("show", path, "-o", tmp_path / "no" / "a", status=1).stderr
+
+
+@pytest.mark.parametrize(
+    ("env", "colours"),
+    [
+        ({"TERM": "xterm-256color", "COLORTERM": "truecolor"}, 1 << 24),
+        ({"TERM": "xterm-256color"}, 256),
+        ({"TERM": "dumb", "COLORTERM": "truecolor"}, 0),
+        ({"TERM": "xterm-256color", "NO_COLOR": "1"}, 0),
+        ({}, 0),
+    ],
+)
+def test_show_has_the_colours_of_the_terminal(data, monkeypatch, env, colours):
+    for name in ("TERM", "COLORTERM", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "stdout", SimpleNamespace(isatty=lambda: True))
+    assert pictures._colours() == colours
+    monkeypatch.setattr(sys, "stdout", SimpleNamespace(isatty=lambda: False))
+    assert pictures._colours() == 0
 
 
 # plot, export, schema ---------------------------------------------------------------------------

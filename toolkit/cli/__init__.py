@@ -1,3 +1,6 @@
 """The command ``logprobs``: what the library does, for a terminal and for pipes."""
 
-from toolkit.cli.commands import main as main
+from toolkit.cli import commands, pictures
+from toolkit.cli.group import main
+
+__all__ = ["commands", "main", "pictures"]

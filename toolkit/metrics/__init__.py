@@ -1,17 +1,23 @@
 """Metrics of tokens, sequences and corpora, and usage: tables in, DataFrames out."""
 
+from toolkit.metrics.fields import field_metrics
 from toolkit.metrics.positions import position_metrics
 from toolkit.metrics.sequences import corpus_metrics, sequence_metrics
+from toolkit.metrics.spans import span_metrics, spans, word_metrics
 from toolkit.metrics.tokens import token_metrics
 from toolkit.metrics.usage import usage
 from toolkit.metrics.usage_shape import usage_histogram, usage_over_time
 
 __all__ = [
     "corpus_metrics",
+    "field_metrics",
     "position_metrics",
     "sequence_metrics",
+    "span_metrics",
+    "spans",
     "token_metrics",
     "usage",
     "usage_histogram",
     "usage_over_time",
+    "word_metrics",
 ]

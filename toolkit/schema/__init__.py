@@ -29,13 +29,17 @@ from toolkit.schema.codes import (
 )
 from toolkit.schema.results import (
     CORPUS_METRICS,
+    FIELD_METRICS,
     POSITION_METRICS,
     RESULTS,
     SEQUENCE_METRICS,
+    SPAN_METRICS,
+    SPANS,
     TOKEN_METRICS,
     USAGE,
     USAGE_HISTOGRAM,
     USAGE_OVER_TIME,
+    WORD_METRICS,
 )
 from toolkit.schema.tables import (
     ALTERNATIVES,
@@ -57,6 +61,7 @@ __all__ = [
     "CHOICES",
     "CORPUS_METRICS",
     "Column",
+    "FIELD_METRICS",
     "INVALID_ABOVE",
     "KINDS",
     "LABEL",
@@ -70,6 +75,8 @@ __all__ = [
     "RESULTS",
     "SCHEMA_VERSION",
     "SEQUENCE_METRICS",
+    "SPANS",
+    "SPAN_METRICS",
     "STATUSES",
     "TABLES",
     "TEXT",
@@ -80,6 +87,7 @@ __all__ = [
     "USAGE_COLUMNS",
     "USAGE_HISTOGRAM",
     "USAGE_OVER_TIME",
+    "WORD_METRICS",
     "conform",
     "label_array",
 ]

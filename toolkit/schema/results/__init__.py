@@ -2,6 +2,7 @@
 
 from toolkit.schema.base import Table
 from toolkit.schema.results.sequences import CORPUS_METRICS, SEQUENCE_METRICS
+from toolkit.schema.results.spans import FIELD_METRICS, SPAN_METRICS, SPANS, WORD_METRICS
 from toolkit.schema.results.tokens import POSITION_METRICS, TOKEN_METRICS
 from toolkit.schema.results.usage import USAGE, USAGE_HISTOGRAM, USAGE_OVER_TIME
 
@@ -13,5 +14,9 @@ RESULTS: tuple[Table, ...] = (
     USAGE,
     USAGE_OVER_TIME,
     USAGE_HISTOGRAM,
+    SPANS,
+    SPAN_METRICS,
+    WORD_METRICS,
+    FIELD_METRICS,
 )
 """As pandas DataFrames, with NaN or NA for null."""

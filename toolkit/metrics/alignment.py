@@ -1,0 +1,153 @@
+"""Where the tokens of an answer stand in its text, byte by byte.
+
+A token may hold part of a character, so offsets are those of joined bytes; characters are counted
+only at the end. Text in front of or behind the tokens, and tokens without text, shift nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from toolkit import schema
+from toolkit.columns import numpy
+
+if TYPE_CHECKING:
+    from toolkit.metrics.core import Counts
+    from toolkit.tables import LogprobTables
+
+
+class Text(NamedTuple):
+    """A text with the places of its characters and of the tokens that wrote it.
+
+    Attributes
+    ----------
+    text : str
+    text_of : str
+        ``sent``: the text that the response has; ``tokens``: what the tokens join to, because none
+        was sent, or it is not what they say.
+    char_starts : ndarray of int64, shape (n_characters + 1,)
+        The byte at which each character begins, and the number of bytes.
+    token_starts : ndarray of int64, shape (n_tokens + 1,)
+        The byte of the text at which each token begins, and where the last ends. Less than 0, or
+        more than the text has, for tokens that stand outside of it.
+    n_blanks : ndarray of int64, shape (n_tokens,)
+        Bytes of white space at the beginning of each token.
+    first_row : int
+        The row of the first token in ``lp.tokens``.
+    """
+
+    text: str
+    text_of: str
+    char_starts: Counts
+    token_starts: Counts
+    n_blanks: Counts
+    first_row: int
+
+
+class Places(NamedTuple):
+    """Where the tokens of each choice and channel stand in the table of tokens.
+
+    Attributes
+    ----------
+    starts : ndarray of int64, shape (n_choices, n_channels)
+    counts : ndarray of int64, shape (n_choices, n_channels)
+    bytes : pyarrow.Array
+        Of all tokens: as sent, or the UTF-8 of the text where none were.
+    """
+
+    starts: Counts
+    counts: Counts
+    bytes: pa.Array
+
+
+def places(lp: LogprobTables) -> Places:
+    """Return where the tokens of each choice and channel stand."""
+    counts = np.stack(
+        [numpy(lp.choices, f"n_{name}_tokens").astype(np.int64) for name in schema.CHANNELS], axis=1
+    )
+    ends = np.cumsum(counts).reshape(counts.shape)
+    joined = pc.coalesce(lp.tokens["bytes"], lp.tokens["token"].cast(schema.BINARY))
+    return Places(ends - counts, counts, joined.combine_chunks())
+
+
+def texts(lp: LogprobTables, channel: str) -> Iterator[tuple[int, Text]]:
+    """Yield the row of each choice that has text or tokens in a channel, and that text."""
+    found = places(lp)
+    sent = lp.choices[channel].to_pylist()
+    at = schema.CHANNELS.index(channel)
+    for row, text in enumerate(sent):
+        start, count = int(found.starts[row, at]), int(found.counts[row, at])
+        if text is not None or count:
+            yield row, aligned(text, found.bytes.slice(start, count), start)
+
+
+def aligned(sent: str | None, pieces: pa.Array, first_row: int) -> Text:
+    """Align the bytes of tokens with the text that was sent.
+
+    The tokens may be the whole text, or its beginning. They may hold more (a blank in front,
+    special tokens, a thought before the answer): then the text is looked for in them, and has to
+    be there exactly once but for white space around it. Else the tokens are their own text.
+    """
+    sizes = pc.binary_length(pieces).to_numpy(zero_copy_only=False).astype(np.int64)
+    starts = np.zeros(len(sizes) + 1, np.int64)
+    np.cumsum(sizes, out=starts[1:])
+    parts = pieces.to_pylist()
+    joined = b"".join(parts)
+    blanks = np.array([len(part) - len(part.lstrip()) for part in parts], np.int64)
+    if sent is not None:
+        data = sent.encode("utf-8", "replace")
+        before = _offset(data, joined)
+        if before is not None:
+            char_starts = _char_starts(data)
+            return Text(sent, "sent", char_starts, starts - before, blanks, first_row)
+    text, char_starts = decoded(joined)
+    return Text(text, "tokens", char_starts, starts, blanks, first_row)
+
+
+def _offset(data: bytes, joined: bytes) -> int | None:
+    """Return how many bytes of the tokens stand in front of the text; None where it is unknown."""
+    if data.startswith(joined):
+        return 0
+    if not data:
+        return None
+    before = len(joined) - len(joined.lstrip())
+    if joined[before:].rstrip() == data.rstrip() and joined.startswith(data, before):
+        return before
+    at = joined.find(data)
+    return at if at >= 0 and joined.find(data, at + 1) < 0 else None
+
+
+def decoded(data: bytes) -> tuple[str, Counts]:
+    """Decode UTF-8 with U+FFFD for what is none, as `bytes.decode` does, and place the characters.
+
+    Examples
+    --------
+    >>> text, starts = decoded(b"a\\xf0\\x9f\\x92b")
+    >>> text, starts.tolist()
+    ('a�b', [0, 1, 4, 5])
+    """
+    view, at = memoryview(data), 0
+    parts: list[str] = []
+    starts = []
+    while at < len(data):
+        try:
+            parts.append(str(view[at:], "utf-8"))
+            starts.append(_char_starts(data[at:])[:-1] + at)
+            break
+        except UnicodeDecodeError as error:
+            good = at + error.start
+            parts += [str(view[at:good], "utf-8"), "\ufffd"]
+            starts += [_char_starts(data[at:good])[:-1] + at, np.array([good])]
+            at += error.end
+    return "".join(parts), np.concatenate([*starts, np.array([len(data)])]).astype(np.int64)
+
+
+def _char_starts(data: bytes) -> Counts:
+    """Return the first byte of each character of valid UTF-8, and the number of bytes."""
+    units = np.frombuffer(data, np.uint8)
+    return np.append(np.flatnonzero((units & 0xC0) != 0x80), len(units)).astype(np.int64)

@@ -1,0 +1,229 @@
+"""The values of JSON that stands in a text, with their places: also of JSON that was cut off.
+
+Models write JSON into prose and fences, end it with a comma too many, or run out of tokens. So
+this reader takes what is there, in one pass, and says of each value whether it is complete. It
+knows nothing of tokens.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+MAX_DEPTH = 64
+
+_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*("?)', re.DOTALL)
+_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.+-])|-?(?:NaN|Infinity)\b")
+_CUT_NUMBER = re.compile(r"-?\d*(?:\.\d*)?(?:[eE][+-]?\d*)?\Z")
+_WORDS = {"true": "boolean", "false": "boolean", "null": "null"}
+_SPACE = re.compile(r"[ \t\n\r]*")
+_START = re.compile(r'\{(?=\s*(?:["}]|\Z))|\[(?=\s*(?:[{\["\]tfn\-\d]|\Z))')
+_ONLY_TEXT = re.compile(r'\[\s*(?:[{"])')
+_PLAIN_KEY = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+_FENCE = re.compile(r"\s*(?:```\w*\s*)?")
+
+
+class Leaf(NamedTuple):
+    """A value that holds no other.
+
+    Attributes
+    ----------
+    path : str
+        From the JSON text's own root, as ``$.a[0]["odd key"]``.
+    kind : str
+        string, number, boolean, null; object or array for an empty one.
+    value : str
+        A string decoded, else the characters as they stand.
+    start, end : int
+        Its characters in the text, the quotes of a string included.
+    is_complete : bool
+    """
+
+    path: str
+    kind: str
+    value: str
+    start: int
+    end: int
+    is_complete: bool
+
+
+class _Stop(Exception):
+    """The JSON ends here: it is cut, broken or too deep."""
+
+
+def documents(text: str) -> Iterator[list[Leaf]]:
+    """Yield the leaves of each JSON text in a text, in order.
+
+    Objects are found anywhere; arrays too if they hold objects or strings, since prose has numbers
+    in brackets; a lone string, number, boolean or null only if it is all of the text.
+
+    Parameters
+    ----------
+    text : str
+
+    Yields
+    ------
+    list of Leaf
+        Never empty.
+
+    Examples
+    --------
+    >>> for leaves in documents('Sure: {"a": [1, "b'):
+    ...     print([(leaf.path, leaf.value, leaf.is_complete) for leaf in leaves])
+    [('$.a[0]', '1', True), ('$.a[1]', 'b', False)]
+    """
+    first = _FENCE.match(text).end()
+    if first < len(text) and text[first] not in "{[":
+        leaves = _lone(text, first)
+        if leaves:
+            yield leaves
+            return
+    at = 0
+    while match := _START.search(text, at):
+        at = match.start()
+        if text[at] == "[" and at != first and not _ONLY_TEXT.match(text, at):
+            at += 1
+            continue
+        reader = _Reader(text, at)
+        reader.read()
+        if reader.leaves:
+            yield reader.leaves
+        at = max(reader.at, at + 1) if reader.leaves or reader.is_too_deep else at + 1
+
+
+def _lone(text: str, first: int) -> list[Leaf]:
+    reader = _Reader(text, first)
+    try:
+        reader.scalar("$")
+    except _Stop:
+        return []
+    rest = text[reader.at :].strip().removesuffix("```").strip()
+    is_number = reader.leaves[0].kind != "string"
+    return (
+        []
+        if rest
+        else [reader.leaves[0]._replace(is_complete=True)]
+        if is_number
+        else reader.leaves
+    )
+
+
+class _Reader:
+    """Reads one JSON text from its first bracket on."""
+
+    def __init__(self, text: str, at: int) -> None:
+        self.text = text
+        self.at = at
+        self.leaves: list[Leaf] = []
+        self.is_too_deep = False
+
+    def read(self) -> None:
+        """Read to the end of the JSON, or to where it is cut or broken."""
+        stack: list[tuple[str, str, int]] = []  # opening bracket, path, ordinal
+        try:
+            self._value("$", stack)
+            while stack:
+                self._next(stack)
+        except _Stop:
+            pass
+
+    def _next(self, stack: list[tuple[str, str, int]]) -> None:
+        """Read on inside the innermost bracket: its next value, or its end."""
+        bracket, path, count = stack.pop()
+        closing = "}" if bracket == "{" else "]"
+        if count:
+            self._space()
+            if self._takes(closing):
+                return
+            if not self._takes(","):
+                raise _Stop
+            self._space()
+            if self._takes(closing):  # a comma too many
+                return
+        stack.append((bracket, path, count + 1))
+        if bracket == "[":
+            self._value(f"{path}[{count}]", stack)
+            return
+        key = self._key()
+        self._space()
+        if not self._takes(":"):
+            raise _Stop
+        plain = _PLAIN_KEY.fullmatch(key)
+        tail = f".{key}" if plain else f"[{json.dumps(key, ensure_ascii=False)}]"
+        self._value(path + tail, stack)
+
+    def _value(self, path: str, stack: list[tuple[str, str, int]]) -> None:
+        self._space()
+        start = self.at
+        bracket = self.text[start : start + 1]
+        if bracket not in ("{", "["):
+            self.scalar(path)
+            return
+        if len(stack) >= MAX_DEPTH:
+            self.is_too_deep = True
+            raise _Stop
+        self.at += 1
+        self._space()
+        if self._takes("}" if bracket == "{" else "]"):
+            kind = "object" if bracket == "{" else "array"
+            value = self.text[start : self.at]
+            self.leaves.append(Leaf(path, kind, value, start, self.at, True))
+            return
+        stack.append((bracket, path, 0))
+
+    def scalar(self, path: str) -> None:
+        """Read a string, number, boolean or null; end where there is none."""
+        text, start = self.text, self.at
+        if text.startswith('"', start):
+            match = _STRING.match(text, start)
+            is_complete = match[1] == '"'
+            end = match.end() if is_complete else len(text)
+            value = _decoded(text[start:end], is_complete)
+            self._add(path, "string", value, end, is_complete)
+            return
+        for word, kind in _WORDS.items():
+            rest = text[start : start + len(word)]
+            if rest == word:
+                self._add(path, kind, rest, start + len(word), True)
+                return
+            if rest and word.startswith(rest) and start + len(rest) == len(text):
+                self._add(path, kind, rest, len(text), False)
+                raise _Stop
+        if match := _NUMBER.match(text, start):
+            self._add(path, "number", match[0], match.end(), match.end() < len(text))
+        elif (match := _CUT_NUMBER.match(text, start)) and match[0]:
+            self._add(path, "number", match[0], len(text), False)
+        else:
+            raise _Stop
+
+    def _add(self, path: str, kind: str, value: str, end: int, is_complete: bool) -> None:
+        self.leaves.append(Leaf(path, kind, value, self.at, end, is_complete))
+        self.at = end
+
+    def _key(self) -> str:
+        match = _STRING.match(self.text, self.at)
+        if match is None or match[1] != '"':
+            raise _Stop
+        self.at = match.end()
+        return _decoded(match[0], True)
+
+    def _space(self) -> None:
+        self.at = _SPACE.match(self.text, self.at).end()
+
+    def _takes(self, char: str) -> bool:
+        taken = self.text.startswith(char, self.at)
+        self.at += taken
+        return taken
+
+
+def _decoded(quoted: str, is_complete: bool) -> str:
+    """Return what a string says; of a cut one what its whole escapes say."""
+    if not is_complete:
+        quoted = re.sub(r"(?<!\\)((?:\\\\)*)\\(?:u[0-9a-fA-F]{0,3})?\Z", r"\1", quoted) + '"'
+    try:
+        text = json.loads(quoted, strict=False)
+    except ValueError:  # an escape that JSON does not know
+        return quoted[1:-1]
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

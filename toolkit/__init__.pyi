@@ -18,7 +18,10 @@ from toolkit.load import from_responses as from_responses
 from toolkit.load import read as read
 from toolkit.load import scan as scan
 from toolkit.metrics import corpus_metrics as corpus_metrics
+from toolkit.metrics import expected_score as expected_score
 from toolkit.metrics import field_metrics as field_metrics
+from toolkit.metrics import label_distribution as label_distribution
+from toolkit.metrics import p_true as p_true
 from toolkit.metrics import position_metrics as position_metrics
 from toolkit.metrics import sequence_metrics as sequence_metrics
 from toolkit.metrics import span_metrics as span_metrics

@@ -1,7 +1,9 @@
 """Metrics of tokens, sequences and corpora, and usage: tables in, DataFrames out."""
 
 from toolkit.metrics.fields import field_metrics
+from toolkit.metrics.labels import label_distribution
 from toolkit.metrics.positions import position_metrics
+from toolkit.metrics.scores import expected_score, p_true
 from toolkit.metrics.sequences import corpus_metrics, sequence_metrics
 from toolkit.metrics.spans import span_metrics, spans, word_metrics
 from toolkit.metrics.tokens import token_metrics
@@ -10,7 +12,10 @@ from toolkit.metrics.usage_shape import usage_histogram, usage_over_time
 
 __all__ = [
     "corpus_metrics",
+    "expected_score",
     "field_metrics",
+    "label_distribution",
+    "p_true",
     "position_metrics",
     "sequence_metrics",
     "span_metrics",

@@ -1,6 +1,7 @@
 """The tables that `toolkit.metrics` returns, one module per kind."""
 
 from toolkit.schema.base import Table
+from toolkit.schema.results.labels import EXPECTED_SCORE, LABEL_DISTRIBUTION, P_TRUE
 from toolkit.schema.results.sequences import CORPUS_METRICS, SEQUENCE_METRICS
 from toolkit.schema.results.spans import FIELD_METRICS, SPAN_METRICS, SPANS, WORD_METRICS
 from toolkit.schema.results.tokens import POSITION_METRICS, TOKEN_METRICS
@@ -18,5 +19,8 @@ RESULTS: tuple[Table, ...] = (
     SPAN_METRICS,
     WORD_METRICS,
     FIELD_METRICS,
+    LABEL_DISTRIBUTION,
+    P_TRUE,
+    EXPECTED_SCORE,
 )
 """As pandas DataFrames, with NaN or NA for null."""

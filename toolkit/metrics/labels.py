@@ -1,0 +1,122 @@
+"""Classification: how probable each label was."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from toolkit import schema
+from toolkit.errors import ArgumentError
+from toolkit.metrics import frames
+from toolkit.metrics.covers import text_type
+from toolkit.metrics.label_answers import (
+    checked_forms,
+    labelled,
+    matcher_of,
+    read_answers,
+    text_series,
+)
+
+if TYPE_CHECKING:
+    from toolkit.tables import LogprobTables
+
+
+def label_distribution(
+    lp: LogprobTables,
+    labels: Sequence[str] | Mapping[str, str | Sequence[str]],
+    *,
+    channel: str = "content",
+    position: int = 0,
+    after: str | re.Pattern[str] | None = None,
+    ignore_case: bool = False,
+    ignore_space: bool = True,
+    renormalise: bool = False,
+) -> pd.DataFrame:
+    """How probable each label was as the answer.
+
+    An answer states the longest label that stands at its place and ends where a token ends: tokens
+    ``1`` and ``0`` state 10 where both 1 and 10 are labels; the one token ``positively`` does not
+    state positive. Tokens are matched byte by byte along exact paths. What is known is the
+    distribution at each step of the path that was sampled, so a label of several tokens is known
+    along that path alone: an alternative that begins a label and was not sampled is ambiguous, and
+    what is not among the alternatives is unobserved; both widen the interval.
+
+    Parameters
+    ----------
+    lp : LogprobTables
+    labels : sequence of str, or mapping of str to str or sequence of str
+        The labels, or each with the texts that state it.
+    channel : {"content", "refusal", "reasoning"}
+    position : int
+        Of the token at which the label begins.
+    after : str or compiled pattern, optional
+        Look for the label behind the last place where this stands, instead of at `position`.
+    ignore_case : bool
+        Take texts that differ in case as one.
+    ignore_space : bool
+        Leave white space around the label out: most tokenizers put the blank in front of a word.
+    renormalise : bool
+        Fill ``share``, which is no probability of the model's: it leaves out all but the labels.
+
+    Returns
+    -------
+    DataFrame
+        One row per answer and label, in the columns of ``schema.LABEL_DISTRIBUTION``. Probabilities
+        are of 1; ``probability_lower`` and ``probability_upper`` enclose the true one. For each
+        answer, the lower ones with ``other``, ``ambiguous`` and ``unobserved`` add up to 1. Where
+        ``reason`` says why nothing is known, the metrics are NaN, never 0.
+
+    Raises
+    ------
+    ArgumentError
+        If two labels have a text in common, one is empty, or an option is none of the choices.
+
+    Notes
+    -----
+    The unobserved mass could belong to any label, so all upper bounds have it; they are right
+    rather than tight. Where the answer ends and a longer label could have followed (1, of 1 and
+    10), how probable that end was is not known: the whole mass of its path is ambiguous.
+
+    Examples
+    --------
+    >>> import toolkit
+    >>> top = [{"token": " yes", "logprob": -0.5}, {"token": " no", "logprob": -1.5}]
+    >>> entry = {"token": " yes", "logprob": -0.5, "top_logprobs": top}
+    >>> choice = {"message": {"content": " yes"}, "logprobs": {"content": [entry]}}
+    >>> lp = toolkit.from_responses({"choices": [choice]})
+    >>> found = toolkit.label_distribution(lp, ["yes", "no"])
+    >>> found[["label", "probability_lower", "probability_upper", "is_answer"]].round(3)
+      label  probability_lower  probability_upper  is_answer
+    0   yes              0.607              0.777       True
+    1    no              0.223              0.393      False
+
+    One row per answer: ``found.pivot(index=["response_key", "choice"], columns="label")``.
+    """
+    forms = checked_forms(labels)
+    if not isinstance(renormalise, bool):
+        raise ArgumentError(f"renormalise={renormalise!r}; give True or False")
+    matcher = matcher_of(list(forms.values()), ignore_case, ignore_space)
+    found = list(read_answers(lp, matcher, channel, position, after))
+    n = len(forms)
+    rows = {name: np.repeat(value, n) for name, value in labelled(lp, found, channel).items()}
+    lower = np.array([answer.masses.lower for answer in found]).reshape(-1, n)
+    seen = np.array([answer.masses.seen for answer in found]).reshape(-1, n)
+    sums = seen.sum(axis=1, keepdims=True)
+    share = np.divide(seen, sums, out=np.full_like(seen, np.nan), where=sums > 0)
+    return frames.frame(
+        schema.LABEL_DISTRIBUTION,
+        {name: text_series(value) for name, value in rows.items()}
+        | {
+            "label": pd.Series(list(forms) * len(found), dtype=text_type()),
+            "probability_lower": lower.ravel(),
+            "probability_upper": np.array([a.masses.upper for a in found]).reshape(-1, n).ravel(),
+            "share": (share if renormalise else np.full_like(share, np.nan)).ravel(),
+            "is_answer": np.array(
+                [answer.stated == label for answer in found for label in range(n)], np.bool_
+            ),
+        },
+    )

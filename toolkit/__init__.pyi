@@ -17,6 +17,8 @@ from toolkit.errors import ToolkitWarning as ToolkitWarning
 from toolkit.load import from_responses as from_responses
 from toolkit.load import read as read
 from toolkit.load import scan as scan
+from toolkit.metrics import agreement as agreement
+from toolkit.metrics import confidence_metrics as confidence_metrics
 from toolkit.metrics import corpus_metrics as corpus_metrics
 from toolkit.metrics import expected_score as expected_score
 from toolkit.metrics import field_metrics as field_metrics
@@ -26,10 +28,12 @@ from toolkit.metrics import position_metrics as position_metrics
 from toolkit.metrics import sequence_metrics as sequence_metrics
 from toolkit.metrics import span_metrics as span_metrics
 from toolkit.metrics import spans as spans
+from toolkit.metrics import token_confidence as token_confidence
 from toolkit.metrics import token_metrics as token_metrics
 from toolkit.metrics import usage as usage
 from toolkit.metrics import usage_histogram as usage_histogram
 from toolkit.metrics import usage_over_time as usage_over_time
+from toolkit.metrics import votes as votes
 from toolkit.metrics import word_metrics as word_metrics
 from toolkit.parquet import export as export
 from toolkit.scanned import decoder as decoder

@@ -1,5 +1,7 @@
 """Metrics of tokens, sequences and corpora, and usage: tables in, DataFrames out."""
 
+from toolkit.metrics.agreement import agreement, votes
+from toolkit.metrics.confidence import confidence_metrics, token_confidence
 from toolkit.metrics.fields import field_metrics
 from toolkit.metrics.labels import label_distribution
 from toolkit.metrics.positions import position_metrics
@@ -11,6 +13,8 @@ from toolkit.metrics.usage import usage
 from toolkit.metrics.usage_shape import usage_histogram, usage_over_time
 
 __all__ = [
+    "agreement",
+    "confidence_metrics",
     "corpus_metrics",
     "expected_score",
     "field_metrics",
@@ -20,9 +24,11 @@ __all__ = [
     "sequence_metrics",
     "span_metrics",
     "spans",
+    "token_confidence",
     "token_metrics",
     "usage",
     "usage_histogram",
     "usage_over_time",
+    "votes",
     "word_metrics",
 ]

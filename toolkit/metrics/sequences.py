@@ -99,7 +99,7 @@ def sequence_metrics(
     vocab_size = tokens.checked_vocab_size(vocab_size)
     if not isinstance(threshold, numbers.Real) or not 0.0 < threshold <= 1.0:
         raise ArgumentError(f"threshold must be a probability in (0, 1], not {threshold!r}")
-    found = _find_sequences(lp)
+    found = find_sequences(lp)
     n_rows = len(found.choice_row)
     columns: frames.Columns = {name: np.full(n_rows, np.nan) for name in _FLOATS}
     columns |= {name: np.zeros(n_rows, np.int64) for name in _COUNTS}
@@ -110,11 +110,11 @@ def sequence_metrics(
         for name, values in _reduce(block, offsets, vocab_size, float(threshold)).items():
             columns[name][found.filled[first:last]] = values
     return frames.frame(
-        schema.SEQUENCE_METRICS, _labels(lp, found) | _finish(columns) | _ratios(columns)
+        schema.SEQUENCE_METRICS, labels_of(lp, found) | _finish(columns) | _ratios(columns)
     )
 
 
-class _Sequences(NamedTuple):
+class Sequences(NamedTuple):
     """The rows of the result, and which token rows they are made of."""
 
     choice_row: core.Counts  # of each sequence, in lp.choices
@@ -123,7 +123,8 @@ class _Sequences(NamedTuple):
     offsets: core.Counts  # token rows of these, shape (n_filled + 1,)
 
 
-def _find_sequences(lp: LogprobTables) -> _Sequences:
+def find_sequences(lp: LogprobTables) -> Sequences:
+    """Find the runs of tokens of each channel of a choice, and the choices without any."""
     keys = [lp.tokens[name].to_numpy() for name in ("response_key", "choice")]
     keys.append(frames.codes(lp.tokens["channel"], schema.CHANNELS))
     n_tokens = lp.tokens.num_rows
@@ -139,7 +140,7 @@ def _find_sequences(lp: LogprobTables) -> _Sequences:
     every = np.sort(np.concatenate([with_tokens, bare * len(schema.CHANNELS) + content]))
     choice_row, channel = np.divmod(every, len(schema.CHANNELS))
     filled = np.searchsorted(every, with_tokens)
-    return _Sequences(choice_row, channel, filled, np.append(starts, n_tokens))
+    return Sequences(choice_row, channel, filled, np.append(starts, n_tokens))
 
 
 def _choice_rows(lp: LogprobTables, response_key: np.ndarray, choice: np.ndarray) -> core.Counts:
@@ -222,7 +223,7 @@ def _finish(columns: frames.Columns) -> dict[str, object]:
     }
 
 
-def _labels(lp: LogprobTables, found: _Sequences) -> dict[str, object]:
+def labels_of(lp: LogprobTables, found: Sequences) -> dict[str, object]:
     """Return the keys of the sequences and what responses and choices say about them."""
     response_key = lp.choices["response_key"].to_numpy()[found.choice_row]
     responses = lp.responses.select(["source", "response_id", "custom_id", "model", "kind"]).take(

@@ -167,22 +167,56 @@ def block_metrics(block: frames.Block, vocab_size: int | None) -> frames.Columns
     }
 
 
-def _read_lists(block: frames.Block, sampled: core.Array) -> _Lists:
-    """Reduce the alternatives; `sampled` is the tokens' own logprob, NaN unless ok."""
-    offsets, table = block.offsets, block.alternatives
-    ids = core.segment_ids(offsets)
+class Entries(NamedTuple):
+    """The alternatives of some tokens.
+
+    Attributes
+    ----------
+    ids : ndarray of int64, shape (n_entries,)
+        The token that each belongs to.
+    logprob : ndarray of float64, shape (n_entries,)
+        Tiny positives as 0; NaN where null.
+    usable : ndarray of bool, shape (n_entries,)
+        Of status ok, and no second copy of the sampled token.
+    own : ndarray of bool, shape (n_entries,)
+        The sampled token's entry, if it is usable.
+    listed : ndarray of float64, shape (n_tokens,)
+        Logprob of that entry; NaN where there is none.
+    unreadable : ndarray of bool, shape (n_entries,)
+        Of status missing or invalid.
+    """
+
+    ids: core.Counts
+    logprob: core.Array
+    usable: core.Flags
+    own: core.Flags
+    listed: core.Array
+    unreadable: core.Flags
+
+
+def entries(block: frames.Block) -> Entries:
+    """Read the alternatives of a block."""
+    n_tokens, table = len(block.offsets) - 1, block.alternatives
+    ids = core.segment_ids(block.offsets)
     status = frames.codes(table["status"], schema.STATUSES)
     usable = status == OK
     logprob = core.clipped(frames.floats(table["logprob"]))
     own = frames.flags(table["is_sampled"]) & usable
     own_rows = np.flatnonzero(own)
-    row_of = np.zeros(len(sampled), np.int64)
+    row_of = np.zeros(n_tokens, np.int64)
     row_of[ids[own_rows]] = own_rows
-    listed = np.full(len(sampled), np.nan)
+    listed = np.full(n_tokens, np.nan)
     listed[ids[own_rows]] = logprob[own_rows]
     # Servers repeat the sampled token's entry; only what has its very logprob may be a copy.
     copies = np.flatnonzero(usable & ~own & (logprob == listed[ids]))
     usable[copies] = ~_is_same_token(table, copies, row_of[ids[copies]])
+    return Entries(ids, logprob, usable, own, listed, status >= MISSING)
+
+
+def _read_lists(block: frames.Block, sampled: core.Array) -> _Lists:
+    """Reduce the alternatives; `sampled` is the tokens' own logprob, NaN unless ok."""
+    offsets = block.offsets
+    ids, logprob, usable, own, listed, unreadable = entries(block)
 
     logprob = np.where(usable, logprob, 0.0)
     p = np.where(usable, np.exp(logprob), 0.0)
@@ -194,7 +228,7 @@ def _read_lists(block: frames.Block, sampled: core.Array) -> _Lists:
     # The sampled token may have been added below the top k, so it never sets the cap. Nor does a
     # list with an unreadable entry: what is outside may outrank what is in it.
     log_cap = core.segment_min(np.where(usable & ~own, logprob, 0.0), offsets, empty=0.0)
-    log_cap[ids[status >= MISSING]] = 0.0
+    log_cap[ids[unreadable]] = 0.0
 
     extra = ~np.isnan(sampled) & np.isnan(listed)
     added = np.where(extra, sampled, 0.0)

@@ -28,6 +28,8 @@ from toolkit.schema.codes import (
     STATUSES,
 )
 from toolkit.schema.results import (
+    AGREEMENT,
+    CONFIDENCE_METRICS,
     CORPUS_METRICS,
     EXPECTED_SCORE,
     FIELD_METRICS,
@@ -38,10 +40,12 @@ from toolkit.schema.results import (
     SEQUENCE_METRICS,
     SPAN_METRICS,
     SPANS,
+    TOKEN_CONFIDENCE,
     TOKEN_METRICS,
     USAGE,
     USAGE_HISTOGRAM,
     USAGE_OVER_TIME,
+    VOTES,
     WORD_METRICS,
 )
 from toolkit.schema.tables import (
@@ -56,12 +60,14 @@ from toolkit.schema.tables import (
 )
 
 __all__ = [
+    "AGREEMENT",
     "ALIGNMENTS",
     "ALTERNATIVES",
     "BINARY",
     "CENSORED_AT_OR_BELOW",
     "CHANNELS",
     "CHOICES",
+    "CONFIDENCE_METRICS",
     "CORPUS_METRICS",
     "Column",
     "EXPECTED_SCORE",
@@ -87,12 +93,14 @@ __all__ = [
     "TABLES",
     "TEXT",
     "TOKENS",
+    "TOKEN_CONFIDENCE",
     "TOKEN_METRICS",
     "Table",
     "USAGE",
     "USAGE_COLUMNS",
     "USAGE_HISTOGRAM",
     "USAGE_OVER_TIME",
+    "VOTES",
     "WORD_METRICS",
     "conform",
     "label_array",

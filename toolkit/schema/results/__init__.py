@@ -1,6 +1,12 @@
 """The tables that `toolkit.metrics` returns, one module per kind."""
 
 from toolkit.schema.base import Table
+from toolkit.schema.results.confidence import (
+    AGREEMENT,
+    CONFIDENCE_METRICS,
+    TOKEN_CONFIDENCE,
+    VOTES,
+)
 from toolkit.schema.results.labels import EXPECTED_SCORE, LABEL_DISTRIBUTION, P_TRUE
 from toolkit.schema.results.sequences import CORPUS_METRICS, SEQUENCE_METRICS
 from toolkit.schema.results.spans import FIELD_METRICS, SPAN_METRICS, SPANS, WORD_METRICS
@@ -22,5 +28,9 @@ RESULTS: tuple[Table, ...] = (
     LABEL_DISTRIBUTION,
     P_TRUE,
     EXPECTED_SCORE,
+    TOKEN_CONFIDENCE,
+    CONFIDENCE_METRICS,
+    VOTES,
+    AGREEMENT,
 )
 """As pandas DataFrames, with NaN or NA for null."""

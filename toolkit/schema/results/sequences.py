@@ -76,20 +76,25 @@ _MEAN_MISSING_MASS = metric(
     "mean_missing_mass", "1", "lower", "Mean of missing_mass over n_entropy tokens."
 )
 
+SEQUENCE_LABELS = (
+    RESPONSE_KEY,
+    CHOICE,
+    CHANNEL,
+    SOURCE,
+    RESPONSES["response_id"],
+    RESPONSES["custom_id"],
+    RESPONSES["model"],
+    RESPONSES["kind"],
+    CHOICES["finish_reason"],
+)
+"""Which sequence a row is about."""
+
 SEQUENCE_METRICS = Table(
     "sequence_metrics",
     "One row per channel of a choice that has tokens, and one for each choice without any.",
     ("response_key", "choice", "channel"),
     (
-        RESPONSE_KEY,
-        CHOICE,
-        CHANNEL,
-        SOURCE,
-        RESPONSES["response_id"],
-        RESPONSES["custom_id"],
-        RESPONSES["model"],
-        RESPONSES["kind"],
-        CHOICES["finish_reason"],
+        *SEQUENCE_LABELS,
         *_TOKEN_TOTALS,
         _SUM_LOGPROB,
         _MEAN_LOGPROB,

@@ -1,0 +1,280 @@
+"""Confidence of tokens and answers, by the measures that rank and filter answers."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from toolkit import schema
+from toolkit.errors import ArgumentError
+from toolkit.metrics import core, frames, tokens, windows
+from toolkit.metrics.sequences import find_sequences, labels_of
+
+if TYPE_CHECKING:
+    from toolkit.tables import LogprobTables
+
+_LISTED = ("confidence", "self_certainty_topk", "entropy_partial", "varentropy_topk")
+
+
+def token_confidence(
+    lp: LogprobTables, *, k: int | None = None, window: int = 2048
+) -> pd.DataFrame:
+    """How peaked the list of each token is, over a fixed number of its likeliest entries.
+
+    Parameters
+    ----------
+    lp : LogprobTables
+    k : int, optional
+        Entries that are taken of each list. Default: as many as most lists have, so that an entry
+        that a server added for the sampled token is left out; it depends on all tokens given.
+    window : int
+        Tokens that ``group_confidence`` is a mean of.
+
+    Returns
+    -------
+    DataFrame
+        One row per token, in the columns of ``schema.TOKEN_CONFIDENCE``, in nats; NaN where a list
+        has fewer than `k` usable entries. **Higher confidence is more certain**, though it is a sum
+        of unlikely alternatives.
+
+    Raises
+    ------
+    ArgumentError
+        If `k` or `window` is no positive integer.
+
+    Notes
+    -----
+    Fu et al. 2025, Deep Think with Confidence. Values for different k cannot be compared.
+
+    Examples
+    --------
+    >>> import toolkit
+    >>> top = [{"token": "a", "logprob": -0.5}, {"token": "b", "logprob": -1.5}]
+    >>> entry = {"token": "a", "logprob": -0.5, "top_logprobs": top}
+    >>> choice = {"message": {"content": "a"}, "logprobs": {"content": [entry]}}
+    >>> lp = toolkit.from_responses({"choices": [choice]})
+    >>> toolkit.token_confidence(lp)[["k", "confidence"]].values.tolist()
+    [[2, 1.0]]
+    """
+    window = _checked_count("window", window)
+    lists = _read(lp, k)
+    found = find_sequences(lp)
+    group = np.full(lp.tokens.num_rows, np.nan)
+    for start, stop in zip(found.offsets[:-1].tolist(), found.offsets[1:].tolist(), strict=True):
+        known = start + np.flatnonzero(~np.isnan(lists.columns["confidence"][start:stop]))
+        if len(known) >= window:
+            group[known[window - 1 :]] = windows.means(lists.columns["confidence"][known], window)
+    table = lp.tokens
+    return frames.frame(
+        schema.TOKEN_CONFIDENCE,
+        lists.columns
+        | {name: table[name].to_numpy() for name in ("response_key", "choice", "position")}
+        | {
+            "channel": frames.categorical(
+                frames.codes(table["channel"], schema.CHANNELS), schema.CHANNELS
+            ),
+            "k": lists.k_column(table.num_rows),
+            "group_confidence": group,
+        },
+    )
+
+
+def confidence_metrics(
+    lp: LogprobTables,
+    *,
+    k: int | None = None,
+    window: int = 2048,
+    bottom: float = 0.1,
+    min_k: float = 0.2,
+) -> pd.DataFrame:
+    """How sure the model was of each answer, by the measures that rank and filter answers.
+
+    Parameters
+    ----------
+    lp : LogprobTables
+    k, window
+        As in `token_confidence`. Answers shorter than the window have their mean as every group
+        measure.
+    bottom : float
+        Share of the windows that ``bottom_group_confidence`` is a mean of, above 0 and up to 1.
+    min_k : float
+        Share of the tokens that ``min_k_logprob`` is a mean of, above 0 and up to 1.
+
+    Returns
+    -------
+    DataFrame
+        The rows of `sequence_metrics`, in the columns of ``schema.CONFIDENCE_METRICS``; higher is
+        more certain, but for ``entropy_rate`` and ``varentropy_topk``. NaN where no token can
+        tell, never 0 or 1.
+
+    Raises
+    ------
+    ArgumentError
+        If an option is out of range.
+
+    Notes
+    -----
+    DeepConf: Fu et al. 2025. Normalised by length: Malinin and Gales 2021. Sources of the others
+    stand in ``schema.CONFIDENCE_METRICS``.
+
+    Examples
+    --------
+    >>> import toolkit
+    >>> top = [{"token": "a", "logprob": -0.5}, {"token": "b", "logprob": -1.5}]
+    >>> entry = {"token": "a", "logprob": -0.5, "top_logprobs": top}
+    >>> choice = {"message": {"content": "aa"}, "logprobs": {"content": [entry, entry]}}
+    >>> lp = toolkit.from_responses({"choices": [choice]})
+    >>> row = toolkit.confidence_metrics(lp).iloc[0]
+    >>> row[["confidence", "tail_confidence", "mean_logprob"]].astype(float).tolist()
+    [1.0, 1.0, -0.5]
+    """
+    window = _checked_count("window", window)
+    for name, share in (("bottom", bottom), ("min_k", min_k)):
+        is_number = isinstance(share, numbers.Real) and not isinstance(share, bool)
+        if not is_number or not 0.0 < share <= 1.0:
+            raise ArgumentError(f"{name}={share!r}; give a share, above 0 and up to 1")
+    lists = _read(lp, k)
+    found = find_sequences(lp)
+    logprob, is_ok = _logprobs(lp)
+    n_rows = len(found.choice_row)
+    filled = found.filled
+
+    def spread(values: np.ndarray, empty: float) -> np.ndarray:
+        column = np.full(n_rows, empty, values.dtype)
+        column[filled] = values
+        return column
+
+    offsets = found.offsets
+    n_ok = spread(core.segment_count(is_ok, offsets), 0)
+    total = spread(core.segment_nansum(logprob, offsets), np.nan)
+    n_lists = core.segment_count(~np.isnan(lists.columns["confidence"]), offsets)
+    n_listed = core.segment_count(lists.n_entries > 0, offsets)
+    lowest = core.segment_min(np.where(is_ok, logprob, np.inf), offsets)
+    means = {
+        name: spread(core.segment_mean(lists.columns[name], offsets), np.nan) for name in _LISTED
+    }
+    mean = core.ratio(total, n_ok)
+    return frames.frame(
+        schema.CONFIDENCE_METRICS,
+        labels_of(lp, found)
+        | {
+            "n_tokens": spread(np.diff(offsets), 0),
+            "n_ok": n_ok,
+            "k": lists.k_column(n_rows),
+            "n_lists": spread(n_lists, 0),
+            "n_short": spread(n_listed - n_lists, 0),
+            "sum_logprob": total,
+            "mean_logprob": mean,
+            "probability": np.exp(total),
+            "mean_probability": np.exp(mean),
+            "min_probability": spread(
+                np.exp(np.where(np.isposinf(lowest), np.nan, lowest)), np.nan
+            ),
+            "min_k_logprob": spread(core.worst_mean(logprob, offsets, share=float(min_k)), np.nan),
+            "confidence": means["confidence"],
+            **{
+                name: spread(values, np.nan)
+                for name, values in _groups(
+                    lists.columns["confidence"], offsets, window, float(bottom)
+                ).items()
+            },
+            "self_certainty_topk": means["self_certainty_topk"],
+            "entropy_rate": means["entropy_partial"],
+            "varentropy_topk": means["varentropy_topk"],
+        },
+    )
+
+
+class _Lists(NamedTuple):
+    """What the k likeliest entries of each token say."""
+
+    k: int | None
+    n_entries: core.Counts
+    columns: frames.Columns
+
+    def k_column(self, n: int) -> Any:
+        return frames.integers(np.full(n, self.k or 0, np.int64), np.full(n, self.k is not None))
+
+
+def _read(lp: LogprobTables, k: int | None) -> _Lists:
+    if k is not None:
+        k = _checked_count("k", k)
+    n_tokens = lp.tokens.num_rows
+    n_entries = np.zeros(n_tokens, np.int64)
+    for block in frames.blocks(lp):
+        usable = tokens.entries(block).usable
+        n_entries[block.rows] = core.segment_count(usable, block.offsets)
+    if k is None:
+        some = n_entries[n_entries > 0]
+        k = int(np.bincount(some).argmax()) if len(some) else None
+    columns = {name: np.full(n_tokens, np.nan) for name in _LISTED}
+    if k is not None:
+        for block in frames.blocks(lp):
+            for name, values in _reduce(block, k).items():
+                columns[name][block.rows] = values
+    return _Lists(k, n_entries, columns)
+
+
+def _reduce(block: frames.Block, k: int) -> frames.Columns:
+    """Reduce the k likeliest entries of each token of a block."""
+    found, offsets = tokens.entries(block), block.offsets
+    ranking = np.where(found.usable, found.logprob, -np.inf)
+    falls = (ranking[1:] <= ranking[:-1]) | (found.ids[1:] != found.ids[:-1])
+    order = np.arange(len(ranking)) if falls.all() else np.lexsort((-ranking, found.ids))
+    logprob = ranking[order]
+    place = np.arange(len(ranking)) - np.repeat(offsets[:-1], np.diff(offsets))
+    taken = (place < k) & (logprob > -np.inf)
+    logprob = np.where(taken, logprob, 0.0)
+    p = np.where(taken, np.exp(logprob), 0.0)
+    enough = core.segment_count(taken, offsets) == k
+    total = core.segment_sum(logprob, offsets)
+    mass = core.segment_sum(p, offsets)
+    partial = core.segment_sum(core.entropy_terms(p, logprob), offsets)
+    with np.errstate(divide="ignore", invalid="ignore"):  # lists that are too short
+        log_mass = np.log(mass)
+        q = p / mass[found.ids]
+        log_q = np.where(taken, logprob - log_mass[found.ids], 0.0)
+        entropy = core.segment_sum(core.entropy_terms(q, log_q), offsets)
+        spread = np.where(taken, q * (log_q + entropy[found.ids]) ** 2, 0.0)
+        columns = {
+            "confidence": 0.0 - total / k,
+            "self_certainty_topk": np.maximum(0.0, log_mass - math.log(k) - total / k),
+            "entropy_partial": partial,
+            "varentropy_topk": core.segment_sum(spread, offsets),
+        }
+    return {name: np.where(enough, values, np.nan) for name, values in columns.items()}
+
+
+def _groups(
+    confidence: core.Array, offsets: core.Counts, window: int, bottom: float
+) -> frames.Columns:
+    """Reduce the tokens' confidences over windows, sequence by sequence."""
+    names = ("lowest_group_confidence", "bottom_group_confidence", "tail_confidence")
+    values = np.full((len(offsets) - 1, 3), np.nan)
+    for i, (start, stop) in enumerate(
+        zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True)
+    ):
+        own = confidence[start:stop]
+        own = own[~np.isnan(own)]
+        if not len(own):
+            continue
+        means = windows.means(own, min(window, len(own)))
+        n_bottom = max(1, math.floor(bottom * len(means) + 1e-9))
+        lowest = np.partition(means, n_bottom - 1)[:n_bottom]
+        values[i] = lowest.min(), math.fsum(lowest) / n_bottom, means[-1]
+    return {name: values[:, i] for i, name in enumerate(names)}
+
+
+def _logprobs(lp: LogprobTables) -> tuple[core.Array, core.Flags]:
+    is_ok = frames.codes(lp.tokens["status"], schema.STATUSES) == tokens.OK
+    return np.where(is_ok, core.clipped(frames.floats(lp.tokens["logprob"])), np.nan), is_ok
+
+
+def _checked_count(name: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise ArgumentError(f"{name}={value!r}; give a positive integer")
+    return int(value)

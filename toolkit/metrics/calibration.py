@@ -78,8 +78,8 @@ def calibration(
     Examples
     --------
     >>> row = calibration([0.9, 0.8, 0.7, 0.6, None], [1, 1, 1, 0, 1], n_bootstrap=0).iloc[0]
-    >>> int(row["n"]), int(row["n_missing"]), round(row["ece"], 3), round(row["brier"], 3)
-    (4, 1, 0.3, 0.125)
+    >>> [round(float(row[name]), 3) for name in ("n", "n_missing", "ece", "brier")]
+    [4.0, 1.0, 0.3, 0.125]
     """
     bins = whole("bins", bins, 1, _MOST_BINS)
     n_bootstrap, seed = whole("n_bootstrap", n_bootstrap, 0), whole("seed", seed, 0)

@@ -99,6 +99,7 @@ class Calibrator:
         return values
 
     def __call__(self, confidence: npt.ArrayLike) -> core.Array | pd.Series:
+        """Return `transform` of it."""
         return self.transform(confidence)
 
     def to_dict(self) -> dict[str, object]:

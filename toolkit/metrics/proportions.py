@@ -43,7 +43,7 @@ def binomial_tail(successes: int, n: int, chance: float) -> float:
 
     Examples
     --------
-    >>> binomial_tail(2, 3, 0.5)
+    >>> round(binomial_tail(2, 3, 0.5), 9)
     0.5
     """
     if successes <= 0:

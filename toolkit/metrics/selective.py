@@ -79,7 +79,7 @@ def selective(
     Examples
     --------
     >>> row = selective([0.9, 0.8, 0.7, 0.6], [1, 1, 0, 1], n_bootstrap=0).iloc[0]
-    >>> [round(row[name], 3) for name in ("auroc", "aurc", "prr")]
+    >>> [round(float(row[name]), 3) for name in ("auroc", "aurc", "prr")]
     [0.667, 0.146, 0.556]
     >>> row["accuracy_at_coverage"]
     {0.5: 1.0, 0.8: 0.75, 0.9: 0.75, 1.0: 0.75}
@@ -253,8 +253,8 @@ def threshold_for(
     --------
     >>> confidence = [0.9] * 200 + [0.5] * 100
     >>> row = threshold_for(confidence, [1] * 200 + [1, 0] * 50, accuracy=0.9).iloc[0]
-    >>> float(row["threshold"]), round(row["coverage"], 3), round(row["accuracy_lower"], 3)
-    (0.9, 0.667, 0.982)
+    >>> [round(float(row[name]), 3) for name in ("threshold", "coverage", "accuracy_lower")]
+    [0.9, 0.667, 0.985]
     """
     accuracy, level = share("accuracy", accuracy), share("level", level)
     group = judged(confidence, correct, scores=True)

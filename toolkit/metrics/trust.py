@@ -44,7 +44,7 @@ def mass_offsets(confidence: Array, bins: int) -> Counts:
     Examples
     --------
     >>> mass_offsets(np.array([0.1, 0.2, 0.2, 0.2, 0.9]), 2).tolist()
-    [0, 4, 5]
+    [0, 1, 5]
     """
     n = len(confidence)
     wanted = np.rint(np.arange(1, bins) * (n / bins)).astype(np.int64)

@@ -65,7 +65,7 @@ def test_scores_are_those_of_plain_loops(answers, bins):
 def test_log_loss_is_infinite_only_for_certain_and_wrong(answers):
     row = row_of(*columns(answers), n_bootstrap=0)
     on_truth = [c if y else 1 - c for c, y in answers]
-    assert row["n_certain_wrong"] == sum(abs(c - y) == 1 for c, y in answers)
+    assert row["n_certain_wrong"] == sum(c == 1 - y for c, y in answers)
     if row["n_certain_wrong"]:
         assert row["log_loss"] == math.inf
     else:

@@ -109,7 +109,7 @@ def _scored(
     row = {
         "n": n,
         "n_missing": n_missing,
-        "n_certain_wrong": int((np.abs(sure - right) == 1).sum()),
+        "n_certain_wrong": int(np.isinf(trust.log_losses(sure, right, 0.0)).sum()),
     }
     if not n:
         return row

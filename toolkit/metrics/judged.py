@@ -138,13 +138,13 @@ def floats(name: str, values: npt.ArrayLike, *, booleans: bool = False) -> core.
     if np.ndim(values) != 1:
         raise ArgumentError(f"{name} must have one dimension, not {np.ndim(values)}")
     column = values if isinstance(values, pd.Series) else pd.Series(np.asarray(values))
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        column = column.astype(object)
     kind = pd.api.types.infer_dtype(column, skipna=True)
     if kind == "boolean" and not booleans:
         raise ArgumentError(f"{name} holds True and False; are {name} and correct swapped?")
     if kind not in (*_NUMBERS, "boolean"):
         raise ArgumentError(f"{name} must hold numbers, null for unknown; found {kind}")
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        column = column.astype(object)
     return column.to_numpy(np.float64, na_value=np.nan, copy=True)
 
 

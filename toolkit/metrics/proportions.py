@@ -72,7 +72,7 @@ def _run(first: int, n: int, chance: float) -> float:
 
 
 def exact_lower(successes: int, n: int, level: float) -> float:
-    """Return the one-sided lower bound of a proportion that holds with probability `level`.
+    """Return the one-sided lower bound of a proportion that holds with probability `level` ≥ 0.5.
 
     Notes
     -----

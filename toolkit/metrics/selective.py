@@ -201,7 +201,7 @@ def _steps(group: Judged) -> tuple[core.Array, core.Counts, core.Counts]:
     """Return the distinct confidences, highest first, and the answers and errors from there up."""
     sure, wrong = group.confidence[::-1], 1 - group.correct[::-1].astype(np.int64)
     starts = ranking.tie_starts(sure)
-    accepted = np.append(starts[1:], [len(sure)][: len(starts)])
+    accepted = np.append(starts[1:], len(sure))[: len(starts)].astype(np.int64)
     return sure[starts], accepted, np.cumsum(wrong)[accepted - 1]
 
 
@@ -225,7 +225,7 @@ def threshold_for(
     accuracy : float
         Accuracy asked for, in (0, 1).
     level : float
-        Certainty asked for, in (0, 1).
+        Certainty asked for, from 0.5 to below 1.
 
     Returns
     -------
@@ -243,7 +243,7 @@ def threshold_for(
     -----
     Fixed-sequence testing from several starts (Bauer 1991; the "Learn then Test" of Angelopoulos
     et al. 2021). Of the thresholds that accept enough answers to pass at all, at most 1000 are
-    lined up, up to 5 of them are starts, and from each start every next lower one is tested by
+    lined up, up to 5 of them are starts (sizes growing by a factor), and from each start every next lower one is tested by
     the exact binomial tail at (1 − level) / starts until one fails. Which thresholds these are
     depends on the confidences alone, never on `correct`, which is what keeps the promise; Geifman
     and El-Yaniv's (2017) binary search does depend on it. ``accuracy_lower`` is the bound of
@@ -257,6 +257,8 @@ def threshold_for(
     [0.9, 0.667, 0.985]
     """
     accuracy, level = share("accuracy", accuracy), share("level", level)
+    if level < 0.5:
+        raise ArgumentError(f"level must be a number in [0.5, 1), not {level!r}")
     group = judged(confidence, correct, scores=True)
     thresholds, accepted, wrong = _steps(group)
     n = len(group.confidence)
@@ -305,7 +307,10 @@ def _tested(
         return None, level, "too_few"
     if len(able) > _MOST_THRESHOLDS:
         able = able[np.linspace(0, len(able) - 1, _MOST_THRESHOLDS).round().astype(np.int64)]
-    starts = (np.arange(n_starts) * len(able)) // n_starts
+    # Starts grow by a factor: one error among the surest few stops the first, not those after it.
+    sizes = accepted[able]
+    growth = (sizes[-1] / sizes[0]) ** (np.arange(n_starts) / n_starts)
+    starts = np.searchsorted(sizes, sizes[0] * growth * (1 - 1e-12))
     best, tested = None, -1
     for start in starts.tolist():
         for i in range(max(start, tested), len(able)):

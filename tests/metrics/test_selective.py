@@ -3,6 +3,7 @@ import math
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -199,6 +200,16 @@ def test_each_threshold_is_counted(answers):
         assert row.risk_lower <= row.risk == row.n_wrong / len(taken) <= row.risk_upper
 
 
+def test_results_conform_to_their_declaration():
+    for declared, got in (
+        (schema.RISK_COVERAGE, risk_coverage([0.5, 0.7], [1, 0])),
+        (schema.THRESHOLD, threshold_for([0.5], [1])),
+        (schema.THRESHOLD, threshold_for(np.arange(99), np.ones(99))),
+    ):
+        table = pa.Table.from_pandas(got, preserve_index=False)
+        assert schema.conform(table, declared).num_rows == len(got)
+
+
 def test_missing_ones_are_counted_in_the_curve():
     table = risk_coverage([0.5, None, 0.7], [1, 1, 0])
     assert table["n_missing"].tolist() == [1, 1]
@@ -226,7 +237,7 @@ def test_a_threshold_that_holds():
     assert np.isnan(wrong["observed_threshold"])
 
 
-@given(ANSWERS, st.floats(0.05, 0.95), st.floats(0.05, 0.95))
+@given(ANSWERS, st.floats(0.05, 0.95), st.floats(0.5, 0.95))
 def test_what_a_threshold_says_of_itself_is_true(answers, accuracy, level):
     got = threshold_for(*columns(answers), accuracy=accuracy, level=level)
     assert list(got) == schema.THRESHOLD.names
@@ -243,11 +254,10 @@ def test_what_a_threshold_says_of_itself_is_true(answers, accuracy, level):
         for t in {c for c, _ in answers}
         if np.mean([y for c, y in answers if c >= t]) >= accuracy - 1e-12
     ]
-    assert (
-        row["observed_threshold"] == min(reached)
-        if reached
-        else np.isnan(row["observed_threshold"])
-    )
+    if reached:
+        assert row["observed_threshold"] == min(reached)
+    else:
+        assert np.isnan(row["observed_threshold"])
 
 
 @pytest.mark.parametrize(("n", "slope"), [(100, 0.5), (400, 0.3), (1500, 0.4)])
@@ -267,6 +277,11 @@ def test_the_promise_is_kept(n, slope):
     assert found > 100
     assert broken <= 400 * 0.2
     assert overlooked > 400 * 0.3  # which is what the naive choice does
+
+
+def test_one_early_error_does_not_stop_the_search():
+    row = threshold_for(np.arange(1000), np.arange(1000) < 999).iloc[0]
+    assert row["coverage"] == 1
 
 
 def test_much_data_finds_nearly_the_true_threshold():
@@ -299,6 +314,11 @@ def test_bad_options(options, message):
 def test_bad_options_of_threshold_for(name, value):
     with pytest.raises(ArgumentError, match=f"{name} must be a number in"):
         threshold_for([0.5, 0.6], [1, 0], **{name: value})
+
+
+def test_a_level_below_one_half_is_no_certainty():
+    with pytest.raises(ArgumentError, match=r"level must be a number in \[0.5, 1\)"):
+        threshold_for([0.5, 0.6], [1, 0], level=0.4)
 
 
 @pytest.mark.parametrize("value", [0, 1, math.nan, "0.9", True, None])

@@ -18,7 +18,8 @@ from toolkit.metrics.proportions import binomial_tail, exact_lower, exact_upper,
 
 _COUNTS = ("n", "n_missing", "n_wrong")
 _MAPS = ("accuracy_at_coverage", "accuracy_at_coverage_lower", "accuracy_at_coverage_upper")
-_STARTS = 5
+_STARTS = 2
+_PLENTY = 8  # so many times the least number of answers that can pass pay for both starts
 _MOST_THRESHOLDS = 1000
 
 
@@ -243,11 +244,11 @@ def threshold_for(
     -----
     Fixed-sequence testing from several starts (Bauer 1991; the "Learn then Test" of Angelopoulos
     et al. 2021). Of the thresholds that accept enough answers to pass at all, at most 1000 are
-    lined up, up to 5 of them are starts (sizes growing by a factor), and from each start every next lower one is tested by
-    the exact binomial tail at (1 − level) / starts until one fails. Which thresholds these are
-    depends on the confidences alone, never on `correct`, which is what keeps the promise; Geifman
-    and El-Yaniv's (2017) binary search does depend on it. ``accuracy_lower`` is the bound of
-    Clopper and Pearson (1934) at that level.
+    lined up. One of them, or two where answers are plenty, are starts: from each, every next
+    lower threshold is tested by the exact binomial tail at (1 − level) / starts until one fails.
+    Which thresholds these are depends on the confidences alone, never on `correct`; this is what
+    keeps the promise, and Geifman and El-Yaniv's (2017) binary search does not have it.
+    ``accuracy_lower`` is the bound of Clopper and Pearson (1934) at that level.
 
     Examples
     --------
@@ -301,13 +302,13 @@ def _tested(
         error = (1 - level) / n_starts
         # So many answers, all right, are the least that pass at this level.
         able = np.flatnonzero(accepted * math.log(accuracy) <= math.log(error) + 1e-12)
-        if len(able) >= n_starts and accepted[-1] >= n_starts * accepted[able[0]]:
+        if len(able) >= n_starts and accepted[-1] >= _PLENTY * accepted[able[0]]:
             break
     if not len(able):
         return None, level, "too_few"
     if len(able) > _MOST_THRESHOLDS:
         able = able[np.linspace(0, len(able) - 1, _MOST_THRESHOLDS).round().astype(np.int64)]
-    # Starts grow by a factor: one error among the surest few stops the first, not those after it.
+    # One error among the surest few stops the first start, but not one that begins further down.
     sizes = accepted[able]
     growth = (sizes[-1] / sizes[0]) ** (np.arange(n_starts) / n_starts)
     starts = np.searchsorted(sizes, sizes[0] * growth * (1 - 1e-12))

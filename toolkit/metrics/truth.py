@@ -86,7 +86,6 @@ def join_labels(
     if taken:
         raise ArgumentError(f"labels: columns {taken} stand in seq too; rename them")
     rows = known.get_indexer(pd.Index(table[on]))
-    rows[table[on].isna().to_numpy()] = -1
     _report(rows, known, table[on], on, unmatched)
     found = pd.Series(rows >= 0, index=table.index, name="label_found")
     if (rows >= 0).all():

@@ -47,8 +47,8 @@ def calibration(
         For the log loss alone, confidences are held in [clip, 1 − clip]; from 0, where nothing is
         clipped and certain but wrong makes it infinite, to below 0.5.
     n_bootstrap : int
-        Resamples for the intervals, and simulated samples for ``ece_if_calibrated``; 0: neither, which is much faster for
-        many groups.
+        Resamples for the intervals, and simulated samples for ``ece_if_calibrated``; 0: neither,
+        which is much faster for many groups.
     level : float
         Probability of each interval, in (0, 1).
     seed : int

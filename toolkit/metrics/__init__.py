@@ -1,29 +1,41 @@
 """Metrics of tokens, sequences and corpora, and usage: tables in, DataFrames out."""
 
 from toolkit.metrics.agreement import agreement, votes
+from toolkit.metrics.calibration import calibration, reliability
+from toolkit.metrics.calibrators import Calibrator, fit_calibrator
 from toolkit.metrics.confidence import confidence_metrics, token_confidence
 from toolkit.metrics.fields import field_metrics
 from toolkit.metrics.labels import label_distribution
 from toolkit.metrics.positions import position_metrics
 from toolkit.metrics.scores import expected_score, p_true
+from toolkit.metrics.selective import risk_coverage, selective, threshold_for
 from toolkit.metrics.sequences import corpus_metrics, sequence_metrics
 from toolkit.metrics.spans import span_metrics, spans, word_metrics
 from toolkit.metrics.tokens import token_metrics
+from toolkit.metrics.truth import join_labels
 from toolkit.metrics.usage import usage
 from toolkit.metrics.usage_shape import usage_histogram, usage_over_time
 
 __all__ = [
+    "Calibrator",
     "agreement",
+    "calibration",
     "confidence_metrics",
     "corpus_metrics",
     "expected_score",
     "field_metrics",
+    "fit_calibrator",
+    "join_labels",
     "label_distribution",
     "p_true",
     "position_metrics",
+    "reliability",
+    "risk_coverage",
+    "selective",
     "sequence_metrics",
     "span_metrics",
     "spans",
+    "threshold_for",
     "token_confidence",
     "token_metrics",
     "usage",

@@ -137,56 +137,56 @@ def confidence_metrics(
         is_number = isinstance(share, numbers.Real) and not isinstance(share, bool)
         if not is_number or not 0.0 < share <= 1.0:
             raise ArgumentError(f"{name}={share!r}; give a share, above 0 and up to 1")
-    lists = _read(lp, k)
-    found = find_sequences(lp)
-    logprob, is_ok = _logprobs(lp)
+    lists, found = _read(lp, k), find_sequences(lp)
+    columns = _sums(lp, found.offsets, float(min_k)) | _list_sums(
+        lists, found.offsets, window, float(bottom)
+    )
     n_rows = len(found.choice_row)
-    filled = found.filled
-
-    def spread(values: np.ndarray, empty: float) -> np.ndarray:
-        column = np.full(n_rows, empty, values.dtype)
-        column[filled] = values
-        return column
-
-    offsets = found.offsets
-    n_ok = spread(core.segment_count(is_ok, offsets), 0)
-    total = spread(core.segment_nansum(logprob, offsets), np.nan)
-    n_lists = core.segment_count(~np.isnan(lists.columns["confidence"]), offsets)
-    n_listed = core.segment_count(lists.n_entries > 0, offsets)
-    lowest = core.segment_min(np.where(is_ok, logprob, np.inf), offsets)
-    means = {
-        name: spread(core.segment_mean(lists.columns[name], offsets), np.nan) for name in _LISTED
-    }
-    mean = core.ratio(total, n_ok)
+    filled = {}
+    for name, values in columns.items():
+        is_count = values.dtype.kind == "i"
+        filled[name] = np.full(n_rows, 0 if is_count else np.nan, values.dtype)
+        filled[name][found.filled] = values
     return frames.frame(
         schema.CONFIDENCE_METRICS,
-        labels_of(lp, found)
-        | {
-            "n_tokens": spread(np.diff(offsets), 0),
-            "n_ok": n_ok,
-            "k": lists.k_column(n_rows),
-            "n_lists": spread(n_lists, 0),
-            "n_short": spread(n_listed - n_lists, 0),
-            "sum_logprob": total,
-            "mean_logprob": mean,
-            "probability": np.exp(total),
-            "mean_probability": np.exp(mean),
-            "min_probability": spread(
-                np.exp(np.where(np.isposinf(lowest), np.nan, lowest)), np.nan
-            ),
-            "min_k_logprob": spread(core.worst_mean(logprob, offsets, share=float(min_k)), np.nan),
-            "confidence": means["confidence"],
-            **{
-                name: spread(values, np.nan)
-                for name, values in _groups(
-                    lists.columns["confidence"], offsets, window, float(bottom)
-                ).items()
-            },
-            "self_certainty_topk": means["self_certainty_topk"],
-            "entropy_rate": means["entropy_partial"],
-            "varentropy_topk": means["varentropy_topk"],
-        },
+        labels_of(lp, found) | filled | {"k": lists.k_column(n_rows)},
     )
+
+
+def _sums(lp: LogprobTables, offsets: core.Counts, min_k: float) -> frames.Columns:
+    """Reduce the tokens' own logprobs, sequence by sequence."""
+    is_ok = frames.codes(lp.tokens["status"], schema.STATUSES) == tokens.OK
+    logprob = np.where(is_ok, core.clipped(frames.floats(lp.tokens["logprob"])), np.nan)
+    n_ok = core.segment_count(is_ok, offsets)
+    total = core.segment_nansum(logprob, offsets)
+    mean = core.ratio(total, n_ok)
+    lowest = core.segment_min(np.where(is_ok, logprob, np.inf), offsets)
+    return {
+        "n_tokens": np.diff(offsets),
+        "n_ok": n_ok,
+        "sum_logprob": total,
+        "mean_logprob": mean,
+        "probability": np.exp(total),
+        "mean_probability": np.exp(mean),
+        "min_probability": np.exp(np.where(n_ok > 0, lowest, np.nan)),
+        "min_k_logprob": core.worst_mean(logprob, offsets, share=min_k),
+    }
+
+
+def _list_sums(lists: _Lists, offsets: core.Counts, window: int, bottom: float) -> frames.Columns:
+    """Reduce what the lists of the tokens say, sequence by sequence."""
+    confidence = lists.columns["confidence"]
+    n_lists = core.segment_count(~np.isnan(confidence), offsets)
+    means = {name: core.segment_mean(lists.columns[name], offsets) for name in _LISTED}
+    return {
+        "n_lists": n_lists,
+        "n_short": core.segment_count(lists.n_entries > 0, offsets) - n_lists,
+        "confidence": means["confidence"],
+        **_groups(confidence, offsets, window, bottom),
+        "self_certainty_topk": means["self_certainty_topk"],
+        "entropy_rate": means["entropy_partial"],
+        "varentropy_topk": means["varentropy_topk"],
+    }
 
 
 class _Lists(NamedTuple):
@@ -267,11 +267,6 @@ def _groups(
         lowest = np.partition(means, n_bottom - 1)[:n_bottom]
         values[i] = lowest.min(), math.fsum(lowest) / n_bottom, means[-1]
     return {name: values[:, i] for i, name in enumerate(names)}
-
-
-def _logprobs(lp: LogprobTables) -> tuple[core.Array, core.Flags]:
-    is_ok = frames.codes(lp.tokens["status"], schema.STATUSES) == tokens.OK
-    return np.where(is_ok, core.clipped(frames.floats(lp.tokens["logprob"])), np.nan), is_ok
 
 
 def _checked_count(name: str, value: object) -> int:

@@ -11,6 +11,13 @@ from toolkit.schema.results.labels import EXPECTED_SCORE, LABEL_DISTRIBUTION, P_
 from toolkit.schema.results.sequences import CORPUS_METRICS, SEQUENCE_METRICS
 from toolkit.schema.results.spans import FIELD_METRICS, SPAN_METRICS, SPANS, WORD_METRICS
 from toolkit.schema.results.tokens import POSITION_METRICS, TOKEN_METRICS
+from toolkit.schema.results.trust import (
+    CALIBRATION,
+    RELIABILITY,
+    RISK_COVERAGE,
+    SELECTIVE,
+    THRESHOLD,
+)
 from toolkit.schema.results.usage import USAGE, USAGE_HISTOGRAM, USAGE_OVER_TIME
 
 RESULTS: tuple[Table, ...] = (
@@ -32,5 +39,10 @@ RESULTS: tuple[Table, ...] = (
     CONFIDENCE_METRICS,
     VOTES,
     AGREEMENT,
+    CALIBRATION,
+    RELIABILITY,
+    SELECTIVE,
+    RISK_COVERAGE,
+    THRESHOLD,
 )
 """As pandas DataFrames, with NaN or NA for null."""

@@ -1,0 +1,350 @@
+import math
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import toolkit
+from tests.metrics.judgements import (
+    ANSWERS,
+    bins_of,
+    capitals,
+    columns,
+    gap_of,
+    naive_ece,
+)
+from toolkit import schema
+from toolkit.errors import ArgumentError
+from toolkit.metrics import calibration, reliability
+
+SCORES = ("gap", "ece", "ace", "mce", "smooth_ece", "brier", "log_loss")
+
+
+def row_of(*args, **options):
+    return calibration(*args, **options).iloc[0]
+
+
+def test_a_worked_example():
+    """Two bins: (0.2 wrong, 0.4 right) and (0.8 right, 0.8 wrong, 0.9 right)."""
+    row = row_of([0.2, 0.4, 0.8, 0.8, 0.9], [0, 1, 1, 0, 1], bins=2, n_bootstrap=0)
+    assert row["n"] == 5
+    assert row["accuracy"] == 0.6
+    assert row["mean_confidence"] == pytest.approx(3.1 / 5)
+    assert row["gap"] == pytest.approx(0.1 / 5)
+    assert row["ece"] == pytest.approx((0.4 + 0.5) / 5)
+    assert row["mce"] == pytest.approx(0.2)
+    assert row["brier"] == pytest.approx((0.04 + 0.36 + 0.04 + 0.64 + 0.01) / 5)
+    assert row["log_loss"] == pytest.approx(
+        -(math.log(0.8) + math.log(0.4) + math.log(0.8) + math.log(0.2) + math.log(0.9)) / 5
+    )
+    # Equal mass: a cut at 2 or 3; the tie at 0.8 stays whole, so {0.2, 0.4}, {0.8, 0.8, 0.9}.
+    assert row["ace"] == pytest.approx((0.4 + 0.5) / 5)
+
+
+@given(ANSWERS, st.integers(1, 12))
+def test_scores_are_those_of_plain_loops(answers, bins):
+    row = row_of(*columns(answers), bins=bins, n_bootstrap=0)
+    n, parts = len(answers), list(bins_of(answers, bins).values())
+    close = {"rel": 1e-9, "abs": 1e-12}
+    assert row["ece"] == pytest.approx(naive_ece(parts, n), **close)
+    assert row["mce"] == pytest.approx(max(abs(gap_of(part)) for part in parts), **close)
+    assert row["gap"] == pytest.approx(gap_of(answers), **close)
+    assert row["brier"] == pytest.approx(math.fsum((c - y) ** 2 for c, y in answers) / n, **close)
+    mass = reliability(*columns(answers), bins=bins, strategy="mass")
+    runs = [
+        [(c, y) for c, y in answers if low <= c <= high]
+        for low, high in zip(mass["low"], mass["high"], strict=True)
+    ]
+    assert sum(map(len, runs)) == n
+    assert row["ace"] == pytest.approx(naive_ece(runs, n), **close)
+
+
+@given(ANSWERS)
+def test_log_loss_is_infinite_only_for_certain_and_wrong(answers):
+    row = row_of(*columns(answers), n_bootstrap=0)
+    on_truth = [c if y else 1 - c for c, y in answers]
+    assert row["n_certain_wrong"] == sum(c == 1 - y for c, y in answers)
+    if row["n_certain_wrong"]:
+        assert row["log_loss"] == math.inf
+    else:
+        expected = math.fsum(-math.log(c) if y else -math.log1p(-c) for c, y in answers)
+        assert row["log_loss"] == pytest.approx(expected / len(answers), rel=1e-9, abs=1e-300)
+    clipped = row_of(*columns(answers), n_bootstrap=0, clip=0.01)["log_loss"]
+    held = [-math.log(min(max(p, 0.01), 0.99)) for p in on_truth]
+    assert clipped == pytest.approx(math.fsum(held) / len(answers), rel=1e-9)
+
+
+@given(ANSWERS, st.integers(1, 12))
+def test_the_parts_of_the_brier_score_add_up(answers, bins):
+    row = row_of(*columns(answers), bins=bins, n_bootstrap=0)
+    rebuilt = (
+        row["brier_reliability"]
+        - row["brier_resolution"]
+        + row["brier_uncertainty"]
+        + row["brier_within"]
+    )
+    assert row["brier"] == pytest.approx(rebuilt, abs=1e-12)
+    n, rate = len(answers), sum(y for _, y in answers) / len(answers)
+    parts = bins_of(answers, bins).values()
+    expected = math.fsum(len(part) / n * gap_of(part) ** 2 for part in parts)
+    assert row["brier_reliability"] == pytest.approx(expected, abs=1e-12)
+    spread = math.fsum(
+        len(part) / n * (sum(y for _, y in part) / len(part) - rate) ** 2 for part in parts
+    )
+    assert row["brier_resolution"] == pytest.approx(spread, abs=1e-12)
+
+
+def test_one_confidence_per_bin_leaves_nothing_within():
+    row = row_of([0.25] * 4 + [0.75] * 4, [0, 0, 0, 1, 1, 1, 1, 0], n_bootstrap=0)
+    assert row["brier_within"] == 0
+    assert row["ece"] == 0
+
+
+@settings(max_examples=25)
+@given(ANSWERS, st.randoms())
+def test_order_makes_no_difference_at_all(answers, random):
+    shuffled = list(answers)
+    random.shuffle(shuffled)
+    one, other = (calibration(*columns(each), n_bootstrap=20) for each in (answers, shuffled))
+    pd.testing.assert_frame_equal(one, other, check_exact=True)
+
+
+@settings(max_examples=25)
+@given(ANSWERS, ANSWERS)
+def test_groups_are_what_they_are_alone(one, other):
+    by = pd.Series(["b"] * len(one) + ["a"] * len(other), name="model")
+    got = calibration(*columns(one + other), by=by, n_bootstrap=10)
+    assert got["model"].tolist() == ["a", "b"]
+    alone = [calibration(*columns(each), n_bootstrap=10) for each in (other, one)]
+    expected = pd.concat(alone, ignore_index=True)
+    pd.testing.assert_frame_equal(got.drop(columns="model"), expected, check_exact=True)
+    pooled = row_of(*columns(one + other), n_bootstrap=0)
+    for name in ("brier", "gap"):
+        mean = np.average(got[name], weights=got["n"])
+        assert pooled[name] == pytest.approx(mean, abs=1e-12)
+    assert pooled["n"] == got["n"].sum()
+    assert pooled["ece"] <= np.average(got["ece"], weights=got["n"]) + 1e-12  # gaps can cancel
+
+
+def test_scikit_learn_agrees():
+    metrics = pytest.importorskip("sklearn.metrics")
+    curve = pytest.importorskip("sklearn.calibration").calibration_curve
+    for sure in capitals()[:2]:
+        right = capitals()[2]
+        row = row_of(sure, right, n_bootstrap=0)
+        assert row["brier"] == pytest.approx(metrics.brier_score_loss(right, sure), rel=1e-12)
+        assert row["log_loss"] == pytest.approx(metrics.log_loss(right, sure), rel=1e-12)
+        table = reliability(sure, right)
+        share, mean = curve(right, sure, n_bins=10)
+        filled = table[table["n"] > 0]
+        np.testing.assert_allclose(filled["accuracy"], share, rtol=1e-12)
+        np.testing.assert_allclose(filled["mean_confidence"], mean, rtol=1e-12)
+
+
+def test_scipy_draws_the_same_intervals():
+    stats = pytest.importorskip("scipy.stats")
+    sure, _, right = capitals()
+    row = row_of(sure, right, n_bootstrap=4000)
+    cells = np.ceil(sure.to_numpy() * 10)
+
+    def ece(index):
+        gaps = (sure.to_numpy() - right.to_numpy())[index]
+        return sum(abs(gaps[cells[index] == b].sum()) for b in range(1, 11)) / len(index)
+
+    found = stats.bootstrap(
+        (np.arange(len(sure)),),
+        ece,
+        n_resamples=4000,
+        method="percentile",
+        vectorized=False,
+        rng=np.random.default_rng(5),
+    ).confidence_interval
+    assert row["ece_lower"] == pytest.approx(found.low, abs=0.006)
+    assert row["ece_upper"] == pytest.approx(found.high, abs=0.006)
+
+
+def test_wider_levels_and_other_seeds():
+    rng = np.random.default_rng(3)
+    sure = rng.random(80)
+    right = rng.random(80) < sure
+    narrow, wide = (row_of(sure, right, n_bootstrap=200, level=level) for level in (0.5, 0.99))
+    other = row_of(sure, right, n_bootstrap=200, level=0.5, seed=1)
+    for name in SCORES:
+        assert wide[f"{name}_lower"] <= narrow[f"{name}_lower"] <= narrow[f"{name}_upper"]
+        assert narrow[f"{name}_upper"] <= wide[f"{name}_upper"]
+        assert wide[name] == narrow[name] == other[name]
+    assert other["brier_lower"] != narrow["brier_lower"]
+
+
+def test_intervals_hold_the_truth_about_as_often_as_they_say():
+    rng = np.random.default_rng(11)
+    held, n_runs = {"brier": 0, "gap": 0}, 100
+    # Confidence u, right with probability u²: brier is E[u² − 2u·u² + u²] = 2/3 − 1/2.
+    truth = {"brier": 2 / 3 - 1 / 2, "gap": 1 / 2 - 1 / 3}
+    for run in range(n_runs):
+        sure = rng.random(150)
+        row = row_of(sure, rng.random(150) < sure**2, n_bootstrap=100, level=0.9, seed=run)
+        for name in held:
+            held[name] += row[f"{name}_lower"] <= truth[name] <= row[f"{name}_upper"]
+    assert all(0.8 * n_runs < count < 0.98 * n_runs for count in held.values()), held
+
+
+def test_chance_is_told_from_miscalibration():
+    rng = np.random.default_rng(7)
+    values = []
+    for run in range(100):
+        sure = rng.random(60)
+        row = row_of(sure, rng.random(60) < sure, n_bootstrap=99, seed=run)
+        values.append(row["p_calibrated"])
+    assert 1 <= sum(p <= 0.1 for p in values) <= 22  # a p-value of a true hypothesis
+    assert 0.35 < np.mean(values) < 0.65
+    row = row_of(np.full(200, 0.9), np.arange(200) < 100, n_bootstrap=99)
+    assert row["p_calibrated"] == 0.01
+    # |binomial(200, 0.9)/200 − 0.9| has the mean √(2/π · 0.9 · 0.1 / 200), nearly.
+    assert row["ece_if_calibrated"] == pytest.approx(math.sqrt(2 / math.pi * 0.09 / 200), rel=0.2)
+
+
+def test_the_capitals():
+    sure, least, right = capitals()
+    row = row_of(sure, right)
+    assert row["accuracy"] == 0.87
+    assert row["gap_upper"] < 0  # answers are right more often than their probability says
+    parts = bins_of(list(zip(sure, right, strict=True)), 10).values()
+    assert row["ece"] == pytest.approx(naive_ece(parts, 100), rel=1e-12)
+    assert row["ece_lower"] < row["ece"] < row["ece_upper"]
+    assert row["ece"] > 2 * row["ece_if_calibrated"]
+    assert row_of(least, right, n_bootstrap=0)["brier"] < row["brier"]
+
+
+def test_missing_ones_are_left_out_and_counted():
+    sure = pd.array([0.9, None, 0.4, 0.7, None], "Float64")
+    right = pd.Series([True, True, None, False, None], dtype="boolean")
+    row = row_of(sure, right, n_bootstrap=50)
+    assert (row["n"], row["n_missing"]) == (2, 3)
+    assert row["ece"] == row_of([0.9, 0.7], [1, 0], n_bootstrap=0)["ece"]
+    table = reliability(sure, right)
+    assert table["n"].sum() == 2
+    assert (table["n_missing"] == 3).all()
+
+
+@pytest.mark.parametrize("answers", [([], []), ([np.nan, 0.5], [1, None])])
+def test_no_answer_has_no_score(answers):
+    got = calibration(*answers)
+    assert list(got) == schema.CALIBRATION.names
+    row = got.iloc[0]
+    assert (row["n"], row["n_missing"]) == (0, len(answers[0]))
+    assert got.drop(columns=["n", "n_missing", "n_certain_wrong"]).isna().all(axis=None)
+    table = reliability(*answers, bins=4)
+    assert table["n"].tolist() == [0] * 4
+    assert table[["mean_confidence", "accuracy", "gap", "accuracy_upper"]].isna().all(axis=None)
+    assert len(reliability(*answers, strategy="mass")) == 0
+
+
+def test_one_answer():
+    row = row_of([0.75], [True], n_bootstrap=10)
+    for name in set(SCORES) - {"gap", "brier", "log_loss"}:
+        assert row[name] == pytest.approx(0.25, abs=1e-4)
+        assert row[f"{name}_lower"] == row[name] == row[f"{name}_upper"]
+    assert row["accuracy_lower"] < 0.3  # and yet little is known
+
+
+def test_certain_and_right_is_perfect():
+    row = row_of([1.0, 1.0, 0.0], [1, 1, 0], n_bootstrap=5)
+    assert [row[name] for name in SCORES] == [0.0] * len(SCORES)
+    assert row["p_calibrated"] == 1
+
+
+def test_an_infinite_loss_reaches_the_interval():
+    row = row_of([1.0] + [0.9] * 20, [0] + [1] * 20, n_bootstrap=200)
+    assert row["log_loss"] == row["log_loss_upper"] == math.inf
+    assert row["log_loss_lower"] == pytest.approx(-math.log(0.9))  # resamples without it
+
+
+@given(ANSWERS, st.integers(1, 12))
+def test_every_answer_is_in_one_bin(answers, bins):
+    for strategy in ("width", "mass"):
+        table = reliability(*columns(answers), bins=bins, strategy=strategy)
+        assert list(table) == schema.RELIABILITY.names
+        assert table["n"].sum() == len(answers)
+        filled = table[table["n"] > 0]
+        assert (filled["low"] <= filled["mean_confidence"] + 1e-12).all()
+        assert (filled["mean_confidence"] <= filled["high"] + 1e-12).all()
+        assert (filled["accuracy_lower"] <= filled["accuracy"]).all()
+        assert (filled["accuracy"] <= filled["accuracy_upper"]).all()
+        assert (table["n"] > 0).equals(table["accuracy"].notna())
+    assert len(table) <= bins
+    assert (table["n"] > 0).all()
+    assert (table["low"].to_numpy()[1:] > table["high"].to_numpy()[:-1]).all()  # no tie is split
+
+
+def test_bins_of_equal_mass_are_equal_without_ties():
+    table = reliability(np.linspace(0, 1, 103), np.ones(103), bins=10, strategy="mass")
+    assert set(table["n"]) == {10, 11}
+
+
+def test_edges_belong_to_the_bin_below():
+    table = reliability([0.0, 0.5, 0.500001, 1.0], [0, 1, 1, 1], bins=2)
+    assert table["n"].tolist() == [2, 2]
+    assert table["low"].tolist() == [0, 0.5]
+    assert table["high"].tolist() == [0.5, 1]
+
+
+def test_results_conform_to_their_declaration():
+    for declared, got in (
+        (schema.CALIBRATION, calibration([0.5, 0.7], [1, 0], n_bootstrap=3)),
+        (schema.RELIABILITY, reliability([0.5], [1])),
+        (schema.RELIABILITY, reliability([0.5], [1], strategy="mass")),
+    ):
+        table = pa.Table.from_pandas(got, preserve_index=False)
+        assert schema.conform(table, declared).num_rows == len(got)
+
+
+def test_arguments_are_not_changed():
+    sure, right = pd.Series([0.9, 0.1, 0.5]), pd.Series([True, False, True])
+    calibration(sure, right, n_bootstrap=5)
+    assert sure.tolist() == [0.9, 0.1, 0.5]
+    assert right.tolist() == [True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        *(({"bins": b}, "bins must be an integer from 1") for b in (0, True, 2.5, "9", 10**6)),
+        *(({"n_bootstrap": b}, "n_bootstrap must be") for b in (-1, 1.5, None, True)),
+        *(({"seed": b}, "seed must be") for b in (-1, 0.5, None, True)),
+        *(({"level": b}, "level must be") for b in (0, 1, 95, math.nan, "0.9", True, None)),
+        *(({"clip": b}, "clip must be") for b in (-0.1, 0.5, math.nan, "0", True, None)),
+        ({"by": "model"}, "by must be a Series"),
+        ({"by": 3}, "by must be a Series"),
+        ({"by": ["a", "b"]}, "by must be a Series or several; found str"),
+        ({"by": pd.Series([1, 2])}, "needs a name"),
+        ({"by": pd.Series([1, 2], name="ece")}, "needs a name of its own"),
+        ({"by": [pd.Series([1, 2], name="a")] * 2}, "needs a name of its own"),
+        ({"by": pd.Series([1], name="a")}, "has 1 values for 2 answers"),
+        ({"by": pd.Series([1, [2]], name="a")}, "cannot be grouped"),
+    ],
+)
+def test_bad_options(options, message):
+    with pytest.raises(ArgumentError, match=message):
+        calibration([0.5, 0.6], [1, 0], **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        *(({"bins": b}, "bins must be") for b in (0, True, 2.5, "9", None)),
+        *(({"level": b}, "level must be") for b in (0, 1, math.nan, "0.9", None)),
+        *(({"strategy": b}, "strategy=.*choose one of") for b in ("quantile", None, 1)),
+    ],
+)
+def test_bad_options_of_reliability(options, message):
+    with pytest.raises(ArgumentError, match=message):
+        reliability([0.5, 0.6], [1, 0], **options)
+
+
+def test_public_names():
+    assert toolkit.calibration is calibration
+    assert toolkit.reliability is reliability

@@ -1,0 +1,215 @@
+"""Does a confidence of 0.8 mean right in 80 of 100? Scores and the table under the diagram."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from toolkit import schema
+from toolkit.errors import ArgumentError
+from toolkit.metrics import core, frames, trust
+from toolkit.metrics.judged import By, Judged, judged, judged_groups, share, whole
+from toolkit.metrics.proportions import wilson
+
+_COUNTS = ("n", "n_missing", "n_certain_wrong")
+_MOST_BINS = 10_000
+
+
+def calibration(
+    confidence: npt.ArrayLike,
+    correct: npt.ArrayLike,
+    *,
+    bins: int = 10,
+    by: By = None,
+    clip: float = 0.0,
+    n_bootstrap: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Score how well confidences agree with how often the answers are right.
+
+    Parameters
+    ----------
+    confidence : array_like of shape (n,)
+        Probability that each answer is right, in [0, 1]; null for unknown. Of a summed logprob
+        take ``np.exp``.
+    correct : array_like of shape (n,)
+        Whether it is: True/False or 1/0; null for unknown. Answers that lack either are left out
+        and counted.
+    bins : int
+        Number of bins of equal width, and at most of equal mass, up to 10,000.
+    by : Series or sequence of them, optional
+        Named columns to group by, a value for each answer. Null is a group too.
+    clip : float
+        For the log loss alone, confidences are held in [clip, 1 − clip]; from 0, where nothing is
+        clipped and certain but wrong makes it infinite, to below 0.5.
+    n_bootstrap : int
+        Resamples for the intervals, and simulated samples for ``ece_if_calibrated``; 0: neither,
+        which is much faster for many groups.
+    level : float
+        Probability of each interval, in (0, 1).
+    seed : int
+        Of the random numbers, 0 or more; each group draws the same as if it stood alone.
+
+    Returns
+    -------
+    DataFrame
+        The columns of `by`, then those of ``schema.CALIBRATION``; groups are sorted. Without `by`
+        one row, even of no answer. Counts are int64, all else float64 with NaN for null: scores
+        of no answer, intervals without resamples. All but ``brier_resolution`` are errors: less
+        is better.
+
+    Raises
+    ------
+    ArgumentError
+        If an argument is of another type, shape or range, or Series of different index are mixed.
+
+    Notes
+    -----
+    The ECE (Guo et al. 2017) of few answers is above 0 even for a perfect model, and so is that
+    of each resample: percentile intervals (Efron 1979) of ``ece``, ``ace``, ``mce`` and
+    ``smooth_ece`` lie too high for well-calibrated models. ``ece_if_calibrated`` and
+    ``p_calibrated`` say what chance alone would do (Bröcker and Smith 2007). Resamples keep the
+    bins of the answers. The interval of the accuracy is Wilson's (1927). Rows are taken as
+    independent: several answers to one question are not, and make intervals too narrow.
+
+    Examples
+    --------
+    >>> row = calibration([0.9, 0.8, 0.7, 0.6, None], [1, 1, 1, 0, 1], n_bootstrap=0).iloc[0]
+    >>> [round(float(row[name]), 3) for name in ("n", "n_missing", "ece", "brier")]
+    [4.0, 1.0, 0.3, 0.125]
+    """
+    bins = whole("bins", bins, 1, _MOST_BINS)
+    n_bootstrap, seed = whole("n_bootstrap", n_bootstrap, 0), whole("seed", seed, 0)
+    level, clip = share("level", level), share("clip", clip, zero=True)
+    if clip >= 0.5:
+        raise ArgumentError(f"clip must be a number in [0, 0.5), not {clip!r}")
+    keys, groups = judged_groups(confidence, correct, by, schema.CALIBRATION.names)
+    rows = [
+        _scored(group, bins=bins, clip=clip, n_bootstrap=n_bootstrap, level=level, seed=seed)
+        for group in groups
+    ]
+    columns = {
+        name: np.array(
+            [row.get(name, np.nan) for row in rows], np.int64 if name in _COUNTS else np.float64
+        )
+        for name in schema.CALIBRATION.names
+    }
+    return pd.concat([keys, frames.frame(schema.CALIBRATION, columns)], axis=1)
+
+
+def _scored(
+    group: Judged, *, bins: int, clip: float, n_bootstrap: int, level: float, seed: int
+) -> dict[str, float]:
+    """Return the row of one group; what is not in it is null."""
+    sure, right, n_missing = group
+    n = len(sure)
+    row = {
+        "n": n,
+        "n_missing": n_missing,
+        "n_certain_wrong": int(np.isinf(trust.log_losses(sure, right, 0.0)).sum()),
+    }
+    if not n:
+        return row
+    offsets = trust.width_offsets(sure, bins), trust.mass_offsets(sure, bins)
+
+    def statistics(weights: core.Array) -> dict[str, core.Array]:
+        return trust.scores(weights, sure, right, offsets, clip)
+
+    found = {name: float(values[0]) for name, values in statistics(np.ones((1, n))).items()}
+    low, high = wilson(right.sum(), n, level)
+    row |= found | trust.brier_parts(sure, right, offsets[0])
+    row |= {
+        "accuracy": math.fsum(right) / n,
+        "accuracy_lower": float(low),
+        "accuracy_upper": float(high),
+        "mean_confidence": math.fsum(sure) / n,
+    }
+    intervals = trust.bootstrap(statistics, n, n_bootstrap=n_bootstrap, level=level, seed=seed)
+    for name, ends in intervals.items():
+        row |= {f"{name}_lower": ends[0], f"{name}_upper": ends[1]}
+    if n_bootstrap:
+        chance = trust.calibrated_errors(sure, offsets[0], n_bootstrap, seed)
+        as_large = int((chance >= found["ece"] - 1e-12).sum())
+        row["ece_if_calibrated"] = float(chance.mean())
+        row["p_calibrated"] = (1 + as_large) / (1 + n_bootstrap)
+    return row
+
+
+def reliability(
+    confidence: npt.ArrayLike,
+    correct: npt.ArrayLike,
+    *,
+    bins: int = 10,
+    strategy: str = "width",
+    level: float = 0.95,
+) -> pd.DataFrame:
+    """Compare confidence with accuracy, bin by bin: the table under a reliability diagram.
+
+    Parameters
+    ----------
+    confidence, correct : array_like of shape (n,)
+        As in `calibration`.
+    bins : int
+        Number of bins, up to 10,000; of equal mass it is the most there can be.
+    strategy : {"width", "mass"}
+        Bins of equal width over [0, 1], or of about as many answers each. Equal confidences are
+        never split over two bins.
+    level : float
+        Probability of the interval of the accuracy, in (0, 1).
+
+    Returns
+    -------
+    DataFrame
+        One row per bin, in the columns of ``schema.RELIABILITY``. Counts are int64, all else
+        float64; a bin without answers (of equal width) has n 0 and NaN. No answers make no bin of
+        equal mass.
+
+    Raises
+    ------
+    ArgumentError
+        If an argument is of another type, shape or range.
+
+    Notes
+    -----
+    Bins of equal width are (low, high], the first with 0 (Guo et al. 2017). The interval is
+    Wilson's (1927): where the diagonal lies inside it, the bin says nothing against calibration.
+
+    Examples
+    --------
+    >>> table = reliability([0.2, 0.9, 0.8, 0.7], [0, 1, 1, 0], bins=2)
+    >>> table[["low", "high", "n", "mean_confidence", "accuracy"]].round(3).values.tolist()
+    [[0.0, 0.5, 1.0, 0.2, 0.0], [0.5, 1.0, 3.0, 0.8, 0.667]]
+    """
+    bins, level = whole("bins", bins, 1, _MOST_BINS), share("level", level)
+    if strategy not in ("width", "mass"):
+        raise ArgumentError(f"strategy={strategy!r}; choose one of ['width', 'mass']")
+    sure, right, n_missing = judged(confidence, correct)
+    if strategy == "width":
+        offsets = trust.width_offsets(sure, bins)
+        edges = np.linspace(0.0, 1.0, bins + 1)
+        low, high = edges[:-1], edges[1:]
+    else:
+        offsets = trust.mass_offsets(sure, bins)
+        low, high = sure[offsets[:-1]], sure[offsets[1:] - 1]
+    n = np.diff(offsets)
+    n_right = core.segment_sum(right, offsets)
+    mean_confidence = core.ratio(core.segment_sum(sure, offsets), n)
+    accuracy = core.ratio(n_right, n)
+    accuracy_lower, accuracy_upper = wilson(n_right, n, level)
+    columns = {
+        "bin": np.arange(len(n)),
+        "low": low,
+        "high": high,
+        "n": n,
+        "mean_confidence": mean_confidence,
+        "accuracy": accuracy,
+        "gap": mean_confidence - accuracy,
+        "accuracy_lower": accuracy_lower,
+        "accuracy_upper": accuracy_upper,
+        "n_missing": np.full(len(n), n_missing),
+    }
+    return frames.frame(schema.RELIABILITY, columns)

@@ -20,6 +20,9 @@ from toolkit.load import scan as scan
 from toolkit.metrics import Calibrator as Calibrator
 from toolkit.metrics import agreement as agreement
 from toolkit.metrics import calibration as calibration
+from toolkit.metrics import compare as compare
+from toolkit.metrics import compare_summary as compare_summary
+from toolkit.metrics import compare_tokens as compare_tokens
 from toolkit.metrics import confidence_metrics as confidence_metrics
 from toolkit.metrics import corpus_metrics as corpus_metrics
 from toolkit.metrics import expected_score as expected_score

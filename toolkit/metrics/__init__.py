@@ -3,6 +3,7 @@
 from toolkit.metrics.agreement import agreement, votes
 from toolkit.metrics.calibration import calibration, reliability
 from toolkit.metrics.calibrators import Calibrator, fit_calibrator
+from toolkit.metrics.comparison import compare, compare_summary, compare_tokens
 from toolkit.metrics.confidence import confidence_metrics, token_confidence
 from toolkit.metrics.fields import field_metrics
 from toolkit.metrics.labels import label_distribution
@@ -20,6 +21,9 @@ __all__ = [
     "Calibrator",
     "agreement",
     "calibration",
+    "compare",
+    "compare_summary",
+    "compare_tokens",
     "confidence_metrics",
     "corpus_metrics",
     "expected_score",

@@ -70,7 +70,7 @@ def cover(text: Text, at: core.Counts, low: core.Counts, high: core.Counts) -> C
     return Cover(
         at,
         sizes,
-        text.first_row + wrote[_ranges(first, sizes)],
+        text.first_row + wrote[ranges(first, sizes)],
         np.where(some, (begin[head] <= low) & (end[tail] >= high), low == high),
         np.where(some, both, 0),
         text.text_of,
@@ -83,7 +83,7 @@ def no_cover(at: core.Counts) -> Cover:
     return Cover(at, none, none[:0], np.zeros(len(at), np.bool_), none, None)
 
 
-def _ranges(starts: core.Counts, sizes: core.Counts) -> core.Counts:
+def ranges(starts: core.Counts, sizes: core.Counts) -> core.Counts:
     """Return the numbers of ranges, one after the other."""
     before = np.cumsum(sizes) - sizes
     return np.arange(int(sizes.sum())) + np.repeat(starts - before, sizes)

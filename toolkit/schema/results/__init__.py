@@ -1,6 +1,7 @@
 """The tables that `toolkit.metrics` returns, one module per kind."""
 
 from toolkit.schema.base import Table
+from toolkit.schema.results.compare import COMPARISON, COMPARISON_SUMMARY, TOKEN_COMPARISON
 from toolkit.schema.results.confidence import (
     AGREEMENT,
     CONFIDENCE_METRICS,
@@ -44,5 +45,8 @@ RESULTS: tuple[Table, ...] = (
     SELECTIVE,
     RISK_COVERAGE,
     THRESHOLD,
+    COMPARISON,
+    COMPARISON_SUMMARY,
+    TOKEN_COMPARISON,
 )
 """As pandas DataFrames, with NaN or NA for null."""

@@ -32,6 +32,7 @@ _HOMES = {
         "confidence_metrics",
         "token_confidence",
         "agreement",
+        "check",
         "compare",
         "compare_tokens",
         "compare_summary",

@@ -20,6 +20,7 @@ from toolkit.load import scan as scan
 from toolkit.metrics import Calibrator as Calibrator
 from toolkit.metrics import agreement as agreement
 from toolkit.metrics import calibration as calibration
+from toolkit.metrics import check as check
 from toolkit.metrics import compare as compare
 from toolkit.metrics import compare_summary as compare_summary
 from toolkit.metrics import compare_tokens as compare_tokens

@@ -1,6 +1,6 @@
 """The command ``logprobs``: what the library does, for a terminal and for pipes."""
 
-from toolkit.cli import commands, pictures
+from toolkit.cli import commands, judgements, pictures
 from toolkit.cli.group import main
 
-__all__ = ["commands", "main", "pictures"]
+__all__ = ["commands", "judgements", "main", "pictures"]

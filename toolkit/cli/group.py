@@ -96,7 +96,7 @@ def _options(*decorators: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return decorate
 
 
-_quiet = click.option(
+quiet_option = click.option(
     "-q",
     "--quiet",
     is_flag=True,
@@ -112,7 +112,7 @@ _path = click.option(
     help="Where in each record the response stands, as output.raw[0]; else it is found.",
 )
 inputs_argument = _options(
-    click.argument("inputs", metavar="INPUT...", nargs=-1, required=True), _path, _quiet
+    click.argument("inputs", metavar="INPUT...", nargs=-1, required=True), _path, quiet_option
 )
 row_options = _options(
     click.option("--json", "form", flag_value="json", help="One JSON object per line."),
@@ -138,7 +138,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="One JSON doc
 
 @click.group(cls=_Commands, context_settings=_SETTINGS)
 @click.version_option(toolkit.__version__, prog_name="logprobs")
-@_quiet
+@quiet_option
 def main() -> None:
     """Read, summarise, plot and export the token logprobs of language-model responses.
 

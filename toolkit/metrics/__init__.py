@@ -3,6 +3,7 @@
 from toolkit.metrics.agreement import agreement, votes
 from toolkit.metrics.calibration import calibration, reliability
 from toolkit.metrics.calibrators import Calibrator, fit_calibrator
+from toolkit.metrics.checks import check
 from toolkit.metrics.comparison import compare, compare_summary, compare_tokens
 from toolkit.metrics.confidence import confidence_metrics, token_confidence
 from toolkit.metrics.fields import field_metrics
@@ -21,6 +22,7 @@ __all__ = [
     "Calibrator",
     "agreement",
     "calibration",
+    "check",
     "compare",
     "compare_summary",
     "compare_tokens",

@@ -1,6 +1,7 @@
 """The tables that `toolkit.metrics` returns, one module per kind."""
 
 from toolkit.schema.base import Table
+from toolkit.schema.results.checks import FINDINGS
 from toolkit.schema.results.compare import COMPARISON, COMPARISON_SUMMARY, TOKEN_COMPARISON
 from toolkit.schema.results.confidence import (
     AGREEMENT,
@@ -48,5 +49,6 @@ RESULTS: tuple[Table, ...] = (
     COMPARISON,
     COMPARISON_SUMMARY,
     TOKEN_COMPARISON,
+    FINDINGS,
 )
 """As pandas DataFrames, with NaN or NA for null."""

@@ -1,11 +1,16 @@
 """The notebooks run from top to bottom."""
 
 import os
+import re
 from pathlib import Path
 
 import nbformat
+import numpy as np
+import pandas as pd
 import pytest
-from nbclient import NotebookClient
+
+import toolkit
+from tests.notebooks import clean, execute
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -19,19 +24,21 @@ def test_notebook_runs(path, tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", os.fspath(ROOT))
     (tmp_path / "data").symlink_to(ROOT / "data")
     (tmp_path / "notebooks").mkdir()
-    notebook = nbformat.read(path, as_version=4)
-    client = NotebookClient(
-        notebook,
-        timeout=300,
-        kernel_name="python3",
-        resources={"metadata": {"path": os.fspath(tmp_path / "notebooks")}},
-    )
-    client.execute()  # raises at the first cell that fails
+    notebook = execute(path, tmp_path / "notebooks")
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
-    assert not [
-        o for o in outputs if o.get("name") == "stderr" and "Traceback" in o.get("text", "")
-    ]
+    assert not [output for output in outputs if output.get("name") == "stderr"]
     assert any("image/png" in output.get("data", {}) for output in outputs)
+    kept = nbformat.read(path, as_version=4)
+    for new, old in zip(notebook.cells, kept.cells, strict=True):
+        assert texts(new) == texts(old), new.source
+
+
+def texts(cell):
+    """Return what a cell prints as text, without addresses and sizes that change."""
+    return [
+        output.get("text") or output.get("data", {}).get("text/plain")
+        for output in cell.get("outputs", [])
+    ]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -40,9 +47,86 @@ def test_notebook_is_kept_with_the_outputs_of_one_clean_run(path):
     nbformat.validate(notebook)
     counts = [cell.execution_count for cell in notebook.cells if cell.cell_type == "code"]
     assert counts == list(range(1, len(counts) + 1))
-    assert all("execution" not in cell.metadata for cell in notebook.cells)
+    assert clean(nbformat.read(path, as_version=4)) == notebook
     assert os.fspath(ROOT) not in path.read_text()
 
 
 def test_there_are_notebooks():
     assert NOTEBOOKS
+
+
+# What the prose says
+
+
+def test_confidence_says_what_is_so(data):
+    sums = toolkit.read(data / "arithmetic_n5.jsonl")
+    expected = pd.read_csv(data / "arithmetic_labels.csv")["expected"].astype(str)
+
+    def number(text):
+        return (re.findall(r"-?\d+", text) or [None])[0]
+
+    found = toolkit.agreement(sums, answer=number, weight="mean_probability")
+    correct = found["majority"] == expected
+    assert (correct.sum(), (found["weighted_majority"] == expected).sum()) == (5, 6)
+    lower = {
+        name: toolkit.selective(sign * found[name], correct)["auroc_lower"].iloc[0]
+        for name, sign in (("majority_share", 1), ("vote_entropy", -1), ("semantic_entropy", -1))
+    }
+    assert lower["semantic_entropy"] > 0.5 > max(lower["majority_share"], lower["vote_entropy"])
+
+    reviews = toolkit.read(data / "sentiment_k20.jsonl")
+    labels = toolkit.label_distribution(reviews, ["positive", "negative"], renormalise=True)
+    share = labels.loc[labels["label"] == "positive", "share"].to_numpy()
+    truth = pd.read_csv(data / "sentiment_labels.csv")["expected"] == "positive"
+    assert (share > 0.5).sum() == 16
+    assert ((share > 0.5) == truth).mean() == 0.7
+    assert toolkit.selective(share, truth)["auroc"].iloc[0] == 1.0
+    unseen = labels.groupby("response_key")[["ambiguous", "unobserved"]].first().mean().sum()
+    assert 0.045 < unseen < 0.055
+
+    fields = toolkit.field_metrics(toolkit.read(data / "structured.jsonl"))
+    medians = fields.groupby("path")[["probability", "first_probability"]].median()
+    assert medians["probability"].idxmin() == "$.year"
+    assert medians.loc["$.year", "first_probability"] > 0.98
+    worst = fields[fields["path"] == "$.field"].nsmallest(1, "probability").iloc[0]
+    assert worst["first_alternatives"][0]["token"] != worst["value"]
+
+
+def test_calibration_says_what_is_so(data):
+    answers = toolkit.join_labels(
+        toolkit.confidence_metrics(toolkit.read(data / "capitals_batch.jsonl")),
+        pd.read_csv(data / "capitals_labels.csv"),
+    )
+    confidence, correct = answers["probability"], answers["correct"]
+    table = toolkit.reliability(confidence, correct)
+    assert (table["gap"].dropna() < 0).all()
+    found = toolkit.calibration(confidence, correct).iloc[0]
+    assert round(found["gap"], 2) == -0.21
+    assert found["ece"] == pytest.approx(-found["gap"])
+    assert 0.4 < found["ece_if_calibrated"] / found["ece"] < 0.5
+    ranked = toolkit.selective(confidence, correct).iloc[0]
+    assert [round(ranked[f"auroc{end}"], 2) for end in ("", "_lower", "_upper")] == [
+        0.77,
+        0.59,
+        0.9,
+    ]
+    assert ranked["n_wrong"] == 13
+    promised = [
+        toolkit.threshold_for(confidence, correct, accuracy=target).iloc[0]
+        for target in (0.8, 0.85, 0.9)
+    ]
+    assert [row["coverage"] for row in promised[:2]] == [1.0, 0.24]
+    assert (promised[2]["reason"], promised[2]["observed_coverage"]) == ("not_reached", 0.92)
+    half = np.random.default_rng(0).permutation(100) < 50
+    gaps = {
+        method: toolkit.calibration(
+            toolkit.fit_calibrator(confidence[half], correct[half], method=method)(
+                confidence[~half]
+            ),
+            correct[~half],
+        )["gap"].iloc[0]
+        for method in ("temperature", "platt", "isotonic")
+    }
+    assert gaps["temperature"] < -0.2
+    assert abs(gaps["platt"]) < 0.05
+    assert abs(gaps["isotonic"]) < 0.05

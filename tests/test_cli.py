@@ -353,7 +353,15 @@ def test_show_has_the_colours_of_the_terminal(data, monkeypatch, env, colours):
 # plot, export, schema ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["token-confidence", "entropy"])
+@pytest.mark.parametrize("kind", pictures._OF_ALL)
+def test_plot_draws_all_answers(data, tmp_path, monkeypatch, kind):
+    monkeypatch.chdir(tmp_path)
+    result = run("plot", data / "capitals_batch.jsonl", "--kind", kind)
+    assert result.stdout == f"capitals_batch-all-{kind}.png\n"
+    assert Path(result.stdout.strip()).read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("kind", pictures._PLOTS)
 def test_plot_writes_a_picture_and_prints_its_name(data, tmp_path, monkeypatch, kind):
     monkeypatch.chdir(tmp_path)
     path = data / "capitals_batch.jsonl"

@@ -26,8 +26,10 @@ from toolkit.metrics import compare_summary as compare_summary
 from toolkit.metrics import compare_tokens as compare_tokens
 from toolkit.metrics import confidence_metrics as confidence_metrics
 from toolkit.metrics import corpus_metrics as corpus_metrics
+from toolkit.metrics import ecdf as ecdf
 from toolkit.metrics import expected_score as expected_score
 from toolkit.metrics import field_metrics as field_metrics
+from toolkit.metrics import finish_reasons as finish_reasons
 from toolkit.metrics import fit_calibrator as fit_calibrator
 from toolkit.metrics import join_labels as join_labels
 from toolkit.metrics import label_distribution as label_distribution
@@ -41,6 +43,7 @@ from toolkit.metrics import span_metrics as span_metrics
 from toolkit.metrics import spans as spans
 from toolkit.metrics import threshold_for as threshold_for
 from toolkit.metrics import token_confidence as token_confidence
+from toolkit.metrics import token_histogram as token_histogram
 from toolkit.metrics import token_metrics as token_metrics
 from toolkit.metrics import usage as usage
 from toolkit.metrics import usage_histogram as usage_histogram

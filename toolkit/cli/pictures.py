@@ -22,7 +22,20 @@ from toolkit.cli.group import (
 from toolkit.cli.output import visible
 from toolkit.errors import ArgumentError, ExportError
 
-_PLOTS = {"token-confidence": "token_confidence", "entropy": "entropy_by_position"}
+_PLOTS = {  # of one answer
+    "token-confidence": "token_confidence",
+    "entropy": "entropy_by_position",
+    "confidence": "confidence_over_position",
+}
+_OF_ALL = {  # of all answers
+    "positions": "confidence_over_position",
+    "logprobs": "logprob_histogram",
+    "perplexity": "perplexity_ecdf",
+    "finish-reasons": "finish_reasons",
+    "fields": "field_confidence",
+    "agreement": "agreement",
+    "usage": "usage_over_time",
+}
 
 
 @main.command()
@@ -105,7 +118,7 @@ def _colours() -> int:
 @click.option("--channel", type=CHANNEL, default="content", show_default=True, help="Which tokens.")
 @click.option(
     "--kind",
-    type=click.Choice(list(_PLOTS)),
+    type=click.Choice([*_PLOTS, *_OF_ALL]),
     default="token-confidence",
     show_default=True,
     help="What to draw.",
@@ -124,21 +137,28 @@ def plot(
     kind: str,
     output: Path | None,
 ) -> None:
-    """Draw one answer, and print the name of the picture.
+    """Draw one answer, or all of them, and print the name of the picture.
+
+    token-confidence, entropy and confidence are of one answer, the other kinds of all.
 
     \b
     Examples:
       logprobs plot batch.jsonl --response request-7
       logprobs plot batch.jsonl --kind entropy -o entropy.svg
+      logprobs plot logs/ --kind perplexity
     """
     os.environ["MPLBACKEND"] = "Agg"  # no window, whatever the user's settings
     lp = load(inputs)
     require_responses(lp)
-    draw = getattr(toolkit.plot, _PLOTS[kind])
-    axes = draw(lp, response=selector(response), choice=choice, channel=channel)
+    if kind in _OF_ALL:
+        axes, which = getattr(toolkit.plot, _OF_ALL[kind])(lp), "all"
+    else:
+        which = response
+        options = {"response": selector(response), "choice": choice, "channel": channel}
+        axes = getattr(toolkit.plot, _PLOTS[kind])(lp, **options)
     if output is None:
         stem = "stdin" if inputs[0] == "-" else Path(inputs[0]).name.split(".")[0]
-        output = Path(re.sub(r"[^\w-]+", "_", f"{stem}-{response}-{kind}") + ".png")
+        output = Path(re.sub(r"[^\w-]+", "_", f"{stem}-{which}-{kind}") + ".png")
     try:
         axes.figure.savefig(output, dpi=150)
     except ValueError as error:  # no such format

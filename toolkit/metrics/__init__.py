@@ -6,6 +6,7 @@ from toolkit.metrics.calibrators import Calibrator, fit_calibrator
 from toolkit.metrics.checks import check
 from toolkit.metrics.comparison import compare, compare_summary, compare_tokens
 from toolkit.metrics.confidence import confidence_metrics, token_confidence
+from toolkit.metrics.distributions import ecdf, finish_reasons, token_histogram
 from toolkit.metrics.fields import field_metrics
 from toolkit.metrics.labels import label_distribution
 from toolkit.metrics.positions import position_metrics
@@ -28,8 +29,10 @@ __all__ = [
     "compare_tokens",
     "confidence_metrics",
     "corpus_metrics",
+    "ecdf",
     "expected_score",
     "field_metrics",
+    "finish_reasons",
     "fit_calibrator",
     "join_labels",
     "label_distribution",
@@ -43,6 +46,7 @@ __all__ = [
     "spans",
     "threshold_for",
     "token_confidence",
+    "token_histogram",
     "token_metrics",
     "usage",
     "usage_histogram",

@@ -19,7 +19,7 @@ _QUANTILES = {"q25": 0.25, "median": 0.5, "q75": 0.75}
 def position_metrics(
     lp: LogprobTables, *, channel: str = "content", vocab_size: int | None = None
 ) -> pd.DataFrame:
-    """Entropy at each position over all answers: median and quartiles.
+    """Entropy and probability at each position over all answers: median and quartiles.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def position_metrics(
     tokens = token_metrics(lp, vocab_size=vocab_size)
     groups = tokens[tokens["channel"] == channel].groupby("position")
     columns = {"n_tokens": groups.size()}
-    for name in ("entropy_lower", "entropy_upper"):
+    for name in ("entropy_lower", "entropy_upper", "probability"):
         for suffix, q in _QUANTILES.items():
             columns[f"{name}_{suffix}"] = groups[name].quantile(q)
     table = pd.DataFrame(columns).rename_axis("position").reset_index()

@@ -52,7 +52,7 @@ def runs(text: str, rest: bytes, size: float) -> list[Run]:
             continue  # joins or varies the character before
         mark = _MARKS.get(char)
         shown = mark or char
-        font = _font_of(shown)
+        font = font_file(shown)
         if font is None or (mark is None and _is_invisible(char)):
             pieces.append((f"⟨U+{ord(char):04X}⟩", None, True))
         else:
@@ -112,7 +112,7 @@ def _characters(path: str) -> frozenset[int]:
 
 
 @cache
-def _font_of(char: str) -> str | None:
+def font_file(char: str) -> str | None:
     """Return the first font file that has a character; None: there is none."""
     code = ord(char)
     return next((path for path in _candidates() if code in _characters(path)), None)
@@ -120,7 +120,7 @@ def _font_of(char: str) -> str | None:
 
 @cache
 def _properties(path: str | None, size: float) -> FontProperties:
-    fname = path or _font_of("A")
+    fname = path or font_file("A")
     return FontProperties(fname=fname, size=size)
 
 

@@ -9,6 +9,7 @@ from toolkit.schema.results.confidence import (
     TOKEN_CONFIDENCE,
     VOTES,
 )
+from toolkit.schema.results.distributions import ECDF, FINISH_REASONS, TOKEN_HISTOGRAM
 from toolkit.schema.results.labels import EXPECTED_SCORE, LABEL_DISTRIBUTION, P_TRUE
 from toolkit.schema.results.sequences import CORPUS_METRICS, SEQUENCE_METRICS
 from toolkit.schema.results.spans import FIELD_METRICS, SPAN_METRICS, SPANS, WORD_METRICS
@@ -50,5 +51,8 @@ RESULTS: tuple[Table, ...] = (
     COMPARISON_SUMMARY,
     TOKEN_COMPARISON,
     FINDINGS,
+    TOKEN_HISTOGRAM,
+    ECDF,
+    FINISH_REASONS,
 )
 """As pandas DataFrames, with NaN or NA for null."""

@@ -138,5 +138,14 @@ POSITION_METRICS = Table(
             for bound in ("lower", "upper")
             for name in ("q25", "median", "q75")
         ),
+        *(
+            metric(
+                f"probability_{name}",
+                "1",
+                "higher",
+                f"{name.capitalize()} of probability over the answers; null: none has one.",
+            )
+            for name in ("q25", "median", "q75")
+        ),
     ),
 )

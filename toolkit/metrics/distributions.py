@@ -1,0 +1,235 @@
+"""How metrics are spread over tokens and answers: the tables that pictures are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from toolkit import schema
+from toolkit.errors import ArgumentError
+from toolkit.metrics import frames
+from toolkit.metrics.sequences import sequence_metrics
+from toolkit.metrics.spans import checked_channel
+from toolkit.metrics.tokens import token_metrics
+
+if TYPE_CHECKING:
+    from toolkit.tables import LogprobTables
+
+_TOKEN = [c.name for c in schema.TOKEN_METRICS.columns if str(c.type) == "double"]
+_ANSWER = [c.name for c in schema.SEQUENCE_METRICS.columns if c.unit]
+_BY = ("source", "response_id", "custom_id", "model", "kind", "finish_reason")
+
+
+def token_histogram(
+    lp: LogprobTables,
+    column: str = "probability",
+    *,
+    bins: int | Sequence[float] = 20,
+    by: str | Sequence[str] | None = None,
+    channel: str = "content",
+) -> pd.DataFrame:
+    """Count tokens by a metric of theirs.
+
+    Parameters
+    ----------
+    lp : LogprobTables
+    column : str
+        A real-valued column of `token_metrics`; ``"logprob"`` is that of ok tokens alone.
+    bins : int or sequence of float
+        How many of equal width, from the least value to the greatest (0 to 1 for a column of unit
+        1), or their edges.
+    by : str or sequence of str, optional
+        Columns of `sequence_metrics` that describe an answer, such as ``"model"``. All groups have
+        the same edges.
+    channel : {"content", "refusal", "reasoning"}
+
+    Returns
+    -------
+    DataFrame
+        The columns of `by`, then those of ``schema.TOKEN_HISTOGRAM``: one row per group and bin. A
+        value on an edge belongs to the bin on its right, on the last edge to the last bin.
+
+    Raises
+    ------
+    ArgumentError
+        If an option is none of the choices, or edges do not increase.
+
+    Examples
+    --------
+    >>> import toolkit
+    >>> entries = [{"token": "a", "logprob": p} for p in (-0.1, -0.2, -3.0)]
+    >>> choice = {"message": {"content": "aaa"}, "logprobs": {"content": entries}}
+    >>> lp = toolkit.from_responses({"choices": [choice]})
+    >>> toolkit.token_histogram(lp, bins=2)[["left", "right", "count"]].values.tolist()
+    [[0.0, 0.5, 1.0], [0.5, 1.0, 2.0]]
+    """
+    if column not in _TOKEN:
+        raise ArgumentError(f"column={column!r}; choose one of {_TOKEN}")
+    names = frames.column_names(by, _BY)
+    metrics = token_metrics(lp)
+    metrics = metrics[metrics["channel"] == checked_channel(channel)]
+    if column == "logprob":  # sentinels are no logprobs
+        metrics = metrics.assign(logprob=0.0 - metrics["surprisal"])
+    if names:
+        keys = ["response_key", "choice", "channel"]
+        answers = sequence_metrics(lp)[[*keys, *names]]
+        metrics = metrics[[*keys, column]].merge(answers, on=keys, how="left")
+    groups = frames.grouped(metrics, names)
+    values = metrics[column].to_numpy(float)
+    edges = _edges(bins, values, is_share=schema.TOKEN_METRICS[column].unit == "1")
+    parts = []
+    for own in groups.split(values):
+        known = own[~np.isnan(own)]
+        count = np.histogram(known, edges)[0]
+        parts.append((count, len(known), len(known) - count.sum(), len(own) - len(known)))
+    n_bins = len(edges) - 1
+    counts = np.concatenate([np.empty(0, np.int64), *(part[0] for part in parts)])
+    n = np.repeat([part[1] for part in parts], n_bins)
+    columns = {
+        "left": np.tile(edges[:-1], len(parts)),
+        "right": np.tile(edges[1:], len(parts)),
+        "count": counts.astype(np.int64),
+        "share": np.divide(counts, n, out=np.full(len(counts), np.nan), where=n > 0),
+        "n": n.astype(np.int64),
+        "n_outside": np.repeat([part[2] for part in parts], n_bins).astype(np.int64),
+        "n_null": np.repeat([part[3] for part in parts], n_bins).astype(np.int64),
+    }
+    return _labelled(groups, n_bins, frames.frame(schema.TOKEN_HISTOGRAM, columns))
+
+
+def ecdf(
+    lp: LogprobTables,
+    column: str = "perplexity",
+    *,
+    by: str | Sequence[str] | None = None,
+    channel: str = "content",
+) -> pd.DataFrame:
+    """How many answers have at most so much of a metric.
+
+    Parameters
+    ----------
+    lp : LogprobTables
+    column : str
+        A numeric column of `sequence_metrics`.
+    by : str or sequence of str, optional
+        As in `token_histogram`.
+    channel : {"content", "refusal", "reasoning"}
+
+    Returns
+    -------
+    DataFrame
+        The columns of `by`, then those of ``schema.ECDF``: one row per group and value that occurs.
+        Answers without a value are left out.
+
+    Raises
+    ------
+    ArgumentError
+        If an option is none of the choices.
+
+    Examples
+    --------
+    >>> import toolkit
+    >>> def body(logprob):
+    ...     entry = {"token": "a", "logprob": logprob}
+    ...     return {"choices": [{"message": {"content": "a"}, "logprobs": {"content": [entry]}}]}
+    >>> lp = toolkit.from_responses([body(-1.0), body(-2.0), body(-1.0)])
+    >>> toolkit.ecdf(lp, "sum_logprob")[["value", "n_at_or_below"]].values.tolist()
+    [[-2.0, 1.0], [-1.0, 3.0]]
+    """
+    if column not in _ANSWER:
+        raise ArgumentError(f"column={column!r}; choose one of {_ANSWER}")
+    names = frames.column_names(by, _BY)
+    metrics = sequence_metrics(lp)
+    metrics = metrics[metrics["channel"] == checked_channel(channel)]
+    metrics = metrics[metrics[column].notna()]
+    groups = frames.grouped(metrics, names)
+    found = []
+    for own in groups.split(metrics[column].to_numpy(float)):
+        values, counts = np.unique(own, return_counts=True)
+        found.append((values, counts.cumsum(), np.full(len(values), len(own))))
+    sizes = [len(values) for values, _, _ in found]
+    parts = [np.concatenate([np.empty(0), *(part[i] for part in found)]) for i in range(3)]
+    columns = {
+        "value": parts[0],
+        "n_at_or_below": parts[1].astype(np.int64),
+        "share": parts[1] / parts[2],
+        "n": parts[2].astype(np.int64),
+    }
+    return _labelled(groups, sizes, frames.frame(schema.ECDF, columns))
+
+
+def finish_reasons(lp: LogprobTables, *, by: str | Sequence[str] | None = None) -> pd.DataFrame:
+    """Count choices by why they ended.
+
+    Parameters
+    ----------
+    lp : LogprobTables
+    by : str or sequence of str, optional
+        Columns of `sequence_metrics` that describe an answer, such as ``"model"``.
+
+    Returns
+    -------
+    DataFrame
+        The columns of `by`, then those of ``schema.FINISH_REASONS``: one row per group and reason
+        that occurs in it, the most frequent first; null is a reason of its own.
+
+    Raises
+    ------
+    ArgumentError
+        If `by` is no such column.
+
+    Examples
+    --------
+    >>> import toolkit
+    >>> entry = {"token": "a", "logprob": -1.0}
+    >>> choice = {"message": {"content": "a"}, "logprobs": {"content": [entry]}}
+    >>> bodies = [{"choices": [{**choice, "finish_reason": r}]} for r in ("stop", "length", "stop")]
+    >>> toolkit.finish_reasons(toolkit.from_responses(bodies))[["finish_reason", "count"]]
+      finish_reason  count
+    0          stop      2
+    1        length      1
+    """
+    names = frames.column_names(by, [name for name in _BY if name != "finish_reason"])
+    choices = sequence_metrics(lp).drop_duplicates(["response_key", "choice"])
+    counts = (
+        choices.groupby([*names, "finish_reason"], dropna=False, observed=True)
+        .size()
+        .rename("count")
+        .reset_index()
+    )
+    counts = counts.sort_values([*names, "count"], ascending=[True] * len(names) + [False])
+    total = counts.groupby(names, dropna=False)["count"].transform("sum") if names else len(choices)
+    counts["share"] = counts["count"] / total if len(counts) else np.empty(0)
+    return counts[[*names, *schema.FINISH_REASONS.names]].reset_index(drop=True)
+
+
+def _edges(bins: int | Sequence[float], values: np.ndarray, *, is_share: bool) -> np.ndarray:
+    if isinstance(bins, int) and not isinstance(bins, bool) and 1 <= bins <= 10_000:
+        known = values[np.isfinite(values)]
+        low, high = (known.min(), known.max()) if len(known) else (0.0, 1.0)
+        if is_share:
+            low, high = 0.0, 1.0
+        elif low == high:
+            low, high = low - 0.5, high + 0.5
+        return np.linspace(low, high, bins + 1)
+    try:
+        edges = np.array(bins, np.float64)
+    except (TypeError, ValueError):
+        edges = np.empty(0)
+    if (
+        isinstance(bins, bool)
+        or edges.ndim != 1
+        or len(edges) < 2
+        or not (np.diff(edges) > 0).all()
+    ):
+        raise ArgumentError(f"bins={bins!r}; give a positive number, or edges that increase")
+    return edges
+
+
+def _labelled(groups: frames.Groups, sizes: int | list[int], table: pd.DataFrame) -> pd.DataFrame:
+    """Put the values of the groups in front of their rows."""
+    keys = groups.keys.loc[np.repeat(np.arange(len(groups.keys)), sizes)].reset_index(drop=True)
+    return pd.concat([keys, table], axis=1)

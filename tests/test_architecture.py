@@ -25,12 +25,13 @@ LAYERS = (
     {"load"},
     {"metrics", "parquet"},
     {"plot", "view"},
+    {"reporting"},
     {"cli"},
     {"__main__"},
 )
 LAYER_OF = {name: i for i, names in enumerate(LAYERS) for name in names}
 # Conveniences that reach upwards, inside a function and nowhere else.
-LATE = {("tables", "parquet")}
+LATE = {("tables", "parquet"), ("tables", "view")}
 # Packages that stay behind one door.
 DOORS = {"matplotlib": {"plot"}, "click": {"cli"}, "tqdm": {"load"}}
 

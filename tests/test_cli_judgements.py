@@ -86,3 +86,16 @@ def test_what_has_no_partner_is_said(write):
     assert "2 and 1" in run("compare", a, b, status=2).stderr
     text = run("compare", a, b, "--on", "position", "--text").stdout
     assert "1, 1 only in the first, 0 only in the second" in text
+
+
+def test_the_report_is_that_of_the_library(data, tmp_path):
+    import pandas as pd
+
+    source, truth = data / "capitals_batch.jsonl", data / "capitals_labels.csv"
+    out = tmp_path / "cli.html"
+    assert run("report", source, "--labels", truth, "-o", out).stdout == f"{out}\n"
+    theirs = toolkit.report(toolkit.read(source), tmp_path / "own.html", labels=pd.read_csv(truth))
+    assert out.read_text("utf-8") == theirs.read_text("utf-8")
+    assert (
+        "cannot be written" in run("report", source, "-o", tmp_path / "no" / "a", status=1).stderr
+    )

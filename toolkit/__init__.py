@@ -53,6 +53,7 @@ _HOMES = {
         "join_labels",
     ),
     "toolkit.view": ("show",),
+    "toolkit.reporting": ("report",),
     "toolkit.errors": (
         "ToolkitError",
         "SourceError",

@@ -51,6 +51,7 @@ from toolkit.metrics import usage_over_time as usage_over_time
 from toolkit.metrics import votes as votes
 from toolkit.metrics import word_metrics as word_metrics
 from toolkit.parquet import export as export
+from toolkit.reporting import report as report
 from toolkit.scanned import decoder as decoder
 from toolkit.tables import LogprobTables as LogprobTables
 from toolkit.view import show as show

@@ -104,6 +104,12 @@ class LogprobTables:
         )
         return f"<LogprobTables: {sizes}>"
 
+    def _repr_html_(self) -> str:
+        """Return the summary card that a notebook shows."""
+        from toolkit.view import summary_card
+
+        return summary_card(self)
+
     def __getitem__(self, name: str) -> pa.Table:
         """Return a table by its name."""
         if name not in self.__slots__:

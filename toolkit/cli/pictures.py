@@ -99,6 +99,41 @@ def show(
     click.echo(visible(str(output)))
 
 
+@main.command()
+@inputs_argument
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path("report.html"),
+    show_default=True,
+    help="The page.",
+)
+@click.option(
+    "--labels",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="CSV",
+    help="The truth: a table with the columns custom_id and correct (1 or 0).",
+)
+@click.option("--title", default="Logprob report", show_default=True, help="Of the page.")
+def report(inputs: tuple[str, ...], output: Path, labels: Path | None, title: str) -> None:
+    """Write one page about all of it: what is odd, usage, certainty, the least certain answers.
+
+    The page loads nothing from anywhere, and holds texts of answers.
+
+    \b
+    Examples:
+      logprobs report logs/
+      logprobs report batch.jsonl --labels truth.csv -o batch.html
+    """
+    import pandas as pd
+
+    lp = load(inputs)
+    require_responses(lp)
+    truth = None if labels is None else pd.read_csv(labels)
+    click.echo(visible(str(toolkit.report(lp, output, labels=truth, title=title))))
+
+
 def _colours() -> int:
     """Return how many colours the terminal says it has; none in a pipe or with NO_COLOR."""
     kind = os.environ.get("TERM", "")

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
 from toolkit import schema
 from toolkit.errors import ArgumentError
@@ -51,3 +55,16 @@ def _printable(text: str) -> str:
     """Ids and models are data too: nothing but plain characters goes into a title."""
     shown = "".join(c if c.isascii() and c.isprintable() else "\ufffd" for c in text)
     return shown if len(shown) <= 48 else f"{shown[:24]}…{shown[-20:]}"
+
+
+def picture(draw: Callable[[Axes], object], width: float, height: float) -> bytes:
+    """Return what `draw` draws as PNG, without pyplot; sizes in inches.
+
+    The same drawing gives the same bytes.
+    """
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    draw(figure.subplots())
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=110, metadata={"Software": None})
+    return buffer.getvalue()

@@ -1,10 +1,11 @@
-"""Answers to look at: token views, in HTML and on a terminal.
+"""Answers to look at: token views and the summary card, in HTML and on a terminal.
 
 The HTML has no script, no link and no address: text is escaped, and what a pointer or the keyboard
 brings up is an attribute that the style sheet shows. Where style sheets are taken away, the text
 of the answer is left.
 """
 
+from toolkit.view.card import summary_card
 from toolkit.view.show import TokenView, show
 
-__all__ = ["TokenView", "show"]
+__all__ = ["TokenView", "show", "summary_card"]

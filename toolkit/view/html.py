@@ -40,7 +40,7 @@ def style_sheet() -> str:
         for i, name in enumerate(_BARS)
     )
     sheet = files("toolkit.view").joinpath("style.css").read_text("utf-8")
-    return "".join(sheet.replace("BARS #fff", f"{bars},#fff").splitlines())
+    return "".join(sheet.replace("BARS #fff", f"{bars},var(--paper)").splitlines())
 
 
 def answers_html(
@@ -57,7 +57,7 @@ def answers_html(
         For each answer and channel the position where the answers part.
     """
     views = [
-        f'<div><div class="lp-title">{_safe(answer.title)}</div>'
+        f'<div><div class="lp-title">{safe(answer.title)}</div>'
         + "".join(
             _channel_html(channel, scale, drawn, cut.get(channel.name), len(answer.channels) > 1)
             for channel in answer.channels
@@ -122,10 +122,11 @@ def _piece(text: str, is_mark: bool) -> str:
     """Write a piece; line ends end the line, and no `$` is left for a typesetter of formulas."""
     if is_mark:
         return f'<span class="lp-m">{html.escape(text)}</span>' + ("\n" if text == "↵" else "")
-    return _safe(text)
+    return safe(text)
 
 
-def _safe(text: str) -> str:
+def safe(text: str) -> str:
+    """Escape a text; no `$` is left for a typesetter of formulas."""
     return html.escape(text).replace("$", "<span>$</span>")
 
 

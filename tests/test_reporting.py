@@ -1,0 +1,185 @@
+"""The report: one page, self-contained, harmless, of a bounded size."""
+
+import re
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from selectolax.lexbor import LexborHTMLParser
+
+import toolkit
+from tests.plot.cases import HOSTILE, answers, body, load
+from toolkit.errors import ArgumentError, ExportError
+
+TAGS = {
+    "html",
+    "head",
+    "meta",
+    "title",
+    "style",
+    "body",
+    "main",
+    "h1",
+    "h2",
+    "p",
+    "dl",
+    "dt",
+    "dd",
+    "div",
+    "span",
+    "table",
+    "thead",
+    "tbody",
+    "tr",
+    "th",
+    "td",
+    "figure",
+    "img",
+    "code",
+    "details",
+    "summary",
+}
+ATTRIBUTES = {
+    "lang",
+    "charset",
+    "name",
+    "content",
+    "class",
+    "style",
+    "role",
+    "aria-label",
+    "aria-hidden",
+    "tabindex",
+    "scope",
+    "alt",
+    "src",
+    "data-d",
+}
+
+
+def page(lp, tmp_path, **options):
+    with warnings.catch_warnings(action="error"):
+        return toolkit.report(lp, tmp_path / "report.html", **options).read_text("utf-8")
+
+
+def assert_harmless(text):
+    for node in LexborHTMLParser(text).css("*"):
+        assert node.tag in TAGS, node.tag
+        for name, value in node.attributes.items():
+            assert name in ATTRIBUTES, (node.tag, name)
+            if name == "src":
+                assert value.startswith("data:image/png;base64,")
+            if name == "name":
+                assert value == "viewport"
+    assert not re.search(r"https?:|@import|url\(", re.sub(r'data-d="[^"]*"', "", text))
+
+
+@pytest.fixture(scope="module")
+def capitals():
+    return toolkit.read("data/capitals_batch.jsonl"), pd.read_csv("data/capitals_labels.csv")
+
+
+def test_the_page_has_every_part(capitals, tmp_path):
+    lp, labels = capitals
+    text = page(lp, tmp_path, labels=labels, title="Capitals & more")
+    assert_harmless(text)
+    tree = LexborHTMLParser(text)
+    heads = [node.text() for node in tree.css("h2")]
+    assert heads == [
+        "How sure the models were",
+        "What is odd in the data",
+        "Usage",
+        "Is it right to trust?",
+        "The least certain answers",
+    ]
+    assert tree.css_first("h1").text() == "Capitals & more"
+    assert len(tree.css("img")) == 7
+    assert all(node.attributes["alt"] for node in tree.css("img"))
+    assert len(tree.css(".lp")) == 5
+
+
+def test_figures_are_those_of_the_metrics(capitals, tmp_path):
+    lp, labels = capitals
+    text = page(lp, tmp_path, labels=labels)
+    tree = LexborHTMLParser(text)
+    cells = [[c.text() for c in row.css("td")] for row in tree.css("tbody tr")]
+    pooled = toolkit.corpus_metrics(lp, by="model").iloc[0]
+    assert cells[0][:5] == [
+        "gemma-3-270m", "content", "100", f"{pooled['n_ok']:,}", f"{pooled['perplexity']:.4g}"
+    ]  # fmt: skip
+    found = toolkit.check(lp)
+    severities = [row[0] for row in cells if row[0] in ("error", "warning", "info")]
+    assert severities == found["severity"].tolist()
+    judged = toolkit.join_labels(toolkit.confidence_metrics(lp), labels)
+    right = toolkit.calibration(judged["mean_probability"], judged["correct"]).iloc[0]
+    (ece,) = [row for row in cells if row[0] == "ece"]
+    assert ece[1:] == [f"{right[name]:.4g}" for name in ("ece", "ece_lower", "ece_upper")]
+    titles = [node.text() for node in tree.css(".lp-title")]
+    worst = toolkit.sequence_metrics(lp).nlargest(5, "perplexity")["custom_id"]
+    assert all(name in title for name, title in zip(worst, titles, strict=True))
+
+
+@pytest.mark.parametrize("kind", answers())
+def test_any_answers_make_a_page(kind, tmp_path):
+    assert_harmless(page(answers()[kind], tmp_path))
+
+
+def test_hostile_texts_stay_text(tmp_path):
+    odd = [
+        *HOSTILE,
+        "<script>alert(1)</script>",
+        '"><img src=x onerror=alert(1)>',
+        "</main>",
+        "&lt;",
+    ]
+    lp = load(*(body([(h, -0.5)], model=h, custom_id=h, id=h) for h in odd))
+    text = page(lp, tmp_path, title="<script>alert(2)</script>")
+    assert_harmless(text)
+    assert len(LexborHTMLParser(text).css("main")) == 1
+
+
+def test_rejects_are_told(tmp_path):
+    with warnings.catch_warnings(action="ignore"):
+        lp = toolkit.read("data/malformed.jsonl")
+    text = page(lp, tmp_path)
+    assert f"Rejected: {lp.rejects.num_rows} records" in text
+    assert "not_json" in text
+
+
+def test_the_same_tables_give_the_same_page(capitals, tmp_path):
+    lp, labels = capitals
+    assert page(lp, tmp_path, labels=labels) == page(lp, tmp_path, labels=labels)
+
+
+@pytest.mark.slow
+def test_ten_thousand_responses_fit_in_two_megabytes(tmp_path):
+    rng = np.random.default_rng(2)
+    bodies = [
+        body([(f" w{j}", float(-p)) for j, p in enumerate(rng.exponential(0.7, 40))], id=str(i))
+        for i in range(10_000)
+    ]
+    path = toolkit.report(load(*bodies), tmp_path / "report.html")
+    assert path.stat().st_size < 2e6
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"labels": "truth.csv"}, "labels"),
+        ({"labels": pd.DataFrame({"custom_id": ["a"]})}, "labels"),
+        ({"confidence": "perplexity"}, "confidence"),
+        ({"title": " "}, "title"),
+        ({"title": None}, "title"),
+    ],
+)
+def test_bad_arguments_are_named(capitals, tmp_path, options, message):
+    with pytest.raises(ArgumentError, match=message):
+        toolkit.report(capitals[0], tmp_path / "report.html", **options)
+
+
+def test_bad_tables_and_paths_are_named(capitals, tmp_path):
+    with pytest.raises(ArgumentError, match="lp is list"):
+        toolkit.report([], tmp_path / "report.html")
+    with pytest.raises(ExportError, match="cannot be written"):
+        toolkit.report(capitals[0], tmp_path / "no" / "report.html")

@@ -19,7 +19,7 @@ SAMPLES = Path(__file__).resolve().parents[2] / "data"
 TAGS = {"html", "head", "body", "style", "div", "span", "details", "summary"}
 ATTRIBUTES = {"class", "tabindex", "style", "data-d", "role", "aria-label", "aria-hidden"}
 STYLE = re.compile(
-    r"background-color:#[0-9a-f]{6}(;color:#(000|fff)(;--q:\d+)?(;--[a-j]:[\d.e+-]+%)*)?"
+    r"background-color:#[0-9a-f]{6}(;color:#(000|fff))?(;--q:\d+)?(;--[a-j]:[\d.e+-]+%)*"
 )
 
 

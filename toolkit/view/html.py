@@ -181,7 +181,7 @@ def _legend(answers: list[Answer], scale: Scale, drawn: Drawn) -> str:
     if not tokens:
         return ""
     steps = "".join(
-        f'<span style="background-color:{colour(drawn.palette, step)}"></span>'
+        f'<span style="background-color:{colour(drawn.palette, step)};--q:{100 - step}"></span>'
         for step in range(0, 101, 100 // (len(PALETTES[drawn.palette]) + 3))
     )
     unit = f", {_unit(scale)}" if _unit(scale) else ""

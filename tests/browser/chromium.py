@@ -1,0 +1,127 @@
+"""A headless Chromium, spoken to over its DevTools protocol: a page, and what happens in it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import subprocess
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from tornado.websocket import websocket_connect
+
+PROGRAM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
+_FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-sync",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--remote-debugging-port=0",
+    "--remote-debugging-address=127.0.0.1",
+    "--remote-allow-origins=*",
+)
+
+
+class Page:
+    """One tab. Every call runs to its end; `events` holds what the browser told meanwhile."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._loop = asyncio.new_event_loop()
+        self._number = 0
+        self.events: list[dict[str, Any]] = []
+
+    def __enter__(self) -> Page:
+        self._process = subprocess.Popen(
+            [PROGRAM, *_FLAGS, f"--user-data-dir={self._folder}", "about:blank"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            self._start()
+        except BaseException:
+            self._process.terminate()
+            raise
+        return self
+
+    def _start(self) -> None:
+        told = self._folder / "DevToolsActivePort"
+        for _ in range(300):
+            if told.exists() and told.read_text().strip():
+                break
+            time.sleep(0.1)
+        port = told.read_text().split()[0]
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/json/list", timeout=10) as answer:
+            tabs = json.load(answer)
+        address = next(tab["webSocketDebuggerUrl"] for tab in tabs if tab["type"] == "page")
+        self._socket = self._loop.run_until_complete(self._connect(address))
+        for domain in ("Page", "Network", "Runtime", "Log"):
+            self.call(f"{domain}.enable")
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
+        self._process.terminate()
+        self._process.wait(30)
+        self._loop.run_until_complete(asyncio.sleep(0))
+        self._loop.close()
+
+    async def _connect(self, address: str) -> Any:
+        return await websocket_connect(address, max_message_size=1 << 28)
+
+    def call(self, method: str, **parameters: Any) -> dict[str, Any]:
+        """Call a method of the protocol and return its result."""
+        self._number += 1
+        return self._loop.run_until_complete(self._call(self._number, method, parameters))
+
+    async def _call(self, number: int, method: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        await self._socket.write_message(
+            json.dumps({"id": number, "method": method, "params": parameters})
+        )
+        while True:
+            told = json.loads(await asyncio.wait_for(self._socket.read_message(), 60))
+            if told.get("id") == number:
+                assert "error" not in told, told
+                return told["result"]
+            self.events.append(told)
+
+    def open(self, path: Path, *, width: int = 1280, dark: bool = False) -> None:
+        """Open a file, in a window of some width."""
+        self.call(
+            "Emulation.setDeviceMetricsOverride",
+            width=width, height=900, deviceScaleFactor=1, mobile=width < 600,
+        )  # fmt: skip
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self.call("Emulation.setEmulatedMedia", features=[scheme])
+        self.events.clear()
+        self.call("Page.navigate", url=path.as_uri())
+        for _ in range(300):
+            if self.run("document.readyState") == "complete":
+                return
+            time.sleep(0.05)
+        raise TimeoutError(path)
+
+    def run(self, script: str) -> Any:
+        """Evaluate JavaScript, await it if it is a promise, and return its value."""
+        found = self.call(
+            "Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True
+        )
+        assert "exceptionDetails" not in found, found["exceptionDetails"]
+        return found["result"].get("value")
+
+    def press(self, key: str, times: int = 1) -> None:
+        """Press a key."""
+        code = {"Tab": 9}[key]
+        for _ in range(times):
+            for kind in ("keyDown", "keyUp"):
+                self.call("Input.dispatchKeyEvent", type=kind, key=key, windowsVirtualKeyCode=code)
+
+    def told(self, method: str) -> list[dict[str, Any]]:
+        """Return the events of that name."""
+        return [event["params"] for event in self.events if event.get("method") == method]

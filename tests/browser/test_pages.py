@@ -1,0 +1,171 @@
+"""The report, token views and a notebook's page in a real browser.
+
+Needs Chromium (Debian's package ``chromium``); for the accessibility rules ``axe-core`` from npm::
+
+    npm install --prefix /tmp/axe axe-core
+    AXE=/tmp/axe/node_modules/axe-core/axe.min.js pytest -m browser
+"""
+
+import os
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import toolkit
+from tests.browser import chromium
+from tests.plot.cases import HOSTILE, body, load
+
+AXE = os.environ.get("AXE")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(chromium.PROGRAM is None, reason="there is no Chromium on this machine"),
+    pytest.mark.filterwarnings("default"),  # of event loops and sockets
+]
+ATTACKS = [
+    *HOSTILE,
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "<svg/onload=alert(1)>",
+    "</style><script>alert(1)</script>",
+    "<iframe src=javascript:alert(1)>",
+    "<a href=javascript:alert(1) autofocus onfocus=alert(1)>",
+    "<style>*{display:none}</style>",
+    "<meta http-equiv=refresh content=0;url=//example.com>",
+    "<base href=//example.com>",
+    "<link rel=stylesheet href=//example.com>",
+]
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    with chromium.Page(tmp_path_factory.mktemp("profile")) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory, data):
+    """Write every kind of page once."""
+    folder = tmp_path_factory.mktemp("pages")
+    lp = toolkit.read(data / "capitals_batch.jsonl")
+    stories = toolkit.read(data / "stories_k10.jsonl.gz")
+    truth = pd.read_csv(data / "capitals_labels.csv")
+    attacked = load(*(body([(h, -0.5), (h, -2.0)], model=h, custom_id=h, id=h) for h in ATTACKS))
+    all_in_one = load(body([(h, -0.7 * (i % 5)) for i, h in enumerate(ATTACKS)]))
+    card = folder / "card.html"
+    card.write_text(
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>card</title><body><main>'
+        f"{lp._repr_html_()}</main></body></html>",
+        "utf-8",
+    )
+    return {
+        "report": toolkit.report(lp, folder / "report.html", labels=truth),
+        "report_of_attacks": toolkit.report(attacked, folder / "attacks.html", title=ATTACKS[-1]),
+        "view": toolkit.show(stories).save(folder / "view.html"),
+        "pair": toolkit.show(stories, stories, response=(0, 1)).save(folder / "pair.html"),
+        "cividis": toolkit.show(stories, palette="cividis").save(folder / "cividis.html"),
+        "view_of_attacks": toolkit.show(all_in_one).save(folder / "view_attacks.html"),
+        "card": card,
+    }
+
+
+KINDS = ("report", "report_of_attacks", "view", "pair", "cividis", "view_of_attacks", "card")
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 400])
+@pytest.mark.parametrize("kind", KINDS)
+def test_pages_are_calm(page, pages, kind, width, dark):
+    assert_calm(page, pages[kind], width, dark=dark)
+    assert page.run("document.querySelectorAll('script,iframe,a,base,link,form').length") == 0
+
+
+def assert_calm(page, path, width, *, dark=False):
+    """No request but to files, no word on the console, nothing wider than the window."""
+    page.open(path, width=width, dark=dark)
+    addresses = [told["request"]["url"] for told in page.told("Network.requestWillBeSent")]
+    assert [url for url in addresses if not url.startswith(("file:", "data:"))] == []
+    assert page.told("Runtime.exceptionThrown") == []
+    assert page.told("Runtime.consoleAPICalled") == []
+    assert page.told("Log.entryAdded") == []
+    assert page.told("Page.javascriptDialogOpening") == []
+    wide = page.run("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert wide <= 0, f"{wide} pixels too wide"
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+@pytest.mark.parametrize("name", ["01_explore", "02_confidence", "03_calibration"])
+def test_notebooks_are_calm(page, tmp_path, data, name, width):
+    nbconvert = pytest.importorskip("nbconvert")
+    # The basic template: what a code host shows, without the scripts that the full one loads.
+    exporter = nbconvert.HTMLExporter(template_name="basic")
+    body_, _ = exporter.from_filename(str(data.parent / "notebooks" / f"{name}.ipynb"))
+    path = tmp_path / "notebook.html"
+    style = "pre,.output,.jp-OutputArea-output{overflow-x:auto}"
+    path.write_text(
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{name}</title>'
+        f"<style>{style}</style><body><main>{body_}</main></body></html>",
+        "utf-8",
+    )
+    assert_calm(page, path, width)
+
+
+@pytest.mark.parametrize("kind", ["report", "view", "view_of_attacks"])
+def test_the_keyboard_reaches_the_tokens(page, pages, kind):
+    page.open(pages[kind])
+    stops = page.run("document.querySelectorAll('[tabindex],summary').length")
+    for _ in range(stops + 1):
+        page.press("Tab")
+        if page.run("document.activeElement.classList.contains('lp-t')"):
+            break
+    assert page.run("document.activeElement.classList.contains('lp-t')")
+    shown = page.run("getComputedStyle(document.activeElement, '::after').content")
+    told = page.run("document.activeElement.dataset.d")
+    assert told.split("\n")[1] in shown
+    assert "position" in shown
+    assert page.run("getComputedStyle(document.activeElement, '::after').display") != "none"
+    page.press("Tab")
+    assert page.run("document.activeElement.dataset.d") != told
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+def test_no_panel_leaves_the_window(page, pages, width):
+    page.open(pages["view"], width=width)
+    n = page.run("document.querySelectorAll('.lp-t').length")
+    for i in range(0, n, 9):
+        page.run(f"document.querySelectorAll('.lp-t')[{i}].focus()")
+        wide = page.run("document.documentElement.scrollWidth - innerWidth")
+        assert wide <= 0, f"token {i}"
+
+
+@pytest.mark.skipif(not AXE, reason="AXE names no axe.min.js")
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_serious_fault_of_accessibility(page, pages, kind, dark):
+    page.open(pages[kind], dark=dark)
+    page.run("document.querySelectorAll('details').forEach(d => d.open = true)")
+    page.run(Path(AXE).read_text("utf-8"))
+    found = page.run("axe.run(document, {resultTypes: ['violations']}).then(r => r.violations)")
+    grave = [
+        (
+            each["id"],
+            each["help"],
+            each["nodes"][0]["html"][:200],
+            each["nodes"][0]["failureSummary"],
+        )
+        for each in found
+        if each["impact"] in ("serious", "critical")
+    ]
+    assert grave == []
+
+
+def test_five_thousand_tokens_are_there_at_once(page, tmp_path):
+    lp = load(body([(f" w{i}", -0.01 * (i % 300)) for i in range(5000)]))
+    path = toolkit.show(lp).save(tmp_path / "long.html")
+    page.open(path)
+    took = page.run(
+        "performance.getEntriesByType('navigation')[0].loadEventEnd "
+        "- performance.getEntriesByType('navigation')[0].startTime"
+    )
+    assert took < 2000
+    assert page.run("document.querySelectorAll('.lp-t').length") == 5000

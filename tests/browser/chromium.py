@@ -62,6 +62,7 @@ class Page:
             tabs = json.load(answer)
         address = next(tab["webSocketDebuggerUrl"] for tab in tabs if tab["type"] == "page")
         self._socket = self._loop.run_until_complete(self._connect(address))
+        self.call("Emulation.setFocusEmulationEnabled", enabled=True)
         for domain in ("Page", "Network", "Runtime", "Log"):
             self.call(f"{domain}.enable")
 

@@ -247,3 +247,14 @@ def test_without_an_exchange_two_renames_do(lp, tmp_path, monkeypatch):
     smaller.write_parquet(out, overwrite=True)
     assert toolkit.read_parquet(out).equals(smaller)
     assert contents(tmp_path) == ["out"]
+
+
+@pytest.mark.slow
+def test_some_torture():
+    """A short run of the loops that ``python -m tests.torture`` makes long."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.torture", "--minutes", "0.2", "--seed", "3"],
+        capture_output=True, text=True, cwd=Path(__file__).resolve().parents[1], check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "0 violations" in done.stdout

@@ -130,7 +130,8 @@ def test_the_hook_bites(tmp_path):
         root=os.fspath(ROOT), inside=os.fspath(tmp_path), forbidden=FORBIDDEN,
         known=os.fspath(ROOT / "data" / "pairs_whole.jsonl"),
     ).split("lp = toolkit.read(inside")[0]  # fmt: skip
-    for deed in ("__import__('os').system('true')", "open('/tmp/' + 'x' * 9, 'w').close()"):
+    outside = tmp_path.parent / "outside"
+    for deed in ("__import__('os').system('true')", f"open({os.fspath(outside)!r}, 'w').close()"):
         done = subprocess.run(
             [sys.executable, "-c", f"{code}\n{deed}\nsys.exit(bool(found))"],
             capture_output=True, text=True, check=False,

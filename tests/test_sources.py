@@ -535,3 +535,18 @@ def test_what_was_read_of_a_changing_file_is_kept(folder: Path, monkeypatch) -> 
     assert lp.rejects["reason"].to_pylist()[-1] == "changed_source"
     assert len(lp) == 4
     assert lp.rejects.num_rows == 1
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress])
+def test_no_flipped_byte_is_silent(pack: Callable[[bytes], bytes]) -> None:
+    """Every flip is told, or changes nothing that is read; zstd has a checksum only if asked."""
+    data = b"".join(RECORD[:-2] + b', "n": %d}\n' % i for i in range(40))
+    good = pack(data)
+    silent = []
+    for place in range(len(good)):
+        damaged = bytearray(good)
+        damaged[place] ^= 0xFF
+        got, reason = read(*resolve(bytes(damaged)))
+        if reason is None and got != data and got != bytes(damaged):
+            silent.append(place)
+    assert silent == []

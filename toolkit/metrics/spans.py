@@ -18,16 +18,25 @@ from toolkit.metrics.covers import Cover, cover, covered_columns, no_cover, text
 if TYPE_CHECKING:
     from toolkit.tables import LogprobTables
 
-# Scripts that are written without blanks: ideographs and kana, each a word of its own.
-_SINGLE = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+# Scripts that are written without blanks: ideographs and kana, each a word of its own, with the
+# marks that choose its shape.
+_SINGLE = (
+    r"\u3005-\u3007\u3041-\u3096\u309d-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+    r"\uff66-\uff9d\U00020000-\U0003ffff"
+)
+_MARKS = r"\u3099\u309a\ufe00-\ufe0f\uff9e\uff9f\U000e0100-\U000e01ef"
+# What ends a line, as `str.splitlines` has it.
+_END = r"\n\r\v\f\x1c-\x1e\x85\u2028\u2029"
+_CLOSING = r"[\"'”’»)\]]*+"
 _PATTERNS = {
-    "word": re.compile(rf"[{_SINGLE}]|[^\s{_SINGLE}]+"),
-    # Up to a full stop and what closes behind it, or to the end of the line.
+    "word": re.compile(rf"[{_SINGLE}][{_MARKS}]*|[^\s{_SINGLE}]+"),
+    # Up to full stops and what closes behind them, or to the end of the line. A run of full stops
+    # is taken whole or not at all, so that a long one is looked at once.
     "sentence": re.compile(
-        r"[^\s](?:[^\n.!?…。！？｡]|[.!?…](?![.!?…]*[\"'”’»)\]]*(?:\s|$)))*"
-        r"(?:[.!?…]+[\"'”’»)\]]*|[。！？｡]+[」』”’）]*)?"
+        rf"(?=\S)(?:[^{_END}.!?…。！？｡]|[.!?…]++(?!{_CLOSING}(?:\s|\Z)))*+"
+        rf"(?:[.!?…]++{_CLOSING}|[。！？｡]++[」』”’）]*+)?"
     ),
-    "line": re.compile(r"[^\s][^\n\r]*"),
+    "line": re.compile(rf"[^\s][^{_END}]*"),
 }
 
 
@@ -40,7 +49,8 @@ def spans(
     surprisals are usually taken; an ideograph or a kana is a word of its own, and scripts such as
     Thai, which have no blanks either, are not cut. A sentence ends at ``. ! ? …`` with the quotes
     and brackets behind, before white space; at ``。！？``; and at a line end: abbreviations end
-    sentences too. A line is a line of text that is not blank.
+    sentences too. A line is a line of text that is not blank. White space around any of these is
+    not part of it.
 
     Parameters
     ----------
@@ -72,11 +82,12 @@ def spans(
     checked_channel(channel)
     rows: list[tuple[int, int, int, int, int, int, str]] = []
     for row, text in texts(lp, channel):
-        found = (match for match in pattern.finditer(text.text) if match.end() > match.start())
-        for number, match in enumerate(found):
-            start, end = match.span()
-            at = text.char_starts
-            rows.append((row, number, start, end, int(at[start]), int(at[end]), match[0]))
+        places = (match.span() for match in pattern.finditer(text.text) if match[0])
+        at = text.char_starts.tolist()
+        for number, (start, end) in enumerate(places):
+            said = text.text[start:end] if pattern is by else text.text[start:end].rstrip()
+            end = start + len(said)
+            rows.append((row, number, start, end, at[start], at[end], said))
     columns: list[Any] = list(zip(*rows, strict=True)) or [[]] * 7
     keys, choices = _keys(lp, np.array(columns[0], np.int64))
     names = ("span", "start", "end", "byte_start", "byte_end")

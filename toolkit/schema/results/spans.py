@@ -39,6 +39,14 @@ _METRICS = (
         "Whether tokens cover all of the span; false where some of its text came without.",
         required=True,
     ),
+    Column(
+        "is_aligned",
+        pa.bool_(),
+        "Whether it is known which tokens wrote the span. False: an end of it lies among tokens "
+        "whose bytes were lost (U+FFFD), or the tokens of a tool call are not there; then n_tokens "
+        "is 0 and all metrics are null.",
+        required=True,
+    ),
     total("n_tokens", "Tokens that wrote at least one byte of the span."),
     total("n_ok", "Those of status ok: the point values are made of them."),
     total("n_censored", "Those of status censored: they count in the lower bound."),
@@ -113,8 +121,8 @@ FIELD_METRICS = Table(
         Column(
             "kind",
             TEXT,
-            "string, number, boolean, null; object or array for an empty one, or for one nested deeper "
-            "than 64, whose values are not told apart.",
+            "string, number, boolean, null; object or array for an empty one, or for one nested "
+            "deeper than 64, whose values are not told apart.",
             required=True,
         ),
         Column("value", TEXT, "A string decoded, any other value as it stands.", required=True),

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from toolkit import schema
 from toolkit.columns import numpy
-from toolkit.metrics.lossy import LOST, rejoined
+from toolkit.metrics.lossy import LOST, Rejoined, rejoined
 
 if TYPE_CHECKING:
     from toolkit.metrics.core import Counts
@@ -114,13 +114,15 @@ def aligned(sent: str | None, pieces: pa.Array, first_row: int) -> Text:
         return _own(parts, joined, first_row)
     data = sent.encode("utf-8", "replace")
     before = _offset(data, joined)
-    if before is not None:
-        return _shifted(sent, data, parts, first_row, before)
-    return (
-        _rejoined(sent, data, parts, first_row)
-        if LOST in joined and data
-        else _own(parts, joined, first_row)
-    )
+    # With U+FFFD in the text too, what looks like the text and more may be the text alone.
+    lost = LOST in joined and bool(data)
+    if lost and (before is None or (LOST in data and joined != data)):
+        found = rejoined(data, joined)
+        if found or before is None:
+            return _rejoined(sent, data, parts, first_row, found)
+    if before is None:
+        return _own(parts, joined, first_row)
+    return _shifted(sent, data, parts, first_row, before)
 
 
 def found_outside(wanted: str, sent: str | None, pieces: pa.Array, first_row: int) -> Text | None:
@@ -156,9 +158,10 @@ def _own(parts: list[bytes], joined: bytes, first_row: int) -> Text:
     )
 
 
-def _rejoined(text: str, data: bytes, parts: list[bytes], first_row: int) -> Text:
-    """Place tokens whose bytes were lost."""
-    found = rejoined(data, b"".join(parts))
+def _rejoined(
+    text: str, data: bytes, parts: list[bytes], first_row: int, found: Rejoined | None
+) -> Text:
+    """Place tokens whose bytes were lost; with None, nothing is known of them."""
     bounds = _bounds(parts)
     if found is None:
         starts = np.full(len(bounds), -1, np.int64)

@@ -158,6 +158,7 @@ def test_spans_keep_their_own_columns_order_and_index():
     assert got.index.tolist() == [7, 5, 3]
     assert got["name"].tolist() == ["x", "y", "z"]
     assert got["sum_logprob"].tolist() == [-1.0, -0.5, -1.0]
+    assert got["text"].tolist() == ["cd", "ab", "d"]
 
 
 def test_bytes_are_a_unit_too():
@@ -165,6 +166,9 @@ def test_bytes_are_a_unit_too():
     assert only(lp, 1, 2)["sum_logprob"] == -1.0
     assert only(lp, 2, 3, unit="bytes")["sum_logprob"] == -1.0
     assert only(lp, 1, 2, unit="bytes")["sum_logprob"] == -0.5
+    for low, high, text in [(0, 2, "é"), (0, 1, "é"), (1, 2, "é"), (1, 3, "éa"), (2, 3, "a")]:
+        assert only(lp, low, high, unit="bytes")["text"] == text
+    assert [only(lp, at, at, unit="bytes")["text"] for at in range(4)] == [""] * 4
 
 
 # Against a naive loop
@@ -280,3 +284,9 @@ def test_no_answers_no_spans():
     assert row["n_tokens"] == 0
     assert math.isnan(row["surprisal"])
     assert not row["is_covered"]
+    none = span_metrics(lp, spans(bare).head(0))
+    assert list(none)[-len(schema.SPAN_METRICS.names) :] == schema.SPAN_METRICS.names
+    row = only(lp, 0, 0)
+    assert pd.isna(row["text"])
+    assert pd.isna(row["text_of"])
+    assert row["n_tokens"] == 0

@@ -155,11 +155,14 @@ def span_metrics(
     given = [asked[name].to_numpy(np.int64) for name in ("response_key", "choice")]
     choice_rows = _choice_rows(lp, *given)
     names = asked["channel"].astype("category")
-    found = []
+    found: list[Cover] = []
+    said = np.full(len(asked), None, object)
     for channel in names.cat.categories:
         checked_channel(channel)
         mine = np.flatnonzero(names == channel)
-        found += _locate(lp, channel, asked, mine, choice_rows, unit)
+        for part, texts_ in _locate(lp, channel, asked, mine, choice_rows, unit):
+            found.append(part)
+            said[part.at] = texts_
     own = [name for name in spans.columns if name not in schema.SPAN_METRICS.names]
     result = frames.frame(
         schema.SPAN_METRICS,
@@ -169,6 +172,7 @@ def span_metrics(
             "channel": pd.Categorical(names, categories=list(schema.CHANNELS)),
             "start": asked["start"].to_numpy(np.int64),
             "end": asked["end"].to_numpy(np.int64),
+            "text": pd.Series(said, dtype=text_type()),
             **covered_columns(lp, found),
         },
     )
@@ -219,8 +223,8 @@ def _locate(
     mine: core.Counts,
     choice_rows: core.Counts,
     unit: str,
-) -> Iterator[Cover]:
-    """Yield which tokens the spans of one channel have, answer by answer."""
+) -> Iterator[tuple[Cover, list[str] | None]]:
+    """Yield which tokens the spans of one channel have, and what they say, answer by answer."""
     order = mine[np.argsort(choice_rows[mine], kind="stable")]
     cuts = np.flatnonzero(np.diff(choice_rows[order])) + 1
     groups = np.split(order, cuts) if len(order) else []
@@ -234,11 +238,16 @@ def _locate(
         _check_range(at, starts, ends, int(limit))
         low, high = starts[at], ends[at]
         if unit == "characters":
+            first, last = low, high
             low, high = text.char_starts[low], text.char_starts[high]
-        yield cover(text, at, low, high)
+        else:
+            first = np.searchsorted(text.char_starts, low, "right") - 1
+            last = np.where(low < high, np.searchsorted(text.char_starts, high, "left"), first)
+        bounds = zip(first.tolist(), last.tolist(), strict=True)
+        yield cover(text, at, low, high), [text.text[a:b] for a, b in bounds]
     for at in of_choice.values():
         _check_range(at, starts, ends, 0)
-        yield no_cover(at)
+        yield no_cover(at), None
 
 
 # Arguments

@@ -85,6 +85,12 @@ SPAN_METRICS = Table(
         CHANNEL,
         total("start", "As given.", ""),
         total("end", "As given.", ""),
+        Column(
+            "text",
+            TEXT,
+            "What stands there; with bytes as unit, of characters that are cut the whole. Null: "
+            "the answer has no such text.",
+        ),
         _TEXT_OF,
         *_METRICS,
     ),

@@ -178,6 +178,24 @@ def test_the_samples_have_four_fields_each(samples):
         assert value.strip('"') == row.value
 
 
+@settings(max_examples=50)
+@given(st.lists(st.tuples(JSON, st.lists(st.integers(0, 60))), min_size=2, max_size=4))
+def test_answers_do_not_touch_each_other(answers):
+    parts = [
+        spoken(cut(json.dumps(value, ensure_ascii=False).encode(), cuts)) for value, cuts in answers
+    ]
+    together = field_metrics(toolkit.concat(parts)).drop(columns="response_key")
+    apart = pd.concat([field_metrics(part).drop(columns="response_key") for part in parts])
+    pd.testing.assert_frame_equal(together, apart.reset_index(drop=True))
+
+
+def test_nothing_usable_gives_no_value():
+    for logprob in (-9999.0, None, 5.0, math.nan):
+        row = field_metrics(spoken([(b'{"a":', -1.0), (b"7", logprob), (b"}", -1.0)])).iloc[0]
+        assert (row["n_tokens"], row["n_ok"]) == (1, 0)
+        assert row[["sum_logprob", "probability", "first_probability"]].isna().all()
+
+
 def test_bad_arguments_are_named():
     lp = spoken([(b"ab", -0.5)])
     with pytest.raises(ArgumentError, match="source"):

@@ -30,7 +30,8 @@ def field_metrics(
 ) -> pd.DataFrame:
     """How sure the model was of each value of the JSON in its answer.
 
-    Text around the JSON is passed over, and JSON that was cut off gives the fields that are there.
+    Text around the JSON is passed over. JSON that was cut off or is broken gives the fields that are
+    there, and ``document_state`` says so.
     Tokens belong to a value byte by byte, so a character that is split over tokens shifts nothing.
     A token that wrote a piece of the value and a piece of what stands beside it (``"}``, ``": "``)
     counts with its whole logprob, and in ``n_partial``.
@@ -39,8 +40,9 @@ def field_metrics(
     ----------
     lp : LogprobTables
     source : {"content", "tool_calls"}
-        ``"tool_calls"``: the arguments of tool calls, where the tokens that wrote them are among
-        those of the content; else their fields have no tokens.
+        ``"tool_calls"``: the arguments of tool calls, where the tokens that wrote them are sent
+        with those of the content, once, and outside of its text; else their fields have no tokens,
+        and ``is_aligned`` is false.
     quotes : bool
         Count the quotation marks of a string as part of it. Without them an empty string has no
         token, and no metric.

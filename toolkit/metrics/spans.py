@@ -110,6 +110,10 @@ def span_metrics(
     White space in front of a token does not make it partial, since tokenizers put the blank in
     front of a word. Tokens without text belong to no span.
 
+    Tokens whose bytes were lost (U+FFFD for a part of a character) are placed by what stands around
+    them. A span that begins or ends where that leaves it open which token wrote what has no
+    metrics, and ``is_aligned`` is false.
+
     Parameters
     ----------
     lp : LogprobTables

@@ -130,3 +130,13 @@ def test_calibration_says_what_is_so(data):
     assert gaps["temperature"] < -0.2
     assert abs(gaps["platt"]) < 0.05
     assert abs(gaps["isotonic"]) < 0.05
+
+
+def test_comparison_says_what_is_so(data):
+    cold, warm = (toolkit.read(data / n) for n in ("pairs_whole.jsonl", "stories_k10.jsonl.gz"))
+    row = toolkit.compare_summary(toolkit.compare(cold, warm, on="position")).iloc[0]
+    assert round(row["delta_nll"], 2) == 0.23
+    assert row["delta_nll_lower"] < 0 < row["delta_nll_upper"]
+    assert round(row["share_above_0"], 2) == 0.95
+    assert row["flip_rate"] == 0
+    assert row["js_lower"] < 1e-3

@@ -60,3 +60,14 @@ def test_links_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#]+)\)", path.read_text()):
         if "://" not in target:
             assert (path.parent / target).exists(), target
+
+
+def test_promises_name_tests_that_exist():
+    promises = README.split("## Promises")[1].split("\n## ")[0]
+    named = re.findall(r"`(tests/[^`]+\.py)`", promises)
+    assert len(named) > 10
+    for name in named:
+        assert (ROOT / name).is_file(), name
+    for module in re.findall(r"`python -m ([\w.]+)", promises):
+        place = ROOT / module.replace(".", "/")
+        assert place.with_suffix(".py").is_file() or (place / "__main__.py").is_file(), module

@@ -477,3 +477,76 @@ def test_remote_compression_and_missing_files(bucket: Path) -> None:
     assert read_all("s3://b/no/*.jsonl") == [("s3://b/no/*.jsonl", b"", "unreadable_source")]
     assert read_all("s3://key:secret@c") == [("s3://c", b"", "unreadable_source")]
     assert read_all("s3://key:secret@b/1.jsonl") == [("s3://b/1.jsonl", RECORD, None)]
+
+
+# Files that change
+
+
+@pytest.mark.parametrize("change", ["grow", "shrink", "rewrite"])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_a_file_that_changes_while_it_is_read_is_told(
+    folder: Path, change: str, pack: Callable[[bytes], bytes]
+) -> None:
+    data = pack(RECORD + b"\n")
+    path = write("log.jsonl", data)
+    (source,) = resolve(path)
+    blocks = source.blocks(1 << 20)
+    got = next(blocks)
+    if change == "grow":
+        with open(path, "ab") as file:
+            file.write(b"\n")
+    elif change == "shrink":
+        os.truncate(path, 3)
+    else:
+        os.utime(path, ns=(1, 1))
+    with pytest.raises(SourceError) as caught:
+        got += b"".join(blocks)
+    assert caught.value.reason in ("changed_source", "truncated_source")
+    assert "log.jsonl" in str(caught.value)
+    assert got.startswith(RECORD[:3])
+
+
+def test_a_file_that_is_put_aside_is_read_to_its_end(folder: Path) -> None:
+    path = write("log.jsonl")
+    (source,) = resolve(path)
+    blocks = source.blocks(1 << 20)
+    got = next(blocks)
+    os.rename(path, "log.jsonl.1")  # as logs are rotated
+    write("log.jsonl", b"{}")
+    assert got + b"".join(blocks) == RECORD
+
+
+def test_what_was_read_of_a_changing_file_is_kept(folder: Path, monkeypatch) -> None:
+    import toolkit
+    from toolkit.sources.watched import Watched
+
+    bodies = [b'{"id": "%d", "choices": [{"message": {"content": "x"}}]}' % i for i in range(4)]
+    path = write("log.jsonl", b"\n".join(bodies))  # no line end behind the last
+    check = Watched.check
+
+    def grown(self: Watched) -> None:
+        with open(path, "ab") as file:
+            file.write(b"{")
+        check(self)
+
+    monkeypatch.setattr(Watched, "check", grown)
+    with pytest.warns(toolkit.ToolkitWarning, match="changed_source"):
+        lp = toolkit.read(path)
+    assert lp.rejects["reason"].to_pylist()[-1] == "changed_source"
+    assert len(lp) == 4
+    assert lp.rejects.num_rows == 1
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress])
+def test_no_flipped_byte_is_silent(pack: Callable[[bytes], bytes]) -> None:
+    """Every flip is told, or changes nothing that is read; zstd has a checksum only if asked."""
+    data = b"".join(RECORD[:-2] + b', "n": %d}\n' % i for i in range(40))
+    good = pack(data)
+    silent = []
+    for place in range(len(good)):
+        damaged = bytearray(good)
+        damaged[place] ^= 0xFF
+        got, reason = read(*resolve(bytes(damaged)))
+        if reason is None and got != data and got != bytes(damaged):
+            silent.append(place)
+    assert silent == []

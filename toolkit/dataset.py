@@ -3,7 +3,8 @@
 ::
 
     answers/
-      manifest.json                 versions, and each table's files with their rows
+      manifest.json                 versions, and each table's files: rows, bytes, SHA-256
+      _SUCCESS                      written last
       responses/part-00000.parquet
       choices/part-00000.parquet
       tokens/ alternatives/ rejects/ ledger/

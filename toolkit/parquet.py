@@ -1,19 +1,18 @@
 """Write the tables as Parquet: `export` from sources, `write_tables` from memory.
 
-A directory appears whole or not at all: everything is written into a hidden directory beside it,
-which is renamed at the end.
+A directory appears whole or not at all (`toolkit.commit`), and its manifest tells of every file how
+many rows and bytes it has, and their hash.
 """
 
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import json
 import os
-import shutil
-import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +20,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from toolkit import schema
+from toolkit import __version__, schema
+from toolkit.commit import staged
 from toolkit.dataset import MANIFEST, STORED, is_dataset
-from toolkit.errors import ExportError, ToolkitError
 from toolkit.load import STREAM_WINDOW, scan
 from toolkit.recording import OnError
 from toolkit.tables import LogprobTables
@@ -84,8 +83,8 @@ def export(
     ...           b' [{"token": "Hi", "logprob": -0.25}]}}]}')
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     out = toolkit.export(answer, f"{folder}/answers")
-    ...     sorted(path.name for path in out.iterdir())
-    ['alternatives', 'choices', 'ledger', 'manifest.json', 'rejects', 'responses', 'tokens']
+    ...     [path.name for path in sorted(out.iterdir()) if path.is_file()]
+    ['_SUCCESS', 'manifest.json']
     """
     parts = scan(
         sources,
@@ -110,17 +109,35 @@ def _write(
     parts: Iterable[LogprobTables], directory: str | os.PathLike[str], overwrite: bool
 ) -> Path:
     target = Path(directory)
-    with _staged(target, overwrite) as staging:
+    with staged(target, overwrite=overwrite, is_ours=is_dataset) as staging:
         files = _write_files(parts, staging)
         manifest = {
             "schema": schema.SCHEMA_VERSION,
+            "toolkit": __version__,
             "tables": {
-                name: {"rows": sum(part["rows"] for part in written), "files": written}
+                name: {
+                    "rows": sum(part["rows"] for part in written),
+                    "files": [_verified(staging / name, part) for part in written],
+                }
                 for name, written in files.items()
             },
         }
         (staging / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
     return target
+
+
+def _verified(folder: Path, part: dict[str, str | int]) -> dict[str, str | int]:
+    """Read a file back: its rows must be there, and its hash tells if it is ever changed."""
+    path = folder / str(part["name"])
+    with path.open("rb") as file:
+        rows = pq.read_metadata(file).num_rows
+        if rows != part["rows"]:
+            raise OSError(
+                f"{path.name} has {rows} rows on the disk, and {part['rows']} were written"
+            )
+        file.seek(0)
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return {**part, "bytes": path.stat().st_size, "sha256": digest}
 
 
 def _write_files(
@@ -237,39 +254,3 @@ def _encodings(declared: schema.Table) -> dict[str, Any]:
         "column_encoding": encodings,
         "write_statistics": ordered,
     }
-
-
-@contextmanager
-def _staged(target: Path, overwrite: bool) -> Iterator[Path]:
-    """Give a directory to write into, which becomes `target` if nothing goes wrong."""
-    if target.exists() and not overwrite:
-        raise ExportError(f"{target} is there already: choose another name or overwrite=True")
-    if target.exists() and not is_dataset(target):
-        raise ExportError(f"{target} is there and is no export: it is not overwritten")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    except OSError as error:
-        raise ExportError(f"{target} cannot be written: {error}") from error
-    try:
-        staging.chmod(0o777 & ~_umask())
-        yield staging
-        if target.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=target.parent))
-            target.rename(old / "was")
-            staging.rename(target)
-            shutil.rmtree(old)
-        else:
-            staging.rename(target)
-    except OSError as error:
-        if isinstance(error, ToolkitError):  # a source failed, not the export
-            raise
-        raise ExportError(f"{target} cannot be written: {error}") from error
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask

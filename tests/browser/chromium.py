@@ -62,15 +62,21 @@ class Page:
             tabs = json.load(answer)
         address = next(tab["webSocketDebuggerUrl"] for tab in tabs if tab["type"] == "page")
         self._socket = self._loop.run_until_complete(self._connect(address))
+        self.call("Emulation.setFocusEmulationEnabled", enabled=True)
         for domain in ("Page", "Network", "Runtime", "Log"):
             self.call(f"{domain}.enable")
 
     def __exit__(self, *_: object) -> None:
-        self._socket.close()
+        self._loop.run_until_complete(self._close())
+        self._loop.close()
         self._process.terminate()
         self._process.wait(30)
-        self._loop.run_until_complete(asyncio.sleep(0))
-        self._loop.close()
+
+    async def _close(self) -> None:
+        self._socket.close()
+        while await self._socket.read_message() is not None:  # what was still under way
+            pass
+        await asyncio.sleep(0.1)
 
     async def _connect(self, address: str) -> Any:
         return await websocket_connect(address, max_message_size=1 << 28)

@@ -17,6 +17,7 @@ from tests.browser import chromium
 from tests.plot.cases import HOSTILE, body, load
 
 AXE = os.environ.get("AXE")
+NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(chromium.PROGRAM is None, reason="there is no Chromium on this machine"),
@@ -94,7 +95,7 @@ def assert_calm(page, path, width, *, dark=False):
 
 
 @pytest.mark.parametrize("width", [1280, 400])
-@pytest.mark.parametrize("name", ["01_explore", "02_confidence", "03_calibration"])
+@pytest.mark.parametrize("name", [path.stem for path in sorted(NOTEBOOKS.glob("*.ipynb"))])
 def test_notebooks_are_calm(page, tmp_path, data, name, width):
     nbconvert = pytest.importorskip("nbconvert")
     # The basic template: what a code host shows, without the scripts that the full one loads.

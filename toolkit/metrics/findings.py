@@ -15,7 +15,7 @@ class Kind(NamedTuple):
 
 
 _GRAVE_NOTES = ("gap", "bad_logprobs", "bad_top_logprobs", "duplicate_index")
-_GRAVE_REASONS = ("unreadable_source", "truncated_source")
+_GRAVE_REASONS = ("unreadable_source", "truncated_source", "changed_source")
 
 KINDS: dict[str, Kind] = {
     "no_responses": Kind("error", "Nothing was read that could be measured: see the rejects."),

@@ -66,6 +66,7 @@ REASONS = {
     "unsupported_format": "a format that is known and not read; the message says what to do",
     "late_chunk": "a chunk came after its stream had closed",
     "unreadable_source": "the source could not be opened or read",
+    "changed_source": "the file changed while it was read: what was read may be of two states",
     "truncated_source": "the source ends before its compressed data is complete, or is corrupt",
 }
 """Codes of ``rejects.reason``."""

@@ -26,6 +26,7 @@ import pyarrow as pa
 
 from toolkit.errors import ArgumentError, SourceError
 from toolkit.sources.compression import Reader, TruncatedSourceError, decompressed
+from toolkit.sources.watched import ChangedSourceError, Watched
 
 RECORD_SUFFIXES = (".jsonl", ".ndjson", ".json", ".sse", ".har")
 """Files that are always taken from a directory."""
@@ -89,19 +90,22 @@ class Source:
         Raises
         ------
         SourceError
-            With an attribute ``reason``: ``unreadable_source``, or ``truncated_source`` if
-            compressed data is cut, corrupt or followed by something else. What could be read
-            before is yielded first; of corrupt (not of cut) data, less than one block may lack.
+            With an attribute ``reason``: ``unreadable_source``; ``truncated_source`` if
+            compressed data is cut, corrupt or followed by something else; ``changed_source`` if the
+            file changed meanwhile. What could be read before is yielded first; of corrupt (not of
+            cut) data, less than one block may lack.
         """
         if block_bytes < 1:
             raise ArgumentError(f"block_bytes={block_bytes}; give a whole number from 1")
         try:
             with self._open() as reader:
                 yield from decompressed(reader, block_bytes)
+                if isinstance(reader, Watched):
+                    reader.check()
         except (zlib.error, EOFError) as error:  # the file object decompresses, as gzip.open does
             raise TruncatedSourceError(f"{self.name}: compressed data is cut or corrupt") from error
-        except TruncatedSourceError as error:
-            raise TruncatedSourceError(f"{self.name}: {error}") from error
+        except (TruncatedSourceError, ChangedSourceError) as error:
+            raise type(error)(f"{self.name}: {error}") from error
         except SourceError as error:
             raise UnreadableSourceError(f"{self.name}: {error}") from error
         except (OSError, ValueError, TypeError, pa.ArrowException) as error:
@@ -297,7 +301,7 @@ def _open_path(path: str) -> AbstractContextManager[Reader]:
         raise UnreadableSourceError(
             "this is a pipe or a device, expected a file; for a pipe, use '-' (standard input)"
         )
-    return open(path, "rb", buffering=0)
+    return Watched(path)
 
 
 def _told(error: Exception) -> str:

@@ -1,0 +1,178 @@
+"""Putting a directory in place: whole or not at all, whatever happens meanwhile.
+
+Everything is written into a hidden directory beside the target, made sure of on the disk, and put
+in place by one rename; an earlier export is exchanged with it, so whoever reads finds the old one
+or the new one. A lock, which dies with its process, keeps others out; what a killed process left
+behind is swept by the next one.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import shutil
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from toolkit.errors import ExportError, ToolkitError
+
+try:
+    import fcntl
+except ImportError:  # Windows: there a rename onto what is there fails by itself
+    fcntl = None
+
+SUCCESS = "_SUCCESS"
+"""Written last into what is put in place; empty."""
+_STAGING, _OLD = "staging", "old"
+_AT_FDCWD, _RENAME_EXCHANGE = -100, 2
+
+
+@contextmanager
+def staged(target: Path, *, overwrite: bool, is_ours: Callable[[Path], bool]) -> Iterator[Path]:
+    """Give a directory to write into, which becomes `target` if nothing goes wrong.
+
+    Parameters
+    ----------
+    target : path
+    overwrite : bool
+        Take the place of what is there.
+    is_ours : callable
+        Tells whether a directory is one that may be replaced.
+
+    Raises
+    ------
+    ExportError
+        If the target is there and may not be replaced, another process is writing it, or it cannot
+        be written.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with _lock(target):
+            _sweep(target, is_ours)
+            _check(target, overwrite, is_ours)
+            staging = _beside(target, _STAGING)
+            staging.mkdir()
+            try:
+                yield staging
+                _seal(staging)
+                _put_in_place(staging, target)
+            finally:
+                shutil.rmtree(staging, ignore_errors=True)
+    except OSError as error:
+        if isinstance(error, ToolkitError):  # a source failed, not the export
+            raise
+        raise ExportError(f"{target} cannot be written: {error}") from error
+
+
+def _check(target: Path, overwrite: bool, is_ours: Callable[[Path], bool]) -> None:
+    if not os.path.lexists(target):
+        return
+    if not overwrite:
+        raise ExportError(f"{target} is there already: choose another name or overwrite=True")
+    if not is_ours(target):
+        raise ExportError(f"{target} is there and is no export: it is not overwritten")
+
+
+def _beside(target: Path, kind: str) -> Path:
+    return target.with_name(f".{target.name}.{kind}-{uuid.uuid4().hex}")
+
+
+@contextmanager
+def _lock(target: Path) -> Iterator[None]:
+    """Keep other exporters of the same target out; the system lets go when the process ends."""
+    if fcntl is None:
+        yield
+        return
+    path = target.with_name(f".{target.name}.lock")
+    while True:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Whoever had it may have taken the file away before it was locked here.
+            if _is_same(handle, path):
+                break
+        except BlockingIOError:
+            os.close(handle)
+            raise ExportError(f"{target} is being written by another export") from None
+        except BaseException:
+            os.close(handle)
+            raise
+        os.close(handle)
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # a file that stays locks nobody out
+            os.unlink(path)
+        os.close(handle)
+
+
+def _is_same(handle: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(handle), os.stat(path))
+    except FileNotFoundError:
+        return False
+
+
+def _sweep(target: Path, is_ours: Callable[[Path], bool]) -> None:
+    """Clear up after a process that was killed: nobody else can be at work here."""
+    names = os.listdir(target.parent)
+    for name in names:
+        if name.startswith(f".{target.name}.{_OLD}-") and not os.path.lexists(target):
+            old = target.with_name(name)
+            if is_ours(old):  # taken away, and nothing put in its place
+                os.rename(old, target)
+    for name in names:
+        if name.startswith((f".{target.name}.{_STAGING}-", f".{target.name}.{_OLD}-")):
+            shutil.rmtree(target.with_name(name), ignore_errors=True)
+
+
+def _seal(staging: Path) -> None:
+    """Make sure that all of it is on the disk, and say so last."""
+    for folder, _, names in os.walk(staging, topdown=False):
+        for name in names:
+            _sync(os.path.join(folder, name))
+        _sync(folder)
+    with open(staging / SUCCESS, "xb") as mark:
+        os.fsync(mark.fileno())
+    _sync(staging)
+
+
+def _sync(path: str | os.PathLike[str]) -> None:
+    if os.name == "nt" and os.path.isdir(path):  # directories cannot be opened there
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _put_in_place(staging: Path, target: Path) -> None:
+    if not os.path.lexists(target):
+        os.rename(staging, target)
+    elif not _exchange(staging, target):
+        old = _beside(target, _OLD)
+        os.rename(target, old)
+        os.rename(staging, target)
+        shutil.rmtree(old, ignore_errors=True)
+    _sync(target.parent)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Let two directories change places in one step, where the system can do that."""
+    if sys.platform != "linux":
+        return False
+    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if rename is None:
+        return False
+    names = os.fsencode(one), os.fsencode(other)
+    if rename(_AT_FDCWD, names[0], _AT_FDCWD, names[1], _RENAME_EXCHANGE) == 0:
+        return True
+    code = ctypes.get_errno()
+    if code in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP):  # this file system cannot
+        return False
+    raise OSError(code, os.strerror(code), os.fspath(other))

@@ -30,9 +30,9 @@ def field_metrics(
 ) -> pd.DataFrame:
     """How sure the model was of each value of the JSON in its answer.
 
-    Text around the JSON is passed over. JSON that was cut off or is broken gives the fields that are
-    there, and ``document_state`` says so.
-    Tokens belong to a value byte by byte, so a character that is split over tokens shifts nothing.
+    Text around the JSON is passed over. JSON that was cut off or is broken gives the fields that
+    are there, and ``document_state`` says so. Tokens belong to a value byte by byte, so a character
+    that is split over tokens shifts nothing.
     A token that wrote a piece of the value and a piece of what stands beside it (``"}``, ``": "``)
     counts with its whole logprob, and in ``n_partial``.
 

@@ -108,8 +108,8 @@ def test_an_empty_string_has_no_token_but_its_quotes():
     assert field_metrics(spoken(pieces), quotes=True)["sum_logprob"].tolist() == [-0.5]
 
 
-def called(arguments, pieces):
-    answer = body(pieces, text="")
+def called(arguments, pieces, text=""):
+    answer = body(pieces, text=text)
     call = {"id": "1", "type": "function", "function": {"name": "f", "arguments": arguments}}
     answer["choices"][0]["message"]["tool_calls"] = [call]
     return toolkit.from_responses(answer)
@@ -127,6 +127,39 @@ def test_arguments_of_tool_calls_where_their_tokens_are():
     assert (row["value"], row["n_tokens"]) == ("7", 0)
     assert math.isnan(row["probability"])
     assert pd.isna(row["text_of"])
+    assert not row["is_aligned"]
+
+
+WRITTEN = [(b'<call>{"a": ', -5.0), (b"7", -6.0), (b"}", -7.0)]
+
+
+@pytest.mark.parametrize("written", [[], WRITTEN])
+def test_a_call_that_the_content_speaks_of_is_not_the_call(written):
+    said = [(b"I call ", -1.0), (b'{"a": ', -2.0), (b"7", -3.0), (b"} now.", -4.0)]
+    lp = called('{"a": 7}', said + written, 'I call {"a": 7} now.')
+    row = field_metrics(lp, source="tool_calls").iloc[0]
+    assert row["is_aligned"] == bool(written)
+    if written:
+        assert (row["first_position"], row["sum_logprob"]) == (5, -6.0)
+    else:
+        assert row["n_tokens"] == 0
+        assert math.isnan(row["sum_logprob"])
+    row = field_metrics(lp).iloc[0]
+    assert (row["path"], row["sum_logprob"]) == ("$.a", -3.0)
+
+
+def test_calls_that_are_there_twice_are_not_known():
+    lp = called('{"a": 7}', [(b'{"a": 7}', -1.0), (b'{"a": 7}', -2.0)])
+    row = field_metrics(lp, source="tool_calls").iloc[0]
+    assert (row["n_tokens"], row["is_aligned"]) == (0, False)
+
+
+@pytest.mark.parametrize(
+    ("text", "state"),
+    [('{"a":1}', "closed"), ('{"a":1,"b":', "cut"), ('{"a":1 oh', "broken")],
+)
+def test_fields_say_how_their_document_ended(text, state):
+    assert field_metrics(spoken([(text.encode(), -1.0)]))["document_state"].tolist() == [state]
 
 
 def test_the_samples_have_four_fields_each(samples):
@@ -143,6 +176,24 @@ def test_the_samples_have_four_fields_each(samples):
     for row in fields.itertuples():
         value = texts[row.response_key][row.start : row.end]
         assert value.strip('"') == row.value
+
+
+@settings(max_examples=50)
+@given(st.lists(st.tuples(JSON, st.lists(st.integers(0, 60))), min_size=2, max_size=4))
+def test_answers_do_not_touch_each_other(answers):
+    parts = [
+        spoken(cut(json.dumps(value, ensure_ascii=False).encode(), cuts)) for value, cuts in answers
+    ]
+    together = field_metrics(toolkit.concat(parts)).drop(columns="response_key")
+    apart = pd.concat([field_metrics(part).drop(columns="response_key") for part in parts])
+    pd.testing.assert_frame_equal(together, apart.reset_index(drop=True))
+
+
+def test_nothing_usable_gives_no_value():
+    for logprob in (-9999.0, None, 5.0, math.nan):
+        row = field_metrics(spoken([(b'{"a":', -1.0), (b"7", logprob), (b"}", -1.0)])).iloc[0]
+        assert (row["n_tokens"], row["n_ok"]) == (1, 0)
+        assert row[["sum_logprob", "probability", "first_probability"]].isna().all()
 
 
 def test_bad_arguments_are_named():

@@ -2,6 +2,7 @@
 
 import math
 import re
+import time
 
 import numpy as np
 import pandas as pd
@@ -38,7 +39,14 @@ def only(lp, start, end, **fields):
         ("sentence", 'He said "Go." Then… gone', ['He said "Go."', "Then…", "gone"]),
         ("sentence", "Pi is 3.14 today.\nNext line", ["Pi is 3.14 today.", "Next line"]),
         ("sentence", "好。不好！", ["好。", "不好！"]),
+        ("word", "葛\U000e0100飾 々 か\u3099 ﾊﾞ", ["葛\U000e0100", "飾", "々", "か\u3099", "ﾊﾞ"]),
         ("sentence", "...", ["..."]),
+        ("sentence", "Wait...what?! A .env file.", ["Wait...what?!", "A .env file."]),
+        ("sentence", ".5 is half. (He left.) on", [".5 is half.", "(He left.)", "on"]),
+        ("sentence", "One  \r\nTwo.  Three  ", ["One", "Two.", "Three"]),
+        ("sentence", "a b\u2028c\x85d", ["a b", "c", "d"]),
+        ("sentence", "「はい。」と。。", ["「はい。」", "と。。"]),
+        ("line", " a b  \u2028c ", ["a b", "c"]),
         ("line", "a b\n\n  c\r\nd", ["a b", "c", "d"]),
         (re.compile(r"\d*"), "a12b3", ["12", "3"]),
     ],
@@ -61,7 +69,17 @@ def test_nothing_that_shows_is_left_out(text):
         got = spans(lp, by=by)
         joined = "".join("".join(got["text"]).split())
         assert joined == "".join(said.split()), by
+        assert (got["text"] == got["text"].str.strip()).all()
         assert (got["start"].to_numpy()[1:] >= got["end"].to_numpy()[:-1]).all()
+
+
+@pytest.mark.parametrize("piece", [".", "!?", ".'", '."" ', "。」", "'.", ". ", "a.", " ", "…)"])
+@pytest.mark.parametrize("by", ["word", "sentence", "line"])
+def test_time_is_linear(by, piece):
+    lp = spoken([((piece * 100_000)[:100_000].encode() + b"a", -1.0)])
+    begin = time.process_time()
+    spans(lp, by=by)
+    assert time.process_time() - begin < 5  # quadratic: minutes
 
 
 # Measuring
@@ -140,6 +158,7 @@ def test_spans_keep_their_own_columns_order_and_index():
     assert got.index.tolist() == [7, 5, 3]
     assert got["name"].tolist() == ["x", "y", "z"]
     assert got["sum_logprob"].tolist() == [-1.0, -0.5, -1.0]
+    assert got["text"].tolist() == ["cd", "ab", "d"]
 
 
 def test_bytes_are_a_unit_too():
@@ -147,6 +166,9 @@ def test_bytes_are_a_unit_too():
     assert only(lp, 1, 2)["sum_logprob"] == -1.0
     assert only(lp, 2, 3, unit="bytes")["sum_logprob"] == -1.0
     assert only(lp, 1, 2, unit="bytes")["sum_logprob"] == -0.5
+    for low, high, text in [(0, 2, "é"), (0, 1, "é"), (1, 2, "é"), (1, 3, "éa"), (2, 3, "a")]:
+        assert only(lp, low, high, unit="bytes")["text"] == text
+    assert [only(lp, at, at, unit="bytes")["text"] for at in range(4)] == [""] * 4
 
 
 # Against a naive loop
@@ -262,3 +284,9 @@ def test_no_answers_no_spans():
     assert row["n_tokens"] == 0
     assert math.isnan(row["surprisal"])
     assert not row["is_covered"]
+    none = span_metrics(lp, spans(bare).head(0))
+    assert list(none)[-len(schema.SPAN_METRICS.names) :] == schema.SPAN_METRICS.names
+    row = only(lp, 0, 0)
+    assert pd.isna(row["text"])
+    assert pd.isna(row["text_of"])
+    assert row["n_tokens"] == 0

@@ -1,7 +1,8 @@
 """Where the tokens of an answer stand in its text, byte by byte.
 
 A token may hold part of a character, so offsets are those of joined bytes; characters are counted
-only at the end. Text in front of or behind the tokens, and tokens without text, shift nothing.
+only at the end. Text in front of or behind the tokens, tokens without text and tokens whose bytes
+were lost shift nothing.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import pyarrow.compute as pc
 
 from toolkit import schema
 from toolkit.columns import numpy
+from toolkit.metrics.lossy import LOST, Rejoined, rejoined
 
 if TYPE_CHECKING:
     from toolkit.metrics.core import Counts
@@ -35,18 +37,29 @@ class Text(NamedTuple):
     token_starts : ndarray of int64, shape (n_tokens + 1,)
         The byte of the text at which each token begins, and where the last ends. Less than 0, or
         more than the text has, for tokens that stand outside of it.
+    token_ends : ndarray of int64, shape (n_tokens,)
+        The byte after each token: where the next begins, but for tokens of one gap, which all have
+        its begin and its end.
     n_blanks : ndarray of int64, shape (n_tokens,)
         Bytes of white space at the beginning of each token.
     first_row : int
         The row of the first token in ``lp.tokens``.
+    gaps : ndarray of int64, shape (n_gaps, 2)
+        Stretches of bytes that tokens wrote whose own bytes were lost: which of them wrote which
+        part is not known. One that begins before the text and ends behind it: nothing is known.
     """
 
     text: str
     text_of: str
     char_starts: Counts
     token_starts: Counts
+    token_ends: Counts
     n_blanks: Counts
     first_row: int
+    gaps: Counts
+
+
+_NO_GAPS = np.empty((0, 2), np.int64)
 
 
 class Places(NamedTuple):
@@ -91,22 +104,82 @@ def aligned(sent: str | None, pieces: pa.Array, first_row: int) -> Text:
 
     The tokens may be the whole text, or its beginning. They may hold more (a blank in front,
     special tokens, a thought before the answer): then the text is looked for in them, and has to
-    be there exactly once but for white space around it. Else the tokens are their own text.
+    be there exactly once but for white space around it. Tokens with U+FFFD for bytes that were lost
+    are placed by what stands around them; if that fails, nothing is known. Any other tokens are
+    their own text.
     """
-    sizes = pc.binary_length(pieces).to_numpy(zero_copy_only=False).astype(np.int64)
-    starts = np.zeros(len(sizes) + 1, np.int64)
-    np.cumsum(sizes, out=starts[1:])
     parts = pieces.to_pylist()
     joined = b"".join(parts)
-    blanks = np.array([len(part) - len(part.lstrip()) for part in parts], np.int64)
-    if sent is not None:
-        data = sent.encode("utf-8", "replace")
-        before = _offset(data, joined)
+    if sent is None:
+        return _own(parts, joined, first_row)
+    data = sent.encode("utf-8", "replace")
+    before = _offset(data, joined)
+    # With U+FFFD in the text too, what looks like the text and more may be the text alone.
+    lost = LOST in joined and bool(data)
+    if lost and (before is None or (LOST in data and joined != data)):
+        found = rejoined(data, joined)
+        if found or before is None:
+            return _rejoined(sent, data, parts, first_row, found)
+    if before is None:
+        return _own(parts, joined, first_row)
+    return _shifted(sent, data, parts, first_row, before)
+
+
+def found_outside(wanted: str, sent: str | None, pieces: pa.Array, first_row: int) -> Text | None:
+    """Find a text in the tokens that the text sent leaves over: there exactly once, else None."""
+    parts = pieces.to_pylist()
+    joined = b"".join(parts)
+    if sent:
+        said = sent.encode("utf-8", "replace")
+        before = _offset(said, joined)
         if before is not None:
-            char_starts = _char_starts(data)
-            return Text(sent, "sent", char_starts, starts - before, blanks, first_row)
+            # A byte that UTF-8 does not have is found in no text.
+            end = before + len(said)
+            joined = joined[:before] + b"\xff" * len(joined[before:end]) + joined[end:]
+    data = wanted.encode("utf-8", "replace")
+    at = joined.find(data)
+    if not data or at < 0 or joined.find(data, at + 1) >= 0:
+        return None
+    return _shifted(wanted, data, parts, first_row, at)
+
+
+def _shifted(text: str, data: bytes, parts: list[bytes], first_row: int, before: int) -> Text:
+    starts = _bounds(parts) - before
+    return Text(
+        text, "sent", _char_starts(data), starts, starts[1:], _blanks(parts), first_row, _NO_GAPS
+    )
+
+
+def _own(parts: list[bytes], joined: bytes, first_row: int) -> Text:
     text, char_starts = decoded(joined)
-    return Text(text, "tokens", char_starts, starts, blanks, first_row)
+    starts = _bounds(parts)
+    return Text(
+        text, "tokens", char_starts, starts, starts[1:], _blanks(parts), first_row, _NO_GAPS
+    )
+
+
+def _rejoined(
+    text: str, data: bytes, parts: list[bytes], first_row: int, found: Rejoined | None
+) -> Text:
+    """Place tokens whose bytes were lost; with None, nothing is known of them."""
+    bounds = _bounds(parts)
+    if found is None:
+        starts = np.full(len(bounds), -1, np.int64)
+        ends, gaps = starts[1:], np.array([[-1, len(data) + 1]], np.int64)
+    else:
+        # A token without bytes begins where the next byte does, and has no length.
+        starts = np.append(found.starts, found.ends[-1:])[bounds]
+        ends = np.where(np.diff(bounds) > 0, found.ends[bounds[1:] - 1], starts[:-1])
+        gaps = found.gaps
+    return Text(text, "sent", _char_starts(data), starts, ends, _blanks(parts), first_row, gaps)
+
+
+def _bounds(parts: list[bytes]) -> Counts:
+    return np.cumsum([0, *map(len, parts)], dtype=np.int64)
+
+
+def _blanks(parts: list[bytes]) -> Counts:
+    return np.array([len(part) - len(part.lstrip()) for part in parts], np.int64)
 
 
 def _offset(data: bytes, joined: bytes) -> int | None:

@@ -28,6 +28,7 @@ class Cover(NamedTuple):
     rows : ndarray of int64
         Their rows in ``lp.tokens``, span after span.
     is_covered : ndarray of bool, shape (n_spans,)
+    is_aligned : ndarray of bool, shape (n_spans,)
     n_partial : ndarray of int64, shape (n_spans,)
     text_of : str or None
     """
@@ -36,6 +37,7 @@ class Cover(NamedTuple):
     sizes: core.Counts
     rows: core.Counts
     is_covered: core.Flags
+    is_aligned: core.Flags
     n_partial: core.Counts
     text_of: str | None
 
@@ -51,17 +53,19 @@ def cover(text: Text, at: core.Counts, low: core.Counts, high: core.Counts) -> C
     low, high : ndarray of int64
         First byte of each span, and the one after its last.
     """
-    wrote = np.flatnonzero(np.diff(text.token_starts) > 0)
+    aligned = ~(_inside(text.gaps, low) | _inside(text.gaps, high)) | (low == high)
+    wrote = np.flatnonzero(text.token_ends > text.token_starts[:-1])
     if not len(wrote):
-        return no_cover(at)._replace(text_of=text.text_of, is_covered=low == high)
+        none = no_cover(at)
+        return none._replace(text_of=text.text_of, is_covered=low == high, is_aligned=aligned)
     begin, end, blanks = (
         text.token_starts[wrote],
-        text.token_starts[wrote + 1],
+        text.token_ends[wrote],
         text.n_blanks[wrote],
     )
     first = np.searchsorted(end, low, "right")
     sizes = np.maximum(np.searchsorted(begin, high, "left") - first, 0)
-    sizes[low == high] = 0
+    sizes[(low == high) | ~aligned] = 0
     some = sizes > 0
     head, tail = np.where(some, first, 0), np.where(some, first + sizes - 1, 0)
     reaches_back = (begin[head] < low) & (low - begin[head] > blanks[head])
@@ -72,15 +76,23 @@ def cover(text: Text, at: core.Counts, low: core.Counts, high: core.Counts) -> C
         sizes,
         text.first_row + wrote[ranges(first, sizes)],
         np.where(some, (begin[head] <= low) & (end[tail] >= high), low == high),
+        aligned,
         np.where(some, both, 0),
         text.text_of,
     )
 
 
+def _inside(gaps: core.Counts, places: core.Counts) -> core.Flags:
+    """Say which places lie within a gap, so that it is not known what was written up to there."""
+    at = np.searchsorted(gaps[:, 0], places, "left") - 1
+    return (at >= 0) & (places < np.append(gaps[:, 1], 0)[at])
+
+
 def no_cover(at: core.Counts) -> Cover:
     """Return spans without a token, in an answer without text."""
     none = np.zeros(len(at), np.int64)
-    return Cover(at, none, none[:0], np.zeros(len(at), np.bool_), none, None)
+    false = np.zeros(len(at), np.bool_)
+    return Cover(at, none, none[:0], false, ~false, none, None)
 
 
 def ranges(starts: core.Counts, sizes: core.Counts) -> core.Counts:
@@ -92,14 +104,18 @@ def ranges(starts: core.Counts, sizes: core.Counts) -> core.Counts:
 def covered_columns(lp: LogprobTables, found: list[Cover]) -> dict[str, Any]:
     """Reduce the tokens of each span to its metrics, in the order of what the spans are called."""
     empty = no_cover(np.empty(0, np.int64))
-    at, sizes, rows, is_covered, n_partial = (
-        np.concatenate([part[i] for part in (empty, *found)]) for i in range(5)
+    at, sizes, rows, is_covered, is_aligned, n_partial = (
+        np.concatenate([part[i] for part in (empty, *found)]) for i in range(6)
     )
     text_of = np.repeat(
         np.array([part.text_of for part in found], object), [len(part.at) for part in found]
     )
     order = np.argsort(at)
-    values = reduced(lp, rows, sizes) | {"is_covered": is_covered, "n_partial": n_partial}
+    values = reduced(lp, rows, sizes) | {
+        "is_covered": is_covered,
+        "is_aligned": is_aligned,
+        "n_partial": n_partial,
+    }
     columns = {name: value[order] for name, value in values.items()}
     return columns | {"text_of": pd.Series(text_of[order], dtype=text_type())}
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 from toolkit import schema
 from toolkit.errors import ArgumentError
 from toolkit.metrics import frames
-from toolkit.metrics.alignment import Text, aligned, places, texts
+from toolkit.metrics.alignment import Text, aligned, found_outside, places, texts
 from toolkit.metrics.covers import Cover, cover, covered_columns, no_cover, text_type
 from toolkit.metrics.json_leaves import Leaf, documents
 from toolkit.metrics.tokens import token_metrics
@@ -30,8 +30,9 @@ def field_metrics(
 ) -> pd.DataFrame:
     """How sure the model was of each value of the JSON in its answer.
 
-    Text around the JSON is passed over, and JSON that was cut off gives the fields that are there.
-    Tokens belong to a value byte by byte, so a character that is split over tokens shifts nothing.
+    Text around the JSON is passed over. JSON that was cut off or is broken gives the fields that
+    are there, and ``document_state`` says so. Tokens belong to a value byte by byte, so a character
+    that is split over tokens shifts nothing.
     A token that wrote a piece of the value and a piece of what stands beside it (``"}``, ``": "``)
     counts with its whole logprob, and in ``n_partial``.
 
@@ -39,8 +40,9 @@ def field_metrics(
     ----------
     lp : LogprobTables
     source : {"content", "tool_calls"}
-        ``"tool_calls"``: the arguments of tool calls, where the tokens that wrote them are among
-        those of the content; else their fields have no tokens.
+        ``"tool_calls"``: the arguments of tool calls, where the tokens that wrote them are sent
+        with those of the content, once, and outside of its text; else their fields have no tokens,
+        and ``is_aligned`` is false.
     quotes : bool
         Count the quotation marks of a string as part of it. Without them an empty string has no
         token, and no metric.
@@ -77,14 +79,14 @@ def field_metrics(
     covers: list[Cover] = []
     for each in _contents(lp) if source == "content" else _arguments(lp):
         numbered = [
-            (number, field, leaf)
-            for number, leaves in enumerate(documents(each.text.text))
-            for field, leaf in enumerate(leaves)
+            (number, document.state, field, leaf)
+            for number, document in enumerate(documents(each.text.text))
+            for field, leaf in enumerate(document.leaves)
         ]
         at = np.arange(len(fields), len(fields) + len(numbered))
         fields += [_Field(each.row, each.tool_call, *one) for one in numbered]
         if numbered:
-            covers.append(_cover(each, [leaf for _, _, leaf in numbered], at, quotes))
+            covers.append(_cover(each, [leaf for *_, leaf in numbered], at, quotes))
     columns = covered_columns(lp, covers)
     return frames.frame(
         schema.FIELD_METRICS,
@@ -105,6 +107,7 @@ class _Field(NamedTuple):
     row: int
     tool_call: int | None
     document: int
+    document_state: str
     field: int
     leaf: Leaf
 
@@ -115,9 +118,13 @@ def _contents(lp: LogprobTables) -> Iterator[_Source]:
 
 
 def _arguments(lp: LogprobTables) -> Iterator[_Source]:
-    """Look for the arguments of tool calls in the content's tokens: there once, or not known."""
+    """Look for the arguments of tool calls in the content's tokens, outside of the content.
+
+    What the content says of a call is not the call: its tokens are not those of the arguments.
+    """
     found = places(lp)
     content = schema.CHANNELS.index("content")
+    sent = lp.choices["content"]
     for row, stored in enumerate(lp.choices["tool_calls"].to_pylist()):
         calls = json.loads(stored) if stored else []
         for number, call in enumerate(calls if isinstance(calls, list) else []):
@@ -126,16 +133,15 @@ def _arguments(lp: LogprobTables) -> Iterator[_Source]:
             if not isinstance(arguments, str):
                 continue
             start, count = int(found.starts[row, content]), int(found.counts[row, content])
-            text = aligned(arguments, found.bytes.slice(start, count), start)
-            has_tokens = text.text_of == "sent" and count > 0
-            if not has_tokens:
-                text = aligned(arguments, found.bytes.slice(0, 0), 0)
-            yield _Source(row, number, text, has_tokens)
+            pieces = found.bytes.slice(start, count)
+            text = found_outside(arguments, sent[row].as_py(), pieces, start)
+            bare = aligned(arguments, found.bytes.slice(0, 0), 0)
+            yield _Source(row, number, text or bare, text is not None)
 
 
 def _cover(each: _Source, leaves: list[Leaf], at: np.ndarray, quotes: bool) -> Cover:
     if not each.has_tokens:
-        return no_cover(at)
+        return no_cover(at)._replace(is_aligned=np.zeros(len(at), np.bool_))
     starts, ends = [], []
     for leaf in leaves:
         inside = leaf.kind == "string" and not quotes
@@ -157,6 +163,7 @@ def _labels(lp: LogprobTables, fields: list[_Field]) -> dict[str, Any]:
             np.array([call is not None for call in calls], np.bool_),
         ),
         "document": np.array([field.document for field in fields], np.int64),
+        "document_state": pd.Series([field.document_state for field in fields], dtype=text_type()),
         "field": np.array([field.field for field in fields], np.int64),
         "path": pd.Series([leaf.path for leaf in leaves], dtype=text_type()),
         "kind": pd.Series([leaf.kind for leaf in leaves], dtype=text_type()),

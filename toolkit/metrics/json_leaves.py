@@ -1,8 +1,8 @@
 """The values of JSON that stands in a text, with their places: also of JSON that was cut off.
 
 Models write JSON into prose and fences, end it with a comma too many, or run out of tokens. So
-this reader takes what is there, in one pass, and says of each value whether it is complete. It
-knows nothing of tokens.
+this reader takes what is there, in one pass, and says of each value whether it is complete, and of
+each JSON text how it ended. It knows nothing of tokens.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ _SPACE = re.compile(r"[ \t\n\r]*")
 _START = re.compile(r'\{(?=\s*(?:["}]|\Z))|\[(?=\s*(?:[{\["\]tfn\-\d]|\Z))')
 _ONLY_TEXT = re.compile(r'\[\s*(?:[{"])')
 _PLAIN_KEY = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+_NESTED = re.compile(r'[{\[]|[}\]]|"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
 _FENCE = re.compile(r"\s*(?:```\w*\s*)?")
 
 
@@ -33,7 +34,8 @@ class Leaf(NamedTuple):
     path : str
         From the JSON text's own root, as ``$.a[0]["odd key"]``.
     kind : str
-        string, number, boolean, null; object or array for an empty one.
+        string, number, boolean, null; object or array for an empty one, or for one that is nested
+        deeper than `MAX_DEPTH`, which is not looked into.
     value : str
         A string decoded, else the characters as they stand.
     start, end : int
@@ -49,12 +51,27 @@ class Leaf(NamedTuple):
     is_complete: bool
 
 
+class Document(NamedTuple):
+    """A JSON text.
+
+    Attributes
+    ----------
+    leaves : list of Leaf
+        Never empty.
+    state : str
+        closed; cut: the text ended before it; broken: something that is no JSON ended it.
+    """
+
+    leaves: list[Leaf]
+    state: str
+
+
 class _Stop(Exception):
-    """The JSON ends here: it is cut, broken or too deep."""
+    """The JSON ends here: it is cut or broken."""
 
 
-def documents(text: str) -> Iterator[list[Leaf]]:
-    """Yield the leaves of each JSON text in a text, in order.
+def documents(text: str) -> Iterator[Document]:
+    """Yield each JSON text in a text, in order.
 
     Objects are found anywhere; arrays too if they hold objects or strings, since prose has numbers
     in brackets; a lone string, number, boolean or null only if it is all of the text.
@@ -65,20 +82,19 @@ def documents(text: str) -> Iterator[list[Leaf]]:
 
     Yields
     ------
-    list of Leaf
-        Never empty.
+    Document
 
     Examples
     --------
-    >>> for leaves in documents('Sure: {"a": [1, "b'):
-    ...     print([(leaf.path, leaf.value, leaf.is_complete) for leaf in leaves])
-    [('$.a[0]', '1', True), ('$.a[1]', 'b', False)]
+    >>> for leaves, state in documents('Sure: {"a": [1, "b'):
+    ...     print([(leaf.path, leaf.value, leaf.is_complete) for leaf in leaves], state)
+    [('$.a[0]', '1', True), ('$.a[1]', 'b', False)] cut
     """
     first = _FENCE.match(text).end()
     if first < len(text) and text[first] not in "{[":
         leaves = _lone(text, first)
         if leaves:
-            yield leaves
+            yield Document(leaves, "closed" if leaves[0].is_complete else "cut")
             return
     at = 0
     while match := _START.search(text, at):
@@ -87,10 +103,10 @@ def documents(text: str) -> Iterator[list[Leaf]]:
             at += 1
             continue
         reader = _Reader(text, at)
-        reader.read()
+        state = reader.read()
         if reader.leaves:
-            yield reader.leaves
-        at = max(reader.at, at + 1) if reader.leaves or reader.is_too_deep else at + 1
+            yield Document(reader.leaves, state)
+        at = max(reader.at, at + 1) if reader.leaves else at + 1
 
 
 def _lone(text: str, first: int) -> list[Leaf]:
@@ -117,17 +133,20 @@ class _Reader:
         self.text = text
         self.at = at
         self.leaves: list[Leaf] = []
-        self.is_too_deep = False
 
-    def read(self) -> None:
-        """Read to the end of the JSON, or to where it is cut or broken."""
+    def read(self) -> str:
+        """Read to the end of the JSON, or to where it is cut or broken, and say which."""
         stack: list[tuple[str, str, int]] = []  # opening bracket, path, ordinal
         try:
             self._value("$", stack)
             while stack:
                 self._next(stack)
         except _Stop:
-            pass
+            self._space()
+            rest = _STRING.match(self.text, self.at)  # a key that was cut
+            is_cut = self.at == len(self.text) or (rest is not None and not rest[1])
+            return "cut" if is_cut else "broken"
+        return "closed"
 
     def _next(self, stack: list[tuple[str, str, int]]) -> None:
         """Read on inside the innermost bracket: its next value, or its end."""
@@ -161,17 +180,28 @@ class _Reader:
         if bracket not in ("{", "["):
             self.scalar(path)
             return
+        kind = "object" if bracket == "{" else "array"
         if len(stack) >= MAX_DEPTH:
-            self.is_too_deep = True
-            raise _Stop
+            self._pass_over(path, kind)
+            return
         self.at += 1
         self._space()
         if self._takes("}" if bracket == "{" else "]"):
-            kind = "object" if bracket == "{" else "array"
             value = self.text[start : self.at]
             self.leaves.append(Leaf(path, kind, value, start, self.at, True))
             return
         stack.append((bracket, path, 0))
+
+    def _pass_over(self, path: str, kind: str) -> None:
+        """Take an object or array as one leaf, to where as many brackets close as were opened."""
+        depth = 0
+        for match in _NESTED.finditer(self.text, self.at):
+            if match[0][0] != '"':
+                depth += 1 if match[0] in "{[" else -1
+            if not depth:
+                self._add(path, kind, self.text[self.at : match.end()], match.end(), True)
+                return
+        self._add(path, kind, self.text[self.at :], len(self.text), False)
 
     def scalar(self, path: str) -> None:
         """Read a string, number, boolean or null; end where there is none."""

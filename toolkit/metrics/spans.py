@@ -18,16 +18,25 @@ from toolkit.metrics.covers import Cover, cover, covered_columns, no_cover, text
 if TYPE_CHECKING:
     from toolkit.tables import LogprobTables
 
-# Scripts that are written without blanks: ideographs and kana, each a word of its own.
-_SINGLE = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+# Scripts that are written without blanks: ideographs and kana, each a word of its own, with the
+# marks that choose its shape.
+_SINGLE = (
+    r"\u3005-\u3007\u3041-\u3096\u309d-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+    r"\uff66-\uff9d\U00020000-\U0003ffff"
+)
+_MARKS = r"\u3099\u309a\ufe00-\ufe0f\uff9e\uff9f\U000e0100-\U000e01ef"
+# What ends a line, as `str.splitlines` has it.
+_END = r"\n\r\v\f\x1c-\x1e\x85\u2028\u2029"
+_CLOSING = r"[\"'”’»)\]]*+"
 _PATTERNS = {
-    "word": re.compile(rf"[{_SINGLE}]|[^\s{_SINGLE}]+"),
-    # Up to a full stop and what closes behind it, or to the end of the line.
+    "word": re.compile(rf"[{_SINGLE}][{_MARKS}]*|[^\s{_SINGLE}]+"),
+    # Up to full stops and what closes behind them, or to the end of the line. A run of full stops
+    # is taken whole or not at all, so that a long one is looked at once.
     "sentence": re.compile(
-        r"[^\s](?:[^\n.!?…。！？｡]|[.!?…](?![.!?…]*[\"'”’»)\]]*(?:\s|$)))*"
-        r"(?:[.!?…]+[\"'”’»)\]]*|[。！？｡]+[」』”’）]*)?"
+        rf"(?=\S)(?:[^{_END}.!?…。！？｡]|[.!?…]++(?!{_CLOSING}(?:\s|\Z)))*+"
+        rf"(?:[.!?…]++{_CLOSING}|[。！？｡]++[」』”’）]*+)?"
     ),
-    "line": re.compile(r"[^\s][^\n\r]*"),
+    "line": re.compile(rf"[^\s][^{_END}]*"),
 }
 
 
@@ -40,7 +49,8 @@ def spans(
     surprisals are usually taken; an ideograph or a kana is a word of its own, and scripts such as
     Thai, which have no blanks either, are not cut. A sentence ends at ``. ! ? …`` with the quotes
     and brackets behind, before white space; at ``。！？``; and at a line end: abbreviations end
-    sentences too. A line is a line of text that is not blank.
+    sentences too. A line is a line of text that is not blank. White space around any of these is
+    not part of it.
 
     Parameters
     ----------
@@ -72,11 +82,12 @@ def spans(
     checked_channel(channel)
     rows: list[tuple[int, int, int, int, int, int, str]] = []
     for row, text in texts(lp, channel):
-        found = (match for match in pattern.finditer(text.text) if match.end() > match.start())
-        for number, match in enumerate(found):
-            start, end = match.span()
-            at = text.char_starts
-            rows.append((row, number, start, end, int(at[start]), int(at[end]), match[0]))
+        places = (match.span() for match in pattern.finditer(text.text) if match[0])
+        at = text.char_starts.tolist()
+        for number, (start, end) in enumerate(places):
+            said = text.text[start:end] if pattern is by else text.text[start:end].rstrip()
+            end = start + len(said)
+            rows.append((row, number, start, end, at[start], at[end], said))
     columns: list[Any] = list(zip(*rows, strict=True)) or [[]] * 7
     keys, choices = _keys(lp, np.array(columns[0], np.int64))
     names = ("span", "start", "end", "byte_start", "byte_end")
@@ -98,6 +109,10 @@ def span_metrics(
     holds the end of one word and the start of the next counts in both and is partial in both.
     White space in front of a token does not make it partial, since tokenizers put the blank in
     front of a word. Tokens without text belong to no span.
+
+    Tokens whose bytes were lost (U+FFFD for a part of a character) are placed by what stands around
+    them. A span that begins or ends where that leaves it open which token wrote what has no
+    metrics, and ``is_aligned`` is false.
 
     Parameters
     ----------
@@ -144,11 +159,14 @@ def span_metrics(
     given = [asked[name].to_numpy(np.int64) for name in ("response_key", "choice")]
     choice_rows = _choice_rows(lp, *given)
     names = asked["channel"].astype("category")
-    found = []
+    found: list[Cover] = []
+    said = np.full(len(asked), None, object)
     for channel in names.cat.categories:
         checked_channel(channel)
         mine = np.flatnonzero(names == channel)
-        found += _locate(lp, channel, asked, mine, choice_rows, unit)
+        for part, texts_ in _locate(lp, channel, asked, mine, choice_rows, unit):
+            found.append(part)
+            said[part.at] = texts_
     own = [name for name in spans.columns if name not in schema.SPAN_METRICS.names]
     result = frames.frame(
         schema.SPAN_METRICS,
@@ -158,6 +176,7 @@ def span_metrics(
             "channel": pd.Categorical(names, categories=list(schema.CHANNELS)),
             "start": asked["start"].to_numpy(np.int64),
             "end": asked["end"].to_numpy(np.int64),
+            "text": pd.Series(said, dtype=text_type()),
             **covered_columns(lp, found),
         },
     )
@@ -208,8 +227,8 @@ def _locate(
     mine: core.Counts,
     choice_rows: core.Counts,
     unit: str,
-) -> Iterator[Cover]:
-    """Yield which tokens the spans of one channel have, answer by answer."""
+) -> Iterator[tuple[Cover, list[str] | None]]:
+    """Yield which tokens the spans of one channel have, and what they say, answer by answer."""
     order = mine[np.argsort(choice_rows[mine], kind="stable")]
     cuts = np.flatnonzero(np.diff(choice_rows[order])) + 1
     groups = np.split(order, cuts) if len(order) else []
@@ -223,11 +242,16 @@ def _locate(
         _check_range(at, starts, ends, int(limit))
         low, high = starts[at], ends[at]
         if unit == "characters":
+            first, last = low, high
             low, high = text.char_starts[low], text.char_starts[high]
-        yield cover(text, at, low, high)
+        else:
+            first = np.searchsorted(text.char_starts, low, "right") - 1
+            last = np.where(low < high, np.searchsorted(text.char_starts, high, "left"), first)
+        bounds = zip(first.tolist(), last.tolist(), strict=True)
+        yield cover(text, at, low, high), [text.text[a:b] for a, b in bounds]
     for at in of_choice.values():
         _check_range(at, starts, ends, 0)
-        yield no_cover(at)
+        yield no_cover(at), None
 
 
 # Arguments

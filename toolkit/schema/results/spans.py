@@ -39,6 +39,14 @@ _METRICS = (
         "Whether tokens cover all of the span; false where some of its text came without.",
         required=True,
     ),
+    Column(
+        "is_aligned",
+        pa.bool_(),
+        "Whether it is known which tokens wrote the span. False: an end of it lies among tokens "
+        "whose bytes were lost (U+FFFD), or the tokens of a tool call are not there; then n_tokens "
+        "is 0 and all metrics are null.",
+        required=True,
+    ),
     total("n_tokens", "Tokens that wrote at least one byte of the span."),
     total("n_ok", "Those of status ok: the point values are made of them."),
     total("n_censored", "Those of status censored: they count in the lower bound."),
@@ -77,6 +85,12 @@ SPAN_METRICS = Table(
         CHANNEL,
         total("start", "As given.", ""),
         total("end", "As given.", ""),
+        Column(
+            "text",
+            TEXT,
+            "What stands there; with bytes as unit, of characters that are cut the whole. Null: "
+            "the answer has no such text.",
+        ),
         _TEXT_OF,
         *_METRICS,
     ),
@@ -101,12 +115,20 @@ FIELD_METRICS = Table(
         CHOICE,
         known("tool_call", "", "", "Ordinal of the tool call; null: a field of the content."),
         total("document", "0-based ordinal of the JSON text in the content or arguments.", ""),
+        Column(
+            "document_state",
+            TEXT,
+            "How that JSON text ended: closed; cut (the answer ended before it: fields may lack); "
+            "broken (something stood there that is no JSON; what came before it is kept).",
+            required=True,
+        ),
         total("field", "0-based ordinal of the value in its JSON text.", ""),
         Column("path", TEXT, 'JSON path, as $.a[0]["odd key"].', required=True),
         Column(
             "kind",
             TEXT,
-            "string, number, boolean, null; object or array for an empty one.",
+            "string, number, boolean, null; object or array for an empty one, or for one nested "
+            "deeper than 64, whose values are not told apart.",
             required=True,
         ),
         Column("value", TEXT, "A string decoded, any other value as it stands.", required=True),

@@ -106,6 +106,8 @@ def documents(text: str) -> Iterator[Document]:
         state = reader.read()
         if reader.leaves:
             yield Document(reader.leaves, state)
+        elif state == "cut":  # before its first value; brackets inside a key begin no JSON
+            return
         at = max(reader.at, at + 1) if reader.leaves else at + 1
 
 

@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "toolkit"
 # From the ground up. A module imports from the layers below its own, never from its neighbours.
 LAYERS = (
     {"errors", "_scan", "objects", "texts", "palettes"},
-    {"schema", "ahead", "units", "capture", "commit"},
+    {"schema", "ahead", "units", "capture", "commit", "limits"},
     {"sources", "framing", "formats", "columns"},
     {"strict_json", "derive", "assign", "entries"},
     {"body", "orderly", "tool_calls", "copies"},
@@ -23,7 +23,8 @@ LAYERS = (
     {"combine", "recording"},
     {"dataset"},
     {"load"},
-    {"metrics", "parquet"},
+    {"metrics", "shards", "writers"},
+    {"parquet"},
     {"plot", "view"},
     {"reporting"},
     {"cli"},

@@ -8,13 +8,13 @@ import resource
 import signal
 import subprocess
 import sys
-import textwrap
 import time
 from pathlib import Path
 
 import pytest
 
 import toolkit
+from tests.exports import contents, exporting
 from toolkit import commit
 from toolkit.dataset import MANIFEST, is_dataset
 
@@ -32,10 +32,6 @@ def data():
     from tests.conftest import ROOT
 
     return ROOT / "data"
-
-
-def contents(folder):
-    return sorted(path.name for path in folder.iterdir())
 
 
 # What is written
@@ -119,39 +115,6 @@ def test_any_call_may_fail(lp, tmp_path, monkeypatch, name, code, is_there):
         assert contents(folder) == ["out"]
     else:
         raise AssertionError(f"{name} was called more than 99 times")
-
-
-SCRIPT = """
-import sys, time, warnings
-sys.path[:0] = {path!r}
-warnings.simplefilter("ignore")
-import toolkit
-sources, out, limit = {source!r}, {out!r}, {limit!r}
-if limit:
-    import resource, signal
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-print("ready", flush=True)
-try:
-    toolkit.export(sources, out, overwrite=True)
-except toolkit.ExportError as error:
-    print(error, file=sys.stderr)
-    sys.exit(3)
-"""
-
-
-def exporting(source, out, limit=0):
-    """Start an export in a process of its own."""
-    code = SCRIPT.format(
-        path=[os.fspath(Path(toolkit.__file__).parents[1])],
-        source=os.fspath(source), out=os.fspath(out), limit=limit,
-    )  # fmt: skip
-    process = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(code)],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    assert process.stdout.readline() == "ready\n"
-    return process
 
 
 @pytest.mark.parametrize("limit", [1, 4096, 20_000, 60_000])

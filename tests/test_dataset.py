@@ -64,8 +64,8 @@ def test_round_trip_of_several_sources(samples, tmp_path):
 
 
 def test_round_trip_of_many_parts(samples, tmp_path, monkeypatch):
-    monkeypatch.setattr("toolkit.parquet.PART_ROWS", 1)
-    monkeypatch.setattr("toolkit.parquet.ROW_GROUP", 1)
+    monkeypatch.setattr("toolkit.writers.PART_ROWS", 1)
+    monkeypatch.setattr("toolkit.writers.ROW_GROUP", 1)
     monkeypatch.setattr("toolkit.parquet._BATCH_BYTES", 1)
     paths = [samples / "pairs_whole.jsonl", samples / "bytes_stream.sse"]
     out = toolkit.export(paths, tmp_path / "out")

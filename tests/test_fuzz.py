@@ -13,7 +13,7 @@ from tests.formats.samples import SAMPLES, TOGETHER_STREAM
 from tests.fuzz import compare, decimals, sanitize
 from tests.fuzz.__main__ import Finding, run
 from tests.fuzz.seeds import HAND_MADE
-from toolkit.formats.base import MAX_DEPTH
+from toolkit.limits import LIMITS
 
 ROOT = Path(__file__).resolve().parents[1]
 pytestmark = pytest.mark.skipif(
@@ -83,12 +83,12 @@ def nested_to(value, depth, level=0):
 def test_nesting_is_counted_alike_wherever_it_stands(seed):
     """A joined chunk is read from its choices on, and usual keys by short cuts."""
     body = json.loads(seed)
-    for depth in (MAX_DEPTH, MAX_DEPTH + 1):
+    for depth in (LIMITS.nesting, LIMITS.nesting + 1):
         compact = {"separators": (",", ":")}
         records = [json.dumps(b, **compact).encode() for b in nested_to(body, depth)]
         assert not compare.differ(records)
         assert not any(compare.joins_differ([seed, record]) for record in records)
-        if depth > MAX_DEPTH:
+        if depth > LIMITS.nesting:
             assert compare.reference(compare.framed(records)).rejects.num_rows == len(records)
             assert not compare.taken(records)
 

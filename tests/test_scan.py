@@ -140,7 +140,7 @@ def test_chunks_joined_by_the_scanner_are_those_it_leaves_apart(data, window, ba
     joined = toolkit.read(data, stream_window=window)
     same(scanned(data, stream_window=window, batch_bytes=batch_bytes), joined)
     with (
-        mock.patch("toolkit.recording.scan_frames", lambda frames, window: scan_frames(frames)),
+        mock.patch("toolkit.recording.scan_frames", lambda frames, *_: scan_frames(frames)),
         mock.patch("toolkit.streams.assign_orderly", return_value=None),
     ):
         same(toolkit.read(data, stream_window=window), joined)

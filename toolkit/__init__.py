@@ -13,6 +13,7 @@ _HOMES = {
     "toolkit.load": ("read", "scan", "from_responses"),
     "toolkit.capture": ("tee",),
     "toolkit.scanned": ("decoder",),
+    "toolkit.limits": ("Limits",),
     "toolkit.tables": ("LogprobTables",),
     "toolkit.combine": ("concat",),
     "toolkit.dataset": ("read_parquet",),

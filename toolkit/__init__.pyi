@@ -14,6 +14,7 @@ from toolkit.errors import SelectionError as SelectionError
 from toolkit.errors import SourceError as SourceError
 from toolkit.errors import ToolkitError as ToolkitError
 from toolkit.errors import ToolkitWarning as ToolkitWarning
+from toolkit.limits import Limits as Limits
 from toolkit.load import from_responses as from_responses
 from toolkit.load import read as read
 from toolkit.load import scan as scan

@@ -34,6 +34,7 @@ def ahead(
     items: Iterable[Item],
     pool: Executor | None,
     most: int,
+    is_worth: Callable[[Item], bool] = lambda _: True,
 ) -> Iterator[tuple[Item, Result]]:
     """Apply a function to items, and yield each with its result, in order.
 
@@ -46,6 +47,8 @@ def ahead(
         Where the function runs; None: here, when the result is asked for.
     most : int
         Items that may be taken before the first of them is yielded.
+    is_worth : callable
+        Tells which items are worth another thread; for the others the function runs here.
 
     Examples
     --------
@@ -56,7 +59,7 @@ def ahead(
         for item in items:
             yield item, function(item)
         return
-    waiting: deque[tuple[Item, Future[Result]]] = deque()
+    waiting: deque[tuple[Item, Future[Result] | None]] = deque()
     source = iter(items)
     fault: Exception | None = None
     goes_on = True
@@ -69,9 +72,10 @@ def ahead(
             except Exception as error:
                 goes_on, fault = False, error
             else:
-                waiting.append((item, pool.submit(function, item)))
+                future = pool.submit(function, item) if is_worth(item) else None
+                waiting.append((item, future))
         if waiting:
-            item, result = waiting.popleft()
-            yield item, result.result()
+            item, future = waiting.popleft()
+            yield item, function(item) if future is None else future.result()
     if fault is not None:
         raise fault

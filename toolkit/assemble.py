@@ -1,4 +1,4 @@
-"""Merged columns of one source -> the five declared tables.
+"""Merged columns -> the five declared tables.
 
 Gives the rows their keys and positions, and tells how the tokens fit the text.
 """
@@ -23,6 +23,7 @@ from toolkit.schema import (
 )
 from toolkit.streams import Merged
 
+_RECORD = (1 << 32) - 1  # the low half of a key
 _EXACT, _SHORT, _EXTRA, _MISMATCH, _UNKNOWN = range(len(ALIGNMENTS))
 
 
@@ -56,18 +57,57 @@ class _Keys(NamedTuple):
         }
 
 
-def assemble(merged: Merged, source: str, ordinal: int) -> Tables:
-    """Build the five tables of one source.
+class Origins(NamedTuple):
+    """Sources, in the order in which they were read.
+
+    Attributes
+    ----------
+    first : int64 array
+        The first record of each; a source without records has that of the next.
+    ordinal : int64 array
+        Place of each among the sources of the load; the high half of ``response_key``.
+    names : pyarrow.Array
+        What stands in the ``source`` columns.
+    """
+
+    first: np.ndarray
+    ordinal: np.ndarray
+    names: pa.Array
+
+    @classmethod
+    def of_sources(cls, sources: list[tuple[int, int, str]]) -> Origins:
+        """Build them of the first record, the ordinal and the name of each source."""
+        first, ordinal, names = zip(*sources, strict=True)
+        return cls(np.array(first), np.array(ordinal), pa.array(names, schema.TEXT))
+
+    def of(self, record: np.ndarray) -> np.ndarray:
+        """Return for each record which source it is of."""
+        return np.searchsorted(self.first, record, side="right") - 1
+
+    def within(self, record: np.ndarray, at: np.ndarray) -> np.ndarray:
+        """Return the place of each record in its source."""
+        return record - self.first[at]
+
+    def name(self, at: np.ndarray) -> pa.Array:
+        """Return the name of each source."""
+        if len(self.names) == 1:
+            return pa.repeat(self.names[0], len(at))
+        return self.names.take(pa.array(at))
+
+
+def assemble(merged: Merged, origins: Origins) -> Tables:
+    """Build the five tables.
 
     Parameters
     ----------
     merged : Merged
-    source : str
-        What stands in the ``source`` columns.
-    ordinal : int
-        Place of the source among those read; the high half of ``response_key``.
+    origins : Origins
+        The sources of its records.
     """
-    key = (ordinal << 32) + numpy(merged.bodies, "record")
+    record = numpy(merged.bodies, "record")
+    at = origins.of(record)
+    record = origins.within(record, at)
+    key = (origins.ordinal[at] << 32) + record
     part_key = key[merged.part_response]
     counts = np.stack([numpy(merged.parts, f"n_{name}") for name in CHANNELS], axis=1)
     bounds = offsets(counts.ravel())
@@ -81,11 +121,11 @@ def assemble(merged: Merged, source: str, ordinal: int) -> Tables:
     first = keys.position
     keys = keys._replace(position=np.arange(len(first), dtype=np.int32) - first)
     return Tables(
-        _responses(merged, key, source),
+        _responses(merged, key, origins.name(at)),
         _choices(merged, part_key, bounds),
         _tokens(merged, keys),
         _alternatives(merged, keys),
-        _rejects(merged.rejects, source),
+        _rejects(merged.rejects, origins),
     )
 
 
@@ -95,7 +135,7 @@ def _table(declared: schema.Table, values: dict[str, object]) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=declared.arrow)
 
 
-def _responses(merged: Merged, key: np.ndarray, source: str) -> pa.Table:
+def _responses(merged: Merged, key: np.ndarray, source: pa.Array) -> pa.Table:
     bodies, n = merged.bodies, len(key)
     has_finish = merged.parts["finish_reason"].is_valid().to_numpy()
     n_choices = numpy(bodies, "n_parts")
@@ -104,7 +144,8 @@ def _responses(merged: Merged, key: np.ndarray, source: str) -> pa.Table:
     created = pc.multiply(bodies["created"], 1000).cast(schema.RESPONSES["created"].type)
     values = {name: bodies[name] for name in bodies.column_names} | {
         "response_key": pa.array(key),
-        "source": _constant(source, n),
+        "record": pa.array(key & _RECORD),
+        "source": source,
         "kind": label_array(is_stream.astype(np.int8), KINDS),
         "created": created,
         "n_choices": bodies["n_parts"],
@@ -112,10 +153,6 @@ def _responses(merged: Merged, key: np.ndarray, source: str) -> pa.Table:
         "finished": pa.array((n_choices > 0) & (finished == n_choices)),
     }
     return _table(schema.RESPONSES, values)
-
-
-def _constant(text: str, n: int) -> pa.Array:
-    return pa.repeat(pa.scalar(text, schema.TEXT), n)
 
 
 def _choices(merged: Merged, part_key: np.ndarray, bounds: np.ndarray) -> pa.Table:
@@ -195,6 +232,11 @@ def _compare(joined: bytes, text: bytes) -> int:
     return _EXTRA if text in joined else _MISMATCH
 
 
-def _rejects(rejects: pa.Table, source: str) -> pa.Table:
-    values = {name: rejects[name] for name in rejects.column_names}
-    return _table(schema.REJECTS, values | {"source": _constant(source, rejects.num_rows)})
+def _rejects(rejects: pa.Table, origins: Origins) -> pa.Table:
+    record = numpy(rejects, "record")
+    at = origins.of(record)
+    values = {name: rejects[name] for name in rejects.column_names} | {
+        "source": origins.name(at),
+        "record": pa.array(origins.within(record, at)),
+    }
+    return _table(schema.REJECTS, values)

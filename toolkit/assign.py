@@ -274,14 +274,18 @@ class Assigner:
             self.close(stream)
         self.closed_since_done = False
 
-    def _move_to(self, record: int, epoch: int) -> None:
-        """Close what is over before this record."""
-        self.expire(record)
-        if epoch // SCOPE > self.epoch // SCOPE:
+    def begin_scope(self, scope: int) -> None:
+        """Forget all responses, if this is another scope."""
+        if scope > self.epoch // SCOPE:
             self.open.clear()
             self.by_id.clear()
             self.any_closed = self.closed_since_done = False
-            self.epoch = epoch
+            self.epoch = scope * SCOPE
+
+    def _move_to(self, record: int, epoch: int) -> None:
+        """Close what is over before this record."""
+        self.expire(record)
+        self.begin_scope(epoch // SCOPE)
         while self.epoch < epoch:
             self.epoch += 1
             self._done()

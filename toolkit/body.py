@@ -33,6 +33,7 @@ from toolkit.formats.base import (
     read_once,
     whole_number,
 )
+from toolkit.limits import LIMITS, Limits
 from toolkit.strict_json import compact
 
 _INT32 = 2**31 - 1
@@ -84,12 +85,17 @@ def _get(obj: dict[str, Any], name: str) -> Any:
 
 
 class BodyReader:
-    """Column lists, filled body by body."""
+    """Column lists, filled body by body.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    limits : Limits
+    """
+
+    def __init__(self, limits: Limits = LIMITS) -> None:
         self._bodies = lists(columns.BODIES)
         self._parts = lists(columns.PARTS)
-        self._entries = EntryReader()
+        self._entries = EntryReader(limits.alternatives)
         self._tables = (
             self._bodies,
             self._parts,

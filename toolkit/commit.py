@@ -17,6 +17,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from toolkit.errors import ExportError, ToolkitError
 
@@ -31,8 +32,25 @@ _STAGING, _OLD = "staging", "old"
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 
 
+class Staging(NamedTuple):
+    """Where something is made that shall appear whole.
+
+    Attributes
+    ----------
+    content : path
+        What becomes the target.
+    notes : path
+        Stays behind; notes on how far the work has come.
+    """
+
+    content: Path
+    notes: Path
+
+
 @contextmanager
-def staged(target: Path, *, overwrite: bool, is_ours: Callable[[Path], bool]) -> Iterator[Path]:
+def staged(
+    target: Path, *, overwrite: bool, is_ours: Callable[[Path], bool], keep: bool = False
+) -> Iterator[Staging]:
     """Give a directory to write into, which becomes `target` if nothing goes wrong.
 
     Parameters
@@ -42,6 +60,8 @@ def staged(target: Path, *, overwrite: bool, is_ours: Callable[[Path], bool]) ->
         Take the place of what is there.
     is_ours : callable
         Tells whether a directory is one that may be replaced.
+    keep : bool
+        If something goes wrong, leave what was made; and begin with what was left so.
 
     Raises
     ------
@@ -52,16 +72,21 @@ def staged(target: Path, *, overwrite: bool, is_ours: Callable[[Path], bool]) ->
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with _lock(target):
-            _sweep(target, is_ours)
+            left = _sweep(target, is_ours, keep)
             _check(target, overwrite, is_ours)
-            staging = _beside(target, _STAGING)
-            staging.mkdir()
+            staging = left or _beside(target, _STAGING)
+            made = Staging(staging / "content", staging / "notes")
+            is_done = False
             try:
-                yield staging
-                _seal(staging)
-                _put_in_place(staging, target)
+                for folder in (staging, *made):
+                    folder.mkdir(exist_ok=True)
+                yield made
+                _seal(made.content)
+                _put_in_place(made.content, target)
+                is_done = True
             finally:
-                shutil.rmtree(staging, ignore_errors=True)
+                if is_done or not keep:
+                    shutil.rmtree(staging, ignore_errors=True)
     except OSError as error:
         if isinstance(error, ToolkitError):  # a source failed, not the export
             raise
@@ -117,8 +142,15 @@ def _is_same(handle: int, path: Path) -> bool:
         return False
 
 
-def _sweep(target: Path, is_ours: Callable[[Path], bool]) -> None:
-    """Clear up after a process that was killed: nobody else can be at work here."""
+def _sweep(target: Path, is_ours: Callable[[Path], bool], keep: bool) -> Path | None:
+    """Clear up after a process that was killed: nobody else can be at work here.
+
+    Returns
+    -------
+    path or None
+        A staging directory that was left, if it is to be kept.
+    """
+    left = None
     names = os.listdir(target.parent)
     for name in names:
         if name.startswith(f".{target.name}.{_OLD}-") and not os.path.lexists(target):
@@ -127,21 +159,26 @@ def _sweep(target: Path, is_ours: Callable[[Path], bool]) -> None:
                 os.rename(old, target)
     for name in names:
         if name.startswith((f".{target.name}.{_STAGING}-", f".{target.name}.{_OLD}-")):
-            shutil.rmtree(target.with_name(name), ignore_errors=True)
+            if keep and left is None and name.startswith(f".{target.name}.{_STAGING}-"):
+                left = target.with_name(name)
+            else:
+                shutil.rmtree(target.with_name(name), ignore_errors=True)
+    return left
 
 
 def _seal(staging: Path) -> None:
     """Make sure that all of it is on the disk, and say so last."""
     for folder, _, names in os.walk(staging, topdown=False):
         for name in names:
-            _sync(os.path.join(folder, name))
-        _sync(folder)
+            sync(os.path.join(folder, name))
+        sync(folder)
     with open(staging / SUCCESS, "xb") as mark:
         os.fsync(mark.fileno())
-    _sync(staging)
+    sync(staging)
 
 
-def _sync(path: str | os.PathLike[str]) -> None:
+def sync(path: str | os.PathLike[str]) -> None:
+    """Make sure that a file, or what a directory lists, is on the disk."""
     if os.name == "nt" and os.path.isdir(path):  # directories cannot be opened there
         return
     handle = os.open(path, os.O_RDONLY)
@@ -159,7 +196,7 @@ def _put_in_place(staging: Path, target: Path) -> None:
         os.rename(target, old)
         os.rename(staging, target)
         shutil.rmtree(old, ignore_errors=True)
-    _sync(target.parent)
+    sync(target.parent)
 
 
 def _exchange(one: Path, other: Path) -> bool:

@@ -30,8 +30,19 @@ from toolkit.errors import SchemaError, SourceError
 from toolkit.tables import LogprobTables
 
 MANIFEST = "manifest.json"
-_PART = re.compile(r"part-\d+\.parquet")
+_PART = re.compile(r"part-\d+(?:-\d+)?\.parquet")
 STORED = (*schema.TABLES, schema.LEDGER)
+
+
+def part_name(shard: int, n: int) -> str:
+    """Return the name of the n-th file that a shard has of a table.
+
+    Examples
+    --------
+    >>> part_name(3, 0), part_name(3, 1)
+    ('part-00003.parquet', 'part-00003-1.parquet')
+    """
+    return f"part-{shard:05d}.parquet" if n == 0 else f"part-{shard:05d}-{n}.parquet"
 
 
 def is_dataset(path: str | os.PathLike[str]) -> bool:

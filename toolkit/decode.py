@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from toolkit.columns import Decoded, numpy, offsets
+from toolkit import columns
+from toolkit.columns import SCOPE, Decoded, numpy, offsets
 from toolkit.framing import Frames
+from toolkit.limits import LIMITS, Limits
 from toolkit.reference import ReferenceDecoder
 from toolkit.scanned import Placed, Scanned, completed, no_rejects, placed
 
@@ -25,17 +27,21 @@ class Decoder:
     ----------
     place : str, optional
         Where in each record the answer stands, if that is not to be found by content.
+    limits : Limits
 
     Attributes
     ----------
     next_record : int
         Records so far.
     epoch : int
-        ``[DONE]`` markers so far.
+        ``[DONE]`` markers so far, and a `columns.SCOPE` for each scope.
+    envelopes : int
+        Wrappers taken off so far.
     """
 
-    def __init__(self, place: str | None = None) -> None:
-        self._reference = ReferenceDecoder(place)
+    def __init__(self, place: str | None = None, limits: Limits = LIMITS) -> None:
+        self._reference = ReferenceDecoder(place, limits)
+        self.envelopes = 0
         self._pieces: list[Decoded] = []
         self._placed: list[Placed] = []  # follow the pieces
 
@@ -81,6 +87,7 @@ class Decoder:
         n = len(scanned.verdicts)
         if len(rows) == n:
             self._reference.skip(frames)
+            self.envelopes += scanned.envelopes
             self._placed.append(placed(scanned, frames, np.arange(first, first + n), epoch))
             return no_rejects()
         deferred = self._reference.frames(frames, np.flatnonzero(scanned.verdicts == 0))
@@ -94,10 +101,31 @@ class Decoder:
         record = np.zeros(n, np.int64)
         record[rows] = np.flatnonzero(~used) + first
         native = completed([placed(scanned, frames, record, epoch)])
+        self.envelopes += scanned.envelopes
         return self._add(_interleaved(native, deferred))
+
+    def begin_scope(self) -> None:
+        """Begin another source: no chunk of it belongs to a response before."""
+        self._reference.epoch = (self.epoch // SCOPE + 1) * SCOPE
+
+    def reject(self, line: int, byte_offset: int, reason: str, message: str) -> None:
+        """Count as a record, and reject, that the source gave out at a place."""
+        row = {
+            "record": self.next_record,
+            "line": line,
+            "byte_offset": byte_offset,
+            "length": 0,
+            "reason": reason,
+            "message": message,
+            "epoch": self.epoch,
+        }
+        self._reference.next_record += 1
+        rejects = pa.Table.from_pylist([row], columns.REJECTS)
+        self._add(Decoded.concat([])._replace(rejects=rejects))
 
     def _add(self, decoded: Decoded) -> pa.Table:
         self._complete()
+        self.envelopes += decoded.envelopes
         self._pieces.append(decoded)
         return decoded.rejects
 
@@ -115,10 +143,7 @@ class Decoder:
 
 def _interleaved(native: Decoded, deferred: Decoded) -> Decoded:
     """Bring the bodies of both decoders into the order of their records."""
-    rest = {
-        "rejects": deferred.rejects,
-        "envelopes": native.envelopes + deferred.envelopes,
-    }
+    rest = {"rejects": deferred.rejects, "envelopes": deferred.envelopes}
     if not deferred.bodies.num_rows:
         return native._replace(**rest)
     records = [numpy(decoded.bodies, "record") for decoded in (native, deferred)]

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from toolkit import columns
 from toolkit.formats.base import Reject, camel, kind_of, read_once, whole_number
+from toolkit.limits import LIMITS
 
 SAMPLED = columns.ENTRIES.append(columns.TOKENS.field("n_alternatives"))
 """What is read of a sampled token; the rest of `columns.TOKENS` follows from it."""
@@ -43,9 +44,16 @@ def lists(fields: pa.Schema) -> dict[str, list[Any]]:
 
 
 class EntryReader:
-    """Column lists of tokens and alternatives, and the notes that their entries earn."""
+    """Column lists of tokens and alternatives, and the notes that their entries earn.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    most : int
+        Alternatives that a token may have.
+    """
+
+    def __init__(self, most: int = LIMITS.alternatives) -> None:
+        self._most = most
         self.tokens = lists(SAMPLED)
         self.alternatives = lists(columns.ENTRIES)
         self.notes: list[str] = []
@@ -60,6 +68,12 @@ class EntryReader:
                 if top is not None:
                     break
             if type(top) is list:
+                if len(top) > self._most:
+                    message = (
+                        f"expected at most {self._most:,} alternatives (Limits.alternatives), "
+                        f"found {len(top):,}"
+                    )
+                    raise Reject("too_many_alternatives", message, f"{path}[{i}].{key}")
                 sizes.append(len(top))
                 for j, alternative in enumerate(top):
                     self._entry(alternative, self.alternatives, f"{path}[{i}].{key}", j)

@@ -6,7 +6,7 @@ import os
 import sys
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
@@ -16,9 +16,10 @@ from toolkit.ahead import thread_count
 from toolkit.combine import joined
 from toolkit.dataset import is_dataset, read_parquet
 from toolkit.errors import ArgumentError, NoRecordsError, SourceError, ToolkitWarning
+from toolkit.limits import LIMITS, Limits
 from toolkit.recording import OnError, Recording
 from toolkit.scanned import decoder
-from toolkit.sources import resolve
+from toolkit.sources import Source, resolve
 from toolkit.tables import LogprobTables
 from toolkit.units import units
 
@@ -38,6 +39,7 @@ def read(
     stream_window: int = STREAM_WINDOW,
     path: str | None = None,
     threads: int | None = None,
+    limits: Limits = LIMITS,
 ) -> LogprobTables:
     """Load recorded responses into five tables.
 
@@ -61,6 +63,8 @@ def read(
         kept as ``custom_id``.
     threads : int, optional
         Threads that scan; None: one for each core. The tables do not depend on it.
+    limits : Limits
+        What a record and a source may at most be; beyond it they are rejected.
 
     Returns
     -------
@@ -100,6 +104,7 @@ def read(
         stream_window=stream_window,
         path=path,
         threads=threads,
+        limits=limits,
     )
     return joined(list(parts))
 
@@ -113,6 +118,7 @@ def scan(
     stream_window: int = STREAM_WINDOW,
     path: str | None = None,
     threads: int | None = None,
+    limits: Limits = LIMITS,
 ) -> Iterator[LogprobTables]:
     """Load recorded responses batch by batch, in bounded memory.
 
@@ -122,7 +128,7 @@ def scan(
 
     Parameters
     ----------
-    sources, on_error, progress, stream_window, path, threads
+    sources, on_error, progress, stream_window, path, threads, limits
         As in `read`; but no exported dataset.
     batch_bytes : int, optional
         Bytes of the (decompressed) sources that a batch is made of, about; 32 MiB if not given.
@@ -149,47 +155,98 @@ def scan(
     >>> [len(part) for part in toolkit.scan([line * 2, line], batch_bytes=1)]
     [2, 1]
     """
-    if on_error not in ("reject", "raise"):
-        raise ArgumentError(f"on_error={on_error!r}; choose 'reject' or 'raise'")
-    batch_bytes = BATCH_BYTES if batch_bytes is None else batch_bytes
-    for name, value in (("stream_window", stream_window), ("batch_bytes", batch_bytes)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ArgumentError(f"{name}={value!r}; give a whole number from 1")
-    if isinstance(sources, str | os.PathLike) and is_dataset(sources):
-        raise ArgumentError(f"{os.fspath(sources)} is an exported dataset: read_parquet reads it")
-    if not (path is None or (isinstance(path, str) and path)):
-        raise ArgumentError(f"path={path!r}; give keys as in 'output.raw[0]', or None")
-    make = partial(Recording, on_error=on_error, window=stream_window, place=path)
-    return _batches(sources, batch_bytes, make, progress, thread_count(threads))
+    loading = Loading(
+        batch_bytes=batch_bytes,
+        on_error=on_error,
+        progress=progress,
+        stream_window=stream_window,
+        path=path,
+        threads=threads,
+        limits=limits,
+    )
+    return loading.all_of(sources)
 
 
-def _batches(
-    sources: Any,
-    batch_bytes: int,
-    make: Callable[[str, int], Recording],
-    progress: bool | None,
-    threads: int,
-) -> Iterator[LogprobTables]:
-    total = _Total()
-    waiting: list[LogprobTables] = []
-    with ExitStack() as stack:
-        pool = stack.enter_context(ThreadPoolExecutor(threads)) if threads > 1 else None
-        bar = stack.enter_context(_bar(progress))
-        since = 0  # bytes read when the last batch was yielded
-        for ordinal, source in enumerate(resolve(sources)):
-            recording = make(source.name, ordinal)
-            for part in recording.batches(source, batch_bytes, pool, threads, total.add_bytes):
+class Loading:
+    """A load, with its options; for sources that are read in several lots.
+
+    Parameters
+    ----------
+    batch_bytes, on_error, progress, stream_window, path, threads, limits
+        As in `scan`.
+    watch : bool
+        Take note of the bytes of each source as it is stored.
+
+    Attributes
+    ----------
+    total : Total
+    """
+
+    def __init__(
+        self,
+        *,
+        batch_bytes: int | None = None,
+        on_error: OnError,
+        progress: bool | None,
+        stream_window: int,
+        path: str | None,
+        threads: int | None,
+        limits: Limits,
+        watch: bool = False,
+    ) -> None:
+        if on_error not in ("reject", "raise"):
+            raise ArgumentError(f"on_error={on_error!r}; choose 'reject' or 'raise'")
+        if not isinstance(limits, Limits):
+            raise ArgumentError(f"limits={limits!r}; give toolkit.Limits(...)")
+        self.batch_bytes = BATCH_BYTES if batch_bytes is None else batch_bytes
+        for name, value in (("stream_window", stream_window), ("batch_bytes", self.batch_bytes)):
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise ArgumentError(f"{name}={value!r}; give a whole number from 1")
+        if not (path is None or (isinstance(path, str) and path)):
+            raise ArgumentError(f"path={path!r}; give keys as in 'output.raw[0]', or None")
+        self._make = partial(Recording, on_error, stream_window, path, limits, watch)
+        self._threads = thread_count(threads)
+        self._progress = progress
+        self.total = Total()
+
+    def all_of(self, sources: Any) -> Iterator[LogprobTables]:
+        """Yield the batches of all sources that a caller names, and say what is odd."""
+        if isinstance(sources, str | os.PathLike) and is_dataset(sources):
+            raise ArgumentError(
+                f"{os.fspath(sources)} is an exported dataset: read_parquet reads it"
+            )
+        return self._all_of(resolve(sources))
+
+    def _all_of(self, sources: list[Source]) -> Iterator[LogprobTables]:
+        yield from self.batches(enumerate(sources))
+        self.finish()
+
+    def batches(self, sources: Iterable[tuple[int, Source]]) -> Iterator[LogprobTables]:
+        """Yield the batches of some sources, each with its place among all."""
+        waiting: list[LogprobTables] = []
+        recording = self._make()
+        total = self.total
+        with ExitStack() as stack:
+            threads = self._threads
+            pool = stack.enter_context(ThreadPoolExecutor(threads)) if threads > 1 else None
+            bar = stack.enter_context(_bar(self._progress, total.bytes))
+            since = total.bytes  # read when the last batch was yielded
+            parts = recording.batches(sources, self.batch_bytes, pool, threads, total.add_bytes)
+            for part in parts:
                 bar.update(total.bytes - bar.n)
                 total.add(part)
                 waiting.append(part)
-                if total.bytes - since >= batch_bytes:
+                if total.bytes - since >= self.batch_bytes:
                     yield joined(waiting)
                     waiting, since = [], total.bytes
-            total.end(recording)
-        if waiting:
-            yield joined(waiting)
-    total.require_records()
-    total.warn()
+            if waiting:
+                yield joined(waiting)
+        total.end(recording)
+
+    def finish(self) -> None:
+        """Say what is odd about all that was read."""
+        self.total.require_records()
+        self.total.warn()
 
 
 def from_responses(
@@ -231,9 +288,9 @@ def from_responses(
     """
     if on_error not in ("reject", "raise"):
         raise ArgumentError(f"on_error={on_error!r}; choose 'reject' or 'raise'")
-    recording = Recording("<memory>", 0, on_error, STREAM_WINDOW)
+    recording = Recording(on_error, STREAM_WINDOW)
     lp = recording.objects(units(responses, custom_id))
-    total = _Total()
+    total = Total()
     total.add(lp)
     total.end(recording)
     total.require_records()
@@ -241,12 +298,28 @@ def from_responses(
     return lp
 
 
-class _Total:
-    """What all sources gave together, for the verdict at the end."""
+_COUNTS = ("bytes", "records", "responses", "tokens")
+
+
+class Total:
+    """What all sources gave together, for the verdict at the end.
+
+    Attributes
+    ----------
+    names : list of str
+        Some of the sources.
+    faults : list of SourceError
+    seen : list of dict
+        If sources are watched, what was seen of each.
+    bytes, records, responses, tokens : int
+    reasons : Counter of str
+        Of the rejects.
+    """
 
     def __init__(self) -> None:
         self.names: list[str] = []
         self.faults: list[SourceError] = []
+        self.seen: list[dict[str, Any]] = []
         self.bytes = self.records = self.responses = self.tokens = 0
         self.reasons: Counter[str] = Counter()
 
@@ -260,12 +333,24 @@ class _Total:
         self.tokens += part.tokens.num_rows
         self.reasons.update(part.rejects["reason"].to_pylist())
 
+    def note(self, since: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return the counts, for JSON; `since` an earlier note, what was added to it."""
+        before = since or {"reasons": {}}
+        counts = {name: getattr(self, name) - before.get(name, 0) for name in _COUNTS}
+        return counts | {"reasons": dict(self.reasons - Counter(before["reasons"]))}
+
+    def add_note(self, note: dict[str, Any]) -> None:
+        """Add the counts of a note."""
+        for name in _COUNTS:
+            setattr(self, name, getattr(self, name) + int(note[name]))
+        self.reasons.update(note["reasons"])
+
     def end(self, recording: Recording) -> None:
-        """Count a source that was read."""
-        self.names.append(recording.name)
+        """Count sources that were read."""
+        self.names += recording.names[: 4 - len(self.names)]
         self.records += recording.n_records
-        if recording.fault is not None:
-            self.faults.append(recording.fault)
+        self.faults += recording.faults
+        self.seen += recording.seen
 
     def require_records(self) -> None:
         """Refuse a load without a single record."""
@@ -306,8 +391,10 @@ def _callers_level() -> int:
     return level
 
 
-def _bar(progress: bool | None) -> Any:
+def _bar(progress: bool | None, before: int) -> Any:
     from tqdm import tqdm
 
     disable = None if progress is None else not progress
-    return tqdm(unit="B", unit_scale=True, desc="reading", disable=disable, leave=False)
+    return tqdm(
+        unit="B", unit_scale=True, desc="reading", disable=disable, leave=False, initial=before
+    )

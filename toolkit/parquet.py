@@ -1,42 +1,32 @@
 """Write the tables as Parquet: `export` from sources, `write_tables` from memory.
 
-A directory appears whole or not at all (`toolkit.commit`), and its manifest tells of every file how
-many rows and bytes it has, and their hash.
+A directory appears whole or not at all (`toolkit.commit`). Its manifest tells of every source what
+was read, and of every file how many rows and bytes it has; of both their hash.
 """
 
 from __future__ import annotations
 
-import ctypes
-import hashlib
 import json
 import os
-from collections.abc import Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from toolkit import __version__, schema
-from toolkit.commit import staged
+from toolkit.commit import Staging, staged
 from toolkit.dataset import MANIFEST, STORED, is_dataset
-from toolkit.load import STREAM_WINDOW, scan
+from toolkit.errors import ArgumentError
+from toolkit.limits import LIMITS, Limits
+from toolkit.load import STREAM_WINDOW, Loading
 from toolkit.recording import OnError
+from toolkit.shards import SHARD_BYTES, Finished, Shard, digest, shards
+from toolkit.sources import resolve
 from toolkit.tables import LogprobTables
+from toolkit.writers import Part, write_files
 
-PART_ROWS = 16_000_000
-"""Rows of a table after which a new file begins."""
-ROW_GROUP = 1 << 18
-"""Most rows of a row group; engines skip those whose ``response_key`` they do not look for."""
-_GROUP_BYTES = 8 << 20  # of a table, after which a row group ends earlier
-_SMALL_BYTES = 4 << 20
-# They repeat in short cycles: plainly written they are compressed faster, and to less.
-_SMALL_NUMBERS = {"choice", "slot", "rank", "sampled_rank", "n_alternatives"}
-_GIVE_BACK = 3  # batches; memory that was given back must be had anew
-_WRITERS = 2  # threads: one for the alternatives, which are most of it, and one for the rest
 _BATCH_BYTES = 32 << 20  # of the sources; what is in memory grows with it
 
 
@@ -46,10 +36,12 @@ def export(
     *,
     on_error: OnError = "reject",
     overwrite: bool = False,
+    resume: bool = False,
     progress: bool | None = False,
     stream_window: int = STREAM_WINDOW,
     path: str | None = None,
     threads: int | None = None,
+    limits: Limits = LIMITS,
 ) -> Path:
     """Load recordings and write the five tables as Parquet, in bounded memory.
 
@@ -57,12 +49,18 @@ def export(
 
     Parameters
     ----------
-    sources, on_error, progress, stream_window, path, threads
+    sources, on_error, progress, stream_window, path, threads, limits
         As in `toolkit.scan`.
     directory : path
         Made by the call: one folder of Parquet files for each table, and a manifest.
     overwrite : bool
         Replace an earlier export of that name. Anything else that is there is left alone.
+    resume : bool
+        If the export is stopped, keep what is finished, in a hidden directory beside the target;
+        and begin with what an earlier call kept. Sources are taken together up to 256 MiB; what was
+        made of them is taken over if neither they (by size, time and hash) nor the options
+        changed, so the files are those of an export in one go. A call without `resume` removes what
+        was kept.
 
     Returns
     -------
@@ -86,171 +84,101 @@ def export(
     ...     [path.name for path in sorted(out.iterdir()) if path.is_file()]
     ['_SUCCESS', 'manifest.json']
     """
-    parts = scan(
-        sources,
+    if isinstance(sources, str | os.PathLike) and is_dataset(sources):
+        raise ArgumentError(f"{os.fspath(sources)} is an exported dataset already")
+    loading = Loading(
         batch_bytes=_BATCH_BYTES,
         on_error=on_error,
         progress=progress,
         stream_window=stream_window,
         path=path,
         threads=threads,
+        limits=limits,
+        watch=True,
     )
-    return _write(parts, directory, overwrite)
+    settings = {
+        "schema": schema.SCHEMA_VERSION,
+        "toolkit": __version__,
+        "pyarrow": pa.__version__,
+        "shard_bytes": SHARD_BYTES,
+        "on_error": on_error,
+        "stream_window": stream_window,
+        "path": path,
+        "limits": asdict(limits),
+    }
+    target = Path(directory)
+    with staged(target, overwrite=overwrite, is_ours=is_dataset, keep=resume) as staging:
+        _export(list(shards(resolve(sources))), loading, staging, settings, keep=resume)
+        loading.finish()
+    return target
+
+
+def _export(
+    found: list[Shard],
+    loading: Loading,
+    staging: Staging,
+    settings: dict[str, Any],
+    *,
+    keep: bool,
+) -> None:
+    """Make the shards that are not there yet, and the manifest."""
+    finished = Finished(staging, settings)
+    notes = [finished.get(shard) if keep else None for shard in found]
+    finished.clear([note for note in notes if note is not None])
+    for i, shard in enumerate(found):
+        if (note := notes[i]) is not None:
+            loading.total.add_note(note["total"])
+            continue
+        before = loading.total.note()
+        tables = write_files(loading.batches(shard.sources), staging.content, shard.ordinal)
+        notes[i] = {
+            "sources": loading.total.seen[-len(shard.sources) :] if shard.sources else [],
+            "tables": _verified(staging, tables),
+            "total": loading.total.note(since=before),
+        }
+        if keep:
+            finished.add(shard, notes[i])
+    _write_manifest(staging, [note for note in notes if note is not None])
 
 
 def write_tables(
     lp: LogprobTables, directory: str | os.PathLike[str], *, overwrite: bool = False
 ) -> Path:
     """Write tables that are in memory; see `LogprobTables.write_parquet`."""
-    return _write([lp], directory, overwrite)
-
-
-def _write(
-    parts: Iterable[LogprobTables], directory: str | os.PathLike[str], overwrite: bool
-) -> Path:
     target = Path(directory)
     with staged(target, overwrite=overwrite, is_ours=is_dataset) as staging:
-        files = _write_files(parts, staging)
-        manifest = {
-            "schema": schema.SCHEMA_VERSION,
-            "toolkit": __version__,
-            "tables": {
-                name: {
-                    "rows": sum(part["rows"] for part in written),
-                    "files": [_verified(staging / name, part) for part in written],
-                }
-                for name, written in files.items()
-            },
-        }
-        (staging / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
+        for table in STORED:
+            (staging.content / table.name).mkdir()
+        tables = write_files([lp], staging.content, 0)
+        _write_manifest(staging, [{"sources": [], "tables": _verified(staging, tables)}])
     return target
 
 
-def _verified(folder: Path, part: dict[str, str | int]) -> dict[str, str | int]:
-    """Read a file back: its rows must be there, and its hash tells if it is ever changed."""
-    path = folder / str(part["name"])
-    with path.open("rb") as file:
-        rows = pq.read_metadata(file).num_rows
-        if rows != part["rows"]:
-            raise OSError(
-                f"{path.name} has {rows} rows on the disk, and {part['rows']} were written"
-            )
-        file.seek(0)
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return {**part, "bytes": path.stat().st_size, "sha256": digest}
-
-
-def _write_files(
-    parts: Iterable[LogprobTables], folder: Path
-) -> dict[str, list[dict[str, str | int]]]:
-    """Write parts on other threads while the next is made; return each table's files."""
-    with ExitStack() as stack:
-        writers = [stack.enter_context(_TableWriter(table, folder)) for table in reversed(STORED)]
-        # The largest tables come first, so that the threads end together.
-        pool = stack.enter_context(ThreadPoolExecutor(_WRITERS))
-        pending: list[Future[None]] = []
-        for i, part in enumerate(parts, start=1):
-            _wait(pending)  # never more than one part waits
-            if i % _GIVE_BACK == 0:
-                _give_back()
-            pending = [pool.submit(each.add, part[each.declared.name]) for each in writers]
-        _wait(pending)
-        _wait([pool.submit(writer.finish) for writer in writers])
-    return {writer.declared.name: writer.files for writer in reversed(writers)}
-
-
-def _wait(pending: list[Future[None]]) -> None:
-    for future in pending:
-        future.result()
-
-
-def _give_back() -> None:
-    """Return freed memory to the system: in pieces, the allocators keep more the longer it goes."""
-    pa.default_memory_pool().release_unused()
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
-    if trim is not None:  # the GNU C library
-        trim(0)
-
-
-class _TableWriter:
-    """Writes one table: row groups of a good size, whatever the size of the parts.
-
-    Texts have dictionaries, integers their deltas, logprobs their bytes in streams of one place
-    each. Statistics are for numbers: of texts and labels they cost much and let nothing be skipped.
-    """
-
-    def __init__(self, declared: schema.Table, folder: Path) -> None:
-        self.declared = declared
-        self.files: list[dict[str, str | int]] = []
-        self._folder = folder / declared.name
-        self._folder.mkdir()
-        self._waiting: list[pa.Table] = []
-        self._file: pq.ParquetWriter | None = None
-        self._rows = 0  # in the open file
-
-    def __enter__(self) -> _TableWriter:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._file is not None:  # something failed, and the folder goes
-            self._file.close()
-
-    def add(self, table: pa.Table) -> None:
-        """Take more rows."""
-        if table.nbytes < _SMALL_BYTES:  # a copy, lest small things that wait pin large memory
-            table = table.take(pa.array(np.arange(table.num_rows)))
-        self._waiting.append(table)
-        rows = sum(waiting.num_rows for waiting in self._waiting)
-        if rows >= ROW_GROUP or sum(waiting.nbytes for waiting in self._waiting) >= _GROUP_BYTES:
-            self._flush()
-
-    def finish(self) -> None:
-        """Write what waits, at least one file."""
-        if self._waiting or not self.files:
-            self._flush()
-        self._end_file()
-
-    def _flush(self) -> None:
-        table = pa.concat_tables([self.declared.empty(), *self._waiting])
-        self._waiting = []
-        if self._file is None:
-            name = f"part-{len(self.files):05d}.parquet"
-            self._file = pq.ParquetWriter(
-                self._folder / name, self.declared.arrow, **_encodings(self.declared)
-            )
-            self.files.append({"name": name, "rows": 0})
-        self._file.write_table(table, row_group_size=ROW_GROUP)
-        self._rows += table.num_rows
-        if self._rows >= PART_ROWS:
-            self._end_file()
-
-    def _end_file(self) -> None:
-        if self._file is None:
-            return
-        self._file.close()
-        self.files[-1]["rows"] = self._rows
-        self._file, self._rows = None, 0
-
-
-def _encodings(declared: schema.Table) -> dict[str, Any]:
-    """Return how pyarrow is to write the columns of a table."""
-    texts, encodings, ordered = [], {}, []
-    for field in declared.arrow:
-        if pa.types.is_integer(field.type) or pa.types.is_timestamp(field.type):
-            ordered.append(field.name)
-            if field.name not in _SMALL_NUMBERS:
-                encodings[field.name] = "DELTA_BINARY_PACKED"
-        elif pa.types.is_floating(field.type):
-            ordered.append(field.name)
-            encodings[field.name] = "BYTE_STREAM_SPLIT"
-        elif pa.types.is_list(field.type):
-            texts.append(f"{field.name}.list.element")
-        elif not pa.types.is_boolean(field.type):
-            texts.append(field.name)
-    return {
-        "compression": "zstd",
-        "compression_level": 1,
-        "use_dictionary": texts,
-        "column_encoding": encodings,
-        "write_statistics": ordered,
+def _write_manifest(staging: Staging, notes: list[dict[str, Any]]) -> None:
+    """Put the notes on all shards together."""
+    tables: dict[str, dict[str, Any]] = {}
+    for table in STORED:
+        parts = [part for note in notes for part in note["tables"].get(table.name, ())]
+        tables[table.name] = {"rows": sum(part["rows"] for part in parts), "files": parts}
+    manifest = {
+        "schema": schema.SCHEMA_VERSION,
+        "toolkit": __version__,
+        "sources": [source for note in notes for source in note["sources"]],
+        "tables": tables,
     }
+    (staging.content / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", "utf-8")
+
+
+def _verified(staging: Staging, tables: dict[str, list[Part]]) -> dict[str, list[Part]]:
+    """Read files back: their rows must be there, and their hash tells if they are ever changed."""
+    return {
+        name: [_verified_part(staging.content / name / part["name"], part) for part in parts]
+        for name, parts in tables.items()
+    }
+
+
+def _verified_part(path: Path, part: Part) -> Part:
+    rows = pq.read_metadata(path).num_rows
+    if rows != part["rows"]:
+        raise OSError(f"{path.name} has {rows} rows on the disk, and {part['rows']} were written")
+    return {**part, "bytes": path.stat().st_size, "sha256": digest(path)}

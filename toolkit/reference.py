@@ -22,6 +22,7 @@ from toolkit.columns import Decoded
 from toolkit.derive import derive
 from toolkit.formats.base import Body, Reject
 from toolkit.framing import Frames, frame
+from toolkit.limits import LIMITS, Limits
 
 _HALF_PAIR = re.compile(rb"\\u[dD][89a-fA-F]")
 
@@ -48,6 +49,7 @@ class ReferenceDecoder:
     ----------
     place : str, optional
         Where in each record the answer stands, if that is not to be found by content.
+    limits : Limits
 
     Examples
     --------
@@ -57,8 +59,9 @@ class ReferenceDecoder:
     (['hi'], ['not_an_object'])
     """
 
-    def __init__(self, place: str | None = None) -> None:
+    def __init__(self, place: str | None = None, limits: Limits = LIMITS) -> None:
         self.place = place
+        self.limits = limits
         self.next_record = 0
         self.epoch = 0
 
@@ -126,15 +129,22 @@ class _Batch:
 
     def __init__(self, decoder: ReferenceDecoder) -> None:
         self.decoder = decoder
-        self.reader = BodyReader()
+        self.reader = BodyReader(decoder.limits)
         self.custom_id: Any = None  # stands in for the records' own, if given
         self.rejects: list[tuple[Any, ...]] = []  # rows of columns.REJECTS
         self.envelopes = 0
 
     def text(self, raw: bytes, line: int, offset: int, length: int) -> None:
         """Decode the JSON values of one frame, normally one."""
+        limits = self.decoder.limits
         try:
-            values = list(strict_json.values(raw))
+            if length > limits.record_bytes:
+                message = (
+                    f"expected at most {limits.record_bytes:,} bytes (Limits.record_bytes), "
+                    f"found {length:,}"
+                )
+                raise Reject("too_long", message)
+            values = list(strict_json.values(raw, limits.nesting))
         except Reject as reject:
             self._reject(reject, line, offset, length)
             return
@@ -205,16 +215,18 @@ class _Batch:
         if self.decoder.next_record == first:
             self._reject(Reject("empty_record", "expected records, found none", body.path), *at)
 
-    def _values_of(self, text: str) -> Iterator[object]:
+    def _values_of(self, told: str) -> Iterator[object]:
         """Yield the values in the text of an exchange, and rejects."""
         base = self.decoder.epoch
-        for frames in frame([text.encode("utf-8", "surrogatepass")]):
+        limits = self.decoder.limits
+        for frames in frame([told.encode("utf-8", "surrogatepass")], limits.record_bytes):
             epochs = base + np.searchsorted(frames.breaks, np.arange(len(frames.starts)), "right")
             spans = zip(*(c.tolist() for c in (epochs, frames.starts, frames.stops)), strict=True)
             for epoch, start, stop in spans:
                 self.decoder.epoch = epoch
+                text = frames.data[start:stop]
                 try:
-                    found = [value for value, *_ in strict_json.values(frames.data[start:stop])]
+                    found = [value for value, *_ in strict_json.values(text, limits.nesting)]
                 except Reject as reject:
                     found = [reject]
                 for value in found:

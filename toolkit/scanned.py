@@ -17,6 +17,7 @@ from toolkit import columns
 from toolkit.columns import Decoded
 from toolkit.formats import openai_chat
 from toolkit.framing import Frames
+from toolkit.limits import LIMITS, Limits
 
 try:
     from toolkit import _scan
@@ -24,6 +25,8 @@ except ImportError:  # no compiler was at hand when the toolkit was installed
     _scan = None
 
 _ENVELOPED, _JOINED = 2, 3  # verdicts of `_scan.scan`
+_TOKENS = 2  # of its tables
+_MANY, _FEW_ROWS = 16, 1024  # of blocks, and rows of each
 
 
 def decoder() -> str:
@@ -61,9 +64,17 @@ class Scanned(NamedTuple):
     tables: list[pa.RecordBatch]
     members: np.ndarray
 
+    @property
+    def envelopes(self) -> int:
+        """Wrappers taken off."""
+        return int(np.count_nonzero(self.verdicts == _ENVELOPED))
 
-def scan_frames(frames: Frames, window: int = 0) -> Scanned | None:
-    """Read what is certain of a block; None if there is no native scanner.
+
+def scan_frames(frames: Frames, window: int = 0, limits: Limits = LIMITS) -> Scanned | None:
+    """Read what is certain of a block.
+
+    None if there is no native scanner, or something in the block may be over a limit: the reference
+    decoder then tells where.
 
     Needs nothing of the blocks before, and other threads go on meanwhile.
 
@@ -72,13 +83,17 @@ def scan_frames(frames: Frames, window: int = 0) -> Scanned | None:
     frames : Frames
     window : int
         Join chunks that lie at most so many records apart; 0: none.
+    limits : Limits
     """
-    if _scan is None:
+    if _scan is None or limits.nesting < LIMITS.nesting:
         return None
     verdicts, *capsules = _scan.scan(
         frames.data, frames.starts, frames.stops, frames.breaks, window
     )
     *tables, members = (pa.RecordBatch._import_from_c_capsule(*pair) for pair in capsules)
+    most = tables[_TOKENS]["n_alternatives"].to_numpy().max(initial=0)
+    if most > limits.alternatives:
+        return None
     return Scanned(np.frombuffer(verdicts, np.uint8), tables, members["frame"].to_numpy())
 
 
@@ -147,9 +162,6 @@ def completed(blocks: list[Placed]) -> Decoded:
         ),
         rejects=no_rejects(),
         members=pa.table(members, schema=columns.MEMBERS),
-        envelopes=sum(
-            int(np.count_nonzero(block.scanned.verdicts == _ENVELOPED)) for block in blocks
-        ),
     )
 
 
@@ -164,6 +176,8 @@ def _with_rest(
 ) -> pa.Table:
     """Add the columns that the scanner leaves to others."""
     table = pa.Table.from_batches(batches)
+    if len(batches) > _MANY and table.num_rows < _FEW_ROWS * len(batches):
+        table = table.combine_chunks()  # small blocks stand in much larger memory
     if table.schema.equals(fields):
         return table
     n = table.num_rows

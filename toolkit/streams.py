@@ -18,6 +18,7 @@ from toolkit import columns, schema
 from toolkit.assign import LATE, Assigner, Chunk
 from toolkit.columns import (
     KIND_WHOLE,
+    SCOPE,
     Decoded,
     numpy,
     offsets,
@@ -101,6 +102,8 @@ class Merger:
         rejected = list(
             zip(*(numpy(decoded.rejects, n).tolist() for n in ("record", "epoch")), strict=True)
         )
+        firsts = [numpy(decoded.bodies, "epoch")[:1].tolist(), [e for _, e in rejected[:1]]]
+        self._assigner.begin_scope(min(sum(firsts, []), default=0) // SCOPE)
         rows = np.flatnonzero(numpy(decoded.bodies, "kind") != KIND_WHOLE)
         if len(rows):
             chunks = _chunks(decoded, facts, last, rows)

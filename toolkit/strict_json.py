@@ -14,8 +14,9 @@ from codecs import BOM_UTF8
 from collections.abc import Iterator
 from typing import Any
 
-from toolkit.formats.base import MAX_DEPTH, Reject, Repeated
+from toolkit.formats.base import Reject, Repeated
 from toolkit.framing import nesting
+from toolkit.limits import LIMITS, MOST_NESTING
 
 _NUMBER_NAMES = {math.inf: "Infinity", -math.inf: "-Infinity"}
 _SPACE = re.compile(r"[ \t\n\r]*")
@@ -43,14 +44,14 @@ _JSON = json.JSONDecoder(object_pairs_hook=_object)
 _JSON_LONG = json.JSONDecoder(object_pairs_hook=_object, parse_int=_long_integer)
 
 
-def values(raw: bytes) -> Iterator[tuple[Any, int, int]]:
+def values(raw: bytes, nesting_limit: int = LIMITS.nesting) -> Iterator[tuple[Any, int, int]]:
     """Yield the JSON values of a text with their first byte and length in it.
 
     A value that is cut or broken comes as a `Reject` and ends the text; those before it are kept.
     """
     # Few brackets cannot nest deeply, and counting them is cheap.
-    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and nesting(raw) > MAX_DEPTH:
-        raise Reject("too_deep", f"expected at most {MAX_DEPTH} levels of objects and arrays")
+    if raw.count(b"{") + raw.count(b"[") > nesting_limit and nesting(raw) > nesting_limit:
+        raise Reject("too_deep", _too_deep(nesting_limit))
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -75,6 +76,10 @@ def values(raw: bytes) -> Iterator[tuple[Any, int, int]]:
             yield Reject("trailing_garbage", message), byte, len(raw) - byte
             return
         yield value, byte, len(raw) - byte if at == len(text) else len(text[counted:end].encode())
+
+
+def _too_deep(limit: int) -> str:
+    return f"expected at most {limit} levels of objects and arrays (Limits.nesting)"
 
 
 def _parse(text: str, at: int) -> tuple[Any, int]:
@@ -108,7 +113,7 @@ def _skip_space(text: str, at: int) -> int:
 def compact(value: Any) -> str:
     """Write a value as JSON in one way, whatever the order of its keys was."""
     return json.dumps(
-        _plain(value, MAX_DEPTH),
+        _plain(value, MOST_NESTING),
         ensure_ascii=False,
         sort_keys=True,
         separators=(",", ":"),
@@ -127,7 +132,7 @@ def _plain(value: Any, depth: int) -> Any:
             number = math.inf if value > 0 else -math.inf
         return value if math.isfinite(number) else _NUMBER_NAMES.get(number, "NaN")
     if depth == 0:
-        raise Reject("too_deep", f"expected at most {MAX_DEPTH} levels of objects and arrays")
+        raise Reject("too_deep", _too_deep(MOST_NESTING))
     if isinstance(value, dict):
         return {str(key): _plain(inner, depth - 1) for key, inner in value.items()}
     if isinstance(value, list | tuple):

@@ -22,7 +22,7 @@ def native(frames: Frames) -> Decoded:
     """Read as the toolkit does."""
     decoder = Decoder()
     decoder.frames(frames, scan_frames(frames))
-    return decoder.take()
+    return decoder.take()._replace(envelopes=decoder.envelopes)
 
 
 def reference(frames: Frames) -> Decoded:

@@ -147,17 +147,23 @@ def tokens(
     "-o", "--output", required=True, metavar="DIR", help="Directory; made by the command."
 )
 @click.option("--overwrite", is_flag=True, help="Replace an earlier export of that name.")
-def export(inputs: tuple[str, ...], output: str, overwrite: bool) -> None:
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="If it is stopped, keep what is finished; go on from what an earlier call kept.",
+)
+def export(inputs: tuple[str, ...], output: str, overwrite: bool, resume: bool) -> None:
     """Write the tables as Parquet, for DuckDB, Polars, Spark and `logprobs` itself.
 
     \b
     Examples:
       logprobs export logs/ -o answers
+      logprobs export logs/ -o answers --resume
       logprobs summary answers
     """
     if Path(output).exists() and not overwrite:
         raise ExportError(f"{output} is there already: choose another name, or --overwrite")
-    out = toolkit.export(sources_of(inputs), output, overwrite=overwrite, **how())
+    out = toolkit.export(sources_of(inputs), output, overwrite=overwrite, resume=resume, **how())
     stored = json.loads((out / "manifest.json").read_text())["tables"]
     for name, table in stored.items():
         click.echo(f"  {name:<14}{table['rows']:>12,} rows")

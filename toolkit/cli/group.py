@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from toolkit import LogprobTables
 
 CHANNEL = click.Choice(["content", "reasoning", "refusal"])
+_AMOUNT = re.compile(r"([0-9]{1,15})(|KiB|MiB|GiB)")
+_UNITS = {"": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
@@ -81,10 +83,26 @@ def _set_path(ctx: click.Context, _: click.Parameter, value: str | None) -> None
     ctx.meta["path"] = value
 
 
+def _set_limits(ctx: click.Context, _: click.Parameter, value: tuple[str, ...]) -> None:
+    given = {}
+    for text in value:
+        name, _, amount = text.partition("=")
+        found = _AMOUNT.fullmatch(amount)
+        if name not in toolkit.Limits.__dataclass_fields__ or not found:
+            names = ", ".join(toolkit.Limits.__dataclass_fields__)
+            raise ArgumentError(f"--allow {text}: give NAME=NUMBER; the names are {names}")
+        given[name] = int(found[1]) * _UNITS[found[2]]
+    ctx.meta["limits"] = toolkit.Limits(**given)
+
+
 def how() -> dict[str, Any]:
     """Return how inputs are to be loaded."""
-    path = click.get_current_context().meta.get("path")
-    return {"path": path, "progress": False if _is_quiet() else None}
+    meta = click.get_current_context().meta
+    return {
+        "path": meta.get("path"),
+        "limits": meta["limits"],
+        "progress": False if _is_quiet() else None,
+    }
 
 
 def _options(*decorators: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -111,8 +129,20 @@ _path = click.option(
     callback=_set_path,
     help="Where in each record the response stands, as output.raw[0]; else it is found.",
 )
+_limits = click.option(
+    "--allow",
+    multiple=True,
+    metavar="LIMIT=N",
+    expose_value=False,
+    callback=_set_limits,
+    help="Another limit, as record_bytes=256MiB; also nesting, alternatives, expansion, "
+    "source_bytes.",
+)
 inputs_argument = _options(
-    click.argument("inputs", metavar="INPUT...", nargs=-1, required=True), _path, quiet_option
+    click.argument("inputs", metavar="INPUT...", nargs=-1, required=True),
+    _path,
+    _limits,
+    quiet_option,
 )
 row_options = _options(
     click.option("--json", "form", flag_value="json", help="One JSON object per line."),

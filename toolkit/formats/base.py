@@ -5,8 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any, NamedTuple
 
-MAX_DEPTH = 64
-"""Levels of objects and arrays that a record may have."""
+from toolkit.limits import MOST_NESTING
 
 
 class Body(NamedTuple):
@@ -151,10 +150,10 @@ def is_claimed(obj: dict[str, Any]) -> bool:
     )
 
 
-def read_all_once(value: Any, path: str, depth: int = MAX_DEPTH) -> None:
+def read_all_once(value: Any, path: str, depth: int = MOST_NESTING) -> None:
     """Reject a tree in which any object has a key twice."""
     if depth == 0:
-        raise Reject("too_deep", f"expected at most {MAX_DEPTH} levels of objects and arrays")
+        raise Reject("too_deep", f"expected at most {MOST_NESTING} levels of objects and arrays")
     if isinstance(value, dict):
         if isinstance(value, Repeated):
             read_once(value, frozenset(value), path)

@@ -13,13 +13,22 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 
 from toolkit.errors import SourceError
-from toolkit.framing.base import FIELD, SPACE, Counts, Frames, awaits_value, balance
+from toolkit.framing.base import (
+    FIELD,
+    SPACE,
+    Counts,
+    Frames,
+    awaits_value,
+    balance,
+    without_long,
+)
 from toolkit.framing.cassettes import HEAD as CASSETTE
 from toolkit.framing.cassettes import frame_cassette
 from toolkit.framing.documents import frame_documents
 from toolkit.framing.events import frame_events
 from toolkit.framing.lines import frame_lines
 from toolkit.framing.structure import nesting
+from toolkit.limits import LIMITS
 
 __all__ = ["HEAD_BYTES", "Counts", "Frames", "frame", "nesting"]
 
@@ -32,10 +41,10 @@ _HTTP = re.compile(rb"HTTP/[^\r\n]*[\r\n](?:.*[\r\n])?(?:data|event|id|retry):",
 _KEY_ON_NEXT_LINE = re.compile(rb'^\{[ \t\r]*\n[ \t\r\n]*"', re.M)
 
 
-_Framer = Callable[[Iterator[bytes], int], Iterator[Frames]]
+_Framer = Callable[[Iterator[bytes], int, int], Iterator[Frames]]
 
 
-def frame(blocks: Iterable[bytes]) -> Iterator[Frames]:
+def frame(blocks: Iterable[bytes], most: int = LIMITS.record_bytes) -> Iterator[Frames]:
     r"""Split a source into frames, one per JSON value as a rule.
 
     The container is told from the first 64 KiB:
@@ -60,11 +69,13 @@ def frame(blocks: Iterable[bytes]) -> Iterator[Frames]:
     ----------
     blocks : iterable of bytes
         The decompressed source, cut anywhere.
+    most : int
+        Bytes of a frame, from its first in the source to its last. Longer ones come without text.
 
     Yields
     ------
     Frames
-        A few per block at most; in bounded memory, but for the longest frame.
+        A few per block at most; in memory bounded by that of a few frames.
 
     Raises
     ------
@@ -82,7 +93,8 @@ def frame(blocks: Iterable[bytes]) -> Iterator[Frames]:
     skipped = len(_BOM) if head.startswith(_BOM) else 0
     framer = _container(head[skipped:HEAD_BYTES], whole)
     if head:
-        yield from framer(chain([head[skipped:]], feed), skipped)
+        for frames in framer(chain([head[skipped:]], feed), skipped, most):
+            yield without_long(frames, most)
     if feed.fault is not None:
         raise feed.fault
 

@@ -72,6 +72,21 @@ class Frames(NamedTuple):
     counts: Counts
 
 
+def passed_over(line: int, offset: int, length: int, seen: int) -> Frames:
+    """Return the frame of a record that is too long: without its text."""
+    none = np.empty(0, np.int64)
+    zero, *place = (np.array([value], np.int64) for value in (0, line, offset, length))
+    return Frames(b"", zero, zero, *place, none, Counts(0, 0, 0, 0, seen))
+
+
+def without_long(frames: Frames, most: int) -> Frames:
+    """Empty the frames of more than `most` bytes, so that nobody reads them."""
+    is_long = frames.lengths > most
+    if not is_long.any():
+        return frames
+    return frames._replace(stops=np.where(is_long, frames.starts, frames.stops))
+
+
 class Batch:
     """Frames that are copied together, for containers whose frames are not in one piece."""
 

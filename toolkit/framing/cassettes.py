@@ -20,22 +20,33 @@ _GZIP = b"\x1f\x8b"
 HEAD = re.compile(rb"(?:(?:#[^\n]*|---[^\n]*|version:[^\n]*)?\r?\n)*interactions:[ \t]*\r?\n")
 
 
-def frame_cassette(blocks: Iterator[bytes], skipped: int) -> Iterator[Frames]:
-    """Frame a cassette; `skipped` bytes came before the blocks.
+def frame_cassette(blocks: Iterator[bytes], skipped: int, most: int) -> Iterator[Frames]:
+    """Frame a cassette of at most `most` bytes; `skipped` bytes came before the blocks.
 
     Raises
     ------
     SourceError
-        If PyYAML is not installed, the text is no YAML, or it has aliases, which can make a small
-        file endless.
+        If PyYAML is not installed, the text is no YAML or too long, or it has aliases, which can
+        make a small file endless.
     """
-    text = b"".join(blocks)
+    text = _whole(blocks, most)
     batch = Batch(skipped)
     batch.bytes += len(text)
     for line, offset, length, response in _responses(text):
         interaction = {"interactions": [{"response": response}]}
         batch.add(json.dumps(interaction, default=_as_json).encode(), line, offset, length)
     yield batch.flush()
+
+
+def _whole(blocks: Iterator[bytes], most: int) -> bytes:
+    held: list[bytes] = []
+    for block in blocks:
+        held.append(block)
+        if sum(map(len, held)) > most:
+            raise SourceError(
+                f"a cassette of more than {most:,} bytes (Limits.record_bytes): it is one document"
+            )
+    return b"".join(held)
 
 
 def _responses(text: bytes) -> Iterator[tuple[int, int, int, Any]]:

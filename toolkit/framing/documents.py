@@ -13,9 +13,12 @@ from toolkit.framing.base import NEWLINE, SPACE, Batch, Frames, awaits_value, ma
 from toolkit.framing.structure import OPEN_BRACE, Structure, ends_in_escape, structure, windows
 
 
-def frame_documents(blocks: Iterator[bytes], skipped: int) -> Iterator[Frames]:
-    """Frame documents and elements of arrays; `skipped` bytes came before the blocks."""
-    documents = _Documents(skipped)
+def frame_documents(blocks: Iterator[bytes], skipped: int, most: int) -> Iterator[Frames]:
+    """Frame documents and elements of arrays; `skipped` bytes came before the blocks.
+
+    The text of a value of more than `most` bytes is not held.
+    """
+    documents = _Documents(skipped, most)
     for block in blocks:
         documents.batch.bytes += len(block)
         for window in windows(block):
@@ -32,8 +35,9 @@ class _Documents:
     since the last one. `level` is the depth at which values are frames: 1 in a top-level array.
     """
 
-    def __init__(self, skipped: int) -> None:
+    def __init__(self, skipped: int, most: int) -> None:
         self.batch = Batch(skipped)
+        self.most = most
         self.held = b""  # must be seen together with what follows
         self.offset, self.line = skipped, 1  # of the next byte to take
         self.parts: list[bytes] = []
@@ -75,9 +79,16 @@ class _Documents:
         if piece:
             self.parts.append(piece)
             self.offset += len(piece)
+            if self.is_long:
+                self.parts = []
             self.line += piece.count(b"\n")
             self.ends_line = piece.endswith(b"\n")
             self.last = piece.rstrip(SPACE)[-1:] or self.last
+
+    @property
+    def is_long(self) -> bool:
+        """Whether the parts are too long to be held."""
+        return self.offset - self.start > self.most
 
     def _begin(self) -> None:
         self.parts = []
@@ -110,8 +121,8 @@ class _Documents:
         self.quoted = found.quoted
         if len(found.after):
             self.depth = int(found.after[-1])
-        is_long = self.offset - self.start > self.long_gap
-        if self.array and not self.is_open and (self.is_lost or is_long):
+        is_due = self.is_lost or self.offset - self.start > self.long_gap
+        if self.array and not self.is_open and not self.is_long and is_due:
             self._drain_gap()
         return found.broken
 
@@ -147,7 +158,7 @@ class _Documents:
                 self._advance(bracket)
         elif leaves:
             gap = b"".join(self.parts)
-            if not self.follows_value and not gap.strip(SPACE):
+            if not self.follows_value and not self.is_long and not gap.strip(SPACE):
                 self._add(b"[" + gap + bracket, *self.array, b"")
             else:
                 self._end_gap("array")
@@ -158,7 +169,7 @@ class _Documents:
             self._begin_gap(follows_value=False)
         else:
             self._advance(bracket)
-            self._add(b"".join(self.parts), self.start, self.start_line, b"")
+            self._add_parts(b"")
             self.is_open = False
             self._begin_gap(follows_value=True)
 
@@ -167,6 +178,13 @@ class _Documents:
         self.follows_value = follows_value
         if not follows_value:
             self.indent = b""
+
+    def _add_parts(self, strip: bytes) -> None:
+        """Frame what was taken on, without the bytes to strip; no text if it is too long."""
+        if self.is_long:
+            self.batch.add(b"", self.start_line, self.start, self.offset - self.start)
+        else:
+            self._add(b"".join(self.parts), self.start, self.start_line, strip)
 
     def _add(self, text: bytes, offset: int, line: int, strip: bytes) -> None:
         """Frame a text that begins at a place, without the bytes to strip."""
@@ -179,6 +197,9 @@ class _Documents:
 
         The gap ends at a value, or at the end of the array or of the source.
         """
+        if self.is_long:
+            self._add_parts(SPACE)
+            return
         text = b"".join(self.parts)
         bare = text.strip(SPACE)
         if ending == "value" and b"\n" in text:
@@ -234,7 +255,7 @@ class _Documents:
 
     def _cut_off(self) -> None:
         """Frame a value that did not close, and go on as behind it."""
-        self._add(b"".join(self.parts), self.start, self.start_line, SPACE + b",")
+        self._add_parts(SPACE + b",")
         self._begin()
         self.depth, self.quoted = self.level, False
         self.is_open = self.is_lost = self.follows_value = False

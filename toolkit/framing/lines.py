@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit.framing.base import DONE, FIELD, NEWLINE, SPACE, Counts, Frames
+from toolkit.framing.base import DONE, FIELD, NEWLINE, SPACE, Counts, Frames, passed_over
 
 try:
     from toolkit import _scan
@@ -18,32 +18,61 @@ _RETURN = b"\r"[0]
 _OPEN_BRACKET, _BRACE = b"[{"
 
 
-def frame_lines(blocks: Iterator[bytes], skipped: int) -> Iterator[Frames]:
+def frame_lines(blocks: Iterator[bytes], skipped: int, most: int) -> Iterator[Frames]:
     """Frame JSON lines; `skipped` bytes came before the blocks.
 
-    Lines are framed where they stand; only one that goes over the end of a block is copied.
+    Lines are framed where they stand; only one that goes over the end of a block is copied, if it
+    has no more than `most` bytes.
     """
-    held: list[bytes] = []
+    held = _Held(most)
     line, offset, seen = 1, skipped, skipped
     for block in blocks:
         seen += len(block)
         end = block.rfind(b"\n") + 1
         if not end:
-            held.append(block)
+            held.add(block)
             continue
-        start = block.index(b"\n") + 1 if held else 0
-        if held:
-            text = b"".join([*held, block[:start]])
-            frames, n = _framed_lines(text, 0, len(text), line, offset, 0)
-            yield frames
-            line, offset = line + n, offset + len(text)
-        frames, n = _framed_lines(block, start, end, line, offset, seen)
+        start = block.index(b"\n") + 1 if held.bytes else 0
+        if held.bytes:
+            held.add(block[:start])
+            yield held.framed(line, offset, 0)
+            line, offset = line + 1, offset + held.bytes
+            held = _Held(most)
+        frames, n = _framed_lines(block, start, end, (line, offset), seen, most)
         yield frames
         line, offset, seen = line + n, offset + end - start, 0
-        held = [block[end:]] if end < len(block) else []
-    rest = b"".join(held)
-    if rest or seen:
-        yield _framed_lines(rest, 0, len(rest), line, offset, seen)[0]
+        held.add(block[end:])
+    if held.bytes or seen:
+        yield held.framed(line, offset, seen)
+
+
+class _Held:
+    """A line that goes over the end of a block; of one that is too long only the length."""
+
+    def __init__(self, most: int) -> None:
+        self.bytes = 0
+        self._most = most
+        self._pieces: list[bytes] = []
+        self._end = b""
+
+    def add(self, piece: bytes) -> None:
+        """Take more of the line."""
+        self.bytes += len(piece)
+        self._end = (self._end + piece[-2:])[-2:]
+        self._pieces.append(piece)
+        if self._is_too_long():
+            self._pieces = []
+
+    def _is_too_long(self) -> bool:
+        return self.bytes - len(self._end) > self._most
+
+    def framed(self, line: int, offset: int, seen: int) -> Frames:
+        """Frame the line, with its end if it has one."""
+        if self._is_too_long():
+            ending = len(self._end) - len(self._end.rstrip(b"\r\n"))
+            return passed_over(line, offset, self.bytes - ending, seen)
+        text = b"".join(self._pieces)
+        return _framed_lines(text, 0, len(text), (line, offset), seen, self._most)[0]
 
 
 def _lines(text: bytes, start: int, stop: int) -> tuple[NDArray[np.int64], NDArray[np.int64], bool]:
@@ -84,7 +113,7 @@ def _are_usual(
 
 
 def _framed_lines(
-    text: bytes, start: int, stop: int, line: int, offset: int, seen: int
+    text: bytes, start: int, stop: int, at: tuple[int, int], seen: int, most: int
 ) -> tuple[Frames, int]:
     """Frame the whole lines of a part of a text (the last may lack its end).
 
@@ -93,16 +122,19 @@ def _framed_lines(
     text : bytes
     start, stop : int
         The part.
-    line, offset : int
-        Where the part begins in the source.
+    at : (int, int)
+        Line and offset in the source at which the part begins.
     seen : int
         Bytes to be counted.
+    most : int
+        Bytes of a line that is looked at; a longer one is a frame, whatever is on it.
 
     Returns
     -------
     frames : Frames
     n_lines : int
     """
+    line, offset = at
     starts, stops, usual = _lines(text, start, stop)
     n = len(starts)
     lines = np.arange(line, line + n)
@@ -112,7 +144,7 @@ def _framed_lines(
         spans = (lines, starts + (offset - start), stops - starts, none, counts)
         return Frames(text, starts, stops, *spans), n
     starts = starts.copy()
-    keep = _are_usual(np.frombuffer(text, np.uint8), starts, stops)
+    keep = _are_usual(np.frombuffer(text, np.uint8), starts, stops) | (stops - starts > most)
     kinds: dict[str, list[int]] = {"blank": [], "done": [], "comment": [], "control": []}
     for i in np.flatnonzero(~keep).tolist():
         kind, skip = _classified(text[starts[i] : stops[i]])

@@ -24,7 +24,7 @@
 
 namespace toolkit {
 
-constexpr int kMaxDepth = 64;  // as in toolkit/formats/base.py
+constexpr int kMaxDepth = 64;  // as in toolkit/limits.py
 
 // Where a string stands that is not yet put into a column.
 struct Slice {

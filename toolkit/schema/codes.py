@@ -54,6 +54,8 @@ REASONS = {
     "truncated": "the text ends inside a JSON value",
     "trailing_garbage": "something that is no JSON value follows a JSON value",
     "too_deep": "objects and arrays are nested deeper than the limit",
+    "too_long": "the record has more bytes than the limit; it was passed over unread",
+    "too_many_alternatives": "a token has more alternatives than the limit",
     "not_an_object": "the JSON value is no object",
     "duplicate_key": "an object has one of the keys that are read twice",
     "no_choices": "there is no choices array",
@@ -67,6 +69,7 @@ REASONS = {
     "late_chunk": "a chunk came after its stream had closed",
     "unreadable_source": "the source could not be opened or read",
     "changed_source": "the file changed while it was read: what was read may be of two states",
+    "source_over_limit": "the source becomes larger, or many times larger, than the limit",
     "truncated_source": "the source ends before its compressed data is complete, or is corrupt",
 }
 """Codes of ``rejects.reason``."""

@@ -7,7 +7,6 @@ decompressed as they are asked for, so memory is bounded by the block size.
 
 from __future__ import annotations
 
-import errno
 import fnmatch
 import glob
 import os
@@ -15,18 +14,21 @@ import posixpath
 import re
 import stat
 import sys
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any
 
 import pyarrow as pa
 
 from toolkit.errors import ArgumentError, SourceError
-from toolkit.sources.compression import Reader, TruncatedSourceError, decompressed
-from toolkit.sources.watched import ChangedSourceError, Watched
+from toolkit.sources.compression import Reader
+from toolkit.sources.seen import Seen
+from toolkit.sources.source import Source, UnreadableSourceError, told
+from toolkit.sources.watched import Watched
+
+__all__ = ["Seen", "Source", "UnreadableSourceError", "resolve"]
 
 RECORD_SUFFIXES = (".jsonl", ".ndjson", ".json", ".sse", ".har")
 """Files that are always taken from a directory."""
@@ -41,75 +43,6 @@ _RECORDING = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:[{\[:]|data:|event:|id:|retry:
 _YAML_SUFFIXES = (".yaml", ".yml")
 _CASSETTE = re.compile(rb"(?:(?:#|---|version:)[^\n]*\n|\r?\n)*interactions:")
 _GLOB = re.compile(r"[*?\[]")
-
-
-class UnreadableSourceError(SourceError):
-    """A source could not be opened or read."""
-
-    reason: ClassVar[str] = "unreadable_source"
-
-
-Opener = Callable[[], AbstractContextManager[Reader]]
-
-
-@dataclass(frozen=True)
-class Source:
-    """One stream of bytes with a name.
-
-    Attributes
-    ----------
-    name : str
-        What stands in the ``source`` columns: the path or URI as given or found, ``<stdin>``,
-        ``<bytes>``, or the name of a file object. Passwords in a URI are left out.
-
-    Examples
-    --------
-    >>> [source] = resolve(b'{"choices": []}')
-    >>> source.name, list(source.blocks())
-    ('<bytes>', [b'{"choices": []}'])
-    """
-
-    name: str
-    _open: Opener = field(repr=False, compare=False)
-
-    def blocks(self, block_bytes: int = 8 << 20) -> Iterator[bytes]:
-        """Read the source from its start, decompressed.
-
-        A file object is read from where it stands and left open.
-
-        Parameters
-        ----------
-        block_bytes : int
-            Most bytes of a block.
-
-        Yields
-        ------
-        bytes
-            Never empty; an empty source yields nothing.
-
-        Raises
-        ------
-        SourceError
-            With an attribute ``reason``: ``unreadable_source``; ``truncated_source`` if
-            compressed data is cut, corrupt or followed by something else; ``changed_source`` if the
-            file changed meanwhile. What could be read before is yielded first; of corrupt (not of
-            cut) data, less than one block may lack.
-        """
-        if block_bytes < 1:
-            raise ArgumentError(f"block_bytes={block_bytes}; give a whole number from 1")
-        try:
-            with self._open() as reader:
-                yield from decompressed(reader, block_bytes)
-                if isinstance(reader, Watched):
-                    reader.check()
-        except (zlib.error, EOFError) as error:  # the file object decompresses, as gzip.open does
-            raise TruncatedSourceError(f"{self.name}: compressed data is cut or corrupt") from error
-        except (TruncatedSourceError, ChangedSourceError) as error:
-            raise type(error)(f"{self.name}: {error}") from error
-        except SourceError as error:
-            raise UnreadableSourceError(f"{self.name}: {error}") from error
-        except (OSError, ValueError, TypeError, pa.ArrowException) as error:
-            raise UnreadableSourceError(f"{self.name}: {_told(error)}") from error
 
 
 def resolve(sources: Any) -> list[Source]:
@@ -149,7 +82,8 @@ def _resolved(item: Any) -> Iterator[Source]:
     if isinstance(item, str):
         yield from _named(item)
     elif isinstance(item, bytes | bytearray | memoryview):
-        yield Source("<bytes>", partial(_open_bytes, bytes(item)))
+        data = bytes(item)
+        yield Source("<bytes>", partial(_open_bytes, data), partial(len, data))
     elif hasattr(item, "read"):
         yield Source(_file_name(item), partial(nullcontext, item))
     elif isinstance(item, os.PathLike):
@@ -236,7 +170,7 @@ def _directory(path: str) -> Iterator[Source]:
     for file in found:
         yield _file(file, file)
     for error in unlisted:
-        yield _failing(str(error.filename), f"the directory cannot be listed: {_told(error)}")
+        yield _failing(str(error.filename), f"the directory cannot be listed: {told(error)}")
     if not found and not unlisted:
         yield _failing(
             path,
@@ -282,7 +216,7 @@ def _begins_like_one(source: Source, suffix: str) -> bool:
 
 
 def _file(name: str, path: str) -> Source:
-    return Source(_printable(name), partial(_open_path, path))
+    return Source(_printable(name), partial(_open_path, path), partial(os.path.getsize, path))
 
 
 def _failing(name: str, message: str) -> Source:
@@ -302,14 +236,6 @@ def _open_path(path: str) -> AbstractContextManager[Reader]:
             "this is a pipe or a device, expected a file; for a pipe, use '-' (standard input)"
         )
     return Watched(path)
-
-
-def _told(error: Exception) -> str:
-    if isinstance(error, FileNotFoundError | NotADirectoryError):
-        return "no such file"
-    if isinstance(error, OSError) and error.errno is not None:
-        return f"cannot be read ({errno.errorcode.get(error.errno, error.errno)})"
-    return f"cannot be read ({type(error).__name__})"
 
 
 # URIs
@@ -337,13 +263,15 @@ def _remote(uri: str) -> Iterator[Source]:
     try:
         paths = _remote_paths(filesystem, path)
     except (OSError, ValueError, pa.ArrowException) as error:
-        yield _failing(name, _told(error))
+        yield _failing(name, told(error))
         return
     if not paths:
         yield _failing(name, "no such file, and no recording matches or lies below it")
     for found_path in paths:
         found_name = name if found_path == path else f"{scheme}://{found_path}"
-        yield Source(_printable(found_name), partial(_open_remote, filesystem, found_path))
+        opener = partial(_open_remote, filesystem, found_path)
+        size = partial(_remote_size, filesystem, found_path)
+        yield Source(_printable(found_name), opener, size)
 
 
 def _remote_paths(filesystem: Any, path: str) -> list[str]:
@@ -393,6 +321,10 @@ def _matches(parts: list[str], pattern: list[str]) -> bool:
 
 def _open_remote(filesystem: Any, path: str) -> AbstractContextManager[Reader]:
     return filesystem.open_input_stream(path, compression=None)
+
+
+def _remote_size(filesystem: Any, path: str) -> int:
+    return filesystem.get_file_info(path).size or 0
 
 
 # Streams in memory

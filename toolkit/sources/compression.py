@@ -11,6 +11,7 @@ from typing import ClassVar, Protocol
 import pyarrow as pa
 
 from toolkit.errors import SourceError
+from toolkit.sources.bounded import Expansion
 
 _FIRST = 1 << 16
 _CHUNK = 1 << 16
@@ -66,21 +67,27 @@ class _Gzip:
         return block
 
 
-def decompressed(reader: Reader, block_bytes: int) -> Iterator[bytes]:
-    """Yield the blocks of a reader, decompressed if they are compressed."""
+def decompressed(reader: Reader, block_bytes: int, most: int) -> Iterator[bytes]:
+    """Yield the blocks of a reader, decompressed if they are compressed.
+
+    More than `most` times their bytes shall not come out.
+    """
     head = b""
     while len(head) < 4 and (more := _read(reader, 4 - len(head))):
         head += more
+    expansion = Expansion(most)
     if _GZIP.match(head):
-        pieces = _members(_chunks(reader, head, _CHUNK), _Gzip, block_bytes)
+        chunks = expansion.counted(_chunks(reader, head, _CHUNK))
+        pieces = _members(chunks, _Gzip, block_bytes)
     elif _BZ2.match(head):
-        pieces = _members(_chunks(reader, head, _CHUNK), bz2.BZ2Decompressor, block_bytes)
+        chunks = expansion.counted(_chunks(reader, head, _CHUNK))
+        pieces = _members(chunks, bz2.BZ2Decompressor, block_bytes)
     elif _ZSTD.match(head):
-        pieces = _frames(_chunks(reader, head, _CHUNK), block_bytes)
+        pieces = _frames(expansion.counted(_chunks(reader, head, _CHUNK)), block_bytes)
     else:
         yield from _chunks(reader, head, block_bytes)
         return
-    yield from _regrouped(pieces, block_bytes)
+    yield from _regrouped(expansion.checked(pieces), block_bytes)
 
 
 def _read(reader: Reader, size: int) -> bytes:

@@ -22,6 +22,7 @@ from toolkit.sources import Source
 
 SHARD_BYTES = 256 << 20
 """Bytes of sources, as they are stored, after which a shard ends with the source."""
+_UNKNOWN_BYTES = 1 << 20  # taken for the size of a source that does not tell it
 
 
 class Shard(NamedTuple):
@@ -44,7 +45,8 @@ def shards(sources: list[Source]) -> Iterator[Shard]:
     taken: list[tuple[int, Source]] = []
     for i, source in enumerate(sources):
         taken.append((i, source))
-        size += source.size()
+        known = source.size()
+        size += _UNKNOWN_BYTES if known is None else known
         if size >= SHARD_BYTES:
             yield Shard(ordinal, taken)
             ordinal, size, taken = ordinal + 1, 0, []

@@ -52,12 +52,12 @@ class Source:
     _open: Opener = field(repr=False, compare=False)
     _size: Callable[[], int] | None = field(default=None, repr=False, compare=False)
 
-    def size(self) -> int:
-        """Return its bytes as it is stored; 0 if they are not known before it is read."""
+    def size(self) -> int | None:
+        """Return its bytes as it is stored; None if they are not known before it is read."""
         try:
-            return 0 if self._size is None else self._size()
+            return None if self._size is None else self._size()
         except OSError:
-            return 0
+            return None
 
     def look(self) -> dict[str, Any] | None:
         """Return what `Seen` tells of it, without decompressing; None if it can be read but once.

@@ -12,21 +12,16 @@ import glob
 import os
 import posixpath
 import re
-import stat
-import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import pyarrow as pa
 
 from toolkit.errors import ArgumentError, SourceError
-from toolkit.sources.compression import Reader
+from toolkit.sources.places import File, Memory, Nowhere, Once, Remote, Stdin
 from toolkit.sources.seen import Seen
 from toolkit.sources.source import Source, UnreadableSourceError, told
-from toolkit.sources.watched import Watched
 
 __all__ = ["Seen", "Source", "UnreadableSourceError", "resolve"]
 
@@ -82,10 +77,9 @@ def _resolved(item: Any) -> Iterator[Source]:
     if isinstance(item, str):
         yield from _named(item)
     elif isinstance(item, bytes | bytearray | memoryview):
-        data = bytes(item)
-        yield Source("<bytes>", partial(_open_bytes, data), partial(len, data))
+        yield Source("<bytes>", Memory(bytes(item)))
     elif hasattr(item, "read"):
-        yield Source(_file_name(item), partial(nullcontext, item))
+        yield Source(_file_name(item), Once(item))
     elif isinstance(item, os.PathLike):
         yield from _local(os.fsdecode(item))
     elif isinstance(item, Iterable) and not isinstance(item, dict):
@@ -100,7 +94,7 @@ def _resolved(item: Any) -> Iterator[Source]:
 
 def _named(text: str) -> Iterator[Source]:
     if text == "-":
-        yield Source("<stdin>", _open_stdin)
+        yield Source("<stdin>", Stdin())
     elif _SCHEME.match(text):
         yield from _remote(text)
     elif (text.lstrip().startswith("{") or "\n" in text) and not _exists(text):
@@ -131,6 +125,8 @@ def _file_name(file: Any) -> str:
 
 def _printable(name: str) -> str:
     """Return the name without the half characters that stand for bytes that are not UTF-8."""
+    if name.isascii():
+        return name
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
@@ -216,26 +212,11 @@ def _begins_like_one(source: Source, suffix: str) -> bool:
 
 
 def _file(name: str, path: str) -> Source:
-    return Source(_printable(name), partial(_open_path, path), partial(os.path.getsize, path))
+    return Source(_printable(name), File(path))
 
 
 def _failing(name: str, message: str) -> Source:
-    return Source(_printable(name), partial(_fail, message))
-
-
-def _fail(message: str) -> AbstractContextManager[Reader]:
-    raise UnreadableSourceError(message)
-
-
-def _open_path(path: str) -> AbstractContextManager[Reader]:
-    mode = os.stat(path).st_mode
-    if stat.S_ISDIR(mode):
-        raise UnreadableSourceError("this is a directory, expected a file")
-    if not stat.S_ISREG(mode):  # opening a pipe could wait for ever
-        raise UnreadableSourceError(
-            "this is a pipe or a device, expected a file; for a pipe, use '-' (standard input)"
-        )
-    return Watched(path)
+    return Source(_printable(name), Nowhere(message))
 
 
 # URIs
@@ -269,9 +250,7 @@ def _remote(uri: str) -> Iterator[Source]:
         yield _failing(name, "no such file, and no recording matches or lies below it")
     for found_path in paths:
         found_name = name if found_path == path else f"{scheme}://{found_path}"
-        opener = partial(_open_remote, filesystem, found_path)
-        size = partial(_remote_size, filesystem, found_path)
-        yield Source(_printable(found_name), opener, size)
+        yield Source(_printable(found_name), Remote(filesystem, found_path))
 
 
 def _remote_paths(filesystem: Any, path: str) -> list[str]:
@@ -304,7 +283,7 @@ def _is_remote_recording(filesystem: Any, path: str) -> bool:
     suffix = _suffix(posixpath.basename(path))
     if suffix in RECORD_SUFFIXES:
         return True
-    source = Source(path, partial(_open_remote, filesystem, path))
+    source = Source(path, Remote(filesystem, path))
     return suffix in LOOKED_INTO_SUFFIXES and _begins_like_one(source, suffix)
 
 
@@ -317,24 +296,3 @@ def _matches(parts: list[str], pattern: list[str]) -> bool:
     if not parts or not fnmatch.fnmatchcase(parts[0], pattern[0]):
         return False
     return _matches(parts[1:], pattern[1:])
-
-
-def _open_remote(filesystem: Any, path: str) -> AbstractContextManager[Reader]:
-    return filesystem.open_input_stream(path, compression=None)
-
-
-def _remote_size(filesystem: Any, path: str) -> int:
-    return filesystem.get_file_info(path).size or 0
-
-
-# Streams in memory
-
-
-def _open_bytes(data: bytes) -> AbstractContextManager[Reader]:
-    return pa.BufferReader(data)
-
-
-def _open_stdin() -> AbstractContextManager[Reader]:
-    if sys.stdin is None:
-        raise UnreadableSourceError("there is no standard input")
-    return nullcontext(getattr(sys.stdin, "buffer", sys.stdin))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import errno
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -14,7 +13,8 @@ import pyarrow as pa
 from toolkit.errors import ArgumentError, SourceError
 from toolkit.limits import LIMITS, Limits
 from toolkit.sources.bounded import OverLimitError, within
-from toolkit.sources.compression import Reader, TruncatedSourceError, decompressed
+from toolkit.sources.compression import TruncatedSourceError, decompressed
+from toolkit.sources.places import Place
 from toolkit.sources.seen import Seen
 from toolkit.sources.watched import ChangedSourceError, Watched
 
@@ -27,9 +27,6 @@ class UnreadableSourceError(SourceError):
     reason: ClassVar[str] = "unreadable_source"
 
 
-Opener = Callable[[], AbstractContextManager[Reader]]
-
-
 @dataclass(frozen=True, slots=True)
 class Source:
     """One stream of bytes with a name.
@@ -39,6 +36,8 @@ class Source:
     name : str
         What stands in the ``source`` columns: the path or URI as given or found, ``<stdin>``,
         ``<bytes>``, or the name of a file object. Passwords in a URI are left out.
+    place : Place
+        Where its bytes come from.
 
     Examples
     --------
@@ -49,13 +48,12 @@ class Source:
     """
 
     name: str
-    _open: Opener = field(repr=False, compare=False)
-    _size: Callable[[], int] | None = field(default=None, repr=False, compare=False)
+    place: Place = field(repr=False, compare=False)
 
     def size(self) -> int | None:
         """Return its bytes as it is stored; None if they are not known before it is read."""
         try:
-            return None if self._size is None else self._size()
+            return self.place.size()
         except OSError:
             return None
 
@@ -67,10 +65,10 @@ class Source:
         OSError
             If it cannot be read.
         """
-        if self._size is None:
+        if self.size() is None:
             return None
         seen = Seen()
-        with self._open() as reader:
+        with self.place.open() as reader:
             watching = seen.watching(reader)
             while watching.read(_LOOK_BYTES):
                 pass
@@ -108,7 +106,7 @@ class Source:
         if block_bytes < 1:
             raise ArgumentError(f"block_bytes={block_bytes}; give a whole number from 1")
         try:
-            with self._open() as reader:
+            with self.place.open() as reader:
                 read = reader if seen is None else seen.watching(reader)
                 yield from within(decompressed(read, block_bytes, limits.expansion), limits)
                 if isinstance(reader, Watched):

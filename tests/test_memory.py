@@ -1,0 +1,139 @@
+"""Memory does not grow with what is read: lines without end, and files without number."""
+
+import gzip
+import json
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+MIB = 1 << 20
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(os.name != "posix", reason="measured as POSIX tells it"),
+]
+SCRIPT = """
+import resource, sys, warnings
+sys.path.insert(0, {root!r})
+warnings.simplefilter("ignore")
+import toolkit
+from tests.test_memory import Endless
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+def add(n, parts):
+    reasons = []
+    for part in parts:
+        n += len(part)
+        reasons += part.rejects["reason"].to_pylist()
+    return [n, *reasons]
+
+n_open = 0
+list(toolkit.scan({small!r}))
+before = peak()
+found = []
+{code}
+print(*found, peak() - before)
+"""
+
+
+class Endless:
+    """A file of a record, something very long, and a record; nothing of it is on the disk."""
+
+    def __init__(self, head: bytes, piece: bytes, size: int, tail: bytes) -> None:
+        self.left = [head, *[piece] * (size // len(piece)), tail]
+
+    def read(self, size: int) -> bytes:
+        piece = self.left.pop(0) if self.left else b""
+        if len(piece) > size:
+            self.left.insert(0, piece[size:])
+        return piece[:size]
+
+
+def run(code: str, small: list[str]) -> list[str]:
+    script = SCRIPT.format(root=os.fspath(ROOT), code=textwrap.dedent(code), small=small)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=500
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+SMALL = [os.fspath(ROOT / "data" / "pairs_whole.jsonl")]
+GOOD = b'{"choices": [{"message": {"content": "Hi"}}]}'
+LONG = {
+    "line": (GOOD + b'\n{"a": "', b"x" * MIB, b'"}\n' + GOOD),
+    "event": (b"data: " + GOOD + b'\n\ndata: {"a": "', b"x" * MIB, b'"}\n\ndata: ' + GOOD),
+    "event of many lines": (
+        b"data: " + GOOD + b'\n\ndata: {"a": [\n',
+        b'data: "x",\n' * 100_000,
+        b"data: 1]}\n\ndata: " + GOOD,
+    ),
+    "element": (b"[" + GOOD + b',\n{"a": "', b"x" * MIB, b'"},\n' + GOOD + b"]"),
+    "document": (
+        b"{\n" + GOOD[1:] + b'\n{\n"a": ["',
+        b'x", "' * 200_000,
+        b'"]}\n{\n' + GOOD[1:],
+    ),
+    "blanks": (GOOD + b"\n", b" " * MIB, b"\n" + GOOD),
+}
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_a_record_without_end_is_not_held(name):
+    """512 MiB in one record (or 64, in six million lines) where 4 MiB are allowed."""
+    piece = LONG[name][1]
+    code = """
+    from tests.test_memory import LONG
+    head, piece, tail = LONG[{name!r}]
+    limits = toolkit.Limits(record_bytes=4 << 20)
+    found = add(0, toolkit.scan(Endless(head, piece, {size}, tail), limits=limits))
+    """
+    size = (512 if len(piece.split(b"\n", 2)) < 3 else 64) * MIB
+    *found, grown = run(code.format(name=name, size=size), SMALL)
+    assert found == ["2", "too_long"]
+    assert int(grown) < 60 * 1024
+
+
+def test_a_bomb_of_one_line(tmp_path):
+    """2 GiB in one line, of 2 MiB of gzip."""
+    bomb = tmp_path / "bomb.jsonl.gz"
+    with gzip.open(bomb, "wb", compresslevel=6) as file:
+        file.write(GOOD + b'\n{"a": "')
+        for _ in range(2048):
+            file.write(b"x" * MIB)
+        file.write(b'"}\n' + GOOD)
+    code = f"""
+    for limits in (toolkit.Limits(expansion=10**6), toolkit.Limits(expansion=100)):
+        found += add(0, toolkit.scan({os.fspath(bomb)!r}, limits=limits))
+    """
+    *found, grown = run(code, SMALL)
+    assert found == ["2", "too_long", "1", "truncated", "source_over_limit"]
+    assert int(grown) < 300 * 1024
+
+
+def test_files_without_number(tmp_path):
+    """100,000 of them need no more memory than 10,000 but for their names, and few are open."""
+    line = (json.dumps({"id": "a", **json.loads(GOOD)}) + "\n").encode()
+    for i in range(100_000):
+        (tmp_path / f"{i:06d}.json").write_bytes(line)
+    code = f"""
+    import os
+    for n in (10_000, 100_000):
+        listed = [{os.fspath(tmp_path)!r} + f"/{{i:06d}}.json" for i in range(n)]
+        responses = 0
+        for part in toolkit.scan(listed):
+            responses += len(part)
+            n_open = max(n_open, len(os.listdir("/proc/self/fd")))
+        found += [responses, peak()]
+    found.append(n_open)
+    """
+    few, peak_of_few, many, peak_of_many, n_open, _ = map(int, run(code, SMALL))
+    assert (few, many) == (10_000, 100_000)
+    assert (peak_of_many - peak_of_few) * 1024 < 1500 * 90_000
+    assert n_open < 64

@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 
 import toolkit
+import toolkit.writers
+from tests import faults
 from tests.exports import contents, exporting
 from toolkit import commit
 from toolkit.dataset import MANIFEST, is_dataset
@@ -221,3 +223,40 @@ def test_some_torture():
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert "0 violations" in done.stdout
+
+
+@pytest.mark.parametrize("error", [MemoryError, RuntimeError("a bug"), OSError(5, "EIO")])
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_writing_thread_that_dies_leaves_nothing(data, tmp_path, monkeypatch, error, resume):
+    real = toolkit.writers._TableWriter._flush
+
+    def dies(writer):
+        if writer.declared.name == "tokens":
+            raise error
+        real(writer)
+
+    out = toolkit.export(data / "capitals_batch.jsonl", tmp_path / "out")
+    with monkeypatch.context() as patch:
+        patch.setattr("toolkit.writers._TableWriter._flush", dies)
+        raised = toolkit.ExportError if isinstance(error, OSError) else error
+        with pytest.raises(raised if isinstance(raised, type) else RuntimeError):
+            toolkit.export(data / "structured.jsonl", out, overwrite=True, resume=resume)
+    assert toolkit.read_parquet(out).equals(toolkit.read(data / "capitals_batch.jsonl"))
+    toolkit.export(data / "structured.jsonl", out, overwrite=True, resume=resume)
+    assert contents(tmp_path) == ["out"]
+
+
+@pytest.mark.slow
+def test_faults_at_every_kind_of_call(tmp_path):
+    """Every eleventh write, fsync, close, rename, open, mkdir and unlink; all: `tests.faults`."""
+    if faults.compiled(tmp_path) is None:
+        pytest.skip("no C compiler, or another system than Linux: faults are not injected")
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.faults", "--errors", "ENOSPC", "EIO", "--step", "11"],
+        capture_output=True, text=True, check=False, cwd=Path(__file__).resolve().parents[1],
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "0 violations" in done.stdout
+    counts = {line.split()[0]: int(line.split()[1]) for line in done.stdout.splitlines()[:-1]}
+    assert set(counts) == set(faults.CALLS)
+    assert all(counts.values())

@@ -1,6 +1,9 @@
 """Batches, threads and block sizes make no difference to the rows."""
 
+import gzip
+import itertools
 import json
+import threading
 import warnings
 from unittest import mock
 
@@ -9,9 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import toolkit
+import toolkit.load
 from tests import strategies
+from toolkit.combine import joined
 from toolkit.framing import frame
+from toolkit.recording import Recording
 from toolkit.scanned import scan_frames
+from toolkit.sources import resolve
 
 needs_scanner = pytest.mark.skipif(
     toolkit.decoder() != "native", reason="the native scanner was not built"
@@ -202,3 +209,96 @@ def test_an_export_is_not_scanned(samples, tmp_path):
     out = toolkit.export(samples / "pairs_whole.jsonl", tmp_path / "out")
     with pytest.raises(toolkit.ArgumentError, match="read_parquet"):
         toolkit.scan(out)
+
+
+# Many sources
+
+
+def alone(data, ordinal, name):
+    """Read a source by itself, as it should stand among others."""
+    recording = Recording("reject", toolkit.load.STREAM_WINDOW)
+    parts = recording.batches(enumerate(resolve(data)), 1 << 20, None, 1, lambda n: None)
+    lp = joined(list(parts))
+    rows = {table: lp[table].to_pylist() for table in TABLES}
+    for row in itertools.chain(*rows.values()):
+        if "source" in row:
+            row["source"] = name
+        if "response_key" in row:
+            row["response_key"] += ordinal << 32
+    return rows
+
+
+ODD = [b"{bad\n", b"", b" \n\n", b"{}\n", b"data: [DONE]\n\n", b'{"choices": [{"delta": {}}]}\n']
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.one_of(recordings(), st.sampled_from(ODD)), min_size=2, max_size=6),
+    st.sampled_from([None, 1, 3000]),
+    st.sampled_from([1, 2]),
+)
+def test_sources_are_read_together_as_each_alone(sources, batch_bytes, threads):
+    """Also where they have ids in common, a stream is cut, or one has nothing in it."""
+    sources.append(b'{"choices": [{"message": {"content": "x"}}]}\n')  # so that there is a record
+    together = toolkit.concat(toolkit.scan(sources, batch_bytes=batch_bytes, threads=threads))
+    expected = {name: [] for name in TABLES}
+    for i, data in enumerate(sources):
+        rows = alone(data, i, f"<bytes-{i + 1}>")
+        for name in TABLES:
+            expected[name] += rows[name]
+    for name in TABLES:
+        assert together[name].to_pylist() == expected[name], name
+
+
+def test_faults_stand_where_their_source_does(tmp_path):
+    """A source that gives out in the middle of others is a record of its own."""
+    good = b'{"choices": [{"message": {"content": "x"}}]}\n'
+    cut = gzip.compress(good * 3)[:-9]
+    chunk = b'data: {"id": "a", "choices": [{"delta": {"content": "y"}}]}\n\n'
+    lp = toolkit.read([good, tmp_path / "missing", cut, chunk, chunk, tmp_path / "lost", good])
+    assert lp.ledger["records"].to_pylist() == [1, 1, 4, 1, 1, 1, 1]
+    assert lp.ledger["rejected"].to_pylist() == [0, 1, 1, 0, 0, 1, 0]
+    assert lp.rejects["reason"].to_pylist() == [
+        "unreadable_source",
+        "truncated_source",
+        "unreadable_source",
+    ]
+    assert lp.rejects["record"].to_pylist() == [0, 3, 0]
+    keys = lp.responses["response_key"].to_pylist()
+    assert [key >> 32 for key in keys] == [0, 2, 2, 2, 3, 4, 6]
+    assert lp.responses["notes"].to_pylist() == [[]] * 7
+
+
+def test_a_large_source_among_small_ones(monkeypatch):
+    """It has batches of its own, so that its streams can be assigned a block at a time."""
+    monkeypatch.setattr("toolkit.recording._SMALL_BYTES", 2000)
+    small = b'{"id": "s", "choices": [{"delta": {"content": "y"}}]}\n'
+    chunk = b'{"id": "b%d", "choices": [{"index": 0, "delta": {"content": "z"}}]}\n'
+    large = b"".join(chunk % (i // 10) for i in range(300))
+    lp = toolkit.read([small, large, small, large], threads=2)
+    assert lp.ledger["records"].to_pylist() == [1, 300, 1, 300]
+    assert lp.responses["n_chunks"].to_pylist() == [1, *[10] * 30, 1, *[10] * 30]
+
+
+# Threads that die
+
+
+@pytest.mark.parametrize("error", [MemoryError, RuntimeError("a bug"), KeyboardInterrupt])
+@pytest.mark.parametrize("call", [toolkit.read, lambda data: list(toolkit.scan(data))])
+def test_a_thread_that_dies_ends_the_load(monkeypatch, error, call):
+    """With its own error, and without hanging."""
+    count = itertools.count()
+
+    def dies(*args):
+        if next(count) == 3:
+            raise error
+        return scan_frames(*args)
+
+    monkeypatch.setattr("toolkit.recording.scan_frames", dies)
+    monkeypatch.setattr("toolkit.recording._BLOCK_BYTES", 2000)
+    monkeypatch.setattr("toolkit.recording._SMALL_BYTES", 100)
+    line = b'{"choices": [{"message": {"content": "%s"}}]}\n' % (b"x" * 900)
+    before = threading.active_count()
+    with pytest.raises(error if isinstance(error, type) else RuntimeError):
+        call(line * 500)
+    assert threading.active_count() == before

@@ -279,6 +279,7 @@ class Assigner:
         if scope > self.epoch // SCOPE:
             self.open.clear()
             self.by_id.clear()
+            self._without_usage.clear()
             self.any_closed = self.closed_since_done = False
             self.epoch = scope * SCOPE
 

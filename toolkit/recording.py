@@ -18,7 +18,7 @@ import pyarrow as pa
 from toolkit import schema
 from toolkit.ahead import ahead
 from toolkit.assemble import Origins, assemble
-from toolkit.columns import numpy
+from toolkit.columns import SCOPE, numpy
 from toolkit.decode import Decoder
 from toolkit.errors import RecordError, SourceError
 from toolkit.framing import Frames, frame
@@ -56,6 +56,7 @@ class _Progress:
     name: str
     ordinal: int
     first_record: int
+    scope: int
     envelopes_before: int
     counts: Counter[str] = field(default_factory=Counter)
     rejected: int = 0
@@ -204,7 +205,8 @@ class Recording:
         decoder = self._decoder
         decoder.begin_scope()
         self.names.append(name)
-        self._sources.append(_Progress(name, ordinal, decoder.next_record, decoder.envelopes))
+        before = (decoder.next_record, decoder.epoch // SCOPE, decoder.envelopes)
+        self._sources.append(_Progress(name, ordinal, *before))
 
     def _end(self, end: _End) -> None:
         source, fault = self._sources[-1], end.fault
@@ -238,8 +240,10 @@ class Recording:
 
     def _tables(self) -> LogprobTables:
         """Merge what was decoded since the batch before."""
-        is_last = self._sources[-1].ended
-        merged = self._merger.merge(self._decoder.take(), is_last=is_last)
+        newest = self._sources[-1]
+        is_last = newest.ended
+        decoded = self._decoder.take()
+        merged = self._merger.merge(decoded, is_last=is_last, scope=newest.scope)
         self._refuse(merged.rejects)
         origins = self._origins()
         at = origins.of(numpy(merged.rejects, "record"))

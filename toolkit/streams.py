@@ -60,7 +60,7 @@ class Merger:
         self._held_owner = np.empty(0, np.int64)
         self._now = 0  # the last record
 
-    def merge(self, decoded: Decoded, *, is_last: bool) -> Merged:
+    def merge(self, decoded: Decoded, *, is_last: bool, scope: int = 0) -> Merged:
         """Merge the next records.
 
         Parameters
@@ -69,6 +69,8 @@ class Merger:
             The records of the source that follow those given before.
         is_last : bool
             Whether there are no more: nothing is kept back.
+        scope : int
+            Nothing is kept back of an earlier scope, see `columns.SCOPE`.
 
         Returns
         -------
@@ -88,6 +90,7 @@ class Merger:
         rows = np.flatnonzero(owner != LATE)
         self._now = max(self._now, int(last.max(initial=0)))
         if not is_last:
+            self._assigner.begin_scope(scope)
             waits = np.isin(owner, self._assigner.unfinished(self._now))
             rows = np.flatnonzero((owner != LATE) & ~waits)
             if waits.any():

@@ -97,7 +97,7 @@ def _parse(text: str, at: int) -> tuple[Any, int]:
 
 def _is_cut(text: str, error: json.JSONDecodeError) -> bool:
     """Tell text that goes wrong only because it ends."""
-    rest = text[error.pos :].rstrip()
+    rest = text[error.pos :].rstrip(" \t\n\r")  # and no other blanks: they are none of JSON's
     if not rest or error.msg.startswith("Unterminated string"):
         return True
     return any(

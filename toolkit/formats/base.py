@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -98,11 +99,27 @@ def camel(name: str) -> str:
     return first + "".join(word.capitalize() for word in rest)
 
 
+_FIELD = re.compile(r"[A-Za-z_$@][A-Za-z0-9_.$@-]{0,39}")
+
+
+def field_name(key: object) -> str:
+    """Return a key if it has the form of a field's name, else ``*``: it may be what people wrote.
+
+    Examples
+    --------
+    >>> field_name("raw_output"), field_name("Who are you?")
+    ('raw_output', '*')
+    """
+    return key if isinstance(key, str) and _FIELD.fullmatch(key) else "*"
+
+
 def keys_of(obj: dict[str, Any], most: int = 8) -> str:
-    """List the first keys of an object, shortened, for messages."""
-    keys = [str(key)[:40] for key in list(obj)[:most]]
-    more = len(obj) - len(keys)
-    return ", ".join(repr(key) for key in keys) + (f" and {more} more" if more > 0 else "")
+    """List the first keys of an object that are names of fields, for messages."""
+    names = [name for key in list(obj)[:most] if (name := field_name(key)) != "*"]
+    more = len(obj) - len(names)
+    others = f"{more} more" if names else f"{more} that are no names of fields"
+    told = [", ".join(map(repr, names))] if names else []
+    return " and ".join([*told, others] if more else told)
 
 
 class Repeated(dict[str, Any]):
@@ -151,14 +168,14 @@ def is_claimed(obj: dict[str, Any]) -> bool:
 
 
 def read_all_once(value: Any, path: str, depth: int = MOST_NESTING) -> None:
-    """Reject a tree in which any object has a key twice."""
+    """Reject a tree in which any object has a key twice; keys are content, and not told."""
     if depth == 0:
         raise Reject("too_deep", f"expected at most {MOST_NESTING} levels of objects and arrays")
     if isinstance(value, dict):
         if isinstance(value, Repeated):
-            read_once(value, frozenset(value), path)
-        for key, inner in value.items():
-            read_all_once(inner, f"{path}.{key}", depth - 1)
+            raise Reject("duplicate_key", "expected every key once", path)
+        for inner in value.values():
+            read_all_once(inner, f"{path}.*", depth - 1)
     elif isinstance(value, list):
         for i, inner in enumerate(value):
             read_all_once(inner, f"{path}[{i}]", depth - 1)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from toolkit.formats.base import Body, Reject, kind_of
+from toolkit.formats.base import Body, Reject, field_name, kind_of
 
 NAME = "row"
 SHAPE = "an answer under some key"
@@ -76,7 +76,7 @@ def _find(
     custom_id = _id_of(obj, custom_id)
     places = obj.items() if isinstance(obj, dict) else enumerate(obj)
     for key, value in places:
-        at_ = f"{path}.{key}" if isinstance(obj, dict) else f"{path}[{key}]"
+        at_ = f"{path}.{field_name(key)}" if isinstance(obj, dict) else f"{path}[{key}]"
         answer = _answer(value, at_, custom_id, is_answer)
         if answer is not None:
             yield answer

@@ -1,0 +1,146 @@
+"""Change the code a little, and see whether a test fails: ``python -m tests.mutation``.
+
+Runs mutmut (``pip install '.[mutation]'``) on the modules of each group, in a copy of the project,
+with the tests that are meant to hold them, and prints how many of its mutants they killed. A mutant
+that makes tests run without end is killed too. ``--sample N`` takes every mutant with probability
+1 / N, by a fixed seed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+GROUPS = {
+    "framing": (
+        ["toolkit/framing/*"],
+        ["tests/test_framing.py", "tests/test_limits.py", "tests/test_cassettes.py"],
+    ),
+    "streams": (
+        ["toolkit/streams.py", "toolkit/assign.py"],
+        ["tests/test_assign.py", "tests/test_streams.py", "tests/test_scan.py"],
+    ),
+    "decode": (
+        ["toolkit/decode.py", "toolkit/reference.py", "toolkit/strict_json.py"],
+        [
+            *("tests/test_reference.py", "tests/test_oddness.py", "tests/test_limits.py"),
+            *("tests/formats/test_dialects.py", "tests/test_load.py", "tests/test_scan.py"),
+        ],
+    ),
+    "export": (
+        [
+            *("toolkit/commit.py", "toolkit/dataset.py", "toolkit/parquet.py"),
+            *("toolkit/shards.py", "toolkit/writers.py"),
+        ],
+        ["tests/test_dataset.py", "tests/test_shards.py", "tests/test_commit.py"],
+    ),
+    "metrics": (["toolkit/metrics/core.py"], ["tests/metrics/test_core.py"]),
+}
+# They take long and hold what others hold faster, or look at the code itself.
+_LEFT_OUT = (
+    "test_whole_and_streamed_are_equal",
+    "test_sources_are_read_together_as_each_alone",
+    "test_chunks_joined_by_the_scanner_are_those_it_leaves_apart",
+    "test_every_cut_of_a_line_is_told",
+    "test_imports_nothing_but_numpy",
+)
+_SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+_LIVED = {"survived", "no tests", "suspicious"}
+
+
+def copied(folder: Path) -> Path:
+    """Copy what belongs to the project, and the native scanner."""
+    names = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"],
+        cwd=ROOT, check=True, capture_output=True, text=True,
+    ).stdout.split("\n")  # fmt: skip
+    names += [path.relative_to(ROOT).as_posix() for path in ROOT.glob("toolkit/_scan*.so")]
+    for name in filter(None, names):
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, target)
+    return folder
+
+
+def configured(folder: Path, modules: list[str], tests: list[str]) -> None:
+    """Tell mutmut what to change, and which tests are to notice."""
+    left_out = " and ".join(f"not {name}" for name in _LEFT_OUT)
+    options = {
+        "source_paths": ["toolkit"],
+        "only_mutate": modules,
+        "also_copy": ["data", "README.md", "setup.py", "toolkit"],
+        "pytest_add_cli_args_test_selection": tests,
+        "pytest_add_cli_args": ["-p", "no:cacheprovider", "-m", "not slow", "-k", left_out],
+        "process_isolation": "forkserver",
+        "track_dependencies": False,
+    }
+    lines = [f"{name} = {json.dumps(value)}" for name, value in options.items()]
+    with (folder / "pyproject.toml").open("a") as file:
+        file.write("\n".join(["", "[tool.mutmut]", *lines, ""]))
+
+
+def mutmut(folder: Path, *arguments: str) -> str:
+    """Run a command of mutmut; return what it printed."""
+    done = subprocess.run(
+        [sys.executable, "-m", "mutmut", *arguments],
+        cwd=folder, check=False, capture_output=True, text=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+    )  # fmt: skip
+    if done.returncode:
+        lines = [line for line in done.stdout.splitlines() if line[:1] not in _SPINNER]
+        sys.exit("\n".join([*lines[-60:], done.stderr[-3000:]]))
+    return done.stdout
+
+
+def measured(group: str, sample: int, jobs: int) -> tuple[int, int, list[str]]:
+    """Return how many mutants of a group were killed, of how many, and those that lived."""
+    modules, tests = GROUPS[group]
+    with tempfile.TemporaryDirectory() as name:
+        folder = copied(Path(name))
+        configured(folder, modules, tests)
+        chosen = []
+        if sample > 1:  # mutants are named once they are made; one run makes them
+            mutmut(folder, "run", "--max-children", str(jobs), "toolkit.no_such_mutant*")
+            rng = random.Random(0)
+            chosen = [each for each in sorted(verdicts(folder)) if rng.random() * sample < 1]
+        mutmut(folder, "run", "--max-children", str(jobs), *chosen)
+        found = verdicts(folder)
+    kept = {each: found[each] for each in chosen or found}
+    lived = [f"{each}: {verdict}" for each, verdict in kept.items() if verdict in _LIVED]
+    return len(kept) - len(lived), len(kept), lived
+
+
+def verdicts(folder: Path) -> dict[str, str]:
+    """Return mutmut's verdict on each mutant."""
+    lines = mutmut(folder, "results", "--all", "true").splitlines()
+    pairs = (line.strip().rpartition(": ") for line in lines if ": " in line)
+    return {name: verdict for name, _, verdict in pairs}
+
+
+def main() -> int:
+    """Measure the groups, and print their figures and the mutants that lived."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("groups", nargs="*", default=list(GROUPS))
+    parser.add_argument("--sample", type=int, default=1, help="only one in so many mutants")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    options = parser.parse_args()
+    killed = total = 0
+    for group in options.groups:
+        n, of, lived = measured(group, options.sample, options.jobs)
+        killed, total = killed + n, total + of
+        print("\n".join(sorted(lived)))
+        print(f"{group:<10}{n:>6,} of {of:>6,} mutants killed, {n / of:.1%}", flush=True)
+    print(f"{'all':<10}{killed:>6,} of {total:>6,} mutants killed, {killed / total:.1%}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -42,7 +42,14 @@ GROUPS = {
         ],
         ["tests/test_dataset.py", "tests/test_shards.py", "tests/test_commit.py"],
     ),
-    "metrics": (["toolkit/metrics/core.py"], ["tests/metrics/test_core.py"]),
+    "metrics": (
+        ["toolkit/metrics/core.py"],
+        [
+            "tests/metrics/test_core.py",
+            "tests/metrics/test_tokens.py",
+            "tests/metrics/test_sequences.py",
+        ],
+    ),
 }
 # They take long and hold what others hold faster, or look at the code itself.
 _LEFT_OUT = (
@@ -113,9 +120,21 @@ def measured(group: str, sample: int, jobs: int) -> tuple[int, int, list[str]]:
             chosen = [each for each in sorted(verdicts(folder)) if rng.random() * sample < 1]
         mutmut(folder, "run", "--max-children", str(jobs), *chosen)
         found = verdicts(folder)
-    kept = {each: found[each] for each in chosen or found}
-    lived = [f"{each}: {verdict}" for each, verdict in kept.items() if verdict in _LIVED]
+        kept = {each: found[each] for each in chosen or found}
+        lived = [
+            f"{each}: {verdict}\n{difference(folder, each)}"
+            for each, verdict in kept.items()
+            if verdict in _LIVED
+        ]
     return len(kept) - len(lived), len(kept), lived
+
+
+def difference(folder: Path, mutant: str) -> str:
+    """Return the lines that a mutant takes out and puts in."""
+    lines = mutmut(folder, "show", mutant).splitlines()
+    return "\n".join(
+        line for line in lines if line[:1] in "+-" and line[:3] not in ("+++", "---") and line
+    )
 
 
 def verdicts(folder: Path) -> dict[str, str]:

@@ -381,7 +381,8 @@ def duplicate_kinds():
             "$.choices[0].message.tool_calls[0]",
         ),
     ):
-        yield rejected(f"duplicate in {name}", text, "duplicate_key", f"{path}.{key}")
+        at = path if name == "tool call" else f"{path}.{key}"  # there keys are content
+        yield rejected(f"duplicate in {name}", text, "duplicate_key", at)
     unknown = '{"x":1,"x":2}'
     yield kept("duplicate unknown key in body", twice(twice(body(), "x"), "x"))
     yield kept("duplicate inside an unknown key", body(unknown=unknown))

@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,7 @@ import pytest
 
 import toolkit
 from tests.formats.samples import SAMPLES, TOGETHER_STREAM
-from tests.fuzz import compare, decimals, sanitize
+from tests.fuzz import compare, coverage_guided, decimals, sanitize
 from tests.fuzz.__main__ import Finding, run
 from tests.fuzz.seeds import HAND_MADE
 from toolkit.limits import LIMITS
@@ -167,3 +169,27 @@ malloc.restype = ctypes.c_void_p
 ctypes.memset(malloc(ctypes.c_size_t(8)), 0, 64)
 """
     assert "AddressSanitizer: heap-buffer-overflow" in sanitize.run(sanitized, code).stderr
+
+
+def test_inputs_that_are_guided_by_coverage():
+    """A short run; the long one is ``python -m tests.fuzz.coverage_guided --seconds 3600``."""
+    pytest.importorskip("atheris", reason="atheris is not there for this platform")
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.fuzz.coverage_guided", "--inputs", "1500"],
+        capture_output=True, text=True, check=False, cwd=ROOT,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "Done 1500 runs" in done.stderr
+
+
+def test_what_is_guided_by_coverage_is_checked(monkeypatch):
+    data = b"\x05" + b'{"choices": [{"message": {"content": "x"}}]}\n'
+    coverage_guided.check(data)
+    with monkeypatch.context() as patch:
+        other = compare.native
+        patch.setattr(compare, "native", lambda frames: other(frames)._replace(envelopes=9))
+        with pytest.raises(AssertionError, match="decoders differ"):
+            coverage_guided.check(data)
+    monkeypatch.setattr(coverage_guided, "_flat", id)
+    with pytest.raises(AssertionError, match="blocks of 6"):
+        coverage_guided.check(data)

@@ -1,0 +1,106 @@
+"""Bytes that libFuzzer makes, guided by what they reach: ``python -m tests.fuzz.coverage_guided``.
+
+What `tests.fuzz` mutates are records, of which half are read; here nothing is known of JSON, and
+everything begins with the container. An input is cut into blocks in two ways, framed, and decoded
+by both decoders. Nothing may be raised, both cuts must give the same frames, every byte must be
+counted, and the decoders must agree. Needs atheris: ``pip install '.[fuzz]'``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+_INSTRUMENTED = [
+    *("toolkit.framing", "toolkit.strict_json", "toolkit.formats", "toolkit.body"),
+    *("toolkit.entries", "toolkit.reference", "toolkit.assign"),
+]
+_LIMIT = 400  # bytes of a record; so that long ones are among the inputs
+
+
+def check(data: bytes) -> None:
+    """Frame and decode an input; its first byte says into what blocks it is cut."""
+    from tests.fuzz import compare
+
+    step, data = 1 + data[0] if data else 1, data[1:]
+    whole = _framed([data])
+    if _flat(whole) != _flat(_framed([data[i : i + step] for i in range(0, len(data), step)])):
+        raise AssertionError(f"blocks of {step} bytes make a difference")
+    if data and not whole:
+        return  # a cassette that is no YAML
+    if sum(frames.counts.bytes for frames in whole) != len(data):
+        raise AssertionError("bytes were not counted")
+    for frames in whole:
+        if not compare.same(compare.native(frames), compare.reference(frames)):
+            raise AssertionError("the decoders differ")
+
+
+def _framed(blocks: list[bytes]) -> list:
+    """Frame blocks; nothing, if they are a cassette that cannot be read."""
+    from toolkit.errors import SourceError
+    from toolkit.framing import frame
+
+    try:
+        return list(frame(blocks, _LIMIT))
+    except SourceError:
+        return []
+
+
+def _flat(parts) -> tuple[list, list[int]]:
+    """Return all frames, and the sums of all counts."""
+    frames, counts, before = [], [0] * 4, 0
+    for part in parts:
+        spans = zip(*(column.tolist() for column in part[1:6]), strict=True)
+        frames += [(part.data[start:stop], *place) for start, stop, *place in spans]
+        frames += [("done", before + at) for at in part.breaks.tolist()]
+        before += len(part.starts)
+        counts = [a + b for a, b in zip(counts, part.counts[:4], strict=True)]
+    return sorted(frames, key=repr), counts
+
+
+def main() -> None:
+    """Run for some time, or some inputs."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--inputs", type=int, default=-1, help="instead of seconds")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--corpus", type=Path, help="keeps what reaches something new")
+    options = parser.parse_args()
+    import atheris
+
+    with atheris.instrument_imports(include=_INSTRUMENTED):
+        import toolkit.load  # noqa: F401
+    from tests.fuzz.seeds import seeds
+
+    with tempfile.TemporaryDirectory() as folder:
+        corpus = options.corpus or Path(folder)
+        corpus.mkdir(exist_ok=True)
+        for i, record in enumerate(seeds()):
+            if len(record) < 2000:
+                for kind, text in enumerate(_contained(record)):
+                    (corpus / f"seed-{i}-{kind}").write_bytes(b"\x40" + text)
+        arguments = [
+            *(f"-seed={options.seed}", "-max_len=4096", "-rss_limit_mb=0", "-timeout=20"),
+            *("-close_fd_mask=0", "-print_final_stats=1", "-verbosity=1"),
+            f"-max_total_time={options.seconds if options.inputs < 0 else 0}",
+            f"-runs={options.inputs}",
+            f"-artifact_prefix={folder}/",
+        ]
+        atheris.Setup([sys.argv[0], *arguments, str(corpus)], check)
+        atheris.Fuzz()
+
+
+def _contained(record: bytes) -> list[bytes]:
+    """Put a record into each container."""
+    return [
+        record + b"\n" + record,
+        b"data: " + record + b"\n\ndata: [DONE]\n\n",
+        b"[" + record + b",\n" + record + b"]",
+        record.replace(b"{", b"{\n ", 1),
+    ]
+
+
+if __name__ == "__main__":
+    main()

@@ -631,3 +631,18 @@ def test_a_terminal_gets_a_table_in_colour(two):
         os.close(follower)
         assert text.splitlines()[-1].split()[:2] == ["1", "b"]
         assert ("\x1b[1m" in text) is coloured
+
+
+def test_limits_have_an_option(data):
+    path = data / "capitals_batch.jsonl"
+    assert "12 too_long" in run("summary", path, "--allow", "record_bytes=2KiB").stdout
+    for given in ("record_bytes", "record_bytes=", "records=5", "nesting=1e3", "nesting=999"):
+        failed = run("summary", path, "--allow", given, status=2)
+        assert given.split("=")[0] in failed.stderr
+
+
+def test_an_export_goes_on(data, tmp_path):
+    path, out = data / "capitals_batch.jsonl", tmp_path / "out"
+    run("export", path, "-o", out, "--resume")
+    assert toolkit.read_parquet(out).equals(toolkit.read(path))
+    assert "there already" in run("export", path, "-o", out, "--resume", status=1).stderr

@@ -100,7 +100,7 @@ def how() -> dict[str, Any]:
     meta = click.get_current_context().meta
     return {
         "path": meta.get("path"),
-        "limits": meta["limits"],
+        "limits": meta.get("limits", toolkit.Limits()),
         "progress": False if _is_quiet() else None,
     }
 

@@ -69,6 +69,37 @@ def test_everything_is_on_the_disk_before_it_is_in_place(lp, tmp_path, monkeypat
     assert done[-1] == os.fspath(tmp_path)
 
 
+# Links
+
+
+def test_a_link_is_replaced_and_not_followed(lp, tmp_path):
+    elsewhere = lp.write_parquet(tmp_path / "elsewhere")
+    out = tmp_path / "out"
+    out.symlink_to(elsewhere)
+    with pytest.raises(toolkit.ExportError, match="there already"):
+        lp.write_parquet(out)
+    new = lp.filter(response_key=lp.responses["response_key"][0].as_py())
+    new.write_parquet(out, overwrite=True)
+    assert not out.is_symlink()
+    assert toolkit.read_parquet(out).equals(new)
+    assert toolkit.read_parquet(elsewhere).equals(lp)
+    assert contents(tmp_path) == ["elsewhere", "out"]
+
+
+@pytest.mark.parametrize("place", ["", "content", "notes", "content/tokens"])
+@pytest.mark.parametrize("resume", [False, True])
+def test_links_among_what_was_left_lead_nowhere(data, tmp_path, place, resume):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "dear").write_text("mine")
+    link = tmp_path / "in" / ".out.staging-1" / place
+    link.parent.mkdir(parents=True)
+    link.symlink_to(elsewhere)
+    toolkit.export(data / "structured.jsonl", tmp_path / "in" / "out", resume=resume)
+    assert contents(elsewhere) == ["dear"]
+    assert contents(tmp_path / "in") == ["out"]
+
+
 # Faults
 
 

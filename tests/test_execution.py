@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import toolkit
 from tests.plot.cases import body
 from tests.view.test_show import HOSTILE
 
@@ -137,3 +138,49 @@ def test_the_hook_bites(tmp_path):
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert done.returncode == 1, done.stderr
+
+
+HOSTILE_NAMES = [
+    "%2E%2E%2F..%2Fescape.jsonl",
+    "$(touch executed).jsonl",
+    "`id`.jsonl",
+    "-rf.jsonl",
+    "~.jsonl",
+    "a\nb.jsonl",
+    "=1+1.jsonl",
+    "model=..|x.jsonl",
+    "__HIVE_DEFAULT_PARTITION__.jsonl",
+    "\u202egpj.jsonl",
+    "x" * 200 + ".jsonl",
+]
+
+
+def test_no_name_and_no_value_chooses_a_path(tmp_path):
+    """Sources, ids and models may be called what they like: files are numbered."""
+    folder = tmp_path / "recordings"
+    folder.mkdir()
+    values = [
+        *HOSTILE,
+        *HOSTILE_NAMES,
+        "../../escape",
+        "/etc/passwd",
+        "..",
+        ".",
+        "",
+        "CON",
+        "nul\0x",
+    ]
+    for name in HOSTILE_NAMES:
+        with (folder / name).open("w", encoding="utf-8", errors="replace") as file:
+            for value in values:
+                answer = body([(value, -0.5)], model=value, id=value, custom_id=value)
+                file.write(json.dumps(answer) + "\n")
+    out = toolkit.export(folder, tmp_path / "out")
+    written = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
+    tables = ("responses", "choices", "tokens", "alternatives", "rejects", "ledger")
+    expected = {f"{table}/part-00000.parquet" for table in tables}
+    assert written == expected | {"manifest.json", "_SUCCESS"}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "recordings"]
+    lp = toolkit.read_parquet(out)
+    assert lp.equals(toolkit.read(folder))
+    assert len(lp) == len(HOSTILE_NAMES) * len(values)

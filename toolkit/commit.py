@@ -158,12 +158,32 @@ def _sweep(target: Path, is_ours: Callable[[Path], bool], keep: bool) -> Path | 
             if is_ours(old):  # taken away, and nothing put in its place
                 os.rename(old, target)
     for name in names:
-        if name.startswith((f".{target.name}.{_STAGING}-", f".{target.name}.{_OLD}-")):
-            if keep and left is None and name.startswith(f".{target.name}.{_STAGING}-"):
-                left = target.with_name(name)
-            else:
-                shutil.rmtree(target.with_name(name), ignore_errors=True)
+        path = target.with_name(name)
+        is_staging = name.startswith(f".{target.name}.{_STAGING}-")
+        if keep and left is None and is_staging and _has_no_links(path):
+            left = path
+        elif is_staging or name.startswith(f".{target.name}.{_OLD}-"):
+            _remove(path)
     return left
+
+
+def _has_no_links(path: Path) -> bool:
+    """Tell whether writing below a path stays below it."""
+    if path.is_symlink() or not path.is_dir():
+        return False
+    return not any(
+        os.path.islink(os.path.join(folder, name))
+        for folder, folders, names in os.walk(path)
+        for name in (*folders, *names)
+    )
+
+
+def _remove(path: Path) -> None:
+    if path.is_symlink():  # what it leads to is not ours
+        with suppress(OSError):
+            os.unlink(path)
+    else:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _seal(staging: Path) -> None:

@@ -22,6 +22,7 @@ LAYERS = (
     {"tables"},
     {"combine", "recording"},
     {"dataset"},
+    {"loading"},
     {"load"},
     {"metrics", "shards", "writers"},
     {"parquet"},
@@ -34,7 +35,7 @@ LAYER_OF = {name: i for i, names in enumerate(LAYERS) for name in names}
 # Conveniences that reach upwards, inside a function and nowhere else.
 LATE = {("tables", "parquet"), ("tables", "view")}
 # Packages that stay behind one door.
-DOORS = {"matplotlib": {"plot"}, "click": {"cli"}, "tqdm": {"load"}}
+DOORS = {"matplotlib": {"plot"}, "click": {"cli"}, "tqdm": {"loading"}}
 
 
 def modules():

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import toolkit
-import toolkit.load
 from tests import strategies
 from toolkit.combine import joined
 from toolkit.framing import frame
+from toolkit.loading import STREAM_WINDOW
 from toolkit.recording import Recording
 from toolkit.scanned import scan_frames
 from toolkit.sources import resolve
@@ -216,7 +216,7 @@ def test_an_export_is_not_scanned(samples, tmp_path):
 
 def alone(data, ordinal, name):
     """Read a source by itself, as it should stand among others."""
-    recording = Recording("reject", toolkit.load.STREAM_WINDOW)
+    recording = Recording("reject", STREAM_WINDOW)
     parts = recording.batches(enumerate(resolve(data)), 1 << 20, None, 1, lambda n: None)
     lp = joined(list(parts))
     rows = {table: lp[table].to_pylist() for table in TABLES}

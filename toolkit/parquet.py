@@ -20,7 +20,7 @@ from toolkit.commit import Staging, staged
 from toolkit.dataset import MANIFEST, STORED, is_dataset
 from toolkit.errors import ArgumentError
 from toolkit.limits import LIMITS, Limits
-from toolkit.load import STREAM_WINDOW, Loading
+from toolkit.loading import STREAM_WINDOW, Loading
 from toolkit.recording import OnError
 from toolkit.shards import SHARD_BYTES, Finished, Shard, digest, shards
 from toolkit.sources import resolve

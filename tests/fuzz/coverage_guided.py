@@ -39,11 +39,12 @@ def check(data: bytes) -> None:
 
 def _framed(blocks: list[bytes]) -> list:
     """Frame blocks; nothing, if they are a cassette that cannot be read."""
+    from toolkit import framing
     from toolkit.errors import SourceError
-    from toolkit.framing import frame
 
+    framing.HEAD_BYTES = 50  # the blocks of the head are joined
     try:
-        return list(frame(blocks, _LIMIT))
+        return list(framing.frame(blocks, _LIMIT))
     except SourceError:
         return []
 

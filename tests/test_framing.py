@@ -206,15 +206,17 @@ STARTS = st.sampled_from([b"", b"[", b'{\n"', b"[\n  {", b"data: {", BOM])
     st.lists(TOKENS, max_size=25).map(b"".join),
     st.lists(st.integers(0, 200), max_size=7),
     st.sampled_from([1, 2, 3, 7]),
+    st.sampled_from([4, 8, 1 << 16]),
 )
-@example(b"[", b'1,2 "a,\n{}', [3], 1)
-@example(b"[\n  {", b',\n, \r{}"\n{}', [9], 2)
+@example(b"[", b'1,2 "a,\n{}', [3], 1, 1 << 16)
+@example(b"[\n  {", b',\n, \r{}"\n{}', [9], 2, 1 << 16)
 def test_cutting_makes_no_difference(
-    start: bytes, rest: bytes, places: list[int], window: int
+    start: bytes, rest: bytes, places: list[int], window: int, head: int
 ) -> None:
     data = start + rest
-    whole = framed(data)
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("toolkit.framing.HEAD_BYTES", head)  # whose blocks are joined
+        whole = framed(data)
         patch.setattr(base, "WINDOW", window)
         assert framed(*cut(data, places)) == whole
     assert whole.counts.bytes == len(data)

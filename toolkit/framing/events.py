@@ -20,7 +20,8 @@ def frame_events(blocks: Iterator[bytes], skipped: int, most: int) -> Iterator[F
     size = 0
     for block in blocks:
         events.batch.bytes += len(block)
-        ends_line = b"\n" in block or b"\r" in block or (held and held[-1].endswith(b"\r"))
+        goes_on = bool(held) and held[-1].endswith(b"\r")
+        ends_line = goes_on or b"\n" in block or b"\r" in block
         held.append(block)
         size += len(block)
         if not ends_line:

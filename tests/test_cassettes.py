@@ -73,9 +73,15 @@ def test_the_same_in_json():
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"interactions:\n- response: &a {body: x}\n- response: *a\n", "aliases"),
-        (b"interactions:\n- response: {body: [\n", "no YAML"),
-        (b"interactions:\n- " + b"[" * 100_000 + b"]" * 100_000, "nested deeper than 100"),
+        (
+            b"interactions:\n- response: &a {body: x}\n- response: *a\n",
+            "line 3: a cassette with YAML al",
+        ),
+        (b"interactions:\n- response: {body: [\n", "no YAML: line 3"),
+        (
+            b"interactions:\n- " + b"[" * 100_000 + b"]" * 100_000,
+            "line 2: a cassette nested deeper",
+        ),
         (b"interactions:\n- response: {body: \xff}\n", "no YAML"),
     ],
 )
@@ -85,6 +91,23 @@ def test_what_cannot_be_read_is_said(data, message):
     assert reject["reason"] == "unreadable_source"
     assert message in reject["message"]
     assert len(lp) == 1
+
+
+def test_an_interaction_without_a_response_costs_nothing_else():
+    interactions = [{"request": {}}, {"response": {"body": {"string": STREAM}}}, {}]
+    lp = toolkit.read(yaml.safe_dump({"interactions": interactions}).encode())
+    assert lp.text(0) == "Hi: there"
+    assert lp.ledger["records"].to_pylist() == [1]
+
+
+@pytest.mark.filterwarnings("ignore::toolkit.errors.ToolkitWarning")
+@pytest.mark.parametrize(("depth", "reason"), [(100, "too_deep"), (101, "unreadable_source")])
+def test_nesting_of_cassettes_has_a_limit(depth, reason):
+    """That of YAML, whose parser calls itself; then that of records."""
+    body = "[" * (depth - 4) + "]" * (depth - 4)
+    text = f"interactions:\n- response: {{body: {body}}}\n".encode()
+    lp = toolkit.read([text, cassette({"string": STREAM})])
+    assert lp.rejects["reason"].to_pylist() == [reason]
 
 
 @pytest.mark.filterwarnings("ignore::toolkit.errors.ToolkitWarning")

@@ -223,6 +223,37 @@ def test_cutting_makes_no_difference(
     assert whole.offsets == sorted(whole.offsets)
 
 
+VALUES = st.sampled_from(
+    [b"{}", b'{"a": [1, {"b": "x"}]}', b'{\n  "a": "]}",\n  "b": "\\\\"\n}', b"1", b'"a,b"',
+     b"null", b"[1, 2]", b'{"a":\n{"b": 1}}', b'{"a": [\n{"b": 1},\n{"c": 2}\n]}']
+)  # fmt: skip
+
+
+@settings(max_examples=300)
+@given(
+    st.lists(VALUES, max_size=12),
+    st.sampled_from([b",", b",\n", b" ,\n\n  ", b"\n,"]),
+    st.sampled_from([b"", b"\n", b"\n  "]),
+    st.sampled_from([1, 2, 3, 8, 1 << 16]),
+    st.lists(st.integers(0, 400), max_size=5),
+)
+def test_elements_of_arrays_are_where_they_are_said_to_be(values, comma, space, window, places):
+    """Line, offset and text of each, however the text is looked at."""
+    data = b"[" + space + comma.join(values) + space + b"]"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("toolkit.framing.HEAD_BYTES", 8)
+        patch.setattr(base, "WINDOW", window)
+        result = framed(*cut(data, places))
+    if not values:
+        assert result.texts == [data]
+        return
+    assert result.texts == values
+    for value, line, offset in zip(result.texts, result.lines, result.offsets, strict=True):
+        assert data[offset : offset + len(value)] == value
+        assert line == data.count(b"\n", 0, offset) + 1
+    assert result.lengths == [len(value) for value in values]
+
+
 @settings(max_examples=500)
 @given(STARTS.filter(lambda start: start != b"data: {"), st.lists(TOKENS, max_size=25))
 def test_nothing_is_dropped(start: bytes, tokens: list[bytes]) -> None:

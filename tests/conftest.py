@@ -4,6 +4,7 @@ from pathlib import Path
 
 import matplotlib
 import pytest
+from hypothesis import Phase, settings
 
 matplotlib.use("Agg")
 
@@ -40,3 +41,7 @@ def reference_files() -> Path:
 def data() -> Path:
     """The project's own sample data."""
     return ROOT / "data"
+
+
+# For runs in which failing is what counts, not the smallest example.
+settings.register_profile("first", phases=[Phase.explicit, Phase.generate], deadline=None)

@@ -86,7 +86,10 @@ def configured(folder: Path, modules: list[str], tests: list[str]) -> None:
         "only_mutate": modules,
         "also_copy": ["data", "README.md", "setup.py", "toolkit"],
         "pytest_add_cli_args_test_selection": tests,
-        "pytest_add_cli_args": ["-p", "no:cacheprovider", "-m", "not slow", "-k", left_out],
+        "pytest_add_cli_args": [
+            *("-p", "no:cacheprovider", "--hypothesis-profile=first"),
+            *("-m", "not slow", "-k", left_out),
+        ],
         "process_isolation": "forkserver",
         "track_dependencies": False,
     }

@@ -58,6 +58,7 @@ _LEFT_OUT = (
     "test_chunks_joined_by_the_scanner_are_those_it_leaves_apart",
     "test_every_cut_of_a_line_is_told",
     "test_imports_nothing_but_numpy",
+    "test_a_thread_that_dies_ends_the_load",
     "test_time_is_linear",
 )
 _SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"

@@ -12,6 +12,7 @@ import argparse
 import sys
 import tempfile
 from pathlib import Path
+from unittest import mock
 
 _INSTRUMENTED = [
     *("toolkit.framing", "toolkit.strict_json", "toolkit.formats", "toolkit.body"),
@@ -39,14 +40,14 @@ def check(data: bytes) -> None:
 
 def _framed(blocks: list[bytes]) -> list:
     """Frame blocks; nothing, if they are a cassette that cannot be read."""
-    from toolkit import framing
     from toolkit.errors import SourceError
+    from toolkit.framing import frame
 
-    framing.HEAD_BYTES = 50  # the blocks of the head are joined
-    try:
-        return list(framing.frame(blocks, _LIMIT))
-    except SourceError:
-        return []
+    with mock.patch("toolkit.framing.HEAD_BYTES", 50):  # the blocks of the head are joined
+        try:
+            return list(frame(blocks, _LIMIT))
+        except SourceError:
+            return []
 
 
 def _flat(parts) -> tuple[list, list[int]]:

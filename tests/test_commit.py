@@ -63,6 +63,11 @@ def test_everything_is_on_the_disk_before_it_is_in_place(lp, tmp_path, monkeypat
     monkeypatch.setattr(os, "rename", lambda a, b: (done.append("rename"), rename(a, b)))
     out = lp.write_parquet(tmp_path / "out")
     before = done[: done.index("rename")]
+    for path in out.rglob("*"):  # a folder after what is in it
+        of = [name for name in before if name.endswith(f"/content/{path.relative_to(out)}")]
+        inside = [name for name in before if f"/content/{path.relative_to(out)}/" in name]
+        assert of
+        assert all(before.index(name) < before.index(of[-1]) for name in inside)
     synced = {Path(name).name for name in before}
     assert {path.name for path in out.rglob("*")} <= synced
     assert Path(before[-2]).name == commit.SUCCESS
@@ -291,3 +296,16 @@ def test_faults_at_every_kind_of_call(tmp_path):
     counts = {line.split()[0]: int(line.split()[1]) for line in done.stdout.splitlines()[:-1]}
     assert set(counts) == set(faults.CALLS)
     assert all(counts.values())
+
+
+@pytest.mark.parametrize("lacks", ["platform", "call"])
+def test_where_directories_cannot_be_exchanged(lp, tmp_path, monkeypatch, lacks):
+    out = lp.write_parquet(tmp_path / "out")
+    new = lp.filter(response_key=lp.responses["response_key"][0].as_py())
+    if lacks == "platform":
+        monkeypatch.setattr("sys.platform", "darwin")
+    else:
+        monkeypatch.setattr("ctypes.CDLL", lambda *_, **__: object())
+    new.write_parquet(out, overwrite=True)
+    assert toolkit.read_parquet(out).equals(new)
+    assert contents(tmp_path) == ["out"]

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from types import SimpleNamespace
 
 import duckdb
 import polars
@@ -15,6 +16,7 @@ from tests.test_load import whole
 from tests.test_streams import stream
 from toolkit import schema
 from toolkit.dataset import MANIFEST, STORED, is_dataset
+from toolkit.writers import _give_back, write_files
 
 quietly = pytest.mark.filterwarnings("ignore::toolkit.errors.ToolkitWarning")
 NAMES = [table.name for table in STORED]
@@ -329,3 +331,43 @@ def test_labels_survive(lp, tmp_path):
     again = toolkit.read_parquet(lp.write_parquet(tmp_path / "out"))
     assert pa.types.is_dictionary(again.tokens["channel"].type)
     assert again.tokens["channel"].to_pylist() == lp.tokens["channel"].to_pylist()
+
+
+def test_the_manifest_adds_up(data, tmp_path):
+    sources = [data / "structured.jsonl", data / "capitals_batch.jsonl"]
+    out = toolkit.export(sources, tmp_path / "out")
+    manifest = json.loads((out / MANIFEST).read_text())
+    lp = toolkit.read_parquet(out)
+    assert {name: table["rows"] for name, table in manifest["tables"].items()} == {
+        name: lp[name].num_rows for name in manifest["tables"]
+    }
+    assert manifest["schema"] == toolkit.schema.SCHEMA_VERSION
+
+
+def test_an_export_is_not_exported_again(lp, tmp_path):
+    out = lp.write_parquet(tmp_path / "out")
+    with pytest.raises(toolkit.ArgumentError, match="exported dataset already"):
+        toolkit.export(out, tmp_path / "again")
+
+
+@pytest.mark.parametrize(("system", "expected"), [("posix", [0]), ("nt", [])])
+def test_memory_is_given_back_every_few_batches(data, tmp_path, monkeypatch, system, expected):
+    trimmed = []
+
+    class Library:
+        malloc_trim = trimmed.append
+
+    parts = list(toolkit.scan(data / "pairs_whole.jsonl", batch_bytes=1))[:4]
+    assert len(parts) >= 3
+    with monkeypatch.context() as patch:
+        patch.setattr("toolkit.writers.ctypes", SimpleNamespace(CDLL=lambda name: Library))
+        patch.setattr("toolkit.writers.os", SimpleNamespace(name=system))
+        for table in STORED:
+            (tmp_path / table.name).mkdir()
+        write_files(parts, tmp_path, 0)
+    assert trimmed == expected
+
+
+def test_a_library_without_a_call_to_trim(monkeypatch):
+    monkeypatch.setattr("toolkit.writers.ctypes", SimpleNamespace(CDLL=lambda name: object()))
+    _give_back()

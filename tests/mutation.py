@@ -31,8 +31,8 @@ GROUPS = {
     "decode": (
         ["toolkit/decode.py", "toolkit/reference.py", "toolkit/strict_json.py"],
         [
-            *("tests/test_reference.py", "tests/test_oddness.py", "tests/test_limits.py"),
-            *("tests/formats/test_dialects.py", "tests/test_load.py", "tests/test_scan.py"),
+            *("tests/test_reference.py", "tests/test_limits.py", "tests/test_oddness.py"),
+            *("tests/test_objects.py", "tests/formats/test_dialects.py"),
         ],
     ),
     "export": (

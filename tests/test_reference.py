@@ -1,11 +1,13 @@
-"""The reference decoder can be given some rows of a block: what another decoder deferred."""
+"""What the reference decoder reads, and that it can be given some rows of a block."""
 
 import json
+import math
 
 import numpy as np
 import pytest
 
-from toolkit.framing import frame
+from toolkit import strict_json
+from toolkit.framing import Counts, Frames, frame
 from toolkit.reference import ReferenceDecoder
 
 GOOD = [
@@ -56,3 +58,61 @@ def test_no_rows_only_count(block):
     decoded = decoder.frames(block, np.array([], np.int64))
     assert (decoded.bodies.num_rows, decoded.rejects.num_rows) == (0, 0)
     assert (decoder.next_record, decoder.epoch) == (6, 2)
+
+
+# What mutants lived through
+
+
+ANSWER = b'{"choices": [{"message": {"content": "%s"}}]}'
+
+
+def test_texts_in_memory_are_read_as_bytes_are():
+    good, half = (ANSWER % b"x").decode(), '{"choices": [{"message": {"content": "\ud800"}}]}'
+    decoded = ReferenceDecoder().objects([([good, half, good.encode()], None, False)])
+    assert decoded.parts["content"].to_pylist() == ["x", "x"]
+    assert decoded.rejects["reason"].to_pylist() == ["bad_utf8"]
+
+
+def test_values_of_one_frame_have_lines_of_their_own():
+    data = b"\n\n".join([ANSWER % b"x", ANSWER % b"y", b"{bad"])
+    numbers = (np.array([n], np.int64) for n in (0, len(data), 5, 100, len(data)))
+    frames = Frames(data, *numbers, np.empty(0, np.int64), Counts(0, 0, 0, 0, len(data)))
+    decoded = ReferenceDecoder().frames(frames)
+    assert decoded.bodies["line"].to_pylist() == [5, 7]
+    second = len(ANSWER % b"x") + 2
+    assert decoded.bodies["byte_offset"].to_pylist() == [100, 100 + second]
+    assert decoded.rejects["line"].to_pylist() == [9]
+
+
+def test_half_pairs_at_a_place_are_replaced():
+    record = {"raw": {"choices": [{"message": {"content": "a\ud800"}}]}}
+    decoded = ReferenceDecoder("raw").objects([([record], None, False)])
+    assert decoded.parts["content"].to_pylist() == ["a\ufffd"]
+    assert decoded.bodies["notes"].to_pylist() == [["lone_surrogate"]]
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [("", "unknown_format"), ("[]", "empty_record"), ("{bad", "not_json"), ("[" * 99, "too_deep")],
+)
+def test_exchanges_without_an_answer_are_rejected_by_name(body, reason):
+    session = {"Entries": [{"ResponseBody": body}]}
+    decoded = ReferenceDecoder().objects([([session], None, False)])
+    assert decoded.rejects["reason"].to_pylist() == [reason]
+
+
+def test_numbers_that_json_has_not_are_named():
+    value = {"a": math.inf, "b": -math.inf, "c": math.nan, "d": 10**400, "e": -(10**400)}
+    assert json.loads(strict_json.compact(value)) == {
+        "a": "Infinity",
+        "b": "-Infinity",
+        "c": "NaN",
+        "d": "Infinity",
+        "e": "-Infinity",
+    }
+
+
+def test_what_follows_a_value_is_told_with_its_byte():
+    [(reject, *_)] = strict_json.values('{"a": "é"}  x'.encode())
+    assert reject.reason == "trailing_garbage"
+    assert "at byte 13" in reject.message

@@ -67,7 +67,7 @@ def test_any_lines(lines, end):
     data = end.join(lines)
     try:
         lp = load(data)
-    except toolkit.NoRecordsError:
+    except toolkit.errors.NoRecordsError:
         return
     assert lp.ledger["bytes"].to_pylist() == [len(data)]
     for row in lp.rejects.to_pylist():
@@ -243,7 +243,7 @@ def test_a_cut_archive_is_told_once_and_keeps_what_came(how):
         ids = lp.responses["response_id"].to_pylist()
         assert 0 < len(ids) < 400
         assert ids == names[: len(ids)]
-        with pytest.raises((toolkit.SourceError, toolkit.RecordError)):
+        with pytest.raises((toolkit.errors.SourceError, toolkit.errors.RecordError)):
             toolkit.read(cut, on_error="raise")
     whole = load(archive)
     assert whole.responses["response_id"].to_pylist() == names
@@ -291,7 +291,7 @@ def test_a_source_that_cannot_be_read_does_not_stop_the_others(tmp_path):
     ids=repr,
 )
 def test_nothing_is_no_load(data):
-    with pytest.raises(toolkit.NoRecordsError):
+    with pytest.raises(toolkit.errors.NoRecordsError):
         toolkit.read(data)
 
 

@@ -4,14 +4,13 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 import toolkit
-from tests.exports import files
+from tests.conftest import ROOT
+from tests.stress.exports import files
 
-ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT / "data"
 SOURCES = [
     DATA / name for name in ("arithmetic_n5.jsonl", "pairs_stream.sse", "stories_k10.jsonl.gz")
@@ -22,7 +21,7 @@ sys.path.insert(0, sys.argv[1])
 warnings.simplefilter("ignore")
 import toolkit
 from pathlib import Path
-from tests.exports import files
+from tests.stress.exports import files
 found = []
 for threads in (1, 2, 8):
     out = toolkit.export(json.loads(sys.argv[2]), f"{sys.argv[3]}/{threads}", threads=threads)
@@ -56,12 +55,11 @@ def test_batches_make_no_difference(tmp_path, batch_bytes, threads):
 @pytest.mark.parametrize("block_bytes", [97, 4096])
 def test_blocks_make_no_difference(tmp_path, monkeypatch, block_bytes):
     expected = files(toolkit.read(SOURCES).write_parquet(tmp_path / "usual"))
-    monkeypatch.setattr("toolkit.recording._BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr("toolkit.loaders.batches._BLOCK_BYTES", block_bytes)
     assert files(toolkit.read(SOURCES).write_parquet(tmp_path / "cut")) == expected
 
 
 def test_decoders_make_no_difference(tmp_path, monkeypatch):
     expected = files(toolkit.export(SOURCES, tmp_path / "native"))
-    monkeypatch.setattr("toolkit.scanned._scan", None)
-    monkeypatch.setattr("toolkit.framing.lines._scan", None)
+    monkeypatch.setattr("toolkit.loaders.scanner._scan", None)
     assert files(toolkit.export(SOURCES, tmp_path / "reference")) == expected

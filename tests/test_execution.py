@@ -5,15 +5,14 @@ import os
 import subprocess
 import sys
 import textwrap
-from pathlib import Path
 
 import pytest
 
 import toolkit
+from tests.conftest import ROOT
 from tests.plot.cases import body
-from tests.view.test_show import HOSTILE
+from tests.view.test_token_view import HOSTILE
 
-ROOT = Path(__file__).resolve().parents[1]
 FORBIDDEN = (
     "socket.connect",
     "socket.bind",
@@ -35,7 +34,7 @@ SCRIPT = """
 import sys, warnings
 sys.path.insert(0, {root!r})
 warnings.simplefilter("ignore")
-import toolkit, toolkit.plot, toolkit.reporting, toolkit.parquet  # imports may load what they like
+import toolkit, toolkit.plot, toolkit.view.report, toolkit.dataset.exporting  # may load all
 import pandas, numpy, yaml, matplotlib
 matplotlib.use("Agg")
 toolkit.plot.token_confidence(toolkit.read({known!r}))  # fonts are looked for once

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 import toolkit
 from tests.oracle import assert_conserved
 from toolkit import Limits
-from toolkit.framing import frame
 from toolkit.limits import LIMITS, MOST_NESTING
+from toolkit.loaders.framing.detect import frame
 
 pytestmark = pytest.mark.filterwarnings("ignore::toolkit.ToolkitWarning")
 
@@ -95,7 +95,9 @@ def test_an_event_of_many_lines_that_is_too_long():
 def frames(data, cuts, most):
     bounds = [0, *sorted(cut % (len(data) + 1) for cut in cuts), len(data)]
     blocks = [data[a:b] for a, b in zip(bounds, bounds[1:], strict=False)]
-    with mock.patch("toolkit.framing.HEAD_BYTES", 10):  # the blocks of the head are joined
+    with mock.patch(
+        "toolkit.loaders.framing.detect.HEAD_BYTES", 10
+    ):  # the blocks of the head are joined
         parts = list(frame(blocks, most))
     found = [
         (part.data[start:stop], *place)
@@ -155,7 +157,7 @@ def test_a_long_record_may_be_asked_for(threads):
     long = answer("x" * 5000)
     lp = toolkit.read(long, limits=Limits(record_bytes=len(long)), threads=threads)
     assert lp.tokens["token"].to_pylist() == ["x" * 5000]
-    with pytest.raises(toolkit.RecordError, match="too_long"):
+    with pytest.raises(toolkit.errors.RecordError, match="too_long"):
         toolkit.read(long, limits=Limits(record_bytes=len(long) - 1), on_error="raise")
 
 
@@ -214,7 +216,7 @@ def zstd(data):
 
 @pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, zstd])
 def test_a_source_that_becomes_many_times_larger(pack, monkeypatch):
-    monkeypatch.setattr("toolkit.sources.bounded.FREE_BYTES", 1 << 16)
+    monkeypatch.setattr("toolkit.loaders.sources.size_limits.FREE_BYTES", 1 << 16)
     data = (GOOD + b"\n") * 10_000
     assert len(data) / len(pack(data)) > 100
     lp = toolkit.read([pack(data), GOOD], limits=Limits(expansion=10))
@@ -258,19 +260,19 @@ def test_a_source_has_a_size(pack):
     ],
 )
 def test_limits_that_make_no_sense(options, message):
-    with pytest.raises(toolkit.ArgumentError, match=message):
+    with pytest.raises(toolkit.errors.ArgumentError, match=message):
         Limits(**options)
 
 
 def test_limits_are_limits():
-    with pytest.raises(toolkit.ArgumentError, match="Limits"):
+    with pytest.raises(toolkit.errors.ArgumentError, match="Limits"):
         toolkit.read(GOOD, limits={"record_bytes": 1})
 
 
 def test_cassettes_have_a_limit():
     pytest.importorskip("yaml")
     text = "interactions:\n- response:\n    body:\n      string: '" + "x" * 500 + "'\n"
-    with pytest.raises(toolkit.SourceError, match="cassette of more than 300 bytes"):
+    with pytest.raises(toolkit.errors.SourceError, match="cassette of more than 300 bytes"):
         toolkit.read(text.encode(), limits=Limits(record_bytes=MOST))
 
 

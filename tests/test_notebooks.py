@@ -2,7 +2,6 @@
 
 import os
 import re
-from pathlib import Path
 
 import nbformat
 import numpy as np
@@ -10,9 +9,9 @@ import pandas as pd
 import pytest
 
 import toolkit
-from tests.notebooks import MADE_WITH, clean, execute, versions
+from tests.conftest import ROOT
+from tools.notebooks import MADE_WITH, clean, execute, versions
 
-ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 

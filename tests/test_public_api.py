@@ -9,9 +9,13 @@ import pytest
 import toolkit
 
 STUB = Path(toolkit.__file__).with_suffix(".pyi")
-FUNCTIONS = sorted(
-    name for name in toolkit.__all__ if inspect.isfunction(getattr(toolkit, name, None))
-)
+NAMESPACES = (toolkit, toolkit.dataset, toolkit.metrics, toolkit.plot)
+FUNCTIONS = {
+    f"{home.__name__}.{name}": getattr(home, name)
+    for home in NAMESPACES
+    for name in home.__all__
+    if inspect.isfunction(getattr(home, name))
+}
 
 
 def test_the_stub_names_what_the_package_offers():
@@ -37,7 +41,7 @@ def test_an_unknown_name_is_an_attribute_error():
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_functions_are_documented_and_easy_to_call(name):
-    function = getattr(toolkit, name)
+    function = FUNCTIONS[name]
     doc = inspect.getdoc(function)
     has_parameters = bool(inspect.signature(function).parameters)
     for section in ["Parameters\n"] * has_parameters + ["Returns\n", "Examples\n"]:
@@ -55,4 +59,9 @@ def test_every_error_is_a_toolkit_error():
     for name, value in vars(toolkit.errors).items():
         if inspect.isclass(value) and value.__module__ == "toolkit.errors":
             assert issubclass(value, toolkit.ToolkitError | Warning), name
-            assert name in toolkit.__all__
+            assert name in toolkit.errors.__all__
+
+
+@pytest.mark.parametrize("home", NAMESPACES, ids=lambda home: home.__name__)
+def test_completion_offers_public_names_alone(home):
+    assert dir(home) == sorted(home.__all__)

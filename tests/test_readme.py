@@ -1,13 +1,12 @@
 """What README says is true."""
 
 import re
-from pathlib import Path
 
 import pytest
 
-from tests import dictionary
+from tests.conftest import ROOT
+from tools import dictionary
 
-ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, flags=re.DOTALL)
 
@@ -42,7 +41,7 @@ def test_the_python_example_runs(tmp_path, monkeypatch):
 def test_the_commands_of_the_table_run(tmp_path, monkeypatch):
     from click.testing import CliRunner
 
-    from toolkit.cli import main
+    from toolkit.cli.entry import main
 
     (tmp_path / "data").symlink_to(ROOT / "data")
     monkeypatch.chdir(tmp_path)

@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 import toolkit
-from tests.formats import samples
-from toolkit.cli import main
+from tests.loaders.formats import samples
+from toolkit.cli.entry import main
 
 CANARY = "MyDearCanary asked"  # no name of a field, which errors may tell
 KEY = "sk-MyDearCanary0123456789"

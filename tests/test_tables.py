@@ -9,9 +9,9 @@ import pyarrow as pa
 import pytest
 
 import toolkit
+from tests.loaders.merging.test_merger import chunk, entry, part, stream
+from tests.loaders.test_read import whole
 from tests.oracle import assert_conserved, bare, rows_by_response
-from tests.test_load import whole
-from tests.test_streams import chunk, entry, part, stream
 from toolkit import schema
 from toolkit.tables import LogprobTables
 
@@ -51,7 +51,7 @@ def test_tables_by_name(lp):
     for name in ("responses", "choices", "tokens", "alternatives", "rejects", "ledger"):
         assert lp[name] is getattr(lp, name)
     for wrong in ("token", "equals", "__len__", ""):
-        with pytest.raises(toolkit.ArgumentError, match="no table"):
+        with pytest.raises(toolkit.errors.ArgumentError, match="no table"):
             lp[wrong]
 
 
@@ -99,7 +99,7 @@ def test_locate(selector, row, lp):
 
 @pytest.mark.parametrize("selector", [3, -4, "nobody", ""])
 def test_nothing_to_locate(selector, lp):
-    with pytest.raises(toolkit.SelectionError):
+    with pytest.raises(toolkit.errors.SelectionError):
         lp.locate(selector)
     with pytest.raises(LookupError):
         lp.locate(selector)
@@ -107,13 +107,13 @@ def test_nothing_to_locate(selector, lp):
 
 @pytest.mark.parametrize("selector", [None, 1.0, True, b"x", ["x"]])
 def test_what_is_no_selector(selector, lp):
-    with pytest.raises(toolkit.ArgumentError, match="response"):
+    with pytest.raises(toolkit.errors.ArgumentError, match="response"):
         lp.locate(selector)
 
 
 def test_an_id_of_two_responses_selects_none():
     lp = toolkit.from_responses([whole("a", "same"), whole("b", "same")], custom_id=["p", "q"])
-    with pytest.raises(toolkit.SelectionError, match="2 responses"):
+    with pytest.raises(toolkit.errors.SelectionError, match="2 responses"):
         lp.locate("same")
     assert lp.locate("q") == 1
 
@@ -126,9 +126,9 @@ def test_text(lp):
     assert lp.text("two", choice=1) == "c"
     assert lp.text("s") == "yz"
     assert lp.text(0, channel="refusal") is None
-    with pytest.raises(toolkit.SelectionError, match="no choice"):
+    with pytest.raises(toolkit.errors.SelectionError, match="no choice"):
         lp.text(0, choice=1)
-    with pytest.raises(toolkit.ArgumentError, match="channel"):
+    with pytest.raises(toolkit.errors.ArgumentError, match="channel"):
         lp.text(0, channel="tools")
 
 
@@ -223,13 +223,13 @@ def test_filter_keeps_rejects_and_ledger():
 
 @pytest.mark.parametrize("name", ["token", "nonsense", "notes", "logprob", "content"])
 def test_what_cannot_be_filtered_by(name, lp):
-    with pytest.raises(toolkit.ArgumentError, match=name):
+    with pytest.raises(toolkit.errors.ArgumentError, match=name):
         lp.filter(**{name: 1})
 
 
 @pytest.mark.parametrize(("name", "value"), [("choice", "zero"), ("model", 5), ("created", "x")])
 def test_values_of_the_wrong_type(name, value, lp):
-    with pytest.raises(toolkit.ArgumentError, match=name):
+    with pytest.raises(toolkit.errors.ArgumentError, match=name):
         lp.filter(**{name: value})
 
 
@@ -303,7 +303,7 @@ def test_concat_of_nothing():
 
 
 def test_concat_of_something_else(lp):
-    with pytest.raises(toolkit.ArgumentError, match="concat"):
+    with pytest.raises(toolkit.errors.ArgumentError, match="concat"):
         toolkit.concat([lp, {}])
 
 
@@ -332,9 +332,9 @@ def test_to_pandas_gives_tokens_by_default(lp):
 
 
 def test_to_pandas_of_what_there_is_not(lp):
-    with pytest.raises(toolkit.ArgumentError, match="no table"):
+    with pytest.raises(toolkit.errors.ArgumentError, match="no table"):
         lp.to_pandas("nonsense")
-    with pytest.raises(toolkit.ArgumentError, match="dtype_backend"):
+    with pytest.raises(toolkit.errors.ArgumentError, match="dtype_backend"):
         lp.to_pandas(dtype_backend="polars")
 
 
@@ -353,13 +353,13 @@ def test_other_types_that_hold_the_same_are_cast(lp):
 
 
 def test_tables_that_do_not_fit(lp):
-    with pytest.raises(toolkit.SchemaError, match="lacks column"):
+    with pytest.raises(toolkit.errors.SchemaError, match="lacks column"):
         LogprobTables(lp.responses, lp.choices, lp.tokens.drop_columns("logprob"), lp.alternatives)
-    with pytest.raises(toolkit.SchemaError, match="tokens"):
+    with pytest.raises(toolkit.errors.SchemaError, match="tokens"):
         LogprobTables(lp.responses, lp.choices, lp.tokens.slice(1), lp.alternatives)
     nulls = pa.nulls(len(lp.tokens), pa.large_string())
     holes = lp.tokens.set_column(lp.tokens.schema.get_field_index("token"), "token", nulls)
-    with pytest.raises(toolkit.SchemaError, match="must not be null"):
+    with pytest.raises(toolkit.errors.SchemaError, match="must not be null"):
         LogprobTables(lp.responses, lp.choices, holes, lp.alternatives)
 
 

@@ -10,64 +10,44 @@
 from importlib import import_module as _import_module
 
 _HOMES = {
-    "toolkit.load": ("read", "scan", "from_responses"),
-    "toolkit.capture": ("tee",),
-    "toolkit.scanned": ("decoder",),
+    "toolkit.loaders.read": ("read", "scan"),
+    "toolkit.loaders.objects": ("from_responses",),
+    "toolkit.loaders.tee": ("tee",),
+    "toolkit.loaders.scanner": ("decoder",),
     "toolkit.limits": ("Limits",),
-    "toolkit.tables": ("LogprobTables",),
-    "toolkit.combine": ("concat",),
-    "toolkit.dataset": ("read_parquet",),
-    "toolkit.parquet": ("export",),
+    "toolkit.tables": ("LogprobTables", "concat"),
+    "toolkit.dataset": ("export", "read_parquet"),
     "toolkit.metrics": (
         "token_metrics",
         "sequence_metrics",
         "corpus_metrics",
-        "position_metrics",
-        "spans",
-        "span_metrics",
+        "confidence_metrics",
         "word_metrics",
+        "span_metrics",
         "field_metrics",
         "label_distribution",
         "p_true",
         "expected_score",
-        "confidence_metrics",
-        "token_confidence",
         "agreement",
-        "token_histogram",
-        "ecdf",
-        "finish_reasons",
-        "check",
+        "votes",
         "compare",
         "compare_tokens",
         "compare_summary",
-        "votes",
+        "check",
         "usage",
-        "usage_histogram",
         "usage_over_time",
+        "join_labels",
         "calibration",
         "reliability",
-        "Calibrator",
-        "fit_calibrator",
         "selective",
-        "risk_coverage",
         "threshold_for",
-        "join_labels",
+        "fit_calibrator",
     ),
-    "toolkit.view": ("show",),
-    "toolkit.reporting": ("report",),
-    "toolkit.errors": (
-        "ToolkitError",
-        "SourceError",
-        "NoRecordsError",
-        "RecordError",
-        "SchemaError",
-        "SelectionError",
-        "ArgumentError",
-        "ExportError",
-        "ToolkitWarning",
-    ),
+    "toolkit.view.token_view": ("show",),
+    "toolkit.view.report": ("report",),
+    "toolkit.errors": ("ToolkitError", "ToolkitWarning"),
 }
-_MODULES = ("errors", "metrics", "plot", "schema")
+_MODULES = ("dataset", "errors", "metrics", "plot", "schema")
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __version__ = "0.1.0"
@@ -75,7 +55,7 @@ __all__ = ["__version__", *_HOME_OF, *_MODULES]
 
 
 def __getattr__(name: str) -> object:
-    """Import what is asked for when it is asked for (PEP 562)."""
+    """Import a public name when it is first used (PEP 562)."""
     if name in _HOME_OF:
         value = getattr(_import_module(_HOME_OF[name]), name)
     elif name in _MODULES:

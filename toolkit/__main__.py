@@ -1,6 +1,6 @@
 """``python -m toolkit`` is the command ``logprobs``."""
 
-from toolkit.cli import main
+from toolkit.cli.entry import main
 
 if __name__ == "__main__":
     main(prog_name="logprobs")

@@ -20,6 +20,18 @@ expected and what to do; they never quote the text of a response.
 
 from __future__ import annotations
 
+__all__ = [
+    "ArgumentError",
+    "ExportError",
+    "NoRecordsError",
+    "RecordError",
+    "SchemaError",
+    "SelectionError",
+    "SourceError",
+    "ToolkitError",
+    "ToolkitWarning",
+]
+
 
 class ToolkitError(Exception):
     """Base of every error that the toolkit raises on purpose."""

@@ -1,4 +1,4 @@
-"""`LogprobTables`, the five tables of a load, and the table-shaped work on them."""
+"""`LogprobTables`, the five tables of a load, and `concat`, which puts several together."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from toolkit import schema
-from toolkit.columns import numpy, offsets, take_runs
+from toolkit import arguments, arrow, schema
+from toolkit.arrow import numpy, offsets, take, take_runs
 from toolkit.errors import ArgumentError, SchemaError, SelectionError
 from toolkit.schema import conform
 
@@ -83,14 +83,13 @@ class LogprobTables:
             schema.REJECTS.empty() if rejects is None else conform(rejects, schema.REJECTS)
         )
         self.ledger = schema.LEDGER.empty() if ledger is None else conform(ledger, schema.LEDGER)
-        for child, declared, counts in (
-            ("tokens", self.tokens.num_rows, _tokens_per_choice(self.choices)),
-            ("alternatives", self.alternatives.num_rows, numpy(self.tokens, "n_alternatives")),
-        ):
-            if counts.sum() != declared:
-                raise SchemaError(
-                    f"table {child} has {declared} rows, its parent table counts {counts.sum()}"
-                )
+        self._check_rows("tokens", _tokens_per_choice(self.choices))
+        self._check_rows("alternatives", numpy(self.tokens, "n_alternatives"))
+
+    def _check_rows(self, child: str, counts: np.ndarray) -> None:
+        n, counted = self[child].num_rows, counts.sum()
+        if n != counted:
+            raise SchemaError(f"table {child} has {n} rows, its parent table counts {counted}")
 
     def __len__(self) -> int:
         """Return the number of responses."""
@@ -98,24 +97,21 @@ class LogprobTables:
 
     def __repr__(self) -> str:
         """Return the size of each table."""
-        sizes = ", ".join(
-            f"{n} {name if n != 1 else name.removesuffix('s')}"
-            for name, n in ((table.name, self[table.name].num_rows) for table in schema.TABLES)
-        )
-        return f"<LogprobTables: {sizes}>"
+        sizes = ((table.name, self[table.name].num_rows) for table in schema.TABLES)
+        listed = (f"{n} {name if n != 1 else name.removesuffix('s')}" for name, n in sizes)
+        return f"<LogprobTables: {', '.join(listed)}>"
 
     def _repr_html_(self) -> str:
         """Return the summary card that a notebook shows."""
-        from toolkit.view import summary_card
+        from toolkit.view.card import summary_card
 
         return summary_card(self)
 
     def __getitem__(self, name: str) -> pa.Table:
         """Return a table by its name."""
         if name not in self.__slots__:
-            raise ArgumentError(
-                f"no table {name!r}; choose one of {[t.name for t in schema.TABLES]}"
-            )
+            names = [table.name for table in schema.TABLES]
+            raise ArgumentError(f"there is no table {name!r}: expected one of {names}")
         return getattr(self, name)
 
     def equals(self, other: LogprobTables) -> bool:
@@ -156,25 +152,8 @@ class LogprobTables:
         >>> lp.to_pandas("choices")["content"].tolist()
         ['Hello']
         """
-        if dtype_backend is None:
-            return self[name].to_pandas()
-        import pandas as pd
-
-        if dtype_backend == "pyarrow":
-            return self[name].to_pandas(types_mapper=pd.ArrowDtype)
-        if dtype_backend == "numpy_nullable":
-            nullable = {
-                pa.int32(): pd.Int32Dtype(),
-                pa.int64(): pd.Int64Dtype(),
-                pa.float64(): pd.Float64Dtype(),
-                pa.bool_(): pd.BooleanDtype(),
-                pa.string(): pd.StringDtype(),
-                schema.TEXT: pd.StringDtype(),
-            }
-            return self[name].to_pandas(types_mapper=nullable.get)
-        raise ArgumentError(
-            f"dtype_backend={dtype_backend!r}; choose 'pyarrow', 'numpy_nullable' or None"
-        )
+        arguments.one_of("dtype_backend", dtype_backend, (None, *arrow.BACKENDS))
+        return arrow.to_pandas(self[name], dtype_backend)
 
     def locate(self, response: Selector) -> int:
         """Return the row of one response.
@@ -198,11 +177,7 @@ class LogprobTables:
                 f"response is {type(response).__name__}; give a row number, an id or a custom_id"
             )
         for name in ("response_id", "custom_id"):
-            rows = np.flatnonzero(
-                pc.fill_null(
-                    pc.equal(self.responses[name], pa.scalar(response, schema.TEXT)), False
-                )
-            )
+            rows = np.flatnonzero(arrow.is_in(self.responses[name], [response]))
             if len(rows) == 1:
                 return int(rows[0])
             if len(rows) > 1:
@@ -233,8 +208,7 @@ class LogprobTables:
         SelectionError
             If there is no such response or choice.
         """
-        if channel not in schema.CHANNELS:
-            raise ArgumentError(f"channel={channel!r}; choose one of {schema.CHANNELS}")
+        arguments.channel(channel)
         row = self.choice_row(response, choice)
         sent = self.choices[channel][row].as_py()
         if sent is not None:
@@ -289,12 +263,7 @@ class LogprobTables:
         """
         by_response = _meets(self.responses, conditions, _RESPONSE_FILTERS)
         by_choice = _meets(self.choices, conditions, _CHOICE_FILTERS)
-        unknown = set(conditions) - set(_RESPONSE_FILTERS) - set(_CHOICE_FILTERS)
-        if unknown:
-            raise ArgumentError(
-                f"cannot filter by {sorted(unknown)}; choose from "
-                f"{[*_RESPONSE_FILTERS, *_CHOICE_FILTERS]}"
-            )
+        arguments.columns("filter", list(conditions), [*_RESPONSE_FILTERS, *_CHOICE_FILTERS])
         keys = numpy(self.responses, "response_key")
         owner = np.searchsorted(keys, numpy(self.choices, "response_key"))
         by_choice &= by_response[owner]
@@ -330,7 +299,7 @@ class LogprobTables:
         pathlib.Path
             The directory.
         """
-        from toolkit.parquet import write_tables
+        from toolkit.dataset.write import write_tables
 
         return write_tables(self, directory, overwrite=overwrite)
 
@@ -346,12 +315,107 @@ def _meets(table: pa.Table, conditions: dict[str, Any], names: Iterable[str]) ->
     for name in set(names) & set(conditions):
         wanted = conditions[name]
         values = wanted if isinstance(wanted, list | tuple | set | np.ndarray) else [wanted]
-        column = table[name]
-        if pa.types.is_dictionary(column.type):
-            column = column.cast(column.type.value_type)
         try:
-            options = pa.array(list(values), column.type)
+            met &= arrow.is_in(table[name], list(values))
         except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-            raise ArgumentError(f"{name}={wanted!r} is no value of type {column.type}") from error
-        met &= pc.is_in(column, options).to_numpy(zero_copy_only=False)
+            kind = arrow.plain_type(table[name].type)
+            raise arguments.invalid(name, wanted, f"values of type {kind}") from error
     return met
+
+
+def concat(parts: Iterable[LogprobTables]) -> LogprobTables:
+    """Put tables together.
+
+    Parts of one `scan` come out as `read` would have given them. Parts of different loads keep
+    their order, and their sources are numbered on, so that keys stay unique.
+
+    Parameters
+    ----------
+    parts : iterable of LogprobTables
+
+    Returns
+    -------
+    LogprobTables
+
+    Examples
+    --------
+    >>> import toolkit
+    >>> logprobs = {"content": [{"token": "Hello", "logprob": -0.5}]}
+    >>> choice = {"message": {"content": "Hello"}, "logprobs": logprobs}
+    >>> a = toolkit.from_responses({"choices": [choice]})
+    >>> both = toolkit.concat([a, a])
+    >>> both.responses["response_key"].to_pylist() == [0, 2**32]
+    True
+    """
+    parts = list(parts)
+    if not all(isinstance(part, LogprobTables) for part in parts):
+        raise ArgumentError("concat takes an iterable of LogprobTables")
+    if not parts:
+        return LogprobTables(*(table.empty() for table in schema.TABLES))
+    one_load = _one_load(parts)
+    if not one_load:
+        parts = _renumber(parts)
+    tables = {
+        name: pa.concat_tables([part[name] for part in parts]) for name in LogprobTables.__slots__
+    }
+    if one_load:  # its parts may each tell of the sources
+        for name in ("rejects", "ledger"):
+            tables[name] = _distinct(tables[name])
+    return in_order(tables)
+
+
+def joined(parts: list[LogprobTables]) -> LogprobTables:
+    """Put the batches of one load together, none of which is there twice."""
+    if len(parts) == 1:
+        return parts[0]
+    names = LogprobTables.__slots__
+    return in_order({name: pa.concat_tables([part[name] for part in parts]) for name in names})
+
+
+def in_order(tables: dict[str, pa.Table]) -> LogprobTables:
+    """Sort the rows by their keys: streams may lie in a later batch than what began after them."""
+    for name in ("responses", "choices", "tokens", "alternatives"):
+        keys = numpy(tables[name], "response_key")
+        if np.any(keys[1:] < keys[:-1]):
+            tables[name] = take(tables[name], np.argsort(keys, kind="stable"))
+    return LogprobTables(**tables)
+
+
+def _distinct(table: pa.Table) -> pa.Table:
+    """Return a table without its second copies of a row."""
+    rows = zip(*(column.to_pylist() for column in table.columns), strict=True)
+    first = {row: i for i, row in reversed(list(enumerate(rows)))}
+    return table.take(pa.array(sorted(first.values()), pa.int64()))
+
+
+def _one_load(parts: list[LogprobTables]) -> bool:
+    """Tell whether the parts can share their keys: no key twice, no source number for two."""
+    names: dict[int, str] = {}
+    seen = np.concatenate([numpy(part.responses, "response_key") for part in parts])
+    if len(np.unique(seen)) != len(seen):
+        return False
+    for part in parts:
+        ordinals = numpy(part.responses, "response_key") >> 32
+        first = np.unique(ordinals, return_index=True)
+        sources = part.responses["source"].take(pa.array(first[1])).to_pylist()
+        for ordinal, source in zip(first[0].tolist(), sources, strict=True):
+            if names.setdefault(ordinal, source) != source:
+                return False
+    return True
+
+
+def _renumber(parts: list[LogprobTables]) -> list[LogprobTables]:
+    renumbered, base = [], 0
+    for part in parts:
+        shift = base << 32
+        tables = {}
+        for name in LogprobTables.__slots__:
+            table = part[name]
+            if "response_key" in table.column_names:
+                field = table.schema.field("response_key")
+                table = table.set_column(0, field, pc.add(table["response_key"], shift))
+            tables[name] = table
+        renumbered.append(LogprobTables(**tables))
+        keys = numpy(part.responses, "response_key")
+        base += int(keys.max() >> 32) + 1 if len(keys) else 0
+    return renumbered

@@ -1,4 +1,4 @@
-"""The toolkit's own kernels (`toolkit.metrics.core`), and the whole of its public functions."""
+"""The toolkit's own kernels (`toolkit.metrics._arrays`), and its public functions as a whole."""
 
 from __future__ import annotations
 
@@ -10,8 +10,12 @@ import pyarrow as pa
 
 import toolkit
 from benchmarks.kernels import ANSWER, TOKEN
-from toolkit import schema
-from toolkit.metrics import core, frames
+from toolkit import arrow, schema
+from toolkit.metrics._arrays.entropy import entropy_terms, entropy_topk
+from toolkit.metrics._arrays.logprobs import clipped
+from toolkit.metrics._arrays.logprobs import perplexity as perplexity_of
+from toolkit.metrics._arrays.segments import segment_count, segment_sum
+from toolkit.metrics._blocks import BLOCK_ROWS, blocks
 
 _OK = schema.STATUSES.index("ok")
 
@@ -27,12 +31,12 @@ def perplexity(lp: toolkit.LogprobTables) -> pa.Table:
     keys = (
         tokens["response_key"].to_numpy(),
         tokens["choice"].to_numpy(),
-        frames.codes(tokens["channel"], schema.CHANNELS),
+        arrow.codes(tokens["channel"], schema.CHANNELS),
     )
     n = tokens.num_rows
     starts = [np.zeros(1, np.int64)]
-    for at in range(0, n - 1, frames.BLOCK_ROWS):
-        end = min(at + frames.BLOCK_ROWS, n - 1)
+    for at in range(0, n - 1, BLOCK_ROWS):
+        end = min(at + BLOCK_ROWS, n - 1)
         changed = np.zeros(end - at, np.bool_)
         for key in keys:
             changed |= key[at + 1 : end + 1] != key[at:end]
@@ -50,18 +54,18 @@ def perplexity_by_counts(lp: toolkit.LogprobTables) -> pa.Table:
 
 def _perplexity(tokens: pa.Table, offsets: np.ndarray) -> pa.Table:
     """Reduce block by block, so that what is made in between stays in the cache."""
-    status = frames.codes(tokens["status"], schema.STATUSES)
-    logprobs = frames.floats(tokens["logprob"])
+    status = arrow.codes(tokens["status"], schema.STATUSES)
+    logprobs = arrow.floats(tokens["logprob"])
     value = np.empty(len(offsets) - 1)
-    cuts = np.searchsorted(offsets, np.arange(0, tokens.num_rows, frames.BLOCK_ROWS))
+    cuts = np.searchsorted(offsets, np.arange(0, tokens.num_rows, BLOCK_ROWS))
     for first, last in pairwise(np.unique(np.append(cuts, len(value))).tolist()):
         rows = slice(int(offsets[first]), int(offsets[last]))
         bounds = offsets[first : last + 1] - offsets[first]
-        ok, logprob = status[rows] == _OK, core.clipped(logprobs[rows])
+        ok, logprob = status[rows] == _OK, clipped(logprobs[rows])
         if not ok.all():
             logprob = np.where(ok, logprob, 0.0)
-        nll = 0.0 - core.segment_sum(logprob, bounds)
-        value[first:last] = core.perplexity(nll, core.segment_count(ok, bounds))
+        nll = 0.0 - segment_sum(logprob, bounds)
+        value[first:last] = perplexity_of(nll, segment_count(ok, bounds))
     keys = tokens.select(list(ANSWER)).take(offsets[:-1])
     return keys.append_column("value", pa.array(value))
 
@@ -69,15 +73,15 @@ def _perplexity(tokens: pa.Table, offsets: np.ndarray) -> pa.Table:
 def entropy(lp: toolkit.LogprobTables) -> pa.Table:
     """Reduce block by block; the rows are those of the tokens."""
     value = np.empty(lp.tokens.num_rows)
-    for block in frames.blocks(lp):
-        ok = frames.codes(block.alternatives["status"], schema.STATUSES) == _OK
-        logprob = core.clipped(frames.floats(block.alternatives["logprob"]))
+    for block in blocks(lp):
+        ok = arrow.codes(block.alternatives["status"], schema.STATUSES) == _OK
+        logprob = clipped(arrow.floats(block.alternatives["logprob"]))
         p = np.exp(logprob)
         if not ok.all():
             p, logprob = np.where(ok, p, 0.0), np.where(ok, logprob, 0.0)
-        terms = core.entropy_terms(p, logprob)
-        partial = core.segment_sum(terms, block.offsets)
-        value[block.rows] = core.entropy_topk(partial, core.segment_sum(p, block.offsets))
+        terms = entropy_terms(p, logprob)
+        partial = segment_sum(terms, block.offsets)
+        value[block.rows] = entropy_topk(partial, segment_sum(p, block.offsets))
     return lp.tokens.select(list(TOKEN)).append_column("value", pa.array(value))
 
 

@@ -14,10 +14,11 @@ import pytest
 
 import toolkit
 from tests.browser import chromium
+from tests.conftest import ROOT
 from tests.plot.cases import HOSTILE, body, load
 
 AXE = os.environ.get("AXE")
-NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
+NOTEBOOKS = ROOT / "notebooks"
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(chromium.PROGRAM is None, reason="there is no Chromium on this machine"),

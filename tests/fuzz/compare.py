@@ -7,13 +7,13 @@ from collections.abc import Callable
 import numpy as np
 import pyarrow as pa
 
-from toolkit.columns import Decoded
-from toolkit.decode import Decoder
-from toolkit.framing import Counts, Frames
-from toolkit.reference import ReferenceDecoder
-from toolkit.scanned import Scanned, scan_frames
-from toolkit.streams import Merger
-from toolkit.unite import Merged
+from toolkit.loaders.buffers import Decoded
+from toolkit.loaders.decoding.decoder import Decoder
+from toolkit.loaders.decoding.native import Scanned, scan_frames
+from toolkit.loaders.decoding.reference import ReferenceDecoder
+from toolkit.loaders.framing.frames import Counts, Frames
+from toolkit.loaders.merging.merger import Merger
+from toolkit.loaders.merging.responses import Merged
 
 Read = Callable[[Frames], Decoded]
 

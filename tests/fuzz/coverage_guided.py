@@ -15,8 +15,17 @@ from pathlib import Path
 from unittest import mock
 
 _INSTRUMENTED = [
-    *("toolkit.framing", "toolkit.strict_json", "toolkit.formats", "toolkit.body"),
-    *("toolkit.entries", "toolkit.reference", "toolkit.assign"),
+    *(
+        "toolkit.loaders.framing.detect",
+        "toolkit.loaders.decoding.strict_json",
+        "toolkit.loaders.formats.detect",
+        "toolkit.loaders.decoding.body_reader",
+    ),
+    *(
+        "toolkit.loaders.decoding.entry_reader",
+        "toolkit.loaders.decoding.reference",
+        "toolkit.loaders.merging.assign",
+    ),
 ]
 _LIMIT = 400  # bytes of a record; so that long ones are among the inputs
 
@@ -41,9 +50,11 @@ def check(data: bytes) -> None:
 def _framed(blocks: list[bytes]) -> list:
     """Frame blocks; nothing, if they are a cassette that cannot be read."""
     from toolkit.errors import SourceError
-    from toolkit.framing import frame
+    from toolkit.loaders.framing.detect import frame
 
-    with mock.patch("toolkit.framing.HEAD_BYTES", 50):  # the blocks of the head are joined
+    with mock.patch(
+        "toolkit.loaders.framing.detect.HEAD_BYTES", 50
+    ):  # the blocks of the head are joined
         try:
             return list(frame(blocks, _LIMIT))
         except SourceError:
@@ -73,7 +84,7 @@ def main() -> None:
     import atheris
 
     with atheris.instrument_imports(include=_INSTRUMENTED):
-        import toolkit.load  # noqa: F401
+        import toolkit.loaders.read  # noqa: F401
     from tests.fuzz.seeds import seeds
 
     with tempfile.TemporaryDirectory() as folder:

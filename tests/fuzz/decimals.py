@@ -18,7 +18,7 @@ import click
 import numpy as np
 
 from tests.fuzz.compare import framed
-from toolkit.scanned import scan_frames
+from toolkit.loaders.decoding.native import scan_frames
 
 _PER_RECORD = 100
 _RECORDS = 50  # of one block

@@ -6,7 +6,8 @@ import json
 from collections.abc import Callable
 from random import Random
 
-from tests.fuzz import decimals, odd
+from tests.fuzz import decimals
+from tests.fuzz import odd_values as odd
 from tests.fuzz.document import Document
 
 Edit = tuple[int, int, bytes]

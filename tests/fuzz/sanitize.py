@@ -15,8 +15,9 @@ import sysconfig
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-TESTS = ("test_reference.py", "test_golden.py", "test_data.py", "test_oddness.py", "test_scan.py")
+from tests.conftest import ROOT
+
+TESTS = ("loaders/decoding", "loaders/test_golden.py", "loaders/test_scan.py", "test_data.py")
 _FLAGS = ("-std=c++17", "-O1", "-g", "-shared", "-fPIC", "-DPy_LIMITED_API=0x030b0000",
           "-fsanitize=address,undefined", "-fno-sanitize-recover=all",
           "-fno-omit-frame-pointer")  # fmt: skip
@@ -27,8 +28,8 @@ spec = importlib.util.spec_from_file_location("toolkit._scan", {library!r})
 module = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(module)
 sys.modules["toolkit._scan"] = module
-from toolkit import scanned
-assert scanned._scan.__file__ == {library!r}
+from toolkit.loaders import scanner
+assert scanner._scan.__file__ == {library!r}
 """
 _FUZZ = """
 from tests.fuzz.__main__ import run

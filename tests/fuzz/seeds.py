@@ -5,11 +5,11 @@ from __future__ import annotations
 import gzip
 from pathlib import Path
 
+from tests.conftest import ROOT
 from tests.fuzz.document import Document
-from tests.fuzz.odd import snake
-from toolkit.framing import frame
+from tests.fuzz.odd_values import snake
+from toolkit.loaders.framing.detect import frame
 
-ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = (ROOT / "data", ROOT.parent / "shared" / "samples", ROOT.parent / "shared" / "realdata")
 SUFFIXES = {".json", ".jsonl", ".sse", ".txt", ".bin", ".gz"}
 _PER_FILE = 12

@@ -2,15 +2,15 @@
 
 import json
 import math
-from pathlib import Path
 from types import SimpleNamespace
 
 import pyarrow as pa
 import pytest
 
+from tests.conftest import ROOT
 from toolkit import schema
 
-SAMPLES = Path(__file__).resolve().parents[2] / "../shared/samples"
+SAMPLES = ROOT / "../shared/samples"
 WHOLE = (
     "arithmetic_n5",
     "bytes_whole",

@@ -1,7 +1,6 @@
 """Judged answers for the tests of trust: strategies, real ones, and naive scores by plain loops."""
 
 import math
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,8 +8,9 @@ import pytest
 from hypothesis import strategies as st
 
 import toolkit
+from tests.conftest import ROOT
 
-SAMPLES = Path(__file__).resolve().parents[2] / "../shared/samples"
+SAMPLES = ROOT / "../shared/samples"
 
 # Few distinct values, so that ties and edges of bins are frequent, and any other.
 CONFIDENCES = st.sampled_from([0.0, 0.1, 0.25, 0.3, 0.5, 0.7, 0.9, 1.0]) | st.floats(0, 1)

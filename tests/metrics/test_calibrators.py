@@ -252,7 +252,7 @@ def test_without_scikit_learn():
         "import toolkit\n"
         "print(toolkit.fit_calibrator([0.9, 0.9, 0.9], [1, 1, 0]).method)\n"
         "try: toolkit.fit_calibrator([0.9], [1], method='platt')\n"
-        "except toolkit.ArgumentError as error: print(error)"
+        "except toolkit.errors.ArgumentError as error: print(error)"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.startswith("temperature\n")
@@ -261,4 +261,4 @@ def test_without_scikit_learn():
 
 def test_public_names():
     assert toolkit.fit_calibrator is fit_calibrator
-    assert toolkit.Calibrator is Calibrator
+    assert toolkit.metrics.Calibrator is Calibrator

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 import toolkit
-from tests.metrics.spoken import body
+from tests.metrics.byte_pieces import body
 from toolkit import schema
 from toolkit.errors import ArgumentError
 from toolkit.metrics import check
-from toolkit.metrics.findings import KINDS
+from toolkit.metrics._check_messages import KINDS
 
 TOP = [("a", -0.1234567), ("b", -2.7654321), ("c", -4.4567891)]
 
@@ -36,7 +36,7 @@ def found(*answers, **options):
 def test_clean_data_are_silent():
     got = check(toolkit.from_responses([clean(id="a"), clean(id="b")], custom_id=["1", "2"]))
     assert len(got) == 0
-    assert list(got) == schema.FINDINGS.names
+    assert list(got) == schema.CHECK.names
 
 
 def change_entry(answer, i=1, **fields):

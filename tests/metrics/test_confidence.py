@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import toolkit
-from tests.metrics.spoken import body, spoken
+from tests.metrics.byte_pieces import body, spoken
 from toolkit import schema
 from toolkit.errors import ArgumentError
-from toolkit.metrics import confidence_metrics, token_confidence, windows
+from toolkit.metrics import confidence_metrics, token_confidence
+from toolkit.metrics._arrays import windows
 
 FLOATS = [c.name for c in schema.CONFIDENCE_METRICS.columns if str(c.type) == "double"]
 

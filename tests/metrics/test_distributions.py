@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import toolkit
-from tests.metrics.spoken import body
+from tests.metrics.byte_pieces import body
 from toolkit import schema
 from toolkit.errors import ArgumentError
 from toolkit.metrics import ecdf, finish_reasons, token_histogram

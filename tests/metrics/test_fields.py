@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import toolkit
-from tests.metrics.spoken import body, cut, spoken, touching
+from tests.metrics.byte_pieces import body, cut, spoken, touching
 from toolkit import schema
 from toolkit.errors import ArgumentError
 from toolkit.metrics import field_metrics

@@ -8,7 +8,7 @@ import pytest
 
 from toolkit.errors import ArgumentError
 from toolkit.metrics import calibration, fit_calibrator, reliability, risk_coverage, selective
-from toolkit.metrics.judged import judged
+from toolkit.metrics._judged import judged
 
 TAKERS = (calibration, reliability, selective, risk_coverage, fit_calibrator)
 

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import toolkit
-from tests.metrics.spoken import body, spoken
+from tests.metrics.byte_pieces import body, spoken
 from toolkit import schema
 from toolkit.errors import ArgumentError
 from toolkit.metrics import expected_score, label_distribution, p_true
-from toolkit.metrics.label_paths import Labels, Option, Step, masses, ratio_bounds, stated
+from toolkit.metrics._label_paths import Labels, Option, Step, masses, ratio_bounds, stated
 
 
 def one(*steps, **fields):

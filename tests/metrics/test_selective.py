@@ -203,8 +203,8 @@ def test_each_threshold_is_counted(answers):
 def test_results_conform_to_their_declaration():
     for declared, got in (
         (schema.RISK_COVERAGE, risk_coverage([0.5, 0.7], [1, 0])),
-        (schema.THRESHOLD, threshold_for([0.5], [1])),
-        (schema.THRESHOLD, threshold_for(np.arange(99), np.ones(99))),
+        (schema.THRESHOLD_FOR, threshold_for([0.5], [1])),
+        (schema.THRESHOLD_FOR, threshold_for(np.arange(99), np.ones(99))),
     ):
         table = pa.Table.from_pandas(got, preserve_index=False)
         assert schema.conform(table, declared).num_rows == len(got)
@@ -240,7 +240,7 @@ def test_a_threshold_that_holds():
 @given(ANSWERS, st.floats(0.05, 0.95), st.floats(0.5, 0.95))
 def test_what_a_threshold_says_of_itself_is_true(answers, accuracy, level):
     got = threshold_for(*columns(answers), accuracy=accuracy, level=level)
-    assert list(got) == schema.THRESHOLD.names
+    assert list(got) == schema.THRESHOLD_FOR.names
     row = got.iloc[0]
     if pd.isna(row["reason"]):
         taken = [y for c, y in answers if c >= row["threshold"]]
@@ -333,5 +333,5 @@ def test_no_coverage_asked_for():
 
 def test_public_names():
     assert toolkit.selective is selective
-    assert toolkit.risk_coverage is risk_coverage
+    assert toolkit.metrics.risk_coverage is risk_coverage
     assert toolkit.threshold_for is threshold_for

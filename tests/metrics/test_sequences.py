@@ -7,7 +7,7 @@ import pytest
 
 from toolkit import schema
 from toolkit.errors import ArgumentError, SchemaError
-from toolkit.metrics import corpus_metrics, frames, sequence_metrics
+from toolkit.metrics import corpus_metrics, sequence_metrics
 
 V = 262_144
 CLOSE = {"rtol": 1e-12, "atol": 1e-13}  # 1 - s loses digits where s is near 1
@@ -108,7 +108,7 @@ def test_columns_are_those_declared(sequences, by):
 
 @pytest.mark.parametrize("block", [1, 900, 5000])
 def test_blocks_and_chunks_make_no_difference(lp, make, sequences, monkeypatch, block):
-    monkeypatch.setattr(frames, "BLOCK_ROWS", block)
+    monkeypatch.setattr("toolkit.metrics._blocks.BLOCK_ROWS", block)
     got = sequence_metrics(make.rechunked(lp, 501), vocab_size=V)
     pd.testing.assert_frame_equal(got, sequences, check_exact=True)
 

@@ -7,7 +7,7 @@ import pytest
 
 from toolkit import schema
 from toolkit.errors import ArgumentError, SchemaError
-from toolkit.metrics import frames, token_metrics
+from toolkit.metrics import token_metrics
 
 SLACK = 1e-12
 
@@ -260,7 +260,7 @@ def test_underflowing_probabilities(make):
 @pytest.mark.parametrize("block", [1, 7, 100])
 def test_blocks_and_chunks_make_no_difference(lp, make, monkeypatch, block):
     whole = token_metrics(lp, vocab_size=262_144)
-    monkeypatch.setattr(frames, "BLOCK_ROWS", block * 20)
+    monkeypatch.setattr("toolkit.metrics._blocks.BLOCK_ROWS", block * 20)
     part = make.select(make.rechunked(lp, 37), lambda key: key < 20)
     got = token_metrics(part, vocab_size=262_144)
     pd.testing.assert_frame_equal(got, whole[whole["response_key"] < 20], check_exact=True)

@@ -11,10 +11,11 @@ import pandas as pd
 from matplotlib import pyplot as plt
 
 import toolkit
+from tests.conftest import ROOT
 from toolkit import plot
 
 FOLDER = Path(__file__).parent / "baseline"
-DATA = Path(__file__).resolve().parents[2] / "data"
+DATA = ROOT / "data"
 
 
 def version() -> str:

@@ -8,7 +8,6 @@ from matplotlib.testing.compare import compare_images
 
 from tests.plot import baselines
 from tests.plot.baselines import FOLDER, PICTURES, save
-from toolkit.plot import answers
 
 MADE_WITH = (FOLDER / "MATPLOTLIB").read_text().strip()
 # Root mean square over the channels, of 255. The same picture gives 0; another version of FreeType
@@ -29,6 +28,6 @@ def test_the_picture_is_as_it_was(name, tmp_path):
 
 def test_another_colour_map_is_seen(tmp_path, monkeypatch):
     other = SimpleNamespace(colormaps={"cividis": mpl.colormaps["viridis"]})
-    monkeypatch.setattr(answers, "mpl", other)
+    monkeypatch.setattr("toolkit.plot.labels.mpl", other)
     made = save("label_heatmap", tmp_path)
     assert compare_images(str(FOLDER / "label_heatmap.png"), str(made), TOLERANCE)

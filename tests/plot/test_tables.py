@@ -14,7 +14,7 @@ import toolkit
 from tests.plot.cases import body, load
 from toolkit import plot
 from toolkit.errors import ArgumentError
-from toolkit.metrics import windows
+from toolkit.metrics._arrays import windows
 
 
 @pytest.fixture(autouse=True)
@@ -59,7 +59,7 @@ def test_confidence_over_position_of_one(stories):
 
 def test_confidence_over_position_of_many(stories):
     ax = plot.confidence_over_position(stories)
-    table = toolkit.position_metrics(stories)
+    table = toolkit.metrics.position_metrics(stories)
     np.testing.assert_array_equal(ax.lines[0].get_ydata(), table["probability_median"])
     np.testing.assert_allclose(ax.lines[1].get_ydata(), table["n_tokens"] / table["n_tokens"].max())
     for bad in (0, True, 2.5):
@@ -69,10 +69,10 @@ def test_confidence_over_position_of_many(stories):
 
 def test_logprob_histogram(stories):
     ax = plot.logprob_histogram(stories, bins=12)
-    table = toolkit.token_histogram(stories, "logprob", bins=12)
+    table = toolkit.metrics.token_histogram(stories, "logprob", bins=12)
     values, edges, _ = ax.patches[0].get_data()
     np.testing.assert_array_equal(values, table["share"])
-    np.testing.assert_array_equal(edges, [*table["left"], table["right"].iloc[-1]])
+    np.testing.assert_array_equal(edges, [*table["low"], table["high"].iloc[-1]])
     assert ax.get_yscale() == "log"
     assert plot.logprob_histogram(stories, log=False).get_yscale() == "linear"
 
@@ -91,7 +91,7 @@ def test_curves_of_models_differ_in_colour_and_stroke():
 
 def test_perplexity_ecdf(stories):
     ax = plot.perplexity_ecdf(stories, by=None)
-    table = toolkit.ecdf(stories)
+    table = toolkit.metrics.ecdf(stories)
     np.testing.assert_array_equal(ax.lines[0].get_xdata()[1:], table["value"])
     np.testing.assert_array_equal(ax.lines[0].get_ydata()[1:], table["share"])
     assert ax.get_xscale() == "log"
@@ -99,7 +99,7 @@ def test_perplexity_ecdf(stories):
 
 def test_finish_reasons(stories):
     ax = plot.finish_reasons(stories)
-    table = toolkit.finish_reasons(stories, by="model")
+    table = toolkit.metrics.finish_reasons(stories, by="model")
     np.testing.assert_allclose(
         sorted(bar.get_width() for bar in ax.patches), sorted(table["share"])
     )
@@ -147,7 +147,7 @@ def test_reliability(data, strategy):
 def test_risk_coverage(data):
     confidence, correct = judged(data)
     ax = plot.risk_coverage(confidence, correct)
-    table = toolkit.risk_coverage(confidence, correct)
+    table = toolkit.metrics.risk_coverage(confidence, correct)
     np.testing.assert_array_equal(ax.lines[0].get_ydata(), table["risk"])
     np.testing.assert_array_equal(ax.lines[0].get_xdata(), table["coverage"])
     assert ax.lines[1].get_ydata()[0] == pytest.approx(0.13)

@@ -15,9 +15,9 @@ from matplotlib.patches import Rectangle
 
 import toolkit
 from toolkit.palettes import readable_on
-from toolkit.plot.flow import GAP, flow
-from toolkit.plot.glyphs import run_width, runs
-from toolkit.texts import token_texts
+from toolkit.plot._glyphs import run_width, runs
+from toolkit.plot._layout import GAP, flow
+from toolkit.visible_text import token_texts
 
 
 @pytest.fixture(autouse=True)
@@ -188,13 +188,13 @@ def test_one_of_several_choices():
 @pytest.mark.parametrize(
     ("options", "error"),
     [
-        ({"response": 7}, toolkit.SelectionError),
-        ({"response": "nobody"}, toolkit.SelectionError),
-        ({"choice": 3}, toolkit.SelectionError),
-        ({"channel": "thoughts"}, toolkit.ArgumentError),
-        ({"cmap": "nocolours"}, toolkit.ArgumentError),
-        ({"fontsize": 0}, toolkit.ArgumentError),
-        ({"max_tokens": 0}, toolkit.ArgumentError),
+        ({"response": 7}, toolkit.errors.SelectionError),
+        ({"response": "nobody"}, toolkit.errors.SelectionError),
+        ({"choice": 3}, toolkit.errors.SelectionError),
+        ({"channel": "thoughts"}, toolkit.errors.ArgumentError),
+        ({"cmap": "nocolours"}, toolkit.errors.ArgumentError),
+        ({"fontsize": 0}, toolkit.errors.ArgumentError),
+        ({"max_tokens": 0}, toolkit.errors.ArgumentError),
     ],
 )
 def test_bad_options_are_named(options, error):
@@ -277,7 +277,7 @@ def test_entropy_of_one_answer(listed):
 
 def test_entropy_of_all_answers(listed):
     ax = draw(toolkit.plot.entropy_by_position(listed))
-    metrics = toolkit.position_metrics(listed)
+    metrics = toolkit.metrics.position_metrics(listed)
     assert metrics["n_tokens"].tolist() == [2, 1, 1]
     assert ax.lines[0].get_ydata().tolist() == metrics["entropy_lower_median"].tolist()
 
@@ -293,7 +293,7 @@ def test_entropy_without_tokens_says_so():
 def test_position_metrics_are_quantiles_of_token_metrics(samples):
     lp = toolkit.read(samples / "stories_k10.jsonl")
     tokens = toolkit.token_metrics(lp)
-    table = toolkit.position_metrics(lp).set_index("position")
+    table = toolkit.metrics.position_metrics(lp).set_index("position")
     for position in (0, 17, 159):
         values = tokens.loc[tokens["position"] == position, "entropy_lower"]
         assert table.loc[position, "n_tokens"] == len(values)

@@ -39,13 +39,13 @@ def test_the_card_says_what_there_is():
     whole = lp.responses["kind"].to_pylist().count("completion")
     assert said["responses"] == f"{len(lp)} ({whole} whole, {len(lp) - whole} streamed)"
     assert said["rejected"].startswith(f"{lp.rejects.num_rows} records: ")
-    spread = toolkit.ecdf(lp)
+    spread = toolkit.metrics.ecdf(lp)
     middle = spread.loc[spread["share"] >= 0.5, "value"].iloc[0]
     assert said["perplexity"].startswith(f"{middle:.3g} in the median of ")
     assert "toolkit.show(lp)" in said
     bars = LexborHTMLParser(lp._repr_html_()).css(".lp-bars > span")
     heights = [int(bar.attributes["style"][7:-2]) for bar in bars]
-    share = toolkit.token_histogram(lp, bins=20)["share"]
+    share = toolkit.metrics.token_histogram(lp, bins=20)["share"]
     assert heights == [max(1, round(40 * s / share.max())) for s in share]
 
 

@@ -8,10 +8,10 @@ import pytest
 
 import toolkit
 from tests.plot.cases import HOSTILE, body, load
-from tests.test_reporting import assert_harmless as assert_harmless_page
 from tests.view.test_card import assert_harmless as assert_harmless_card
-from tests.view.test_show import HOSTILE as MARKUP
-from tests.view.test_show import assert_harmless, tokens_of
+from tests.view.test_report import assert_harmless as assert_harmless_page
+from tests.view.test_token_view import HOSTILE as MARKUP
+from tests.view.test_token_view import assert_harmless, tokens_of
 
 ODD = [
     *HOSTILE,

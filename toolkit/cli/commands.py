@@ -22,9 +22,7 @@ from toolkit.cli.group import (
     selector,
     sources_of,
 )
-from toolkit.cli.output import json_text, print_lines, print_rows, visible
-from toolkit.cli.summary import summarise, summary_lines
-from toolkit.cli.views import (
+from toolkit.cli.layout import (
     SHOWN,
     declared_tables,
     schema_document,
@@ -32,6 +30,8 @@ from toolkit.cli.views import (
     table_lines,
     token_lines,
 )
+from toolkit.cli.output import json_text, print_lines, print_rows, visible
+from toolkit.cli.summary import summarise, summary_lines
 from toolkit.errors import ArgumentError, ExportError, SelectionError
 
 

@@ -4,20 +4,20 @@ from toolkit.metrics.agreement import agreement, votes
 from toolkit.metrics.calibration import calibration, reliability
 from toolkit.metrics.calibrators import Calibrator, fit_calibrator
 from toolkit.metrics.checks import check
-from toolkit.metrics.comparison import compare, compare_summary, compare_tokens
+from toolkit.metrics.compare import compare, compare_summary, compare_tokens
 from toolkit.metrics.confidence import confidence_metrics, token_confidence
 from toolkit.metrics.distributions import ecdf, finish_reasons, token_histogram
 from toolkit.metrics.fields import field_metrics
+from toolkit.metrics.joins import join_labels
+from toolkit.metrics.judging import expected_score, p_true
 from toolkit.metrics.labels import label_distribution
 from toolkit.metrics.positions import position_metrics
-from toolkit.metrics.scores import expected_score, p_true
 from toolkit.metrics.selective import risk_coverage, selective, threshold_for
 from toolkit.metrics.sequences import corpus_metrics, sequence_metrics
 from toolkit.metrics.spans import span_metrics, spans, word_metrics
 from toolkit.metrics.tokens import token_metrics
-from toolkit.metrics.truth import join_labels
 from toolkit.metrics.usage import usage
-from toolkit.metrics.usage_shape import usage_histogram, usage_over_time
+from toolkit.metrics.usage_distributions import usage_histogram, usage_over_time
 
 __all__ = [
     "Calibrator",
@@ -54,3 +54,8 @@ __all__ = [
     "votes",
     "word_metrics",
 ]
+
+
+def __dir__() -> list[str]:
+    """List the public names alone."""
+    return sorted(__all__)

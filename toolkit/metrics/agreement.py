@@ -13,9 +13,9 @@ import pandas as pd
 
 from toolkit import schema
 from toolkit.errors import ArgumentError
-from toolkit.metrics import frames
+from toolkit.metrics._blocks import rows_of
+from toolkit.metrics._results import frame, text_type
 from toolkit.metrics.confidence import confidence_metrics
-from toolkit.metrics.covers import text_type
 from toolkit.metrics.sequences import sequence_metrics
 
 if TYPE_CHECKING:
@@ -90,9 +90,9 @@ def agreement(
     first = ballots.drop_duplicates("group").sort_values("group")
     columns = {name: np.array([row[name] for row in rows]) for name in (rows[0] if rows else ())}
     if not rows:
-        return frames.frame(schema.AGREEMENT, dict.fromkeys(schema.AGREEMENT.names, []))
+        return frame(schema.AGREEMENT, dict.fromkeys(schema.AGREEMENT.names, []))
     texts = ("majority", "weighted_majority")
-    return frames.frame(
+    return frame(
         schema.AGREEMENT,
         {name: first[name].reset_index(drop=True) for name in schema.AGREEMENT.names[:4]}
         | columns
@@ -137,7 +137,7 @@ def votes(
     [['yes', True], ['no', False], ['yes', True]]
     """
     ballots = _ballots(lp, answer, equal, clusters, weight, keep, by)
-    return frames.frame(schema.VOTES, {name: ballots[name] for name in schema.VOTES.names})
+    return frame(schema.VOTES, {name: ballots[name] for name in schema.VOTES.names})
 
 
 def _ballots(
@@ -153,7 +153,7 @@ def _ballots(
     _check(answer, equal, clusters, keep, by)
     choices = lp.choices.num_rows
     keys = lp.choices["response_key"].to_numpy()
-    rows = frames.rows_of(lp.responses["response_key"].to_numpy(), keys, "responses")
+    rows = rows_of(lp.responses["response_key"].to_numpy(), keys, "responses")
     named = lp.responses.select(["custom_id", "model"]).take(rows).to_pandas()
     ballots = pd.DataFrame({"response_key": keys, "choice": lp.choices["choice"].to_numpy()})
     ballots = pd.concat([ballots, named], axis=1)

@@ -10,9 +10,20 @@ import pandas as pd
 
 from toolkit import schema
 from toolkit.errors import ArgumentError
-from toolkit.metrics import core, frames, trust
-from toolkit.metrics.judged import By, Judged, judged, judged_groups, share, whole
-from toolkit.metrics.proportions import wilson
+from toolkit.metrics._arrays.bootstrap import bootstrap
+from toolkit.metrics._arrays.calibration import (
+    brier_parts,
+    calibrated_errors,
+    log_losses,
+    mass_offsets,
+    scores,
+    width_offsets,
+)
+from toolkit.metrics._arrays.proportions import wilson
+from toolkit.metrics._arrays.segments import ratio, segment_sum
+from toolkit.metrics._arrays.types import Array
+from toolkit.metrics._judged import By, Judged, judged, judged_groups, share, whole
+from toolkit.metrics._results import frame
 
 _COUNTS = ("n", "n_missing", "n_certain_wrong")
 _MOST_BINS = 10_000
@@ -98,7 +109,7 @@ def calibration(
         )
         for name in schema.CALIBRATION.names
     }
-    return pd.concat([keys, frames.frame(schema.CALIBRATION, columns)], axis=1)
+    return pd.concat([keys, frame(schema.CALIBRATION, columns)], axis=1)
 
 
 def _scored(
@@ -110,29 +121,29 @@ def _scored(
     row = {
         "n": n,
         "n_missing": n_missing,
-        "n_certain_wrong": int(np.isinf(trust.log_losses(sure, right, 0.0)).sum()),
+        "n_certain_wrong": int(np.isinf(log_losses(sure, right, 0.0)).sum()),
     }
     if not n:
         return row
-    offsets = trust.width_offsets(sure, bins), trust.mass_offsets(sure, bins)
+    offsets = width_offsets(sure, bins), mass_offsets(sure, bins)
 
-    def statistics(weights: core.Array) -> dict[str, core.Array]:
-        return trust.scores(weights, sure, right, offsets, clip)
+    def statistics(weights: Array) -> dict[str, Array]:
+        return scores(weights, sure, right, offsets, clip)
 
     found = {name: float(values[0]) for name, values in statistics(np.ones((1, n))).items()}
     low, high = wilson(right.sum(), n, level)
-    row |= found | trust.brier_parts(sure, right, offsets[0])
+    row |= found | brier_parts(sure, right, offsets[0])
     row |= {
         "accuracy": math.fsum(right) / n,
         "accuracy_lower": float(low),
         "accuracy_upper": float(high),
         "mean_confidence": math.fsum(sure) / n,
     }
-    intervals = trust.bootstrap(statistics, n, n_bootstrap=n_bootstrap, level=level, seed=seed)
+    intervals = bootstrap(statistics, n, n_bootstrap=n_bootstrap, level=level, seed=seed)
     for name, ends in intervals.items():
         row |= {f"{name}_lower": ends[0], f"{name}_upper": ends[1]}
     if n_bootstrap:
-        chance = trust.calibrated_errors(sure, offsets[0], n_bootstrap, seed)
+        chance = calibrated_errors(sure, offsets[0], n_bootstrap, seed)
         as_large = int((chance >= found["ece"] - 1e-12).sum())
         row["ece_if_calibrated"] = float(chance.mean())
         row["p_calibrated"] = (1 + as_large) / (1 + n_bootstrap)
@@ -189,16 +200,16 @@ def reliability(
         raise ArgumentError(f"strategy={strategy!r}; choose one of ['width', 'mass']")
     sure, right, n_missing = judged(confidence, correct)
     if strategy == "width":
-        offsets = trust.width_offsets(sure, bins)
+        offsets = width_offsets(sure, bins)
         edges = np.linspace(0.0, 1.0, bins + 1)
         low, high = edges[:-1], edges[1:]
     else:
-        offsets = trust.mass_offsets(sure, bins)
+        offsets = mass_offsets(sure, bins)
         low, high = sure[offsets[:-1]], sure[offsets[1:] - 1]
     n = np.diff(offsets)
-    n_right = core.segment_sum(right, offsets)
-    mean_confidence = core.ratio(core.segment_sum(sure, offsets), n)
-    accuracy = core.ratio(n_right, n)
+    n_right = segment_sum(right, offsets)
+    mean_confidence = ratio(segment_sum(sure, offsets), n)
+    accuracy = ratio(n_right, n)
     accuracy_lower, accuracy_upper = wilson(n_right, n, level)
     columns = {
         "bin": np.arange(len(n)),
@@ -212,4 +223,4 @@ def reliability(
         "accuracy_upper": accuracy_upper,
         "n_missing": np.full(len(n), n_missing),
     }
-    return frames.frame(schema.RELIABILITY, columns)
+    return frame(schema.RELIABILITY, columns)

@@ -13,8 +13,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from toolkit.errors import ArgumentError, ToolkitWarning
-from toolkit.metrics import core
-from toolkit.metrics.judged import Judged, floats, judged, probabilities
+from toolkit.metrics._arrays.types import Array
+from toolkit.metrics._judged import Judged, floats, judged, probabilities
 
 _PARAMETERS = {
     "temperature": ("temperature",),
@@ -62,7 +62,7 @@ class Calibrator:
             if not isinstance(value, int) or isinstance(value, bool) or value < 0:
                 raise ArgumentError(f"{name} must be an integer of 0 or more, not {value!r}")
 
-    def transform(self, confidence: npt.ArrayLike) -> core.Array | pd.Series:
+    def transform(self, confidence: npt.ArrayLike) -> Array | pd.Series:
         """Return the calibrated confidences, in [0, 1].
 
         Parameters
@@ -98,7 +98,7 @@ class Calibrator:
             return pd.Series(values, index=confidence.index, name=confidence.name)
         return values
 
-    def __call__(self, confidence: npt.ArrayLike) -> core.Array | pd.Series:
+    def __call__(self, confidence: npt.ArrayLike) -> Array | pd.Series:
         """Return `transform` of it."""
         return self.transform(confidence)
 
@@ -304,20 +304,20 @@ def _scikit_learn(module: str) -> object:
     return {"isotonic": isotonic, "linear_model": linear_model}[module]
 
 
-def _log_odds(probability: core.Array) -> core.Array:
+def _log_odds(probability: Array) -> Array:
     with np.errstate(divide="ignore"):
         return np.log(probability) - np.log1p(-probability)
 
 
-def _tempered(probability: core.Array, temperature: float) -> core.Array:
+def _tempered(probability: Array, temperature: float) -> Array:
     return _sigmoid(_log_odds(probability) / temperature)
 
 
-def _line(values: core.Array, *, slope: float, intercept: float) -> core.Array:
+def _line(values: Array, *, slope: float, intercept: float) -> Array:
     return values * slope + intercept
 
 
-def _sigmoid(log_odds: core.Array) -> core.Array:
+def _sigmoid(log_odds: Array) -> Array:
     # exp of what is not above 0 cannot overflow.
     small = np.exp(-np.abs(log_odds))
     return np.where(log_odds < 0, small, 1.0) / (1.0 + small)

@@ -8,11 +8,15 @@ import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
 
-from toolkit import schema
+from toolkit import arrow, schema
 from toolkit.errors import ArgumentError
-from toolkit.metrics import core, frames, tokens
-from toolkit.metrics.covers import text_type
-from toolkit.metrics.findings import KINDS
+from toolkit.metrics import tokens
+from toolkit.metrics._arrays.logprobs import decimals
+from toolkit.metrics._arrays.segments import segment_count, segment_min
+from toolkit.metrics._arrays.types import Array, Counts, Flags
+from toolkit.metrics._blocks import Block, blocks, rows_of
+from toolkit.metrics._check_messages import KINDS
+from toolkit.metrics._results import frame, integers, text_type
 from toolkit.schema.results.checks import SEVERITIES
 from toolkit.tables import LogprobTables
 
@@ -36,7 +40,7 @@ def check(lp: LogprobTables) -> pd.DataFrame:
     -------
     DataFrame
         One row per finding, model and format, the gravest first, in the columns of
-        ``schema.FINDINGS``; none if nothing is odd. ``severity`` is error (data are lost, or
+        ``schema.CHECK``; none if nothing is odd. ``severity`` is error (data are lost, or
         metrics of these rows are wrong), warning (some are bounded or left out) or info. The keys
         are those of the first such row.
 
@@ -94,7 +98,7 @@ class _Groups(NamedTuple):
     """Responses by model and format."""
 
     names: list[tuple[str | None, str]]
-    of_response: core.Counts
+    of_response: Counts
 
     @classmethod
     def of(cls, lp: LogprobTables) -> _Groups:
@@ -105,17 +109,17 @@ class _Groups(NamedTuple):
         number = {name: i for i, name in enumerate(names)}
         return cls(names, np.array([number[pair] for pair in pairs], np.int64))
 
-    def at(self, lp: LogprobTables, table: pa.Table) -> core.Counts:
+    def at(self, lp: LogprobTables, table: pa.Table) -> Counts:
         """Return the group of each row of a table that has a response_key."""
         keys = lp.responses["response_key"].to_numpy()
-        rows = frames.rows_of(keys, table["response_key"].to_numpy(), "responses")
+        rows = rows_of(keys, table["response_key"].to_numpy(), "responses")
         return self.of_response[rows]
 
 
 class _Tally:
     """Counts flagged rows of one table, group by group, with the first of each."""
 
-    def __init__(self, groups: _Groups, of: str, table: pa.Table, owners: core.Counts) -> None:
+    def __init__(self, groups: _Groups, of: str, table: pa.Table, owners: Counts) -> None:
         self._groups, self._of, self._table = groups, of, table
         self.owners = owners
         n = len(groups.names)
@@ -123,7 +127,7 @@ class _Tally:
         self._counts: dict[str, np.ndarray] = {}
         self._firsts: dict[str, np.ndarray] = {}
 
-    def add(self, code: str, flags: core.Flags, start: int = 0) -> None:
+    def add(self, code: str, flags: Flags, start: int = 0) -> None:
         """Count flags of the rows from `start` on."""
         at = np.flatnonzero(flags) + start
         n = len(self._groups.names)
@@ -181,9 +185,9 @@ def _of_responses(lp: LogprobTables, groups: _Groups) -> list[_Finding]:
 
 def _coverage(lp: LogprobTables, groups: _Groups) -> list[_Finding]:
     """Compare the tokens that came with those that usage counts, group by group."""
-    said = frames.floats(lp.responses["completion_tokens"])
+    said = arrow.floats(lp.responses["completion_tokens"])
     tokens_of = np.bincount(
-        frames.rows_of(
+        rows_of(
             lp.responses["response_key"].to_numpy(),
             lp.tokens["response_key"].to_numpy(),
             "responses",
@@ -216,7 +220,7 @@ def _of_choices(lp: LogprobTables, groups: _Groups) -> list[_Finding]:
     )
     tally.add("no_logprobs", has_text & ~has_tokens)
     aligned = [
-        frames.codes(table[name], schema.ALIGNMENTS) for name in ("alignment", "refusal_alignment")
+        arrow.codes(table[name], schema.ALIGNMENTS) for name in ("alignment", "refusal_alignment")
     ]
     for code in ("tokens_short", "mismatch", "tokens_extra"):
         at = schema.ALIGNMENTS.index(code)
@@ -231,38 +235,38 @@ def _of_choices(lp: LogprobTables, groups: _Groups) -> list[_Finding]:
 class _Habits(NamedTuple):
     """What the tokens of each group have in common."""
 
-    n_entries: core.Counts  # of each token
-    k: core.Counts  # of each token: the usual length of its group's lists in its source
-    least: core.Array  # the least usable logprob
-    greatest: core.Array
-    decimals: core.Counts
-    n_ok: core.Counts
+    n_entries: Counts  # of each token
+    k: Counts  # of each token: the usual length of its group's lists in its source
+    least: Array  # the least usable logprob
+    greatest: Array
+    decimals: Counts
+    n_ok: Counts
 
 
-def _habits(lp: LogprobTables, owners: core.Counts, n: int) -> _Habits:
+def _habits(lp: LogprobTables, owners: Counts, n: int) -> _Habits:
     n_entries = np.zeros(lp.tokens.num_rows, np.int64)
     least, greatest = np.full(n, np.inf), np.full(n, -np.inf)
-    decimals, n_ok = np.zeros(n, np.int64), np.zeros(n, np.int64)
-    for block in frames.blocks(lp):
+    written, n_ok = np.zeros(n, np.int64), np.zeros(n, np.int64)
+    for block in blocks(lp):
         own = owners[block.rows]
         entries = tokens.entries(block)
-        n_entries[block.rows] = core.segment_count(entries.usable, block.offsets)
-        is_ok = frames.codes(block.tokens["status"], schema.STATUSES) == tokens.OK
-        logprob = frames.floats(block.tokens["logprob"])
+        n_entries[block.rows] = segment_count(entries.usable, block.offsets)
+        is_ok = arrow.codes(block.tokens["status"], schema.STATUSES) == tokens.OK
+        logprob = arrow.floats(block.tokens["logprob"])
         for values, group in (
             (logprob[is_ok], own[is_ok]),
             (entries.logprob[entries.usable], own[entries.ids[entries.usable]]),
         ):
             np.minimum.at(least, group, values)
-            np.maximum.at(decimals, group, core.decimals(values))
+            np.maximum.at(written, group, decimals(values))
         np.minimum.at(greatest, own[is_ok], 0.0)
         np.maximum.at(greatest, own[is_ok], np.abs(logprob[is_ok]))
         n_ok += np.bincount(own[is_ok], minlength=n)
     k = _usual(lp, owners, n_entries)
-    return _Habits(n_entries, k, least, greatest, decimals, n_ok)
+    return _Habits(n_entries, k, least, greatest, written, n_ok)
 
 
-def _usual(lp: LogprobTables, owners: core.Counts, n_entries: core.Counts) -> core.Counts:
+def _usual(lp: LogprobTables, owners: Counts, n_entries: Counts) -> Counts:
     """Return for each token the length that most lists of its group and source have."""
     source = lp.tokens["response_key"].to_numpy() >> 32
     of, place = np.unique((owners << 32) + source, return_inverse=True)
@@ -281,7 +285,7 @@ def _of_tokens(lp: LogprobTables, groups: _Groups) -> list[_Finding]:
     tally = _Tally(groups, "tokens", lp.tokens, owners)
     habits = _habits(lp, owners, n)
     n_least = np.zeros(n, np.int64)
-    for block in frames.blocks(lp):
+    for block in blocks(lp):
         own = owners[block.rows]
         flags, at_least = _flags(block, own, habits)
         for code, values in flags.items():
@@ -312,18 +316,16 @@ def _of_tokens(lp: LogprobTables, groups: _Groups) -> list[_Finding]:
     return found
 
 
-def _flags(
-    block: frames.Block, own: core.Counts, habits: _Habits
-) -> tuple[dict[str, core.Flags], core.Counts]:
+def _flags(block: Block, own: Counts, habits: _Habits) -> tuple[dict[str, Flags], Counts]:
     """Return what is true of each token of a block, and how often it has its group's least."""
     table, offsets = block.tokens, block.offsets
     entries = tokens.entries(block)
-    status = frames.codes(table["status"], schema.STATUSES)
+    status = arrow.codes(table["status"], schema.STATUSES)
     codes = {name: status == code for code, name in enumerate(schema.STATUSES)}
     n_entries, k = habits.n_entries[block.rows], habits.k[block.rows]
-    listed = frames.flags(block.alternatives["is_sampled"])
-    n_sampled = core.segment_count(listed, offsets)
-    is_ok = frames.codes(block.alternatives["status"], schema.STATUSES) == tokens.OK
+    listed = arrow.flags(block.alternatives["is_sampled"])
+    n_sampled = segment_count(listed, offsets)
+    is_ok = arrow.codes(block.alternatives["status"], schema.STATUSES) == tokens.OK
     rises = np.zeros(len(entries.ids), np.bool_)
     rises[1:] = (
         (entries.ids[1:] == entries.ids[:-1])
@@ -331,9 +333,9 @@ def _flags(
         & entries.usable[:-1]
         & (entries.logprob[1:] > entries.logprob[:-1])
     )
-    lowest = core.segment_min(np.where(entries.usable, entries.logprob, np.inf), offsets)
+    lowest = segment_min(np.where(entries.usable, entries.logprob, np.inf), offsets)
     least = habits.least[own]
-    at_least = core.segment_count(entries.usable & (entries.logprob == least[entries.ids]), offsets)
+    at_least = segment_count(entries.usable & (entries.logprob == least[entries.ids]), offsets)
     no_bytes = table["bytes"].is_null().to_numpy()
     broken = pc.match_substring(table["token"], "\ufffd").to_numpy()
     return {
@@ -347,8 +349,8 @@ def _flags(
         "no_alternatives": np.diff(offsets) == 0,
         "short_lists": (n_entries > 0) & (n_entries < k),
         "extra_entry": (n_entries == k + 1) & (entries.listed == lowest),
-        "repeated_entry": core.segment_count(is_ok & ~entries.usable, offsets) > 0,
-        "unsorted_lists": core.segment_count(rises, offsets) > 0,
+        "repeated_entry": segment_count(is_ok & ~entries.usable, offsets) > 0,
+        "unsorted_lists": segment_count(rises, offsets) > 0,
         "sampled_unlisted": (np.diff(offsets) > 0) & (n_sampled == 0),
     }, at_least
 
@@ -368,5 +370,5 @@ def _frame(found: list[_Finding]) -> pd.DataFrame:
     for name in ("response_key", "choice", "position"):
         values = [getattr(row, name) for row in found]
         known = np.array([value is not None for value in values], np.bool_)
-        columns[name] = frames.integers(np.array([v or 0 for v in values], np.int64), known)
-    return frames.frame(schema.FINDINGS, columns)
+        columns[name] = integers(np.array([v or 0 for v in values], np.int64), known)
+    return frame(schema.CHECK, columns)

@@ -9,9 +9,24 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from toolkit import schema
+from toolkit import arrow, schema
 from toolkit.errors import ArgumentError
-from toolkit.metrics import core, frames, tokens, windows
+from toolkit.metrics import tokens
+from toolkit.metrics._arrays import windows
+from toolkit.metrics._arrays.entropy import entropy_terms
+from toolkit.metrics._arrays.logprobs import clipped
+from toolkit.metrics._arrays.segments import (
+    ratio,
+    segment_count,
+    segment_mean,
+    segment_min,
+    segment_nansum,
+    segment_sum,
+    worst_mean,
+)
+from toolkit.metrics._arrays.types import Array, Counts
+from toolkit.metrics._blocks import Block, blocks
+from toolkit.metrics._results import Columns, categorical, frame, integers
 from toolkit.metrics.sequences import find_sequences, labels_of
 
 if TYPE_CHECKING:
@@ -57,7 +72,7 @@ def token_confidence(
     >>> entry = {"token": "a", "logprob": -0.5, "top_logprobs": top}
     >>> choice = {"message": {"content": "a"}, "logprobs": {"content": [entry]}}
     >>> lp = toolkit.from_responses({"choices": [choice]})
-    >>> toolkit.token_confidence(lp)[["k", "confidence"]].values.tolist()
+    >>> toolkit.metrics.token_confidence(lp)[["k", "confidence"]].values.tolist()
     [[2, 1.0]]
     """
     window = _checked_count("window", window)
@@ -69,14 +84,12 @@ def token_confidence(
         if len(known) >= window:
             group[known[window - 1 :]] = windows.means(lists.columns["confidence"][known], window)
     table = lp.tokens
-    return frames.frame(
+    return frame(
         schema.TOKEN_CONFIDENCE,
         lists.columns
         | {name: table[name].to_numpy() for name in ("response_key", "choice", "position")}
         | {
-            "channel": frames.categorical(
-                frames.codes(table["channel"], schema.CHANNELS), schema.CHANNELS
-            ),
+            "channel": categorical(arrow.codes(table["channel"], schema.CHANNELS), schema.CHANNELS),
             "k": lists.k_column(table.num_rows),
             "group_confidence": group,
         },
@@ -147,20 +160,20 @@ def confidence_metrics(
         is_count = values.dtype.kind == "i"
         filled[name] = np.full(n_rows, 0 if is_count else np.nan, values.dtype)
         filled[name][found.filled] = values
-    return frames.frame(
+    return frame(
         schema.CONFIDENCE_METRICS,
         labels_of(lp, found) | filled | {"k": lists.k_column(n_rows)},
     )
 
 
-def _sums(lp: LogprobTables, offsets: core.Counts, min_k: float) -> frames.Columns:
+def _sums(lp: LogprobTables, offsets: Counts, min_k: float) -> Columns:
     """Reduce the tokens' own logprobs, sequence by sequence."""
-    is_ok = frames.codes(lp.tokens["status"], schema.STATUSES) == tokens.OK
-    logprob = np.where(is_ok, core.clipped(frames.floats(lp.tokens["logprob"])), np.nan)
-    n_ok = core.segment_count(is_ok, offsets)
-    total = core.segment_nansum(logprob, offsets)
-    mean = core.ratio(total, n_ok)
-    lowest = core.segment_min(np.where(is_ok, logprob, np.inf), offsets)
+    is_ok = arrow.codes(lp.tokens["status"], schema.STATUSES) == tokens.OK
+    logprob = np.where(is_ok, clipped(arrow.floats(lp.tokens["logprob"])), np.nan)
+    n_ok = segment_count(is_ok, offsets)
+    total = segment_nansum(logprob, offsets)
+    mean = ratio(total, n_ok)
+    lowest = segment_min(np.where(is_ok, logprob, np.inf), offsets)
     return {
         "n_tokens": np.diff(offsets),
         "n_ok": n_ok,
@@ -169,18 +182,18 @@ def _sums(lp: LogprobTables, offsets: core.Counts, min_k: float) -> frames.Colum
         "probability": np.exp(total),
         "mean_probability": np.exp(mean),
         "min_probability": np.exp(np.where(n_ok > 0, lowest, np.nan)),
-        "min_k_logprob": core.worst_mean(logprob, offsets, share=min_k),
+        "min_k_logprob": worst_mean(logprob, offsets, share=min_k),
     }
 
 
-def _list_sums(lists: _Lists, offsets: core.Counts, window: int, bottom: float) -> frames.Columns:
+def _list_sums(lists: _Lists, offsets: Counts, window: int, bottom: float) -> Columns:
     """Reduce what the lists of the tokens say, sequence by sequence."""
     confidence = lists.columns["confidence"]
-    n_lists = core.segment_count(~np.isnan(confidence), offsets)
-    means = {name: core.segment_mean(lists.columns[name], offsets) for name in _LISTED}
+    n_lists = segment_count(~np.isnan(confidence), offsets)
+    means = {name: segment_mean(lists.columns[name], offsets) for name in _LISTED}
     return {
         "n_lists": n_lists,
-        "n_short": core.segment_count(lists.n_entries > 0, offsets) - n_lists,
+        "n_short": segment_count(lists.n_entries > 0, offsets) - n_lists,
         "confidence": means["confidence"],
         **_groups(confidence, offsets, window, bottom),
         "self_certainty_topk": means["self_certainty_topk"],
@@ -193,11 +206,11 @@ class _Lists(NamedTuple):
     """What the k likeliest entries of each token say."""
 
     k: int | None
-    n_entries: core.Counts
-    columns: frames.Columns
+    n_entries: Counts
+    columns: Columns
 
     def k_column(self, n: int) -> Any:
-        return frames.integers(np.full(n, self.k or 0, np.int64), np.full(n, self.k is not None))
+        return integers(np.full(n, self.k or 0, np.int64), np.full(n, self.k is not None))
 
 
 def _read(lp: LogprobTables, k: int | None) -> _Lists:
@@ -205,21 +218,21 @@ def _read(lp: LogprobTables, k: int | None) -> _Lists:
         k = _checked_count("k", k)
     n_tokens = lp.tokens.num_rows
     n_entries = np.zeros(n_tokens, np.int64)
-    for block in frames.blocks(lp):
+    for block in blocks(lp):
         usable = tokens.entries(block).usable
-        n_entries[block.rows] = core.segment_count(usable, block.offsets)
+        n_entries[block.rows] = segment_count(usable, block.offsets)
     if k is None:
         some = n_entries[n_entries > 0]
         k = int(np.bincount(some).argmax()) if len(some) else None
     columns = {name: np.full(n_tokens, np.nan) for name in _LISTED}
     if k is not None:
-        for block in frames.blocks(lp):
+        for block in blocks(lp):
             for name, values in _reduce(block, k).items():
                 columns[name][block.rows] = values
     return _Lists(k, n_entries, columns)
 
 
-def _reduce(block: frames.Block, k: int) -> frames.Columns:
+def _reduce(block: Block, k: int) -> Columns:
     """Reduce the k likeliest entries of each token of a block."""
     found, offsets = tokens.entries(block), block.offsets
     ranking = np.where(found.usable, found.logprob, -np.inf)
@@ -230,28 +243,26 @@ def _reduce(block: frames.Block, k: int) -> frames.Columns:
     taken = (place < k) & (logprob > -np.inf)
     logprob = np.where(taken, logprob, 0.0)
     p = np.where(taken, np.exp(logprob), 0.0)
-    enough = core.segment_count(taken, offsets) == k
-    total = core.segment_sum(logprob, offsets)
-    mass = core.segment_sum(p, offsets)
-    partial = core.segment_sum(core.entropy_terms(p, logprob), offsets)
+    enough = segment_count(taken, offsets) == k
+    total = segment_sum(logprob, offsets)
+    mass = segment_sum(p, offsets)
+    partial = segment_sum(entropy_terms(p, logprob), offsets)
     with np.errstate(divide="ignore", invalid="ignore"):  # lists that are too short
         log_mass = np.log(mass)
         q = p / mass[found.ids]
         log_q = np.where(taken, logprob - log_mass[found.ids], 0.0)
-        entropy = core.segment_sum(core.entropy_terms(q, log_q), offsets)
+        entropy = segment_sum(entropy_terms(q, log_q), offsets)
         spread = np.where(taken, q * (log_q + entropy[found.ids]) ** 2, 0.0)
         columns = {
             "confidence": 0.0 - total / k,
             "self_certainty_topk": np.maximum(0.0, log_mass - math.log(k) - total / k),
             "entropy_partial": partial,
-            "varentropy_topk": core.segment_sum(spread, offsets),
+            "varentropy_topk": segment_sum(spread, offsets),
         }
     return {name: np.where(enough, values, np.nan) for name, values in columns.items()}
 
 
-def _groups(
-    confidence: core.Array, offsets: core.Counts, window: int, bottom: float
-) -> frames.Columns:
+def _groups(confidence: Array, offsets: Counts, window: int, bottom: float) -> Columns:
     """Reduce the tokens' confidences over windows, sequence by sequence."""
     names = ("lowest_group_confidence", "bottom_group_confidence", "tail_confidence")
     values = np.full((len(offsets) - 1, 3), np.nan)

@@ -10,7 +10,8 @@ import pandas as pd
 
 from toolkit import schema
 from toolkit.errors import ArgumentError
-from toolkit.metrics import frames
+from toolkit.metrics._groups import Groups, column_names, grouped
+from toolkit.metrics._results import frame
 from toolkit.metrics.sequences import sequence_metrics
 from toolkit.metrics.spans import checked_channel
 from toolkit.metrics.tokens import token_metrics
@@ -63,12 +64,12 @@ def token_histogram(
     >>> entries = [{"token": "a", "logprob": p} for p in (-0.1, -0.2, -3.0)]
     >>> choice = {"message": {"content": "aaa"}, "logprobs": {"content": entries}}
     >>> lp = toolkit.from_responses({"choices": [choice]})
-    >>> toolkit.token_histogram(lp, bins=2)[["left", "right", "count"]].values.tolist()
+    >>> toolkit.metrics.token_histogram(lp, bins=2)[["low", "high", "count"]].values.tolist()
     [[0.0, 0.5, 1.0], [0.5, 1.0, 2.0]]
     """
     if column not in _TOKEN:
         raise ArgumentError(f"column={column!r}; choose one of {_TOKEN}")
-    names = frames.column_names(by, _BY)
+    names = column_names(by, _BY)
     metrics = token_metrics(lp)
     metrics = metrics[metrics["channel"] == checked_channel(channel)]
     if column == "logprob":  # sentinels are no logprobs
@@ -77,7 +78,7 @@ def token_histogram(
         keys = ["response_key", "choice", "channel"]
         answers = sequence_metrics(lp)[[*keys, *names]]
         metrics = metrics[[*keys, column]].merge(answers, on=keys, how="left")
-    groups = frames.grouped(metrics, names)
+    groups = grouped(metrics, names)
     values = metrics[column].to_numpy(float)
     edges = _edges(bins, values, is_share=schema.TOKEN_METRICS[column].unit == "1")
     parts = []
@@ -89,15 +90,15 @@ def token_histogram(
     counts = np.concatenate([np.empty(0, np.int64), *(part[0] for part in parts)])
     n = np.repeat([part[1] for part in parts], n_bins)
     columns = {
-        "left": np.tile(edges[:-1], len(parts)),
-        "right": np.tile(edges[1:], len(parts)),
+        "low": np.tile(edges[:-1], len(parts)),
+        "high": np.tile(edges[1:], len(parts)),
         "count": counts.astype(np.int64),
         "share": np.divide(counts, n, out=np.full(len(counts), np.nan), where=n > 0),
         "n": n.astype(np.int64),
         "n_outside": np.repeat([part[2] for part in parts], n_bins).astype(np.int64),
         "n_null": np.repeat([part[3] for part in parts], n_bins).astype(np.int64),
     }
-    return _labelled(groups, n_bins, frames.frame(schema.TOKEN_HISTOGRAM, columns))
+    return _labelled(groups, n_bins, frame(schema.TOKEN_HISTOGRAM, columns))
 
 
 def ecdf(
@@ -136,16 +137,16 @@ def ecdf(
     ...     entry = {"token": "a", "logprob": logprob}
     ...     return {"choices": [{"message": {"content": "a"}, "logprobs": {"content": [entry]}}]}
     >>> lp = toolkit.from_responses([body(-1.0), body(-2.0), body(-1.0)])
-    >>> toolkit.ecdf(lp, "sum_logprob")[["value", "n_at_or_below"]].values.tolist()
+    >>> toolkit.metrics.ecdf(lp, "sum_logprob")[["value", "n_at_or_below"]].values.tolist()
     [[-2.0, 1.0], [-1.0, 3.0]]
     """
     if column not in _ANSWER:
         raise ArgumentError(f"column={column!r}; choose one of {_ANSWER}")
-    names = frames.column_names(by, _BY)
+    names = column_names(by, _BY)
     metrics = sequence_metrics(lp)
     metrics = metrics[metrics["channel"] == checked_channel(channel)]
     metrics = metrics[metrics[column].notna()]
-    groups = frames.grouped(metrics, names)
+    groups = grouped(metrics, names)
     found = []
     for own in groups.split(metrics[column].to_numpy(float)):
         values, counts = np.unique(own, return_counts=True)
@@ -158,7 +159,7 @@ def ecdf(
         "share": parts[1] / parts[2],
         "n": parts[2].astype(np.int64),
     }
-    return _labelled(groups, sizes, frames.frame(schema.ECDF, columns))
+    return _labelled(groups, sizes, frame(schema.ECDF, columns))
 
 
 def finish_reasons(lp: LogprobTables, *, by: str | Sequence[str] | None = None) -> pd.DataFrame:
@@ -187,12 +188,12 @@ def finish_reasons(lp: LogprobTables, *, by: str | Sequence[str] | None = None) 
     >>> entry = {"token": "a", "logprob": -1.0}
     >>> choice = {"message": {"content": "a"}, "logprobs": {"content": [entry]}}
     >>> bodies = [{"choices": [{**choice, "finish_reason": r}]} for r in ("stop", "length", "stop")]
-    >>> toolkit.finish_reasons(toolkit.from_responses(bodies))[["finish_reason", "count"]]
+    >>> toolkit.metrics.finish_reasons(toolkit.from_responses(bodies))[["finish_reason", "count"]]
       finish_reason  count
     0          stop      2
     1        length      1
     """
-    names = frames.column_names(by, [name for name in _BY if name != "finish_reason"])
+    names = column_names(by, [name for name in _BY if name != "finish_reason"])
     choices = sequence_metrics(lp).drop_duplicates(["response_key", "choice"])
     counts = (
         choices.groupby([*names, "finish_reason"], dropna=False, observed=True)
@@ -229,7 +230,7 @@ def _edges(bins: int | Sequence[float], values: np.ndarray, *, is_share: bool) -
     return edges
 
 
-def _labelled(groups: frames.Groups, sizes: int | list[int], table: pd.DataFrame) -> pd.DataFrame:
+def _labelled(groups: Groups, sizes: int | list[int], table: pd.DataFrame) -> pd.DataFrame:
     """Put the values of the groups in front of their rows."""
     keys = groups.keys.loc[np.repeat(np.arange(len(groups.keys)), sizes)].reset_index(drop=True)
     return pd.concat([keys, table], axis=1)

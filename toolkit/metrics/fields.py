@@ -13,10 +13,11 @@ import pyarrow as pa
 
 from toolkit import schema
 from toolkit.errors import ArgumentError
-from toolkit.metrics import frames
-from toolkit.metrics.alignment import Text, aligned, found_outside, places, texts
-from toolkit.metrics.covers import Cover, cover, covered_columns, no_cover, text_type
-from toolkit.metrics.json_leaves import Leaf, documents
+from toolkit.metrics._alignment.json_leaves import Leaf, documents
+from toolkit.metrics._alignment.spans import Cover, cover, no_cover
+from toolkit.metrics._alignment.texts import Text, aligned, found_outside, places, texts
+from toolkit.metrics._results import frame, integers, text_type
+from toolkit.metrics._span_columns import covered_columns
 from toolkit.metrics.tokens import token_metrics
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def field_metrics(
         if numbered:
             covers.append(_cover(each, [leaf for *_, leaf in numbered], at, quotes))
     columns = covered_columns(lp, covers)
-    return frames.frame(
+    return frame(
         schema.FIELD_METRICS,
         _labels(lp, fields) | columns | _first(lp, _first_rows(covers, len(fields))),
     )
@@ -158,7 +159,7 @@ def _labels(lp: LogprobTables, fields: list[_Field]) -> dict[str, Any]:
     return {
         "response_key": lp.choices["response_key"].to_numpy()[rows],
         "choice": lp.choices["choice"].to_numpy()[rows],
-        "tool_call": frames.integers(
+        "tool_call": integers(
             np.array([call or 0 for call in calls], np.int64),
             np.array([call is not None for call in calls], np.bool_),
         ),

@@ -11,15 +11,14 @@ import pandas as pd
 
 from toolkit import schema
 from toolkit.errors import ArgumentError
-from toolkit.metrics import frames
-from toolkit.metrics.covers import text_type
-from toolkit.metrics.label_answers import (
+from toolkit.metrics._label_answers import (
     checked_forms,
     labelled,
     matcher_of,
     read_answers,
     text_series,
 )
+from toolkit.metrics._results import frame, text_type
 
 if TYPE_CHECKING:
     from toolkit.tables import LogprobTables
@@ -107,7 +106,7 @@ def label_distribution(
     seen = np.array([answer.masses.seen for answer in found]).reshape(-1, n)
     sums = seen.sum(axis=1, keepdims=True)
     share = np.divide(seen, sums, out=np.full_like(seen, np.nan), where=sums > 0)
-    return frames.frame(
+    return frame(
         schema.LABEL_DISTRIBUTION,
         {name: text_series(value) for name, value in rows.items()}
         | {

@@ -12,9 +12,13 @@ import pandas as pd
 
 from toolkit import schema
 from toolkit.errors import ArgumentError
-from toolkit.metrics import core, frames, ranking, trust
-from toolkit.metrics.judged import By, Judged, judged, judged_groups, share, whole
-from toolkit.metrics.proportions import binomial_tail, exact_lower, exact_upper, wilson
+from toolkit.metrics._arrays import ranking
+from toolkit.metrics._arrays.bootstrap import bootstrap
+from toolkit.metrics._arrays.proportions import binomial_tail, exact_lower, exact_upper, wilson
+from toolkit.metrics._arrays.segments import ratio
+from toolkit.metrics._arrays.types import Array, Counts
+from toolkit.metrics._judged import By, Judged, judged, judged_groups, share, whole
+from toolkit.metrics._results import categorical, frame, integers
 
 _COUNTS = ("n", "n_missing", "n_wrong")
 _MAPS = ("accuracy_at_coverage", "accuracy_at_coverage_lower", "accuracy_at_coverage_upper")
@@ -97,7 +101,7 @@ def selective(
             columns[name] = pd.Series(values, dtype=object)
         else:
             columns[name] = np.array(values, np.int64 if name in _COUNTS else np.float64)
-    return pd.concat([keys, frames.frame(schema.SELECTIVE, columns)], axis=1)
+    return pd.concat([keys, frame(schema.SELECTIVE, columns)], axis=1)
 
 
 def _coverages(coverages: object) -> list[float]:
@@ -122,7 +126,7 @@ def _ranked(
     starts = ranking.tie_starts(sure)
     at = {f"@{coverage!r}": coverage for coverage in wanted}
 
-    def statistics(weights: core.Array) -> dict[str, core.Array]:
+    def statistics(weights: Array) -> dict[str, Array]:
         counts = np.add.reduceat(weights, starts, axis=1)
         errors = np.add.reduceat(weights * wrong, starts, axis=1)
         accuracies = ranking.accuracies(counts, errors, wanted)
@@ -132,7 +136,7 @@ def _ranked(
     row["accuracy"] = 1.0 - row["n_wrong"] / n
     row |= {name: value for name, value in found.items() if name not in at}
     row["accuracy_at_coverage"] = {coverage: found[name] for name, coverage in at.items()}
-    ends = trust.bootstrap(statistics, n, n_bootstrap=n_bootstrap, level=level, seed=seed)
+    ends = bootstrap(statistics, n, n_bootstrap=n_bootstrap, level=level, seed=seed)
     for i, end in enumerate(("lower", "upper")):
         # A score that does not exist has no interval, though it may exist in some resample.
         row |= {
@@ -190,15 +194,15 @@ def risk_coverage(
         "coverage": accepted / max(len(group.confidence), 1),
         "threshold": thresholds,
         "n_wrong": wrong,
-        "risk": core.ratio(wrong, accepted),
+        "risk": ratio(wrong, accepted),
         "risk_lower": low,
         "risk_upper": high,
         "n_missing": np.full(len(accepted), group.n_missing),
     }
-    return frames.frame(schema.RISK_COVERAGE, columns)
+    return frame(schema.RISK_COVERAGE, columns)
 
 
-def _steps(group: Judged) -> tuple[core.Array, core.Counts, core.Counts]:
+def _steps(group: Judged) -> tuple[Array, Counts, Counts]:
     """Return the distinct confidences, highest first, and the answers and errors from there up."""
     sure, wrong = group.confidence[::-1], 1 - group.correct[::-1].astype(np.int64)
     starts = ranking.tie_starts(sure)
@@ -231,7 +235,7 @@ def threshold_for(
     Returns
     -------
     DataFrame
-        One row, in the columns of ``schema.THRESHOLD``: accept answers whose confidence is at
+        One row, in the columns of ``schema.THRESHOLD_FOR``: accept answers whose confidence is at
         least ``threshold``. It is NaN where ``reason`` (a categorical) says why there is none.
         Counts are int64, ``n_accepted`` Int64, all else float64.
 
@@ -265,13 +269,13 @@ def threshold_for(
     n = len(group.confidence)
     chosen, certainty, reason = _tested(accepted, wrong, accuracy, level)
     observed = np.flatnonzero(accepted - wrong >= accuracy * accepted * (1 - 1e-12))
-    row: dict[str, object] = dict.fromkeys(schema.THRESHOLD.names, np.nan)
+    row: dict[str, object] = dict.fromkeys(schema.THRESHOLD_FOR.names, np.nan)
     row |= {"target": accuracy, "level": level, "n": n, "n_missing": group.n_missing}
-    row["reason"] = frames.categorical(
+    row["reason"] = categorical(
         np.array([-1 if reason is None else schema.SHORTFALLS.index(reason)], np.int8),
         schema.SHORTFALLS,
     )
-    row["n_accepted"] = frames.integers(
+    row["n_accepted"] = integers(
         np.array([0 if chosen is None else accepted[chosen]]), np.array([chosen is not None])
     )
     if len(observed):
@@ -288,11 +292,11 @@ def threshold_for(
             "accuracy_upper": exact_upper(right, size, certainty),
         }
     plain = {k: [v] if isinstance(v, numbers.Number) else v for k, v in row.items()}
-    return frames.frame(schema.THRESHOLD, plain)
+    return frame(schema.THRESHOLD_FOR, plain)
 
 
 def _tested(
-    accepted: core.Counts, wrong: core.Counts, accuracy: float, level: float
+    accepted: Counts, wrong: Counts, accuracy: float, level: float
 ) -> tuple[int | None, float, str | None]:
     """Return the step that accepts most and passes, the level of its test, or why none does."""
     if not len(accepted):

@@ -10,9 +10,25 @@ import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
 
-from toolkit import schema
+from toolkit import arrow, schema
 from toolkit.errors import ArgumentError, SchemaError
-from toolkit.metrics import core, frames, tokens
+from toolkit.metrics import tokens
+from toolkit.metrics._arrays.logprobs import bits_per_byte, perplexity
+from toolkit.metrics._arrays.segments import (
+    longest_run,
+    ratio,
+    segment_count,
+    segment_ids,
+    segment_mean,
+    segment_min,
+    segment_nansum,
+    segment_sum,
+    worst_mean,
+)
+from toolkit.metrics._arrays.types import Counts
+from toolkit.metrics._blocks import Block, blocks, check_increasing, rows_of
+from toolkit.metrics._groups import Groups, column_names, grouped
+from toolkit.metrics._results import Columns, categorical, frame, integers
 
 if TYPE_CHECKING:
     from toolkit.tables import LogprobTables
@@ -101,15 +117,15 @@ def sequence_metrics(
         raise ArgumentError(f"threshold must be a probability in (0, 1], not {threshold!r}")
     found = find_sequences(lp)
     n_rows = len(found.choice_row)
-    columns: frames.Columns = {name: np.full(n_rows, np.nan) for name in _FLOATS}
+    columns: Columns = {name: np.full(n_rows, np.nan) for name in _FLOATS}
     columns |= {name: np.zeros(n_rows, np.int64) for name in _COUNTS}
-    for block in frames.blocks(lp, found.offsets):
+    for block in blocks(lp, found.offsets):
         start, stop = block.rows.start, block.rows.stop
         first, last = np.searchsorted(found.offsets, [start, stop])
         offsets = found.offsets[first : last + 1] - start
         for name, values in _reduce(block, offsets, vocab_size, float(threshold)).items():
             columns[name][found.filled[first:last]] = values
-    return frames.frame(
+    return frame(
         schema.SEQUENCE_METRICS, labels_of(lp, found) | _finish(columns) | _ratios(columns)
     )
 
@@ -117,16 +133,16 @@ def sequence_metrics(
 class Sequences(NamedTuple):
     """The rows of the result, and which token rows they are made of."""
 
-    choice_row: core.Counts  # of each sequence, in lp.choices
+    choice_row: Counts  # of each sequence, in lp.choices
     channel: np.ndarray  # code
-    filled: core.Counts  # sequences with tokens
-    offsets: core.Counts  # token rows of these, shape (n_filled + 1,)
+    filled: Counts  # sequences with tokens
+    offsets: Counts  # token rows of these, shape (n_filled + 1,)
 
 
 def find_sequences(lp: LogprobTables) -> Sequences:
     """Find the runs of tokens of each channel of a choice, and the choices without any."""
     keys = [lp.tokens[name].to_numpy() for name in ("response_key", "choice")]
-    keys.append(frames.codes(lp.tokens["channel"], schema.CHANNELS))
+    keys.append(arrow.codes(lp.tokens["channel"], schema.CHANNELS))
     n_tokens = lp.tokens.num_rows
     begins = np.ones(n_tokens, np.bool_)
     begins[1:] = np.logical_or.reduce([key[1:] != key[:-1] for key in keys])
@@ -134,7 +150,7 @@ def find_sequences(lp: LogprobTables) -> Sequences:
     response_key, choice, channel = (key[starts] for key in keys)
     # One number per sequence, increasing in the order of the keys.
     with_tokens = _choice_rows(lp, response_key, choice) * len(schema.CHANNELS) + channel
-    frames.check_increasing(with_tokens, "tokens")
+    check_increasing(with_tokens, "tokens")
     bare = np.setdiff1d(np.arange(lp.choices.num_rows), with_tokens // len(schema.CHANNELS))
     content = schema.CHANNELS.index("content")
     every = np.sort(np.concatenate([with_tokens, bare * len(schema.CHANNELS) + content]))
@@ -143,83 +159,81 @@ def find_sequences(lp: LogprobTables) -> Sequences:
     return Sequences(choice_row, channel, filled, np.append(starts, n_tokens))
 
 
-def _choice_rows(lp: LogprobTables, response_key: np.ndarray, choice: np.ndarray) -> core.Counts:
+def _choice_rows(lp: LogprobTables, response_key: np.ndarray, choice: np.ndarray) -> Counts:
     """Return the row of `lp.choices` that each pair of keys stands in."""
     table = _numbered(lp, lp.choices["response_key"].to_numpy(), lp.choices["choice"].to_numpy())
-    return frames.rows_of(table, _numbered(lp, response_key, choice), "choices")
+    return rows_of(table, _numbered(lp, response_key, choice), "choices")
 
 
-def _numbered(lp: LogprobTables, response_key: np.ndarray, choice: np.ndarray) -> core.Counts:
+def _numbered(lp: LogprobTables, response_key: np.ndarray, choice: np.ndarray) -> Counts:
     # (row of the response, choice) as one number in the same order; choice has 32 bits.
     responses = lp.responses["response_key"].to_numpy()
-    return (frames.rows_of(responses, response_key, "responses") << 32) + choice
+    return (rows_of(responses, response_key, "responses") << 32) + choice
 
 
-def _reduce(
-    block: frames.Block, offsets: core.Counts, vocab_size: int | None, threshold: float
-) -> frames.Columns:
+def _reduce(block: Block, offsets: Counts, vocab_size: int | None, threshold: float) -> Columns:
     """Reduce the tokens of whole sequences to one value per sequence."""
-    status = frames.codes(block.tokens["status"], schema.STATUSES)
+    status = arrow.codes(block.tokens["status"], schema.STATUSES)
     counts = {
-        f"n_{label}": core.segment_count(status == code, offsets)
+        f"n_{label}": segment_count(status == code, offsets)
         for code, label in enumerate(schema.STATUSES)
     }
     metrics = tokens.block_metrics(block, vocab_size)
     logprob = 0.0 - metrics["surprisal"]
     ok = status == tokens.OK
-    size = frames.floats(pc.binary_length(block.tokens["bytes"]))
+    size = arrow.floats(pc.binary_length(block.tokens["bytes"]))
     sized = ok & ~np.isnan(size)
     with np.errstate(invalid="ignore"):
         below = np.exp(-metrics["surprisal_lower"]) < threshold
-    lowest = core.segment_min(np.where(ok, logprob, 0.0), offsets)
-    at_lowest = ok & (logprob == lowest[core.segment_ids(offsets)])
-    position = frames.floats(block.tokens["position"])
-    weakest = core.segment_min(np.where(at_lowest, position, np.inf), offsets)
+    lowest = segment_min(np.where(ok, logprob, 0.0), offsets)
+    at_lowest = ok & (logprob == lowest[segment_ids(offsets)])
+    position = arrow.floats(block.tokens["position"])
+    weakest = segment_min(np.where(at_lowest, position, np.inf), offsets)
     return counts | {
         "n_tokens": np.diff(offsets),
-        "n_excess_mass": core.segment_count(metrics["excess_mass"], offsets),
-        "n_bytes": core.segment_sum(np.where(sized, size, 0.0), offsets).astype(np.int64),
-        "n_ranked": core.segment_count(metrics["ranked"], offsets),
-        "n_off_top1": core.segment_count(metrics["off_top1"], offsets),
-        "n_entropy": core.segment_count(~np.isnan(metrics["entropy_lower"]), offsets),
-        "n_below": core.segment_count(below, offsets),
-        "longest_run_below": core.longest_run(below, offsets),
-        "sum_logprob": core.segment_nansum(logprob, offsets),
-        "sum_surprisal_lower": core.segment_nansum(metrics["surprisal_lower"], offsets),
-        "sum_logprob_bytes": core.segment_nansum(np.where(sized, logprob, np.nan), offsets),
+        "n_excess_mass": segment_count(metrics["excess_mass"], offsets),
+        "n_bytes": segment_sum(np.where(sized, size, 0.0), offsets).astype(np.int64),
+        "n_ranked": segment_count(metrics["ranked"], offsets),
+        "n_off_top1": segment_count(metrics["off_top1"], offsets),
+        "n_entropy": segment_count(~np.isnan(metrics["entropy_lower"]), offsets),
+        "n_below": segment_count(below, offsets),
+        "longest_run_below": longest_run(below, offsets),
+        "sum_logprob": segment_nansum(logprob, offsets),
+        "sum_surprisal_lower": segment_nansum(metrics["surprisal_lower"], offsets),
+        "sum_logprob_bytes": segment_nansum(np.where(sized, logprob, np.nan), offsets),
         "min_logprob": np.where(counts["n_ok"] > 0, lowest, np.nan),
         "weakest_position": np.where(counts["n_ok"] > 0, weakest, np.nan),
-        "worst_decile_logprob": core.worst_mean(logprob, offsets),
-        "mean_margin": core.segment_mean(metrics["margin"], offsets),
+        "worst_decile_logprob": worst_mean(logprob, offsets),
+        "mean_margin": segment_mean(metrics["margin"], offsets),
         **{
-            f"mean_{name}": core.segment_mean(metrics[name], offsets)
+            f"mean_{name}": segment_mean(metrics[name], offsets)
             for name in ("entropy_lower", "entropy_upper", "entropy_topk", "missing_mass")
         },
     }
 
 
-def _ratios(sums: frames.Columns) -> frames.Columns:
+def _ratios(sums: Columns) -> Columns:
     """Return what follows from sums and counts, of a sequence and of a corpus alike."""
     return {
-        "mean_logprob": core.ratio(sums["sum_logprob"], sums["n_ok"]),
-        "perplexity": core.perplexity(0.0 - sums["sum_logprob"], sums["n_ok"]),
-        "perplexity_lower": core.perplexity(
+        "mean_logprob": ratio(sums["sum_logprob"], sums["n_ok"]),
+        "perplexity": perplexity(0.0 - sums["sum_logprob"], sums["n_ok"]),
+        "perplexity_lower": perplexity(
             sums["sum_surprisal_lower"], sums["n_ok"] + sums["n_censored"]
         ),
-        "bits_per_byte": core.bits_per_byte(0.0 - sums["sum_logprob_bytes"], sums["n_bytes"]),
-        "off_top1_rate": core.ratio(sums["n_off_top1"], sums["n_ranked"]),
+        "bits_per_byte": bits_per_byte(0.0 - sums["sum_logprob_bytes"], sums["n_bytes"]),
+        "off_top1_rate": ratio(sums["n_off_top1"], sums["n_ranked"]),
     }
 
 
-def _finish(columns: frames.Columns) -> dict[str, object]:
+def _finish(columns: Columns) -> dict[str, object]:
     scored = columns["n_ok"] > 0
     bounded = scored | (columns["n_censored"] > 0)
     position = np.where(scored, columns["weakest_position"], 0.0).astype(np.int32)
     return columns | {
         "min_probability": np.exp(columns["min_logprob"]),
-        "weakest_position": frames.integers(position, scored),
-        "longest_run_below": frames.integers(columns["longest_run_below"], bounded),
-        "n_below": frames.integers(columns["n_below"], bounded),
+        "weakest_position": integers(position, scored),
+        "longest_run_below": integers(columns["longest_run_below"], bounded),
+        "n_below": integers(columns["n_below"], bounded),
     }
 
 
@@ -227,17 +241,17 @@ def labels_of(lp: LogprobTables, found: Sequences) -> dict[str, object]:
     """Return the keys of the sequences and what responses and choices say about them."""
     response_key = lp.choices["response_key"].to_numpy()[found.choice_row]
     responses = lp.responses.select(["source", "response_id", "custom_id", "model", "kind"]).take(
-        frames.rows_of(lp.responses["response_key"].to_numpy(), response_key, "responses")
+        rows_of(lp.responses["response_key"].to_numpy(), response_key, "responses")
     )
     return {
         "response_key": response_key,
         "choice": lp.choices["choice"].to_numpy()[found.choice_row],
-        "channel": frames.categorical(found.channel, schema.CHANNELS),
+        "channel": categorical(found.channel, schema.CHANNELS),
         **{
             name: responses[name].to_pandas()
             for name in ("source", "response_id", "custom_id", "model")
         },
-        "kind": frames.categorical(frames.codes(responses["kind"], schema.KINDS), schema.KINDS),
+        "kind": categorical(arrow.codes(responses["kind"], schema.KINDS), schema.KINDS),
         "finish_reason": lp.choices["finish_reason"].take(found.choice_row).to_pandas(),
     }
 
@@ -299,26 +313,26 @@ def corpus_metrics(
         raise ArgumentError(
             f"channel must be one of {list(schema.CHANNELS)} or None, not {channel!r}"
         )
-    keys = frames.column_names(by, names)
+    keys = column_names(by, names)
     if channel is None or "channel" in keys:
         keys = [key for key in keys if key != "channel"] + ["channel"]
     else:
         table = table[table["channel"] == channel]
-    groups = frames.grouped(table, keys)
+    groups = grouped(table, keys)
     columns = _pool(table, groups)
     n_groups = len(groups.keys)
     if "channel" in keys:
         columns["channel"] = groups.keys.pop("channel")
     else:
         code = np.full(n_groups, schema.CHANNELS.index(channel), np.int8)
-        columns["channel"] = frames.categorical(code, schema.CHANNELS)
-    pooled = frames.frame(schema.CORPUS_METRICS, columns)
+        columns["channel"] = categorical(code, schema.CHANNELS)
+    pooled = frame(schema.CORPUS_METRICS, columns)
     # A column that is grouped by and pooled has one value in the group: its key says it.
     pooled = pooled.drop(columns=[key for key in groups.keys if key in pooled])
     return pd.concat([groups.keys, pooled], axis=1)
 
 
-def _pool(table: pd.DataFrame, groups: frames.Groups) -> dict[str, object]:
+def _pool(table: pd.DataFrame, groups: Groups) -> dict[str, object]:
     """Sum the sequences of each group exactly."""
     rows = {name: table[name].to_numpy() for name in schema.SEQUENCE_METRICS.names}
     rows["n_scored"] = rows["n_ok"] > 0
@@ -335,7 +349,7 @@ def _pool(table: pd.DataFrame, groups: frames.Groups) -> dict[str, object]:
         sums[name] = total(rows[name], *support)
     for name in ("mean_entropy_lower", "mean_entropy_upper", "mean_missing_mass"):
         weighted = total(rows[name] * rows["n_entropy"], "n_entropy")
-        sums[name] = core.ratio(weighted, sums["n_entropy"])
+        sums[name] = ratio(weighted, sums["n_entropy"])
     mean_nll = 0.0 - total(rows["mean_logprob"], "n_scored")
-    sums["perplexity_geometric"] = core.perplexity(mean_nll, sums["n_scored"])
+    sums["perplexity_geometric"] = perplexity(mean_nll, sums["n_scored"])
     return sums | _ratios(sums)

@@ -11,9 +11,11 @@ import pandas as pd
 
 from toolkit import schema
 from toolkit.errors import ArgumentError, SchemaError
-from toolkit.metrics import core, frames
-from toolkit.metrics.alignment import texts
-from toolkit.metrics.covers import Cover, cover, covered_columns, no_cover, text_type
+from toolkit.metrics._alignment.spans import Cover, cover, no_cover
+from toolkit.metrics._alignment.texts import texts
+from toolkit.metrics._arrays.types import Counts
+from toolkit.metrics._results import categorical, frame, text_type
+from toolkit.metrics._span_columns import covered_columns
 
 if TYPE_CHECKING:
     from toolkit.tables import LogprobTables
@@ -91,7 +93,7 @@ def spans(
     columns: list[Any] = list(zip(*rows, strict=True)) or [[]] * 7
     keys, choices = _keys(lp, np.array(columns[0], np.int64))
     names = ("span", "start", "end", "byte_start", "byte_end")
-    return frames.frame(
+    return frame(
         schema.SPANS,
         {"response_key": keys, "choice": choices}
         | {"channel": _channel(channel, len(keys))}
@@ -168,7 +170,7 @@ def span_metrics(
             found.append(part)
             said[part.at] = texts_
     own = [name for name in spans.columns if name not in schema.SPAN_METRICS.names]
-    result = frames.frame(
+    result = frame(
         schema.SPAN_METRICS,
         {
             "response_key": given[0],
@@ -224,8 +226,8 @@ def _locate(
     lp: LogprobTables,
     channel: str,
     asked: pd.DataFrame,
-    mine: core.Counts,
-    choice_rows: core.Counts,
+    mine: Counts,
+    choice_rows: Counts,
     unit: str,
 ) -> Iterator[tuple[Cover, list[str] | None]]:
     """Yield which tokens the spans of one channel have, and what they say, answer by answer."""
@@ -293,7 +295,7 @@ def _asked(spans: pd.DataFrame) -> pd.DataFrame:
     return asked
 
 
-def _choice_rows(lp: LogprobTables, response_key: np.ndarray, choice: np.ndarray) -> core.Counts:
+def _choice_rows(lp: LogprobTables, response_key: np.ndarray, choice: np.ndarray) -> Counts:
     """Return the row in `lp.choices` of each span's answer."""
     have = pd.MultiIndex.from_arrays(
         [lp.choices[name].to_numpy() for name in ("response_key", "choice")]
@@ -308,7 +310,7 @@ def _choice_rows(lp: LogprobTables, response_key: np.ndarray, choice: np.ndarray
     return rows
 
 
-def _check_range(at: core.Counts, starts: np.ndarray, ends: np.ndarray, limit: int) -> None:
+def _check_range(at: Counts, starts: np.ndarray, ends: np.ndarray, limit: int) -> None:
     bad = (starts[at] < 0) | (ends[at] < starts[at]) | (ends[at] > limit)
     if bad.any():
         i = int(at[np.argmax(bad)])
@@ -317,9 +319,9 @@ def _check_range(at: core.Counts, starts: np.ndarray, ends: np.ndarray, limit: i
         )
 
 
-def _keys(lp: LogprobTables, rows: core.Counts) -> tuple[np.ndarray, np.ndarray]:
+def _keys(lp: LogprobTables, rows: Counts) -> tuple[np.ndarray, np.ndarray]:
     return tuple(lp.choices[name].to_numpy()[rows] for name in ("response_key", "choice"))
 
 
 def _channel(channel: str, n: int) -> pd.Categorical:
-    return frames.categorical(np.full(n, schema.CHANNELS.index(channel)), schema.CHANNELS)
+    return categorical(np.full(n, schema.CHANNELS.index(channel)), schema.CHANNELS)

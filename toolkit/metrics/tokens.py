@@ -10,9 +10,25 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from toolkit import schema
+from toolkit import arrow, schema
 from toolkit.errors import ArgumentError
-from toolkit.metrics import core, frames
+from toolkit.metrics._arrays.entropy import (
+    entropy_lower,
+    entropy_terms,
+    entropy_topk,
+    entropy_upper,
+)
+from toolkit.metrics._arrays.logprobs import ROUNDING, clipped, decimals, mass_exceeds_one
+from toolkit.metrics._arrays.segments import (
+    segment_count,
+    segment_ids,
+    segment_max,
+    segment_min,
+    segment_sum,
+)
+from toolkit.metrics._arrays.types import Array, Counts, Flags
+from toolkit.metrics._blocks import Block, blocks
+from toolkit.metrics._results import Columns, categorical, frame, integers
 
 if TYPE_CHECKING:
     from toolkit.tables import LogprobTables
@@ -78,28 +94,26 @@ def token_metrics(lp: LogprobTables, *, vocab_size: int | None = None) -> pd.Dat
     """
     vocab_size = checked_vocab_size(vocab_size)
     tokens = lp.tokens
-    columns: frames.Columns = {name: np.empty(tokens.num_rows) for name in _FLOATS}
+    columns: Columns = {name: np.empty(tokens.num_rows) for name in _FLOATS}
     columns["n_entries"] = np.empty(tokens.num_rows, np.int64)
     for name in ("off_top1", "ranked", "excess_mass"):
         columns[name] = np.empty(tokens.num_rows, np.bool_)
-    for block in frames.blocks(lp):
+    for block in blocks(lp):
         for name, values in block_metrics(block, vocab_size).items():
             columns[name][block.rows] = values
     rank = tokens["sampled_rank"]
-    return frames.frame(
+    return frame(
         schema.TOKEN_METRICS,
         columns
         | {name: tokens[name].to_numpy() for name in ("response_key", "choice", "position")}
         | {
-            "channel": frames.categorical(
-                frames.codes(tokens["channel"], schema.CHANNELS), schema.CHANNELS
+            "channel": categorical(
+                arrow.codes(tokens["channel"], schema.CHANNELS), schema.CHANNELS
             ),
-            "status": frames.categorical(
-                frames.codes(tokens["status"], schema.STATUSES), schema.STATUSES
-            ),
+            "status": categorical(arrow.codes(tokens["status"], schema.STATUSES), schema.STATUSES),
             "token": tokens["token"].to_pandas(),
-            "logprob": frames.floats(tokens["logprob"]),
-            "sampled_rank": frames.integers(
+            "logprob": arrow.floats(tokens["logprob"]),
+            "sampled_rank": integers(
                 pc.fill_null(rank, 0).to_numpy(), pc.is_valid(rank).to_numpy()
             ),
             "off_top1": pd.arrays.BooleanArray(columns["off_top1"], ~columns["ranked"]),
@@ -123,25 +137,25 @@ def checked_vocab_size(vocab_size: int | None) -> int | None:
 class _Lists(NamedTuple):
     """What the alternatives of each token add up to, sampled token included."""
 
-    n_entries: core.Counts  # usable alternatives
-    n_known: core.Counts  # and the sampled token, if it is one more
-    partial: core.Array  # sum of -p ln p over the known
-    mass: core.Array  # sum of p over the known
-    log_cap: core.Array  # greatest logprob that a token outside can have
-    top: core.Array  # the two greatest logprobs, -inf where there is none
-    second: core.Array
-    listed: core.Array  # logprob of the sampled token's own entry, NaN where there is none
-    excess: core.Flags
+    n_entries: Counts  # usable alternatives
+    n_known: Counts  # and the sampled token, if it is one more
+    partial: Array  # sum of -p ln p over the known
+    mass: Array  # sum of p over the known
+    log_cap: Array  # greatest logprob that a token outside can have
+    top: Array  # the two greatest logprobs, -inf where there is none
+    second: Array
+    listed: Array  # logprob of the sampled token's own entry, NaN where there is none
+    excess: Flags
 
 
-def block_metrics(block: frames.Block, vocab_size: int | None) -> frames.Columns:
+def block_metrics(block: Block, vocab_size: int | None) -> Columns:
     """Return the numeric columns of `token_metrics` for one block, and ``ranked``.
 
     ``ranked`` is False where ``off_top1`` is null.
     """
-    status = frames.codes(block.tokens["status"], schema.STATUSES)
+    status = arrow.codes(block.tokens["status"], schema.STATUSES)
     ok = status == OK
-    logprob = np.where(ok, core.clipped(frames.floats(block.tokens["logprob"])), np.nan)
+    logprob = np.where(ok, clipped(arrow.floats(block.tokens["logprob"])), np.nan)
     lists = _read_lists(block, logprob)
 
     surprisal = 0.0 - logprob
@@ -186,22 +200,22 @@ class Entries(NamedTuple):
         Of status missing or invalid.
     """
 
-    ids: core.Counts
-    logprob: core.Array
-    usable: core.Flags
-    own: core.Flags
-    listed: core.Array
-    unreadable: core.Flags
+    ids: Counts
+    logprob: Array
+    usable: Flags
+    own: Flags
+    listed: Array
+    unreadable: Flags
 
 
-def entries(block: frames.Block) -> Entries:
+def entries(block: Block) -> Entries:
     """Read the alternatives of a block."""
     n_tokens, table = len(block.offsets) - 1, block.alternatives
-    ids = core.segment_ids(block.offsets)
-    status = frames.codes(table["status"], schema.STATUSES)
+    ids = segment_ids(block.offsets)
+    status = arrow.codes(table["status"], schema.STATUSES)
     usable = status == OK
-    logprob = core.clipped(frames.floats(table["logprob"]))
-    own = frames.flags(table["is_sampled"]) & usable
+    logprob = clipped(arrow.floats(table["logprob"]))
+    own = arrow.flags(table["is_sampled"]) & usable
     own_rows = np.flatnonzero(own)
     row_of = np.zeros(n_tokens, np.int64)
     row_of[ids[own_rows]] = own_rows
@@ -213,65 +227,63 @@ def entries(block: frames.Block) -> Entries:
     return Entries(ids, logprob, usable, own, listed, status >= MISSING)
 
 
-def _read_lists(block: frames.Block, sampled: core.Array) -> _Lists:
+def _read_lists(block: Block, sampled: Array) -> _Lists:
     """Reduce the alternatives; `sampled` is the tokens' own logprob, NaN unless ok."""
     offsets = block.offsets
     ids, logprob, usable, own, listed, unreadable = entries(block)
 
     logprob = np.where(usable, logprob, 0.0)
     p = np.where(usable, np.exp(logprob), 0.0)
-    n_entries = core.segment_count(usable, offsets)
+    n_entries = segment_count(usable, offsets)
     ranking = np.where(usable, logprob, -np.inf)
-    top = core.segment_max(ranking, offsets, empty=-np.inf)
+    top = segment_max(ranking, offsets, empty=-np.inf)
     at_top = usable & (logprob == top[ids])
-    below = core.segment_max(np.where(at_top, -np.inf, ranking), offsets, empty=-np.inf)
+    below = segment_max(np.where(at_top, -np.inf, ranking), offsets, empty=-np.inf)
     # The sampled token may have been added below the top k, so it never sets the cap. Nor does a
     # list with an unreadable entry: what is outside may outrank what is in it.
-    log_cap = core.segment_min(np.where(usable & ~own, logprob, 0.0), offsets, empty=0.0)
+    log_cap = segment_min(np.where(usable & ~own, logprob, 0.0), offsets, empty=0.0)
     log_cap[ids[unreadable]] = 0.0
 
     extra = ~np.isnan(sampled) & np.isnan(listed)
     added = np.where(extra, sampled, 0.0)
     added_p = np.where(extra, np.exp(added), 0.0)
-    partial = core.segment_sum(core.entropy_terms(p, logprob), offsets)
-    mass = core.segment_sum(p, offsets) + added_p
+    partial = segment_sum(entropy_terms(p, logprob), offsets)
+    mass = segment_sum(p, offsets) + added_p
     return _Lists(
         n_entries,
         n_entries + extra,
-        partial + core.entropy_terms(added_p, added),
+        partial + entropy_terms(added_p, added),
         mass,
         log_cap,
         top,
-        np.where(core.segment_count(at_top, offsets) > 1, top, below),
+        np.where(segment_count(at_top, offsets) > 1, top, below),
         listed,
         _excess(mass, ids, usable, logprob, added),
     )
 
 
-def _is_same_token(table: pa.Table, left: core.Counts, right: core.Counts) -> core.Flags:
+def _is_same_token(table: pa.Table, left: Counts, right: Counts) -> Flags:
     """Compare rows by token id; where one lacks it by bytes; where one lacks those by text."""
     if not len(left):
         return np.empty(0, np.bool_)
     ours, theirs = table.take(left), table.take(right)
     keys = ("token_id", "bytes", "token")
-    return frames.flags(pc.coalesce(*(pc.equal(ours[key], theirs[key]) for key in keys)))
+    return arrow.flags(pc.coalesce(*(pc.equal(ours[key], theirs[key]) for key in keys)))
 
 
-def _excess(
-    mass: core.Array, ids: core.Counts, usable: core.Flags, logprob: core.Array, added: core.Array
-) -> core.Flags:
-    excess = mass > 1.0 + core.ROUNDING
+def _excess(mass: Array, ids: Counts, usable: Flags, logprob: Array, added: Array) -> Flags:
+    excess = mass > 1.0 + ROUNDING
     if excess.any():
-        digits = core.decimals(added)
+        digits = decimals(added)
         rows = np.flatnonzero(excess[ids] & usable)
-        np.maximum.at(digits, ids[rows], core.decimals(logprob[rows]))
-        excess[excess] = core.mass_exceeds_one(mass[excess], digits[excess])
+        np.maximum.at(digits, ids[rows], decimals(logprob[rows]))
+        excess[excess] = mass_exceeds_one(mass[excess], digits[excess])
     return excess
 
 
-def _censored_surprisal(lists: _Lists) -> core.Array:
+def _censored_surprisal(lists: _Lists) -> Array:
     """What the surprisal of a censored token is at least: 0 if its list says nothing."""
-    outside = np.log(np.maximum(0.0, 1.0 - lists.mass) + core.ROUNDING)
+    outside = np.log(np.maximum(0.0, 1.0 - lists.mass) + ROUNDING)
     # A list that does hold the token tells how likely it is.
     unlisted = np.isnan(lists.listed)
     highest = np.where(unlisted, np.minimum(lists.log_cap, outside), lists.listed)
@@ -279,7 +291,7 @@ def _censored_surprisal(lists: _Lists) -> core.Array:
     return np.where(telling, np.maximum(0.0, 0.0 - highest), 0.0)
 
 
-def _entropies(lists: _Lists, vocab_size: int | None) -> frames.Columns:
+def _entropies(lists: _Lists, vocab_size: int | None) -> Columns:
     known = (lists.n_known > 0) & ~lists.excess
     missing = np.maximum(0.0, 1.0 - lists.mass)
     if vocab_size is None:
@@ -291,11 +303,11 @@ def _entropies(lists: _Lists, vocab_size: int | None) -> frames.Columns:
                 f"vocab_size={vocab_size} must be greater than the entries of every list; "
                 f"one has {most}"
             )
-        upper = core.entropy_upper(lists.partial, missing, vocab_size - lists.n_known)
+        upper = entropy_upper(lists.partial, missing, vocab_size - lists.n_known)
     columns = {
         "missing_mass": missing,
-        "entropy_lower": core.entropy_lower(lists.partial, missing, lists.log_cap),
+        "entropy_lower": entropy_lower(lists.partial, missing, lists.log_cap),
         "entropy_upper": upper,
-        "entropy_topk": core.entropy_topk(lists.partial, lists.mass),
+        "entropy_topk": entropy_topk(lists.partial, lists.mass),
     }
     return {name: np.where(known, values, np.nan) for name, values in columns.items()}

@@ -10,10 +10,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from toolkit import schema
+from toolkit import arrow, schema
 from toolkit.errors import ArgumentError
-from toolkit.metrics import core, frames
-from toolkit.metrics.prices import Price, costs
+from toolkit.metrics._arrays.segments import ratio, segment_ids
+from toolkit.metrics._arrays.types import Array, Counts
+from toolkit.metrics._blocks import rows_of
+from toolkit.metrics._groups import Groups, column_names, grouped
+from toolkit.metrics._prices import Price, costs
+from toolkit.metrics._results import frame, integers
 
 if TYPE_CHECKING:
     from toolkit.tables import LogprobTables
@@ -88,13 +92,13 @@ def usage(
     '0.000025'
     """
     groups = response_groups(lp, by, schema.USAGE)
-    tokens = {name: frames.floats(lp.responses[name]) for name in _TOKENS}
+    tokens = {name: arrow.floats(lp.responses[name]) for name in _TOKENS}
     cost = costs(lp.responses, prices)
     n_priced = groups.total(~np.isnan(cost))
     columns = {
         "n_responses": np.diff(groups.offsets),
         "n_errors": groups.total(pc.is_valid(lp.responses["error"]).to_numpy()),
-        "n_finished": groups.total(frames.flags(lp.responses["finished"])),
+        "n_finished": groups.total(arrow.flags(lp.responses["finished"])),
         "n_with_usage": groups.total(np.logical_or.reduce([~np.isnan(n) for n in tokens.values()])),
         "n_priced": n_priced,
         "cost": np.where(n_priced > 0, groups.exact_total(np.nan_to_num(cost)), np.nan),
@@ -103,10 +107,10 @@ def usage(
         **_rates(groups, lp.responses["created"], tokens),
         **_choice_columns(lp, groups, tokens["completion_tokens"]),
     }
-    return pd.concat([groups.keys, frames.frame(schema.USAGE, columns)], axis=1)
+    return pd.concat([groups.keys, frame(schema.USAGE, columns)], axis=1)
 
 
-def response_groups(lp: LogprobTables, by: By, declared: schema.Table) -> frames.Groups:
+def response_groups(lp: LogprobTables, by: By, declared: schema.Table) -> Groups:
     """Group the responses by some of their columns, or by Series beside them.
 
     Raises
@@ -130,23 +134,23 @@ def response_groups(lp: LogprobTables, by: By, declared: schema.Table) -> frames
             )
     series = {each.name: each.array for each in own}
     names = [each.name if isinstance(each, pd.Series) else each for each in wanted]
-    names = frames.column_names(names, [*_GROUPABLE, *series])
+    names = column_names(names, [*_GROUPABLE, *series])
     keys = {n: series[n] if n in series else lp.responses[n].to_pandas() for n in names}
-    return frames.grouped(pd.DataFrame(keys, index=range(lp.responses.num_rows)), names)
+    return grouped(pd.DataFrame(keys, index=range(lp.responses.num_rows)), names)
 
 
-def _cached_share(groups: frames.Groups, cached: core.Array, prompt: core.Array) -> core.Array:
+def _cached_share(groups: Groups, cached: Array, prompt: Array) -> Array:
     known = ~np.isnan(cached) & ~np.isnan(prompt)
-    return core.ratio(
+    return ratio(
         groups.total(np.where(known, cached, 0.0)), groups.total(np.where(known, prompt, 0.0))
     )
 
 
 def _rates(
-    groups: frames.Groups, created: pa.ChunkedArray, tokens: Mapping[str, core.Array]
-) -> dict[str, core.Array]:
+    groups: Groups, created: pa.ChunkedArray, tokens: Mapping[str, Array]
+) -> dict[str, Array]:
     """Return tokens per minute: what came before the last response, over the time until it."""
-    minute = frames.floats(created.cast(pa.int64())) / 60_000
+    minute = arrow.floats(created.cast(pa.int64())) / 60_000
     columns = {}
     for name in ("completion_tokens", "total_tokens"):
         rates = []
@@ -159,15 +163,15 @@ def _rates(
     return columns
 
 
-def _token_columns(groups: frames.Groups, tokens: Mapping[str, core.Array]) -> dict[str, object]:
+def _token_columns(groups: Groups, tokens: Mapping[str, Array]) -> dict[str, object]:
     columns: dict[str, object] = {}
     for name, values in tokens.items():
         n_known = groups.total(~np.isnan(values))
         total = groups.total(np.nan_to_num(values))
-        columns[name] = frames.integers(total, n_known > 0)
+        columns[name] = integers(total, n_known > 0)
         if name in _DESCRIBED:
             known = [part[~np.isnan(part)] for part in groups.split(values)]
-            columns[f"mean_{name}"] = core.ratio(total, n_known)
+            columns[f"mean_{name}"] = ratio(total, n_known)
             for how, q in (("median", 0.5), ("p95", 0.95)):
                 columns[f"{how}_{name}"] = np.array(
                     [np.quantile(part, q) if len(part) else np.nan for part in known], np.float64
@@ -176,13 +180,13 @@ def _token_columns(groups: frames.Groups, tokens: Mapping[str, core.Array]) -> d
 
 
 def _choice_columns(
-    lp: LogprobTables, groups: frames.Groups, completion_tokens: core.Array
+    lp: LogprobTables, groups: Groups, completion_tokens: Array
 ) -> dict[str, object]:
     choices, n_responses = lp.choices, lp.responses.num_rows
-    row = frames.rows_of(
+    row = rows_of(
         lp.responses["response_key"].to_numpy(), choices["response_key"].to_numpy(), "responses"
     )
-    state = frames.codes(choices["logprobs_state"], schema.LOGPROBS_STATES)
+    state = arrow.codes(choices["logprobs_state"], schema.LOGPROBS_STATES)
     present = np.zeros(n_responses, np.bool_)
     present[row[state == schema.LOGPROBS_STATES.index("present")]] = True
     token_rows = np.zeros(n_responses, np.int64)
@@ -192,9 +196,9 @@ def _choice_columns(
     n_choices = groups.total(np.bincount(row, minlength=n_responses))
     return {
         "n_choices": n_choices,
-        "share_with_logprobs": core.ratio(groups.total(present), np.diff(groups.offsets)),
+        "share_with_logprobs": ratio(groups.total(present), np.diff(groups.offsets)),
         "n_token_rows": groups.total(token_rows),
-        "logprob_coverage": core.ratio(
+        "logprob_coverage": ratio(
             groups.total(np.where(covered, token_rows, 0)),
             groups.total(np.where(covered, completion_tokens, 0.0)),
         ),
@@ -202,12 +206,10 @@ def _choice_columns(
     }
 
 
-def _finish_reasons(
-    reasons: pa.ChunkedArray, groups: frames.Groups, row: core.Counts
-) -> np.ndarray:
+def _finish_reasons(reasons: pa.ChunkedArray, groups: Groups, row: Counts) -> np.ndarray:
     """Return a dict of counts per group, its reasons in alphabetical order."""
     group = np.empty(len(groups.order), np.int64)
-    group[groups.order] = core.segment_ids(groups.offsets)
+    group[groups.order] = segment_ids(groups.offsets)
     counted = pa.table({"group": group[row], "reason": pc.fill_null(reasons, "null")})
     counted = counted.group_by(["group", "reason"]).aggregate([([], "count_all")])
     out = np.empty(len(groups.offsets) - 1, object)

@@ -4,14 +4,17 @@ Every function takes tables, ``ax=`` and options, and returns the Axes. With no 
 figure through pyplot, so that notebooks show it; with one it touches that one alone.
 """
 
+from toolkit.plot.agreement import agreement
 from toolkit.plot.alternatives import alternatives
-from toolkit.plot.answers import agreement, field_confidence, label_heatmap
+from toolkit.plot.calibration import reliability
+from toolkit.plot.compare import compare
+from toolkit.plot.distributions import finish_reasons, logprob_histogram, perplexity_ecdf
 from toolkit.plot.entropy import entropy_by_position
+from toolkit.plot.fields import field_confidence
+from toolkit.plot.labels import label_heatmap
 from toolkit.plot.positions import confidence_over_position
-from toolkit.plot.runs import compare
-from toolkit.plot.spread import finish_reasons, logprob_histogram, perplexity_ecdf
+from toolkit.plot.selective import risk_coverage
 from toolkit.plot.tokens import token_confidence
-from toolkit.plot.trust import reliability, risk_coverage
 from toolkit.plot.usage import usage_over_time
 
 __all__ = [
@@ -30,3 +33,8 @@ __all__ = [
     "token_confidence",
     "usage_over_time",
 ]
+
+
+def __dir__() -> list[str]:
+    """List the public names alone."""
+    return sorted(__all__)

@@ -9,10 +9,10 @@ from matplotlib.axes import Axes
 
 from toolkit.errors import ArgumentError
 from toolkit.metrics import token_metrics
-from toolkit.plot.axes import new_axes, one_choice
-from toolkit.plot.marks import DARK, LIGHT, bare, say, ticks, title
+from toolkit.plot._axes import new_axes, one_choice
+from toolkit.plot._style import DARK, LIGHT, bare, say, ticks, title
 from toolkit.tables import LogprobTables, Selector
-from toolkit.texts import plain, spelled, token_texts
+from toolkit.visible_text import plain, spelled, token_texts
 
 _BEFORE = 40  # characters of the text in front
 

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from toolkit.metrics import position_metrics, sequence_metrics, token_metrics
-from toolkit.plot.axes import new_axes, one_choice, title_of
+from toolkit.plot._axes import new_axes, one_choice, title_of
 from toolkit.tables import LogprobTables, Selector
 
 _DARK, _LIGHT, _SECOND = "#00224e", "#7d7c78", "#b58b00"  # of cividis
@@ -55,7 +55,7 @@ def entropy_by_position(
 
     See Also
     --------
-    toolkit.token_metrics, toolkit.position_metrics : give what is drawn.
+    toolkit.token_metrics, toolkit.metrics.position_metrics : give what is drawn.
 
     Examples
     --------

@@ -7,9 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from toolkit.errors import ArgumentError
-from toolkit.metrics import position_metrics, sequence_metrics, token_metrics, windows
-from toolkit.plot.axes import new_axes, one_choice, title_of
-from toolkit.plot.marks import DARK, LIGHT, bare, legend_below, say, title
+from toolkit.metrics import position_metrics, sequence_metrics, token_metrics
+from toolkit.metrics._arrays import windows
+from toolkit.plot._axes import new_axes, one_choice, title_of
+from toolkit.plot._style import DARK, LIGHT, bare, legend_below, say, title
 from toolkit.tables import LogprobTables, Selector
 
 
@@ -55,7 +56,7 @@ def confidence_over_position(
 
     See Also
     --------
-    toolkit.token_metrics, toolkit.position_metrics : give what is drawn.
+    toolkit.token_metrics, toolkit.metrics.position_metrics : give what is drawn.
 
     Examples
     --------

@@ -15,11 +15,11 @@ from matplotlib.text import Text
 from toolkit.errors import ArgumentError
 from toolkit.metrics import sequence_metrics, token_metrics
 from toolkit.palettes import UNKNOWN, readable_on
-from toolkit.plot.axes import new_axes, one_choice, title_of
-from toolkit.plot.flow import Box, flow
-from toolkit.plot.glyphs import runs
+from toolkit.plot._axes import new_axes, one_choice, title_of
+from toolkit.plot._glyphs import runs
+from toolkit.plot._layout import Box, flow
 from toolkit.tables import LogprobTables, Selector
-from toolkit.texts import token_texts
+from toolkit.visible_text import token_texts
 
 _LINE = 1.75  # height of a line, in font sizes
 _LEGEND = 52.0  # points below the text

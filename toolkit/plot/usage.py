@@ -8,8 +8,8 @@ from matplotlib import dates
 from matplotlib.axes import Axes
 
 from toolkit.metrics import usage_over_time as table_of
-from toolkit.plot.axes import new_axes
-from toolkit.plot.marks import SERIES, STROKES, bare, legend_below, say, title
+from toolkit.plot._axes import new_axes
+from toolkit.plot._style import SERIES, STROKES, bare, legend_below, say, title
 from toolkit.tables import LogprobTables
 
 

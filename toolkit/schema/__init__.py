@@ -30,14 +30,15 @@ from toolkit.schema.codes import (
 from toolkit.schema.results import (
     AGREEMENT,
     CALIBRATION,
-    COMPARISON,
-    COMPARISON_SUMMARY,
+    CHECK,
+    COMPARE,
+    COMPARE_SUMMARY,
+    COMPARE_TOKENS,
     CONFIDENCE_METRICS,
     CORPUS_METRICS,
     ECDF,
     EXPECTED_SCORE,
     FIELD_METRICS,
-    FINDINGS,
     FINISH_REASONS,
     LABEL_DISTRIBUTION,
     P_TRUE,
@@ -49,8 +50,7 @@ from toolkit.schema.results import (
     SEQUENCE_METRICS,
     SPAN_METRICS,
     SPANS,
-    THRESHOLD,
-    TOKEN_COMPARISON,
+    THRESHOLD_FOR,
     TOKEN_CONFIDENCE,
     TOKEN_HISTOGRAM,
     TOKEN_METRICS,
@@ -60,7 +60,7 @@ from toolkit.schema.results import (
     VOTES,
     WORD_METRICS,
 )
-from toolkit.schema.results.trust import SHORTFALLS
+from toolkit.schema.results.selective import SHORTFALLS
 from toolkit.schema.tables import (
     ALTERNATIVES,
     CHOICES,
@@ -81,15 +81,15 @@ __all__ = [
     "CENSORED_AT_OR_BELOW",
     "CHANNELS",
     "CHOICES",
-    "COMPARISON",
-    "COMPARISON_SUMMARY",
+    "COMPARE",
+    "COMPARE_SUMMARY",
     "CONFIDENCE_METRICS",
     "CORPUS_METRICS",
     "Column",
     "ECDF",
     "EXPECTED_SCORE",
     "FIELD_METRICS",
-    "FINDINGS",
+    "CHECK",
     "FINISH_REASONS",
     "INVALID_ABOVE",
     "KINDS",
@@ -115,9 +115,9 @@ __all__ = [
     "STATUSES",
     "TABLES",
     "TEXT",
-    "THRESHOLD",
+    "THRESHOLD_FOR",
     "TOKENS",
-    "TOKEN_COMPARISON",
+    "COMPARE_TOKENS",
     "TOKEN_CONFIDENCE",
     "TOKEN_HISTOGRAM",
     "TOKEN_METRICS",
@@ -131,3 +131,8 @@ __all__ = [
     "conform",
     "label_array",
 ]
+
+
+def __dir__() -> list[str]:
+    """List the public names alone."""
+    return sorted(__all__)

@@ -4,8 +4,3 @@ The HTML has no script, no link and no address: text is escaped, and what a poin
 brings up is an attribute that the style sheet shows. Where style sheets are taken away, the text
 of the answer is left.
 """
-
-from toolkit.view.card import summary_card
-from toolkit.view.show import TokenView, show
-
-__all__ = ["TokenView", "show", "summary_card"]

@@ -13,7 +13,7 @@ from toolkit import schema
 from toolkit.errors import ArgumentError
 from toolkit.metrics import sequence_metrics, token_metrics
 from toolkit.tables import LogprobTables, Selector
-from toolkit.texts import plain, token_texts
+from toolkit.visible_text import plain, token_texts
 
 ORDER = ("reasoning", "content", "refusal")
 """As people read them."""
@@ -40,7 +40,7 @@ class Token(NamedTuple):
     Attributes
     ----------
     text, rest : str, bytes
-        As `toolkit.texts.token_texts` gives them.
+        As `toolkit.visible_text.token_texts` gives them.
     raw : bytes or None
         As sent.
     value : float

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from toolkit.metrics import ecdf, token_histogram, usage
-from toolkit.texts import plain
 from toolkit.view.html import safe, style_sheet
+from toolkit.visible_text import plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,6 +84,6 @@ def _bars(histogram: pd.DataFrame) -> str:
         f'<span style="height:{max(1, round(40 * share / most))}px"></span>'
         for share in histogram["share"]
     )
-    sure = histogram.loc[histogram["left"] >= 0.9 - 1e-9, "share"].sum()
+    sure = histogram.loc[histogram["low"] >= 0.9 - 1e-9, "share"].sum()
     label = f"histogram of the tokens' probabilities: {100 * sure:.0f} % are 0.9 or more"
     return f'<span class="lp-bars" role="img" aria-label="{label}">{bars}</span>'

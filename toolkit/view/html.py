@@ -8,8 +8,8 @@ from functools import cache
 from importlib.resources import files
 
 from toolkit.palettes import PALETTES, UNKNOWN, colour, ink
-from toolkit.texts import pieces, spelled
 from toolkit.view.answer import Answer, Channel, Scale, Token
+from toolkit.visible_text import pieces, spelled
 
 _BARS = "abcdefghij"
 _BAR_TOP, _BAR_HEIGHT = 44, 18  # pixels: the padding and two lines of the panel; one line

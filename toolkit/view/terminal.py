@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterator
 
 from toolkit.palettes import colour, ink
-from toolkit.texts import pieces, spelled
 from toolkit.view.answer import Answer, Channel, Scale, Token
+from toolkit.visible_text import pieces, spelled
 
 _WEAKEST = 5
 _RESET = "\x1b[0m"

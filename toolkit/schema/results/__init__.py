@@ -1,27 +1,22 @@
 """The tables that `toolkit.metrics` returns, one module per kind."""
 
 from toolkit.schema.base import Table
-from toolkit.schema.results.checks import FINDINGS
-from toolkit.schema.results.compare import COMPARISON, COMPARISON_SUMMARY, TOKEN_COMPARISON
-from toolkit.schema.results.confidence import (
-    AGREEMENT,
-    CONFIDENCE_METRICS,
-    TOKEN_CONFIDENCE,
-    VOTES,
-)
+from toolkit.schema.results.agreement import AGREEMENT, VOTES
+from toolkit.schema.results.calibration import CALIBRATION, RELIABILITY
+from toolkit.schema.results.checks import CHECK
+from toolkit.schema.results.compare import COMPARE, COMPARE_SUMMARY, COMPARE_TOKENS
+from toolkit.schema.results.confidence import CONFIDENCE_METRICS, TOKEN_CONFIDENCE
 from toolkit.schema.results.distributions import ECDF, FINISH_REASONS, TOKEN_HISTOGRAM
-from toolkit.schema.results.labels import EXPECTED_SCORE, LABEL_DISTRIBUTION, P_TRUE
+from toolkit.schema.results.fields import FIELD_METRICS
+from toolkit.schema.results.judging import EXPECTED_SCORE, P_TRUE
+from toolkit.schema.results.labels import LABEL_DISTRIBUTION
+from toolkit.schema.results.positions import POSITION_METRICS
+from toolkit.schema.results.selective import RISK_COVERAGE, SELECTIVE, THRESHOLD_FOR
 from toolkit.schema.results.sequences import CORPUS_METRICS, SEQUENCE_METRICS
-from toolkit.schema.results.spans import FIELD_METRICS, SPAN_METRICS, SPANS, WORD_METRICS
-from toolkit.schema.results.tokens import POSITION_METRICS, TOKEN_METRICS
-from toolkit.schema.results.trust import (
-    CALIBRATION,
-    RELIABILITY,
-    RISK_COVERAGE,
-    SELECTIVE,
-    THRESHOLD,
-)
-from toolkit.schema.results.usage import USAGE, USAGE_HISTOGRAM, USAGE_OVER_TIME
+from toolkit.schema.results.spans import SPAN_METRICS, SPANS, WORD_METRICS
+from toolkit.schema.results.tokens import TOKEN_METRICS
+from toolkit.schema.results.usage import USAGE
+from toolkit.schema.results.usage_distributions import USAGE_HISTOGRAM, USAGE_OVER_TIME
 
 RESULTS: tuple[Table, ...] = (
     TOKEN_METRICS,
@@ -46,11 +41,11 @@ RESULTS: tuple[Table, ...] = (
     RELIABILITY,
     SELECTIVE,
     RISK_COVERAGE,
-    THRESHOLD,
-    COMPARISON,
-    COMPARISON_SUMMARY,
-    TOKEN_COMPARISON,
-    FINDINGS,
+    THRESHOLD_FOR,
+    COMPARE,
+    COMPARE_SUMMARY,
+    COMPARE_TOKENS,
+    CHECK,
     TOKEN_HISTOGRAM,
     ECDF,
     FINISH_REASONS,

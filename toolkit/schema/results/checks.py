@@ -9,8 +9,8 @@ SEVERITIES = ("error", "warning", "info")
 """error: data are lost, or metrics of these rows are wrong; warning: they are bounded or left out;
 info: to know."""
 
-FINDINGS = Table(
-    "findings",
+CHECK = Table(
+    "check",
     "What is odd in a load, one row per finding, model and format, the gravest first.",
     (),
     (

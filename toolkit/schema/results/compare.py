@@ -24,8 +24,8 @@ _JS = (
     metric("js_upper", "nats", "", "At most: what is not in both lists has nothing in common."),
 )
 
-COMPARISON = Table(
-    "comparison",
+COMPARE = Table(
+    "compare",
     "Two runs, answer by answer: one row per pair, and per answer that has no partner.",
     (),
     (
@@ -59,8 +59,8 @@ COMPARISON = Table(
     ),
 )
 
-TOKEN_COMPARISON = Table(
-    "token_comparison",
+COMPARE_TOKENS = Table(
+    "compare_tokens",
     "Two runs, token by token: one row per position that either answer of a pair has.",
     (),
     (
@@ -89,8 +89,8 @@ TOKEN_COMPARISON = Table(
     ),
 )
 
-COMPARISON_SUMMARY = Table(
-    "comparison_summary",
+COMPARE_SUMMARY = Table(
+    "compare_summary",
     "Two runs in one row, with paired bootstrap intervals over the pairs.",
     (),
     (

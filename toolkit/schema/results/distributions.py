@@ -10,8 +10,8 @@ TOKEN_HISTOGRAM = Table(
     "Tokens counted by a metric of theirs; columns of `by` stand in front.",
     (),
     (
-        metric("left", "", "", "Left edge of the bin, in the unit of the column; included."),
-        metric("right", "", "", "Right edge; included in the last bin alone."),
+        metric("low", "", "", "Left edge of the bin, in the unit of the column; included."),
+        metric("high", "", "", "Right edge; included in the last bin alone."),
         total("count", "Tokens in the bin."),
         metric("share", "1", "", "count / n; null if n is 0."),
         total("n", "Tokens of the group that have a value."),

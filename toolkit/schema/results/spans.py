@@ -8,7 +8,6 @@ from toolkit.schema.base import TEXT, Column, Table, known, metric, total
 from toolkit.schema.tables import CHANNEL, CHOICE, RESPONSE_KEY
 
 TEXT_SOURCES = ("sent", "tokens")
-
 SPANS = Table(
     "spans",
     "Words, sentences, lines or matches in the text of answers, in its order.",
@@ -25,14 +24,13 @@ SPANS = Table(
         Column("text", TEXT, "What stands there.", required=True),
     ),
 )
-
-_TEXT_OF = Column(
+TEXT_OF = Column(
     "text_of",
     TEXT,
     "Which text start and end count in: sent (that of the response) or tokens (what the tokens "
     "join to, where none was sent or it is not what they say). Null: the answer has no such text.",
 )
-_METRICS = (
+SPAN_COLUMNS = (
     Column(
         "is_covered",
         pa.bool_(),
@@ -74,7 +72,6 @@ _METRICS = (
         "What the surprisal over ok and censored tokens is at least; null if there is none.",
     ),
 )
-
 SPAN_METRICS = Table(
     "span_metrics",
     "How sure the model was of spans of text, one row for each that was given, in that order.",
@@ -91,70 +88,14 @@ SPAN_METRICS = Table(
             "What stands there; with bytes as unit, of characters that are cut the whole. Null: "
             "the answer has no such text.",
         ),
-        _TEXT_OF,
-        *_METRICS,
+        TEXT_OF,
+        *SPAN_COLUMNS,
     ),
 )
 """Columns of the given frame that are not declared stay in front."""
-
 WORD_METRICS = Table(
     "word_metrics",
     "How sure the model was of each word.",
     ("response_key", "choice", "channel", "span"),
-    (*SPANS.columns, _TEXT_OF, *_METRICS),
-)
-
-ALTERNATIVE = pa.struct([("token", TEXT), ("probability", pa.float64())])
-
-FIELD_METRICS = Table(
-    "field_metrics",
-    "How sure the model was of each value of the JSON in its answer.",
-    ("response_key", "choice", "tool_call", "document", "field"),
-    (
-        RESPONSE_KEY,
-        CHOICE,
-        known("tool_call", "", "", "Ordinal of the tool call; null: a field of the content."),
-        total("document", "0-based ordinal of the JSON text in the content or arguments.", ""),
-        Column(
-            "document_state",
-            TEXT,
-            "How that JSON text ended: closed; cut (the answer ended before it: fields may lack); "
-            "broken (something stood there that is no JSON; what came before it is kept).",
-            required=True,
-        ),
-        total("field", "0-based ordinal of the value in its JSON text.", ""),
-        Column("path", TEXT, 'JSON path, as $.a[0]["odd key"].', required=True),
-        Column(
-            "kind",
-            TEXT,
-            "string, number, boolean, null; object or array for an empty one, or for one nested "
-            "deeper than 64, whose values are not told apart.",
-            required=True,
-        ),
-        Column("value", TEXT, "A string decoded, any other value as it stands.", required=True),
-        Column(
-            "is_complete",
-            pa.bool_(),
-            "False where the text ends inside the value, or right behind a number.",
-            required=True,
-        ),
-        total("start", "First character of the value in its text.", "characters"),
-        total("end", "The character after the last one.", "characters"),
-        _TEXT_OF,
-        *_METRICS,
-        metric(
-            "first_probability",
-            "1",
-            "higher",
-            "Probability of the first token of the value, where what it is gets decided.",
-        ),
-        metric("first_margin", "1", "higher", "margin of that token, as in token_metrics."),
-        metric("first_entropy_lower", "nats", "lower", "entropy_lower of that token."),
-        Column(
-            "first_alternatives",
-            pa.list_(ALTERNATIVE),
-            "The usable alternatives of that token and their probabilities, likeliest first.",
-            required=True,
-        ),
-    ),
+    (*SPANS.columns, TEXT_OF, *SPAN_COLUMNS),
 )

@@ -1,0 +1,101 @@
+"""`logprobs check` and `logprobs compare`."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+import toolkit
+from tests.metrics.byte_pieces import body
+from toolkit.cli.entry import main
+
+
+def run(*args, status=0):
+    result = CliRunner().invoke(main, [str(arg) for arg in args])
+    assert result.exit_code == status, (args, result.stdout, result.stderr, result.exception)
+    return result
+
+
+@pytest.fixture
+def write(tmp_path):
+    def _write(name, *bodies):
+        path = tmp_path / name
+        path.write_text("".join(json.dumps(each) + "\n" for each in bodies))
+        return path
+
+    return _write
+
+
+def good(**fields):
+    answer = body([(b"a", -0.1234567, [("a", -0.1234567), ("b", -3.1234567)])], **fields)
+    answer["choices"][0]["finish_reason"] = "stop"
+    return answer
+
+
+def test_a_clean_load_exits_with_0(write):
+    path = write("a.jsonl", good(id="1"), good(id="2"))
+    assert run("check", path, "--text").stdout == "  nothing odd was found\n"
+    assert run("check", path).stdout == ""
+
+
+def test_an_error_exits_with_1_and_is_told(write):
+    path = write("a.jsonl", body([(b"a", 7.5)]))
+    result = run("check", path, "--text", status=1)
+    assert "invalid_logprobs" in result.stdout
+    assert "1 of 1 tokens (100.0 %)" in result.stdout
+    assert "1 finding as grave as error" in result.stderr
+    assert "\x1b" not in result.stdout
+    assert max(map(len, result.stdout.splitlines())) <= 130
+    run("check", path, "--fail-on", "never")
+
+
+def test_warnings_fail_only_if_asked(write):
+    path = write(
+        "a.jsonl", {**good(), "choices": [{**good()["choices"][0], "finish_reason": None}]}
+    )
+    assert "unfinished" in run("check", path).stdout
+    run("check", path, "--fail-on", "warning", status=1)
+
+
+def test_rows_are_the_findings(write):
+    path = write("a.jsonl", body([(b"a", 7.5)]))
+    rows = [json.loads(line) for line in run("check", path, status=1).stdout.splitlines()]
+    found = toolkit.check(toolkit.read(path))
+    assert [row["code"] for row in rows] == found["code"].tolist()
+    assert rows[0]["message"] == found["message"][0]
+    assert "code,count" in run("check", path, "--csv", "--columns", "code,count", status=1).stdout
+
+
+def test_two_runs_are_summed_up_and_the_most_different_come_first(write):
+    a = write("a.jsonl", body([(b"a", -1.0)], id="1"), body([(b"b", -1.0)], id="2"))
+    b = write("b.jsonl", body([(b"a", -1.25)], id="1"), body([(b"c", -3.0)], id="2"))
+    text = run("compare", a, b, "--text").stdout
+    assert "pairs        2\n" in text
+    assert "same text    50.0 %" in text
+    assert "+1.1250 [" in text
+    rows = [json.loads(line) for line in run("compare", a, b).stdout.splitlines()]
+    assert [row["delta_nll"] for row in rows] == [2.0, 0.25]
+    tokens = [json.loads(line) for line in run("compare", a, b, "--tokens").stdout.splitlines()]
+    assert [(row["token_a"], row["token_b"]) for row in tokens] == [("a", "a"), ("b", "c")]
+    assert "b       c" in run("compare", a, b, "--tokens", "--text").stdout
+
+
+def test_what_has_no_partner_is_said(write):
+    a = write("a.jsonl", body([(b"a", -1.0)]), body([(b"b", -1.0)]))
+    b = write("b.jsonl", body([(b"a", -1.0)]))
+    assert "2 and 1" in run("compare", a, b, status=2).stderr
+    text = run("compare", a, b, "--on", "position", "--text").stdout
+    assert "1, 1 only in the first, 0 only in the second" in text
+
+
+def test_the_report_is_that_of_the_library(data, tmp_path):
+    import pandas as pd
+
+    source, truth = data / "capitals_batch.jsonl", data / "capitals_labels.csv"
+    out = tmp_path / "cli.html"
+    assert run("report", source, "--labels", truth, "-o", out).stdout == f"{out}\n"
+    theirs = toolkit.report(toolkit.read(source), tmp_path / "own.html", labels=pd.read_csv(truth))
+    assert out.read_text("utf-8") == theirs.read_text("utf-8")
+    assert (
+        "cannot be written" in run("report", source, "-o", tmp_path / "no" / "a", status=1).stderr
+    )

@@ -1,0 +1,249 @@
+"""Which chunk belongs to which response, without any text or table around it."""
+
+from collections import defaultdict
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from toolkit.loaders.buffers import KIND_CHUNK, KIND_EITHER, KIND_ERROR, KIND_FINAL_COPY
+from toolkit.loaders.merging.assign import LATE, Assigner, Chunk
+
+OPENS, TEXT, FINISH, OPENS_WITH_TEXT, NOTHING = (
+    (True, False, False),
+    (False, True, False),
+    (False, False, True),
+    (True, True, False),
+    (False, False, False),
+)
+
+
+class Feeder:
+    """Numbers chunks and hands them on."""
+
+    def __init__(self, window=1000):
+        self.assigner = Assigner(window)
+        self.record = -1
+        self.epoch = 0
+
+    def __call__(self, id_, *deltas, usage=False, kind=KIND_CHUNK):
+        """Return the response of a chunk; a delta is a shape (of choice 0), or choice and shape."""
+        self.record += 1
+        plain = [(0, *delta) if len(delta) == 3 else (delta[0], *delta[1]) for delta in deltas]
+        chunk = Chunk(self.record, self.record, self.epoch, kind, id_, usage, plain)
+        return self.assigner.assign(chunk)
+
+    def done(self):
+        self.epoch += 1
+
+    def reject(self):
+        self.record += 1
+        self.assigner.gap(self.record)
+
+    def notes(self):
+        return {record: codes for record, codes in self.assigner.notes.items() if codes}
+
+
+@pytest.fixture
+def feed():
+    return Feeder()
+
+
+def test_a_stream_is_named_by_its_first_record(feed):
+    assert [feed("a", OPENS), feed("a", TEXT), feed("a", FINISH), feed("a", usage=True)] == [0] * 4
+
+
+def test_two_ids_are_two_streams(feed):
+    found = [feed("a", OPENS), feed("b", OPENS), feed("a", TEXT), feed("b", TEXT)]
+    assert found == [0, 1, 0, 1]
+
+
+def test_without_an_id_the_last_active_is_meant(feed):
+    assert [feed("a", TEXT), feed("b", TEXT), feed("a", TEXT), feed("", TEXT)] == [0, 1, 0, 0]
+
+
+def test_a_nameless_first_chunk_is_taken_over(feed):
+    assert [feed(""), feed("a", OPENS), feed("a", TEXT)] == [0, 0, 0]
+
+
+def test_a_nameless_chunk_with_choices_is_not_taken_over(feed):
+    assert [feed("", TEXT), feed("a", OPENS)] == [0, 1]
+
+
+@pytest.mark.parametrize("id_", ["", "a"])
+@pytest.mark.parametrize("shape", [OPENS, TEXT, OPENS_WITH_TEXT])
+def test_after_the_finish_it_is_another_response(feed, id_, shape):
+    feed(id_, TEXT)
+    feed(id_, FINISH)
+    assert feed(id_, shape) == 2
+
+
+@pytest.mark.parametrize("id_", ["", "a"])
+def test_after_the_finish_nothing_and_usage_still_belong(feed, id_):
+    feed(id_, TEXT)
+    feed(id_, FINISH)
+    assert feed(id_, NOTHING) == 0
+    assert feed(id_, OPENS, usage=True) == 0
+    assert feed(id_, usage=True) == 0
+
+
+def test_another_choice_after_the_finish_still_belongs(feed):
+    feed("a", (0, TEXT))
+    feed("a", (0, FINISH))
+    assert feed("a", (1, OPENS)) == 0
+
+
+def test_usage_alone_closes(feed):
+    feed("a", TEXT)
+    feed("a", FINISH)
+    feed("a", usage=True)
+    assert feed("a", TEXT) == LATE
+    assert feed("a", usage=True) == LATE
+    assert feed("a", OPENS) == 5
+
+
+def test_usage_before_any_text_closes_nothing(feed):
+    assert [feed("a", OPENS), feed("a", usage=True), feed("a", TEXT)] == [0, 0, 0]
+
+
+def test_usage_beside_a_choice_closes_nothing(feed):
+    assert [feed("a", TEXT, usage=True), feed("a", TEXT, usage=True)] == [0, 0]
+
+
+def test_done_closes_what_is_finished(feed):
+    feed("a", TEXT)
+    feed("b", TEXT)
+    feed("b", FINISH)
+    feed("a", TEXT)
+    feed.done()
+    assert feed("a", TEXT) == 0
+    assert feed("b", TEXT) == LATE
+
+
+def test_done_closes_the_last_active_if_nothing_is_finished(feed):
+    feed("a", TEXT)
+    feed("b", TEXT)
+    feed.done()
+    assert feed("b", TEXT) == LATE
+    assert feed("a", TEXT) == 0
+
+
+def test_several_done_at_once(feed):
+    feed("a", TEXT)
+    feed("b", TEXT)
+    feed.done()
+    feed.done()
+    assert [feed("a", TEXT), feed("b", TEXT)] == [LATE, LATE]
+
+
+def test_late_usage_is_taken_once(feed):
+    feed("a", TEXT)
+    feed("a", FINISH)
+    feed.done()
+    assert feed("a", usage=True) == 0
+    assert feed.notes() == {0: {"late_usage"}}
+    assert feed("a", usage=True) == LATE
+
+
+def test_the_window():
+    feed = Feeder(window=3)
+    assert [feed("a", TEXT), feed("b", TEXT), feed("b", TEXT), feed("a", TEXT)] == [0, 1, 1, 0]
+    for _ in range(3):
+        feed("b", TEXT)
+    assert feed("a", TEXT) == LATE
+    assert feed("a", OPENS) == 8
+
+
+def test_rejected_records_count_for_the_window():
+    feed = Feeder(window=3)
+    feed("a", TEXT)
+    for _ in range(3):
+        feed.reject()
+    assert feed("a", TEXT) == LATE
+    assert feed.notes() == {0: {"gap"}}
+
+
+def test_a_gap_is_noted_on_what_is_open(feed):
+    feed("a", TEXT)
+    feed("a", FINISH)
+    feed("a", usage=True)
+    feed("b", TEXT)
+    feed.reject()
+    feed("c", TEXT)
+    assert feed.notes() == {3: {"gap"}}
+
+
+def test_an_error_breaks_off_the_last_active(feed):
+    feed("a", TEXT)
+    feed("b", TEXT)
+    assert feed("", kind=KIND_ERROR) == 1
+    assert feed("b", FINISH) == 1
+    feed("b", usage=True)
+    feed("a", FINISH)
+    assert feed("", kind=KIND_ERROR) == 6
+
+
+def test_an_error_with_an_id_breaks_off_that_stream(feed):
+    feed("a", TEXT)
+    feed("b", TEXT)
+    assert feed("a", kind=KIND_ERROR) == 0
+
+
+def test_an_error_alone(feed):
+    assert feed("", kind=KIND_ERROR) == 0
+    assert feed("a", TEXT) == 1
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_any_interleaving_of_whole_streams(data):
+    """Streams of their own ids never touch one another, in whatever order their chunks come."""
+    queues = {}
+    for name in "abcd"[: data.draw(st.integers(1, 4))]:
+        n = data.draw(st.integers(1, 3))
+        steps = [[(i, OPENS)] for i in range(n)]
+        middle = data.draw(st.lists(st.integers(0, n - 1), max_size=5))
+        steps += [[(i, TEXT)] for i in middle] + [[(i, FINISH)] for i in range(n)]
+        queues[name] = steps + data.draw(st.sampled_from(([], [[]])))
+    feed, owners, first = Feeder(), defaultdict(set), {}
+    while queues:
+        name = data.draw(st.sampled_from(sorted(queues)))
+        step = queues[name].pop(0)
+        owner = feed(name, *step, usage=not step)
+        first.setdefault(name, feed.record)
+        owners[name].add(owner)
+        if not queues[name]:
+            del queues[name]
+    assert owners == {name: {record} for name, record in first.items()}
+    assert feed.notes() == {}
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_any_chunks_at_all(data):
+    """An owner is LATE, a record before that is itself an owner, or the chunk's own record."""
+    feed = Feeder(window=data.draw(st.integers(1, 8)))
+    shapes = st.sampled_from((OPENS, TEXT, FINISH, OPENS_WITH_TEXT, NOTHING))
+    deltas = st.lists(st.tuples(st.integers(0, 2), shapes), max_size=2)
+    owners = {}
+    for _ in range(data.draw(st.integers(1, 20))):
+        event = data.draw(st.integers(0, 9))
+        kinds = {2: KIND_ERROR, 3: KIND_EITHER, 4: KIND_FINAL_COPY}
+        if event == 0:
+            feed.done()
+        elif event == 1:
+            feed.reject()
+        else:
+            id_ = data.draw(st.sampled_from(("", "a", "b")))
+            owner = feed(
+                id_,
+                *data.draw(deltas),
+                usage=data.draw(st.booleans()),
+                kind=kinds.get(event, KIND_CHUNK),
+            )
+            owners[feed.record] = owner
+            assert owner == LATE or owners[owner] == owner
+            assert owner <= feed.record
+    assert set(feed.notes()) <= set(owners.values())
+    for codes in feed.notes().values():
+        assert codes <= {"gap", "late_usage"}

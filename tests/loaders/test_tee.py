@@ -1,0 +1,192 @@
+"""Recording a stream while it is used."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+import toolkit
+
+CHUNKS = [
+    {
+        "id": "",
+        "choices": [
+            {
+                "index": 0,
+                "delta": {"content": text},
+                "logprobs": {"content": [{"token": text, "logprob": -0.5}]},
+                "finish_reason": reason,
+            }
+        ],
+    }
+    for text, reason in (("Hé", None), ("llo", None), ("!", "stop"))
+]
+
+
+@pytest.fixture
+def log(tmp_path):
+    return tmp_path / "log.jsonl"
+
+
+def test_a_stream_passes_and_is_recorded(log):
+    for _ in range(2):  # without ids: the [DONE] between them keeps them apart
+        assert list(toolkit.tee(iter(CHUNKS), log)) == CHUNKS
+    lp = toolkit.read(log)
+    assert [lp.text(0), lp.text(1)] == ["Héllo!"] * 2
+    assert lp.responses["n_chunks"].to_pylist() == [3, 3]
+    assert lp.ledger["done"].to_pylist() == [2]
+
+
+def test_each_chunk_is_in_the_file_when_it_is_passed_on(log):
+    for i, _ in enumerate(toolkit.tee(iter(CHUNKS), log), start=1):
+        assert log.read_bytes().count(b"\n") == i
+
+
+def test_a_whole_answer_is_recorded_and_returned(log):
+    answer = {"id": "a", "choices": [{"message": {"content": "Hi"}, "logprobs": None}]}
+    assert toolkit.tee(answer, log) is answer
+    assert json.loads(log.read_text()) == answer
+
+
+def test_an_async_stream(log):
+    async def stream():
+        for chunk in CHUNKS:
+            yield chunk
+
+    async def use():
+        return [chunk async for chunk in toolkit.tee(stream(), log)]
+
+    assert asyncio.run(use()) == CHUNKS
+    assert toolkit.read(log).text(0) == "Héllo!"
+
+
+class Stream:
+    """As a client's: a context manager with attributes of its own."""
+
+    response = "the response"
+
+    def __init__(self, fails_at=None):
+        self.fails_at = fails_at
+        self.closed = False
+
+    def __iter__(self):
+        for i, chunk in enumerate(CHUNKS):
+            if i == self.fails_at:
+                raise ConnectionError
+            yield chunk
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.closed = True
+
+
+def test_the_stream_stays_what_it_is(log):
+    inner = Stream()
+    with toolkit.tee(inner, log) as stream:
+        assert stream.response == "the response"
+        assert next(stream) == CHUNKS[0]
+    assert inner.closed
+    assert log.read_text().endswith("\n[DONE]\n")
+    with pytest.raises(AttributeError):
+        _ = stream.nothing
+
+
+def test_an_error_in_mid_stream_passes_and_what_came_is_kept(log):
+    with pytest.raises(ConnectionError):
+        list(toolkit.tee(Stream(fails_at=2), log))
+    lp = toolkit.read(log)
+    assert lp.text(0) == "Héllo"
+    assert lp.responses["finished"].to_pylist() == [False]
+
+
+@pytest.mark.parametrize("odd", [{"x": object()}, [CHUNKS[0], {"x": {1, 2}}][1]])
+def test_what_cannot_be_recorded_does_not_stop_the_stream(log, odd):
+    with pytest.warns(toolkit.ToolkitWarning, match="not recorded whole: TypeError") as found:
+        assert list(toolkit.tee(iter([CHUNKS[0], odd, odd]), log)) == [CHUNKS[0], odd, odd]
+    assert len(found) == 1
+    assert log.read_bytes().count(b"\n") == 2
+
+
+def test_no_file_does_not_stop_the_stream(tmp_path):
+    with pytest.warns(toolkit.ToolkitWarning, match="FileNotFoundError"):
+        assert list(toolkit.tee(iter(CHUNKS), tmp_path / "no" / "log.jsonl")) == CHUNKS
+
+
+@pytest.mark.parametrize("stream", [7, "text", b"bytes", None])
+def test_other_things_are_refused(stream, log):
+    with pytest.raises(toolkit.errors.ArgumentError, match=type(stream).__name__):
+        toolkit.tee(stream, log)
+
+
+def test_lines_of_several_writers_do_not_mix(log):
+    def write(name):
+        chunks = [{**chunk, "id": name, "pad": "x" * 5000} for chunk in CHUNKS] * 20
+        list(toolkit.tee(iter(chunks), log))
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, "abcd"))
+    assert all(line == "[DONE]" or json.loads(line) for line in log.read_text().splitlines())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
+def test_the_file_of_a_killed_process_is_good(log):
+    code = (
+        "import sys, time, json, toolkit\n"
+        f"chunks = json.loads({json.dumps(json.dumps(CHUNKS[:2]))})\n"
+        "def stream():\n"
+        "    yield from chunks\n"
+        "    print('ready', flush=True)\n"
+        "    time.sleep(60)\n"
+        "list(toolkit.tee(stream(), sys.argv[1]))\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code, str(log)], stdout=subprocess.PIPE)
+    assert process.stdout.readline() == b"ready\n"
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    assert toolkit.read(log).text(0) == "Héllo"
+
+
+def test_the_sdk_streams_through_it(log, samples):
+    openai = pytest.importorskip("openai")
+    recorded = (samples / "pairs_stream.sse").read_bytes()
+    first = recorded[: recorded.index(b"data: [DONE]")] + b"data: [DONE]\n\n"
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):  # noqa: N802
+            self.rfile.read(int(self.headers["content-length"]))
+            self.send_response(200)
+            self.send_header("content-type", "text/event-stream")
+            self.end_headers()
+            self.wfile.write(first)
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        url = f"http://127.0.0.1:{server.server_address[1]}"
+        with openai.OpenAI(base_url=url, api_key="none", max_retries=0) as client:
+            stream = client.chat.completions.create(
+                model="m", messages=[{"role": "user", "content": "Hi"}], stream=True
+            )
+            n = sum(1 for _ in toolkit.tee(stream, log))
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    assert n == first.count(b"data: {")
+    expected, found = toolkit.read(first), toolkit.read(log)
+    for name in ("tokens", "alternatives", "choices"):
+        assert found[name].equals(expected[name]), name

@@ -1,0 +1,210 @@
+"""Kill, interrupt, race, starve and fault exports, and fuzz the readers; count what went wrong.
+
+``python -m tests.stress.torture --minutes 5`` runs its rounds in turn for as long; ``--whole``
+runs 1,000 kills, 200 interrupts, 200 races, 200 full disks, 200 resumed exports, every
+fault point and 10,000,000 fuzz inputs. Counts are printed at the end; it exits with 1 if there was a violation.
+
+kill, interrupt
+    SIGKILL, or SIGINT, at a random moment of an export, with an earlier one in place.
+race
+    2 to 8 exporters of different recordings on one directory, at once.
+full
+    A limit on the size of files, so that writing fails at a random byte.
+resume
+    An export that is killed up to five times, and taken up each time: its files must be those of an
+    export in one go, and what was finished must not be made again.
+
+After each round what is there must be the earlier export or the new one, whole, with every hash of
+its manifest right, and the next export must clear up. Faults are those of `tests.stress.faults`,
+fuzz inputs those of `tests.fuzz`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections import Counter
+from pathlib import Path
+
+import toolkit
+from tests.conftest import ROOT
+from tests.stress.exports import Violation, contents, export_alone, files, verified
+
+DATA = ROOT / "data"
+SOURCES = [
+    DATA / "capitals_batch.jsonl",
+    DATA / "stories_k10.jsonl.gz",
+    DATA / "arithmetic_n5.jsonl",
+    DATA / "sentiment_k20.jsonl",
+]
+KINDS = ("kill", "interrupt", "race", "full", "resume")
+WHOLE = {"kill": 1000, "interrupt": 200, "race": 200, "full": 200, "resume": 200}
+FUZZ_INPUTS = 10_000_000
+_LONGEST = 0.25  # seconds; exports of these sources take less
+_KILLS = 5
+_PROCESSES = multiprocessing.get_context("forkserver")  # a fresh one imports for half a second
+
+
+def _started(sources: list[Path], out: Path, limit: int = 0, resume: bool = False):
+    process = _PROCESSES.Process(target=export_alone, args=(sources, out, limit, resume))
+    process.start()
+    return process
+
+
+def _ended(process) -> int:
+    process.join(120)
+    if process.exitcode is None:
+        process.kill()
+        raise Violation("an export hangs")
+    return process.exitcode
+
+
+class Rounds:
+    """Rounds on exports of some sources, in a folder."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self.rng = rng
+        self.known = {source: toolkit.read(source) for source in SOURCES}
+
+    def round(self, kind: str, folder: Path) -> str:
+        """Run a round; return what came of it."""
+        if kind == "resume":
+            return self._resumed(folder)
+        out = folder / "out"
+        old, *new = self.rng.sample(SOURCES, self.rng.randint(2, 4))
+        toolkit.export(old, out, overwrite=True)
+        allowed = [self.known[old], *(self.known[source] for source in new)]
+        if kind == "race":
+            outcome = self._raced(new, out)
+            allowed = allowed[1:]
+        else:
+            outcome = self._stopped(kind, new[0], out)
+        verified(out, allowed, kind)
+        toolkit.export(old, out, overwrite=True)
+        if contents(folder) != ["out"]:
+            raise Violation(f"left behind: {contents(folder)}")
+        return outcome
+
+    def _stopped(self, kind: str, source: Path, out: Path) -> str:
+        limit = self.rng.randint(1, 80_000) if kind == "full" else 0
+        process = _started([source], out, limit)
+        if not limit:
+            time.sleep(self.rng.random() * _LONGEST)
+            signal_ = signal.SIGKILL if kind == "kill" else signal.SIGINT
+            if process.is_alive():
+                os.kill(process.pid, signal_)
+        code = _ended(process)
+        expected = {"kill": -signal.SIGKILL, "interrupt": 130, "full": 3}[kind]
+        if code == 0:
+            return "ended first"
+        if code != expected and kind != "interrupt":  # which also hits Python while it starts
+            raise Violation(f"exit code {code}")
+        return "stopped"
+
+    def _raced(self, sources: list[Path], out: Path) -> str:
+        racing = [_started([self.rng.choice(sources)], out) for _ in range(self.rng.randint(2, 8))]
+        codes = [_ended(process) for process in racing]
+        if set(codes) - {0, 3} or 0 not in codes:
+            raise Violation(f"exit codes {codes}")
+        return "stopped"
+
+    def _resumed(self, folder: Path) -> str:
+        sources = self.rng.sample(SOURCES, len(SOURCES))
+        if _ended(_started(sources, folder / "whole", resume=True)):
+            raise Violation("an export in one go failed")
+        out = folder / "out"
+        for _ in range(self.rng.randint(1, _KILLS)):
+            process = _started(sources, out, resume=True)
+            time.sleep(self.rng.random() * _LONGEST)
+            process.kill()
+            _ended(process)
+            if out.exists():
+                break
+        finished = _finished(folder)
+        if _ended(_started(sources, out, resume=True)):
+            raise Violation("the last export failed")
+        if files(out) != files(folder / "whole"):
+            raise Violation("not the files of an export in one go")
+        now = {path.stat().st_ino for path in out.rglob("*.parquet")}
+        if not finished <= now:
+            raise Violation("what was finished was made again")
+        if contents(folder) != ["out", "whole"]:
+            raise Violation(f"left behind: {contents(folder)}")
+        return "stopped" if finished else "ended first"
+
+
+def _finished(folder: Path) -> set[int]:
+    """Return the files, by their inodes, of shards that a killed export has finished."""
+    return {
+        path.stat().st_ino
+        for notes in folder.glob(".out.staging-*/notes/*.json")
+        for path in (notes.parents[1] / "content").glob(f"*/part-{notes.stem}*.parquet")
+    }
+
+
+def ran(*arguments: str) -> int:
+    """Run another module of the tests, and show what it prints."""
+    return subprocess.run([sys.executable, "-m", *arguments], check=False).returncode
+
+
+def rounds(wanted: dict[str, int], seconds: float, seed: int) -> list[str]:
+    """Run rounds in turn until there are as many as wanted, or time is over; print their counts."""
+    counts: dict[str, Counter[str]] = {kind: Counter() for kind in wanted}
+    violations: list[str] = []
+    turns = Rounds(random.Random(seed))
+    end, n = time.monotonic() + seconds, 0
+    while time.monotonic() < end:
+        due = [kind for kind in wanted if counts[kind]["stopped"] < wanted[kind]]
+        if not due:
+            break
+        kind = due[n % len(due)]
+        n += 1
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                counts[kind][turns.round(kind, Path(folder))] += 1
+            except (Violation, toolkit.ToolkitError, OSError) as error:
+                counts[kind]["VIOLATION"] += 1
+                violations.append(f"{kind}, round {n}: {type(error).__name__}: {error}")
+    for kind, outcomes in counts.items():
+        told = ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(outcomes.items()))
+        print(f"{kind:<10}{outcomes.total():>7,} rounds  {told}")
+    return violations
+
+
+def main() -> int:
+    """Run the rounds and print their counts."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--minutes", type=float, default=1.0, help="of rounds, if not --whole")
+    parser.add_argument("--whole", action="store_true")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--kinds", nargs="+", default=KINDS, choices=KINDS)
+    options = parser.parse_args()
+    warnings.simplefilter("ignore")
+    _PROCESSES.set_forkserver_preload(["tests.stress.exports", "toolkit.dataset.exporting"])
+    begun = time.monotonic()
+    wanted = {kind: WHOLE[kind] if options.whole else sys.maxsize for kind in options.kinds}
+    seconds = float("inf") if options.whole else 60 * options.minutes
+    violations = rounds(wanted, seconds, options.seed)
+    if options.whole:
+        inputs = ("--inputs", str(FUZZ_INPUTS), "--jobs", "2", "--seed", str(options.seed))
+        for module, *arguments in (("tests.stress.faults",), ("tests.fuzz", *inputs)):
+            if ran(module, *arguments):
+                violations.append(f"python -m {' '.join((module, *arguments))}")
+    minutes = (time.monotonic() - begun) / 60
+    print(f"{len(violations)} violations in {minutes:.0f} minutes, seed {options.seed}")
+    print("\n".join(violations[:20]))
+    return 1 if violations else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,71 @@
+"""How tokens are written out."""
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from toolkit.visible_text import is_hidden, pieces, plain, spelled, token_texts
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (" a", " a"),
+        ("a b", "a b"),
+        (" ", "␣"),
+        ("a ", "a␣"),
+        ("  a", "␣␣a"),
+        ("\n\n", "↵↵"),
+        ("\t", "⇥"),
+        ("\r\n", "␍↵"),
+        ("\x00", "⟨U+0000⟩"),
+        ("\x1b[31m", "⟨U+001B⟩[31m"),
+        ("\u202e", "⟨U+202E⟩"),
+        ("\u200b", "⟨U+200B⟩"),
+        ("pass\u200dword", "pass⟨U+200D⟩word"),
+        ("\u3164", "⟨U+3164⟩"),
+        ("a\U000e0101", "a⟨U+E0101⟩"),
+        ("\ufe0f", "⟨U+FE0F⟩"),
+        ("❤\ufe0f", "❤\ufe0f"),
+        ("👨\u200d👩", "👨\u200d👩"),
+        ("क्\u200dष", "क्\u200dष"),
+        ("\u2028", "⟨U+2028⟩"),
+        ("\ue000", "⟨U+E000⟩"),
+        ("\ud800", "⟨U+D800⟩"),
+        ("", "∅"),
+    ],
+)
+def test_what_hides_is_shown(text, shown):
+    assert "".join(piece.text for piece in pieces(text)) == shown
+
+
+@given(st.text(alphabet=st.characters(), max_size=12))
+def test_nothing_is_obeyed_and_nothing_vanishes(text):
+    shown = pieces(text)
+    assert shown
+    assert all(piece.text for piece in shown)
+    for piece in shown:
+        for i, char in enumerate(piece.text):
+            joined = char in "\u200c\u200d" and i > 0
+            assert joined or not is_hidden(char), ascii(text)
+    own = [piece.text for piece in shown if not piece.is_mark]
+    assert len("".join(own)) <= len(text)
+    # Every visible letter is still there, in order.
+    letters = [c for c in text if unicodedata.category(c) in ("Lu", "Ll") and not is_hidden(c)]
+    rest = iter("".join(own))
+    assert all(c in rest for c in letters)
+
+
+def test_a_character_stands_in_the_token_that_completes_it():
+    heart = "💙".encode()
+    tokens = [("�", heart[:1]), ("�", heart[1:3]), ("�", heart[3:] + b"!")]
+    assert list(token_texts(tokens)) == [("", heart[:1]), ("", heart[1:3]), ("💙!", b"")]
+
+
+def test_short_texts_are_clipped():
+    assert spelled("a" * 50, most=5) == "aaaa…"
+    assert spelled("", b"\xf0\x9f") == "⟨f0 9f⟩"
+    assert len(plain("x" * 200)) == 48
+    assert plain("a\nb") == "a↵b"

@@ -1,0 +1,134 @@
+"""Convert between Arrow and NumPy: columns, offsets, runs of rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_FEW_RUNS, _LONG_RUN = 256, 64  # slices up to so many, of so many rows on average
+
+
+def numpy(table: pa.Table, name: str) -> np.ndarray:
+    """Return a column without nulls as one NumPy array."""
+    return table[name].combine_chunks().to_numpy(zero_copy_only=False)
+
+
+def valid(table: pa.Table, name: str) -> np.ndarray:
+    """Return where a column is not null, as a boolean array."""
+    return table[name].is_valid().combine_chunks().to_numpy(zero_copy_only=False)
+
+
+def truth(flags: pa.Array | pa.ChunkedArray) -> np.ndarray:
+    """Return a boolean column as a NumPy array, null as False; writable."""
+    return np.array(pc.fill_null(flags, False), dtype=bool)
+
+
+def offsets(counts: np.ndarray) -> np.ndarray:
+    """Return the n + 1 boundaries of n consecutive runs of these lengths."""
+    bounds = np.zeros(len(counts) + 1, np.int64)
+    np.cumsum(counts, out=bounds[1:])
+    return bounds
+
+
+def take(table: pa.Table, rows: np.ndarray) -> pa.Table:
+    """Return some rows of a table, without a copy if they are a few runs of neighbours."""
+    n = len(rows)
+    if n == 0:
+        return table.slice(0, 0)
+    starts = np.append(0, np.flatnonzero(np.diff(rows) != 1) + 1)
+    if len(starts) > min(_FEW_RUNS, n // _LONG_RUN + 1):
+        return table.take(pa.array(rows))
+    lengths = np.diff(starts, append=n)
+    return pa.concat_tables(
+        [table.slice(*run) for run in zip(rows[starts].tolist(), lengths.tolist(), strict=True)]
+    )
+
+
+def take_runs(bounds: np.ndarray, runs: np.ndarray) -> np.ndarray:
+    """Return the row indices of whole runs, in the order asked for.
+
+    Parameters
+    ----------
+    bounds : int64 array, shape (n + 1,)
+        Boundaries of the runs, as `offsets` gives them.
+    runs : integer array
+        Which runs to take.
+
+    Returns
+    -------
+    int64 array
+        Indices of their rows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> take_runs(np.array([0, 2, 2, 5]), np.array([2, 0])).tolist()
+    [2, 3, 4, 0, 1]
+    """
+    lengths = bounds[runs + 1] - bounds[runs]
+    ends = np.cumsum(lengths)
+    total = int(ends[-1]) if len(ends) else 0
+    return np.arange(total) + np.repeat(bounds[runs] - (ends - lengths), lengths)
+
+
+def codes(column: pa.ChunkedArray, labels: tuple[str, ...]) -> np.ndarray:
+    """Return the int8 codes of a label column into its declared list, whatever its own order."""
+    parts = []
+    for chunk in column.chunks:
+        codes, found = chunk.indices.to_numpy(), tuple(chunk.dictionary.to_pylist())
+        if found != labels[: len(found)]:
+            codes = np.array([labels.index(label) for label in found], np.int8)[codes]
+        parts.append(codes)
+    return parts[0] if len(parts) == 1 else np.concatenate([np.empty(0, np.int8), *parts])
+
+
+def floats(column: pa.ChunkedArray) -> NDArray[np.float64]:
+    """Return a numeric column as float64, null as NaN."""
+    return column.to_numpy().astype(np.float64, copy=False)
+
+
+def flags(column: pa.ChunkedArray) -> NDArray[np.bool_]:
+    """Return a boolean column without nulls as an array."""
+    return np.asarray(column.to_numpy(), np.bool_)
+
+
+def plain_type(kind: pa.DataType) -> pa.DataType:
+    """Return the type of the values of a column, without its dictionary."""
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
+
+
+def is_in(column: pa.ChunkedArray, values: list[Any]) -> np.ndarray:
+    """Return which rows of a column hold one of the values; null matches None."""
+    kind = plain_type(column.type)
+    found = pc.is_in(column.cast(kind), pa.array(values, kind))
+    return found.to_numpy(zero_copy_only=False)
+
+
+BACKENDS = ("pyarrow", "numpy_nullable")
+"""Types of columns that `to_pandas` makes on request."""
+
+
+def to_pandas(table: pa.Table, backend: str | None = None) -> pd.DataFrame:
+    """Return a table as a DataFrame, in the types of one of `BACKENDS`, or in those of NumPy."""
+    if backend is None:
+        return table.to_pandas()
+    import pandas as pd
+
+    if backend == "pyarrow":
+        return table.to_pandas(types_mapper=pd.ArrowDtype)
+    nullable = {
+        pa.int32(): pd.Int32Dtype(),
+        pa.int64(): pd.Int64Dtype(),
+        pa.float64(): pd.Float64Dtype(),
+        pa.bool_(): pd.BooleanDtype(),
+        pa.string(): pd.StringDtype(),
+        pa.large_string(): pd.StringDtype(),
+    }
+    return table.to_pandas(types_mapper=nullable.get)

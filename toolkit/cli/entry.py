@@ -1,0 +1,6 @@
+"""The command ``logprobs`` with all its subcommands, which register when they are imported."""
+
+from toolkit.cli import check, commands, show
+from toolkit.cli.group import main
+
+__all__ = ["check", "commands", "main", "show"]

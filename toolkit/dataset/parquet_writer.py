@@ -1,0 +1,164 @@
+"""Parts of tables to Parquet files, on other threads while the next part is made."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from toolkit import schema
+from toolkit.dataset.layout import STORED, part_name
+from toolkit.tables import LogprobTables
+
+PART_ROWS = 16_000_000
+"""Rows of a table after which a new file begins."""
+ROW_GROUP = 1 << 18
+"""Most rows of a row group; engines skip those whose ``response_key`` they do not look for."""
+_GROUP_BYTES = 8 << 20  # of a table, after which a row group ends earlier
+_SMALL_BYTES = 4 << 20
+# They repeat in short cycles: plainly written they are compressed faster, and to less.
+_SMALL_NUMBERS = {"choice", "slot", "rank", "sampled_rank", "n_alternatives"}
+_GIVE_BACK = 3  # batches; memory that was given back must be had anew
+_WRITERS = 2  # threads: one for the alternatives, which are most of it, and one for the rest
+
+Part = dict[str, Any]
+"""What the manifest tells of a file: its name, rows, and later bytes and sha256."""
+
+
+def write_files(parts: Iterable[LogprobTables], folder: Path, shard: int) -> dict[str, list[Part]]:
+    """Write the files of a shard, one after another for each table.
+
+    Parameters
+    ----------
+    parts : iterable of LogprobTables
+    folder : path
+        Holds a folder for each table.
+    shard : int
+        Its ordinal. The first one has a file of each table, even of one without rows.
+
+    Returns
+    -------
+    dict of str to list of dict
+        The files of each table.
+    """
+    with ExitStack() as stack:
+        # The largest tables come first, so that the threads end together.
+        writers = [
+            stack.enter_context(_TableWriter(table, folder, shard)) for table in reversed(STORED)
+        ]
+        pool = stack.enter_context(ThreadPoolExecutor(_WRITERS))
+        pending: list[Future[None]] = []
+        for i, part in enumerate(parts, start=1):
+            _wait(pending)  # never more than one part waits
+            if i % _GIVE_BACK == 0:
+                _give_back()
+            pending = [pool.submit(each.add, part[each.declared.name]) for each in writers]
+        _wait(pending)
+        _wait([pool.submit(writer.finish) for writer in writers])
+    return {writer.declared.name: writer.files for writer in reversed(writers)}
+
+
+def _wait(pending: list[Future[None]]) -> None:
+    for future in pending:
+        future.result()
+
+
+def _give_back() -> None:
+    """Return freed memory to the system: in pieces, the allocators keep more the longer it goes."""
+    pa.default_memory_pool().release_unused()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
+    if trim is not None:  # the GNU C library
+        trim(0)
+
+
+class _TableWriter:
+    """Writes one table: row groups of a good size, whatever the size of the parts.
+
+    Texts have dictionaries, integers their deltas, logprobs their bytes in streams of one place
+    each. Statistics are for numbers: of texts and labels they cost much and let nothing be skipped.
+    """
+
+    def __init__(self, declared: schema.Table, folder: Path, shard: int) -> None:
+        self.declared = declared
+        self.files: list[Part] = []
+        self._folder = folder / declared.name
+        self._shard = shard
+        self._waiting: list[pa.Table] = []
+        self._file: pq.ParquetWriter | None = None
+        self._rows = 0  # in the open file
+
+    def __enter__(self) -> _TableWriter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:  # something failed, and the folder goes
+            self._file.close()
+
+    def add(self, table: pa.Table) -> None:
+        """Take more rows."""
+        if table.nbytes < _SMALL_BYTES:  # a copy, lest small things that wait pin large memory
+            table = table.take(pa.array(np.arange(table.num_rows)))
+        self._waiting.append(table)
+        rows = sum(waiting.num_rows for waiting in self._waiting)
+        if rows >= ROW_GROUP or sum(waiting.nbytes for waiting in self._waiting) >= _GROUP_BYTES:
+            self._flush()
+
+    def finish(self) -> None:
+        """Write what waits."""
+        has_rows = any(waiting.num_rows for waiting in self._waiting)
+        if has_rows or not (self.files or self._shard):
+            self._flush()
+        self._end_file()
+
+    def _flush(self) -> None:
+        table = pa.concat_tables([self.declared.empty(), *self._waiting])
+        self._waiting = []
+        if self._file is None:
+            name = part_name(self._shard, len(self.files))
+            self._file = pq.ParquetWriter(
+                self._folder / name, self.declared.arrow, **_encodings(self.declared)
+            )
+            self.files.append({"name": name, "rows": 0})
+        self._file.write_table(table, row_group_size=ROW_GROUP)
+        self._rows += table.num_rows
+        if self._rows >= PART_ROWS:
+            self._end_file()
+
+    def _end_file(self) -> None:
+        if self._file is None:
+            return
+        self._file.close()
+        self.files[-1]["rows"] = self._rows
+        self._file, self._rows = None, 0
+
+
+def _encodings(declared: schema.Table) -> dict[str, Any]:
+    """Return how pyarrow is to write the columns of a table."""
+    texts, encodings, ordered = [], {}, []
+    for field in declared.arrow:
+        if pa.types.is_integer(field.type) or pa.types.is_timestamp(field.type):
+            ordered.append(field.name)
+            if field.name not in _SMALL_NUMBERS:
+                encodings[field.name] = "DELTA_BINARY_PACKED"
+        elif pa.types.is_floating(field.type):
+            ordered.append(field.name)
+            encodings[field.name] = "BYTE_STREAM_SPLIT"
+        elif pa.types.is_list(field.type):
+            texts.append(f"{field.name}.list.element")
+        elif not pa.types.is_boolean(field.type):
+            texts.append(field.name)
+    return {
+        "compression": "zstd",
+        "compression_level": 1,
+        "use_dictionary": texts,
+        "column_encoding": encodings,
+        "write_statistics": ordered,
+    }

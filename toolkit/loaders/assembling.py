@@ -1,0 +1,235 @@
+"""Merged columns -> the five declared tables.
+
+Gives the rows their keys and positions, and tells how the tokens fit the text.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from toolkit import schema
+from toolkit.arrow import numpy, offsets
+from toolkit.loaders.merging.merger import Merged
+from toolkit.schema import ALIGNMENTS, CHANNELS, KINDS, LOGPROBS_STATES, STATUSES, label_array
+
+_RECORD = (1 << 32) - 1  # the low half of a key
+_EXACT, _SHORT, _EXTRA, _MISMATCH, _UNKNOWN = range(len(ALIGNMENTS))
+
+
+class Tables(NamedTuple):
+    """The five tables, in the order of `schema.TABLES`."""
+
+    responses: pa.Table
+    choices: pa.Table
+    tokens: pa.Table
+    alternatives: pa.Table
+    rejects: pa.Table
+
+
+class _Keys(NamedTuple):
+    """Key columns of the token rows, in the types of the tables."""
+
+    response: np.ndarray
+    choice: np.ndarray
+    channel: np.ndarray
+    position: np.ndarray
+
+    def repeat(self, lengths: np.ndarray) -> _Keys:
+        return _Keys(*(np.repeat(column, lengths) for column in self))
+
+    def columns(self) -> dict[str, pa.Array]:
+        return {
+            "response_key": pa.array(self.response),
+            "choice": pa.array(self.choice),
+            "channel": label_array(self.channel, CHANNELS),
+            "position": pa.array(self.position),
+        }
+
+
+class Origins(NamedTuple):
+    """Sources, in the order in which they were read.
+
+    Attributes
+    ----------
+    first : int64 array
+        The first record of each; a source without records has that of the next.
+    ordinal : int64 array
+        Place of each among the sources of the load; the high half of ``response_key``.
+    names : pyarrow.Array
+        What stands in the ``source`` columns.
+    """
+
+    first: np.ndarray
+    ordinal: np.ndarray
+    names: pa.Array
+
+    @classmethod
+    def of_sources(cls, sources: list[tuple[int, int, str]]) -> Origins:
+        """Build them of the first record, the ordinal and the name of each source."""
+        first, ordinal, names = zip(*sources, strict=True)
+        return cls(np.array(first), np.array(ordinal), pa.array(names, schema.TEXT))
+
+    def of(self, record: np.ndarray) -> np.ndarray:
+        """Return for each record which source it is of."""
+        return np.searchsorted(self.first, record, side="right") - 1
+
+    def within(self, record: np.ndarray, at: np.ndarray) -> np.ndarray:
+        """Return the place of each record in its source."""
+        return record - self.first[at]
+
+    def name(self, at: np.ndarray) -> pa.Array:
+        """Return the name of each source."""
+        if len(self.names) == 1:
+            return pa.repeat(self.names[0], len(at))
+        return self.names.take(pa.array(at))
+
+
+def assemble(merged: Merged, origins: Origins) -> Tables:
+    """Build the five tables.
+
+    Parameters
+    ----------
+    merged : Merged
+    origins : Origins
+        The sources of its records.
+    """
+    record = numpy(merged.bodies, "record")
+    at = origins.of(record)
+    record = origins.within(record, at)
+    key = (origins.ordinal[at] << 32) + record
+    part_key = key[merged.part_response]
+    counts = np.stack([numpy(merged.parts, f"n_{name}") for name in CHANNELS], axis=1)
+    bounds = offsets(counts.ravel())
+    runs = _Keys(  # a run of tokens is a channel of a part
+        np.repeat(part_key, len(CHANNELS)),
+        np.repeat(numpy(merged.parts, "choice"), len(CHANNELS)),
+        np.tile(np.arange(len(CHANNELS), dtype=np.int8), len(counts)),
+        bounds[:-1].astype(np.int32),
+    )
+    keys = runs.repeat(counts.ravel())
+    first = keys.position
+    keys = keys._replace(position=np.arange(len(first), dtype=np.int32) - first)
+    return Tables(
+        _responses(merged, key, origins.name(at)),
+        _choices(merged, part_key, bounds),
+        _tokens(merged, keys),
+        _alternatives(merged, keys),
+        _rejects(merged.rejects, origins),
+    )
+
+
+def _table(declared: schema.Table, values: dict[str, object]) -> pa.Table:
+    """Build a declared table from columns that have its types already."""
+    columns = [values[name] for name in declared.names]
+    return pa.Table.from_arrays(columns, schema=declared.arrow)
+
+
+def _responses(merged: Merged, key: np.ndarray, source: pa.Array) -> pa.Table:
+    bodies, n = merged.bodies, len(key)
+    has_finish = merged.parts["finish_reason"].is_valid().to_numpy()
+    n_choices = numpy(bodies, "n_parts")
+    finished = np.bincount(merged.part_response, weights=has_finish, minlength=n)
+    is_stream = merged.n_chunks >= 0
+    created = pc.multiply(bodies["created"], 1000).cast(schema.RESPONSES["created"].type)
+    values = {name: bodies[name] for name in bodies.column_names} | {
+        "response_key": pa.array(key),
+        "record": pa.array(key & _RECORD),
+        "source": source,
+        "kind": label_array(is_stream.astype(np.int8), KINDS),
+        "created": created,
+        "n_choices": bodies["n_parts"],
+        "n_chunks": pa.array(merged.n_chunks.astype(np.int32), mask=~is_stream),
+        "finished": pa.array((n_choices > 0) & (finished == n_choices)),
+    }
+    return _table(schema.RESPONSES, values)
+
+
+def _choices(merged: Merged, part_key: np.ndarray, bounds: np.ndarray) -> pa.Table:
+    parts = merged.parts
+    values = {name: parts[name] for name in parts.column_names} | {
+        "response_key": pa.array(part_key),
+        "logprobs_state": label_array(numpy(parts, "state"), LOGPROBS_STATES),
+    }
+    for name in CHANNELS:
+        values[f"n_{name}_tokens"] = parts[f"n_{name}"]
+    joined = _Joined(merged.tokens, bounds)
+    for column, name in (("alignment", "content"), ("refusal_alignment", "refusal")):
+        runs = np.arange(parts.num_rows) * len(CHANNELS) + CHANNELS.index(name)
+        values[column] = label_array(joined.align(parts[name], runs), ALIGNMENTS)
+    return _table(schema.CHOICES, values)
+
+
+def _tokens(merged: Merged, keys: _Keys) -> pa.Table:
+    tokens = merged.tokens
+    chunk = merged.token_chunk.astype(np.int32)
+    values = {name: tokens[name] for name in tokens.column_names} | {
+        "status": label_array(numpy(tokens, "status"), STATUSES),
+        "chunk": pa.array(chunk, mask=chunk < 0),
+    }
+    return _table(schema.TOKENS, values | keys.columns())
+
+
+def _alternatives(merged: Merged, keys: _Keys) -> pa.Table:
+    entries = merged.alternatives
+    values = {name: entries[name] for name in entries.column_names} | {
+        "status": label_array(numpy(entries, "status"), STATUSES),
+    }
+    sizes = numpy(merged.tokens, "n_alternatives")
+    return _table(schema.ALTERNATIVES, values | keys.repeat(sizes).columns())
+
+
+class _Joined:
+    """Bytes of consecutive tokens, joined without copying."""
+
+    def __init__(self, tokens: pa.Table, bounds: np.ndarray) -> None:
+        sent = tokens["bytes"]
+        text = tokens["token"].cast(schema.BINARY)
+        self._bounds = bounds
+        # Where bytes were not sent the text stands in; equality proves it right, nothing else does.
+        self._guessed = np.concatenate([[0], np.cumsum(sent.is_null().to_numpy())])
+        pieces = pc.coalesce(sent, text).combine_chunks()
+        self._data = b""
+        self._every = np.zeros(1, np.int64)
+        if len(pieces):
+            _, every, data = pieces.buffers()
+            self._every = np.frombuffer(every, np.int64)[pieces.offset :]
+            self._data = data
+
+    def runs(self, runs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return first and last byte of each run of tokens."""
+        return self._every[self._bounds[runs]], self._every[self._bounds[runs + 1]]
+
+    def align(self, text: pa.ChunkedArray, runs: np.ndarray) -> np.ndarray:
+        """Compare the joined bytes of each run with its text; int8 codes of `ALIGNMENTS`."""
+        out = np.full(len(runs), _UNKNOWN, np.int8)
+        starts, stops = self.runs(runs)
+        has_tokens = self._bounds[runs + 1] > self._bounds[runs]
+        guessed = self._guessed[self._bounds[runs + 1]] > self._guessed[self._bounds[runs]]
+        data = memoryview(self._data)
+        texts = text.cast(schema.BINARY).to_pylist()
+        for i in np.flatnonzero(has_tokens).tolist():
+            verdict = _compare(bytes(data[starts[i] : stops[i]]), texts[i] or b"")
+            out[i] = _UNKNOWN if guessed[i] and verdict != _EXACT else verdict
+        return out
+
+
+def _compare(joined: bytes, text: bytes) -> int:
+    if joined == text or joined.decode("utf-8", "replace").encode() == text:
+        return _EXACT
+    if text.startswith(joined):
+        return _SHORT
+    return _EXTRA if text in joined else _MISMATCH
+
+
+def _rejects(rejects: pa.Table, origins: Origins) -> pa.Table:
+    record = numpy(rejects, "record")
+    at = origins.of(record)
+    values = {name: rejects[name] for name in rejects.column_names} | {
+        "source": origins.name(at),
+        "record": pa.array(origins.within(record, at)),
+    }
+    return _table(schema.REJECTS, values)

@@ -1,0 +1,111 @@
+"""What follows from the entries of one position alone: statuses, ranks, which one was sampled."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from toolkit.arrow import numpy, offsets
+from toolkit.loaders import buffers
+from toolkit.schema import CENSORED_AT_OR_BELOW, INVALID_ABOVE, STATUSES
+
+_OK, _CENSORED, _MISSING, _INVALID = range(len(STATUSES))
+
+
+def derive(tokens: pa.Table, alternatives: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """Add the columns that follow from the others.
+
+    Parameters
+    ----------
+    tokens : pyarrow.Table
+        As `columns.ENTRIES`, and ``n_alternatives``.
+    alternatives : pyarrow.Table
+        As `columns.ENTRIES`, in the order of the tokens.
+
+    Returns
+    -------
+    tokens, alternatives : pyarrow.Table
+        As `columns.TOKENS` and `columns.ALTERNATIVES`.
+    """
+    sizes = numpy(tokens, "n_alternatives")
+    owner = np.repeat(np.arange(len(sizes)), sizes)
+    slot = np.arange(len(owner)) - np.repeat(offsets(sizes)[:-1], sizes) + 1
+    is_sampled = _sampled(tokens, alternatives, owner)
+    rank = _ranks(alternatives, owner, slot)
+    sampled_rank = np.zeros(len(sizes), np.int32)
+    sampled_rank[owner[is_sampled]] = rank[is_sampled]
+    more_tokens = {
+        "status": pa.array(_status(tokens["logprob"])),
+        "sampled_rank": pa.array(sampled_rank, mask=sampled_rank == 0),
+        "chunk": pa.array(np.zeros(len(sizes), np.int32)),
+    }
+    more_alternatives = {
+        "status": pa.array(_status(alternatives["logprob"])),
+        "slot": pa.array(slot.astype(np.int32)),
+        "rank": pa.array(rank, mask=rank == 0),
+        "is_sampled": pa.array(is_sampled),
+    }
+    return (
+        _with(tokens, more_tokens, buffers.TOKENS),
+        _with(alternatives, more_alternatives, buffers.ALTERNATIVES),
+    )
+
+
+def _with(table: pa.Table, more: dict[str, pa.Array], fields: pa.Schema) -> pa.Table:
+    values = {name: table[name] for name in table.column_names} | more
+    return pa.Table.from_arrays([values[name] for name in fields.names], schema=fields)
+
+
+def _status(logprob: pa.ChunkedArray) -> np.ndarray:
+    """Tell how each logprob is to be read; int8 codes of `STATUSES`."""
+    values = logprob.to_numpy()  # null becomes NaN
+    status = np.full(len(values), _OK, np.int8)
+    status[values <= CENSORED_AT_OR_BELOW] = _CENSORED
+    status[values > INVALID_ABOVE] = _INVALID
+    status[np.isnan(values)] = _MISSING
+    return status
+
+
+def _ranks(entries: pa.Table, owner: np.ndarray, slot: np.ndarray) -> np.ndarray:
+    """Rank the alternatives of each position by logprob, ties by slot; 0: no logprob."""
+    logprob = entries["logprob"].to_numpy()
+    rank = slot.astype(np.int32)
+    same = owner[1:] == owner[:-1]
+    sorted_already = not np.any(same & ~(logprob[1:] <= logprob[:-1]))
+    if not sorted_already:
+        order = np.lexsort((-logprob, owner))  # NaN sorts last
+        by_rank = rank.copy()
+        rank[order] = by_rank
+    rank[np.isnan(logprob)] = 0
+    return rank
+
+
+def _sampled(tokens: pa.Table, entries: pa.Table, owner: np.ndarray) -> np.ndarray:
+    """Tell which alternative is the sampled token.
+
+    Two entries are compared by the best evidence that both have: token id, else bytes, else text.
+    Of several that match, the one with better evidence, then the first, is taken.
+    """
+    rows = pa.array(owner)
+    evidence = np.zeros(len(owner), np.int8)
+    undecided = np.ones(len(owner), bool)
+    for strength, name in ((3, "token_id"), (2, "bytes"), (1, "token")):
+        equal = pc.equal(entries[name], tokens[name].take(rows)).combine_chunks()
+        known = equal.is_valid().to_numpy(zero_copy_only=False) & undecided
+        matches = pc.fill_null(equal, False).to_numpy(zero_copy_only=False)
+        evidence[known & matches] = strength
+        undecided &= ~known
+    return _first_best(evidence, owner)
+
+
+def _first_best(evidence: np.ndarray, owner: np.ndarray) -> np.ndarray:
+    """Mark in each group the first of the highest non-zero values."""
+    marked = np.zeros(len(evidence), bool)
+    rows = np.flatnonzero(evidence)
+    order = np.lexsort((rows, -evidence[rows], owner[rows]))
+    rows = rows[order]
+    first = np.ones(len(rows), bool)
+    first[1:] = owner[rows][1:] != owner[rows][:-1]
+    marked[rows[first]] = True
+    return marked

@@ -1,0 +1,1 @@
+"""Recognise wire formats and bring their bodies to the canonical form, one module each."""

@@ -1,0 +1,40 @@
+"""Envelope: a VCR cassette, ``{"interactions": [{"request", "response": {"body": ...}}]}``.
+
+The body is ``{"string": text}``, text alone, or beside it ``parsed_body``. Cassettes in YAML come
+here too, an interaction at a time (`toolkit.loaders.framing.cassettes`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from toolkit.loaders.formats.body import Body
+from toolkit.loaders.json_values import Reject, is_claimed, kind_of
+
+NAME = "cassette"
+SHAPE = "interactions[].response"
+
+
+def matches(obj: dict[str, Any]) -> bool:
+    """Tell whether this is a cassette."""
+    return isinstance(obj.get("interactions"), list) and not is_claimed(obj)
+
+
+def unwrap(obj: dict[str, Any], path: str = "$") -> Iterator[Body]:
+    """Yield the body of each interaction."""
+    for i, interaction in enumerate(obj["interactions"]):
+        at = f"{path}.interactions[{i}].response"
+        response = interaction.get("response") if isinstance(interaction, dict) else None
+        if not isinstance(response, dict):
+            raise Reject("not_an_object", f"expected an object, found {kind_of(response)}", at)
+        if response.get("parsed_body") is not None:
+            body, at = response["parsed_body"], f"{at}.parsed_body"
+        else:
+            body, at = response.get("body"), f"{at}.body"
+            if isinstance(body, dict) and "string" in body:
+                body, at = body["string"], f"{at}.string"
+        if not isinstance(body, dict | list | str):
+            found = kind_of(body)
+            raise Reject("not_an_object", f"expected an object or text, found {found}", at)
+        yield Body(body, NAME, at)

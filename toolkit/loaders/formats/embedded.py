@@ -1,0 +1,122 @@
+"""Rows of an experiment, with the answer under some key: found by content.
+
+The last resort, when no format and no envelope matches. An answer is a body of any known format, a
+list of them (one exchange), a bare entry of ``choices``, or the text of one, at most a few levels
+deep. The id of the innermost row around it is kept as ``custom_id``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from toolkit.loaders.formats.body import Body
+from toolkit.loaders.json_values import Reject, field_name, kind_of
+
+NAME = "row"
+SHAPE = "an answer under some key"
+_DEPTH = 5
+_IDS = (
+    *("custom_id", "request_id", "litellm_call_id", "id", "sample_id", "question_id"),
+    *("uuid", "key", "index"),
+)
+_CHOICE = ("logprobs", "finish_reason", "finishReason", "index")
+_HEAD = 1 << 16  # characters of a text that are looked at
+
+_IsAnswer = Callable[[object], bool]
+
+
+def find(obj: object, path: str, is_answer: _IsAnswer) -> Iterator[Body]:
+    """Yield the answers inside a row.
+
+    Parameters
+    ----------
+    obj : object
+        A parsed JSON value that is no answer itself.
+    path : str
+    is_answer : callable
+        Tells a body of a known format.
+    """
+    return _find(obj, path, None, _DEPTH, is_answer)
+
+
+def at(obj: object, place: str, path: str, is_answer: _IsAnswer) -> Iterator[Body]:
+    """Yield the answer at one place of a row.
+
+    Parameters
+    ----------
+    obj : object
+    place : str
+        Keys and indices, as ``"output.raw[0]"``.
+    path : str
+    is_answer : callable
+
+    Raises
+    ------
+    Reject
+        If nothing is there.
+    """
+    custom_id, value = None, obj
+    for key in place.replace("]", "").replace("[", ".").split("."):
+        custom_id = _id_of(value, custom_id)
+        path = f"{path}[{key}]" if isinstance(value, list) else f"{path}.{key}"
+        if isinstance(value, dict):
+            value = value.get(key)
+        elif isinstance(value, list) and key.isdecimal():
+            value = value[int(key)] if int(key) < len(value) else None
+        else:
+            value = None
+    answer = _answer(value, path, custom_id, is_answer)
+    if answer is None:
+        raise Reject("no_choices", f"expected an answer, found {kind_of(value)}", path)
+    yield answer
+
+
+def _find(
+    obj: object, path: str, custom_id: str | None, depth: int, is_answer: _IsAnswer
+) -> Iterator[Body]:
+    custom_id = _id_of(obj, custom_id)
+    places = obj.items() if isinstance(obj, dict) else enumerate(obj)
+    for key, value in places:
+        at_ = f"{path}.{field_name(key)}" if isinstance(obj, dict) else f"{path}[{key}]"
+        answer = _answer(value, at_, custom_id, is_answer)
+        if answer is not None:
+            yield answer
+        elif depth > 0 and isinstance(value, dict | list):
+            yield from _find(value, at_, custom_id, depth - 1, is_answer)
+
+
+def _answer(value: object, path: str, custom_id: str | None, is_answer: _IsAnswer) -> Body | None:
+    if is_answer(value):
+        return Body(value, NAME, path, custom_id)
+    if isinstance(value, list) and value and all(map(is_answer, value)):
+        return Body(value, NAME, path, custom_id)
+    if _is_choice(value):
+        return Body({"choices": [value]}, NAME, path, custom_id, alone=True)
+    if isinstance(value, str) and _is_text_of_answer(value):
+        return Body(value, NAME, path, custom_id)
+    return None
+
+
+def _is_choice(value: object) -> bool:
+    return (
+        isinstance(value, dict)
+        and isinstance(value.get("message"), dict)
+        and any(key in value for key in _CHOICE)
+    )
+
+
+def _is_text_of_answer(text: str) -> bool:
+    head = text[:_HEAD].lstrip()
+    return (head[:1] in ("{", "[") and '"choices"' in head) or (
+        head.startswith("data:") and '"choices"' in head
+    )
+
+
+def _id_of(obj: object, default: str | None) -> str | None:
+    """Return the id of a row as text."""
+    if isinstance(obj, dict):
+        for name in _IDS:
+            value = obj.get(name)
+            if isinstance(value, str | int) and not isinstance(value, bool):
+                return str(value)
+    return default

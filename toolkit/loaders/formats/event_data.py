@@ -1,0 +1,35 @@
+"""Envelope: an event of a stream, ``{"data": {...}}``, as routers and their SDKs dump it.
+
+Also ``{"__type__": ..., "__data__": {...}}``, which test recorders write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from toolkit.loaders.formats.body import Body
+from toolkit.loaders.json_values import read_once
+
+NAME = "event_data"
+SHAPE = "data or __data__ with an answer"
+_KEYS = ("data", "__data__")
+_ANSWER = ("choices", "error", "output", "candidates", "type")
+
+
+def matches(obj: dict[str, Any]) -> bool:
+    """Tell whether this is a wrapper around one event."""
+    if "choices" in obj or "custom_id" in obj or obj.get("error"):
+        return False
+    inner = [obj[key] for key in _KEYS if key in obj]
+    return len(inner) == 1 and (
+        (isinstance(inner[0], dict) and any(key in inner[0] for key in _ANSWER))
+        or (isinstance(inner[0], str) and inner[0].lstrip()[:1] == "{")
+    )
+
+
+def unwrap(obj: dict[str, Any], path: str = "$") -> Iterator[Body]:
+    """Yield what is inside; its own format is told afterwards."""
+    read_once(obj, frozenset(_KEYS), path)
+    key = next(key for key in _KEYS if key in obj)
+    yield Body(obj[key], NAME, f"{path}.{key}")

@@ -1,0 +1,125 @@
+"""Gemini and Vertex AI: ``candidates[]`` with ``logprobsResult``, in camelCase or snake_case.
+
+``chosenCandidates`` are the sampled tokens, ``topCandidates`` the alternatives at each place; the
+sampled one may be absent there. Bytes are not sent. Parts marked as thought are reasoning. Chunks
+of a stream have the same shape; only the last has a finish reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from toolkit.loaders.formats.body import Body
+from toolkit.loaders.json_values import Reject, camel, is_claimed, kind_of
+
+NAME = "gemini"
+SHAPE = "candidates[].content"
+_USAGE = {
+    "prompt_tokens": "prompt_token_count",
+    "completion_tokens": "candidates_token_count",
+    "total_tokens": "total_token_count",
+}
+
+
+def matches(obj: dict[str, Any]) -> bool:
+    """Tell whether this is a response of generateContent, or a chunk of one."""
+    candidates = obj.get("candidates")
+    return (
+        not is_claimed(obj)
+        and isinstance(candidates, list)
+        and all(isinstance(each, dict) for each in candidates)
+        and (bool(candidates) or _get(obj, "usage_metadata") is not None)
+    )
+
+
+def normalise(obj: dict[str, Any], path: str = "$") -> Iterator[Body]:
+    """Yield the body as chunks of the chat schema are written."""
+    choices = [
+        _choice(each, i, f"{path}.candidates[{i}]") for i, each in enumerate(obj["candidates"])
+    ]
+    ended = bool(choices) and all(choice["finish_reason"] is not None for choice in choices)
+    body = {
+        "id": _get(obj, "response_id"),
+        "model": _get(obj, "model_version"),
+        "created": _seconds(_get(obj, "create_time")),
+        "usage": _usage(_get(obj, "usage_metadata")),
+        "choices": choices,
+    }
+    yield Body(body, NAME, path, kind="either" if ended else "auto")
+
+
+def _get(obj: dict[str, Any], name: str) -> Any:
+    value = obj.get(name)
+    return value if value is not None else obj.get(camel(name))
+
+
+def _seconds(time: Any) -> Any:
+    try:
+        return int(datetime.fromisoformat(time).timestamp())
+    except (TypeError, ValueError, OverflowError):
+        return time  # the decoder notes what it cannot read
+
+
+def _usage(found: Any) -> Any:
+    if not isinstance(found, dict):
+        return found
+    usage: dict[str, Any] = {name: _get(found, key) for name, key in _USAGE.items()}
+    usage["prompt_tokens_details"] = {"cached_tokens": _get(found, "cached_content_token_count")}
+    thoughts = _get(found, "thoughts_token_count")
+    usage["completion_tokens_details"] = {"reasoning_tokens": thoughts}
+    return usage
+
+
+def _choice(candidate: dict[str, Any], ordinal: int, path: str) -> dict[str, Any]:
+    content = candidate.get("content")
+    parts = content.get("parts") if isinstance(content, dict) else None
+    texts: dict[bool, list[str]] = {False: [], True: []}
+    for part in parts if isinstance(parts, list) else ():
+        if isinstance(part, dict) and isinstance(part.get("text"), str):
+            texts[bool(part.get("thought"))].append(part["text"])
+    delta = {
+        "role": content.get("role") if isinstance(content, dict) else None,
+        "content": "".join(texts[False]) if texts[False] else None,
+        "reasoning": "".join(texts[True]) if texts[True] else None,
+    }
+    return {
+        "index": candidate.get("index", ordinal),
+        "delta": delta,
+        "logprobs": _logprobs(_get(candidate, "logprobs_result"), path),
+        "finish_reason": _get(candidate, "finish_reason"),
+    }
+
+
+def _logprobs(result: Any, path: str) -> Any:
+    if not isinstance(result, dict):
+        return result
+    path += ".logprobsResult"
+    chosen = _objects(_get(result, "chosen_candidates"), f"{path}.chosenCandidates")
+    tops = _objects(_get(result, "top_candidates"), f"{path}.topCandidates")
+    if tops and len(tops) != len(chosen):
+        message = f"expected {len(chosen)} lists, as there are tokens, found {len(tops)}"
+        raise Reject("unequal_lengths", message, f"{path}.topCandidates")
+    entries = []
+    for i, entry in enumerate(chosen):
+        at = f"{path}.topCandidates[{i}].candidates"
+        top = _objects(tops[i].get("candidates"), at) if tops else []
+        entries.append({**_entry(entry), "top_logprobs": [_entry(each) for each in top]})
+    return {"content": entries}
+
+
+def _objects(values: Any, path: str) -> list[dict[str, Any]]:
+    values = [] if values is None else values
+    if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
+        message = f"expected an array of objects, found {kind_of(values)}"
+        raise Reject("entry_not_object", message, path)
+    return values
+
+
+def _entry(candidate: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "token": candidate.get("token"),
+        "token_id": _get(candidate, "token_id"),
+        "logprob": _get(candidate, "log_probability"),
+    }

@@ -1,0 +1,77 @@
+"""Envelope: a recorded HTTP session, several exchanges with their response bodies.
+
+``{"Entries": [{"RequestUri", ..., "ResponseBody": ...}]}`` of test recorders, where a body is an
+object, text, or the lines of an event stream; and HAR, ``{"log": {"entries": [{"response":
+{"content": {"text"}}}]}}``. Requests are not looked at, nor bodies that are empty.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from typing import Any
+
+from toolkit.loaders.formats.body import Body
+from toolkit.loaders.json_values import Reject, is_claimed, kind_of
+
+NAME = "http_session"
+SHAPE = "Entries[].ResponseBody or log.entries[].response"
+
+
+def matches(obj: dict[str, Any]) -> bool:
+    """Tell whether this is a recorded session."""
+    return not is_claimed(obj) and any(
+        isinstance(entry, dict) and ("ResponseBody" in entry or "response" in entry)
+        for entry in _entries(obj)[0]
+    )
+
+
+def unwrap(obj: dict[str, Any], path: str = "$") -> Iterator[Body]:
+    """Yield the body of each exchange."""
+    entries, where = _entries(obj)
+    for i, entry in enumerate(entries):
+        at = f"{path}.{where}[{i}]"
+        if not isinstance(entry, dict):
+            raise Reject("not_an_object", f"expected an object, found {kind_of(entry)}", at)
+        if "ResponseBody" in entry:
+            body, at = entry["ResponseBody"], f"{at}.ResponseBody"
+        else:
+            body, at = _har_text(entry.get("response"), at)
+        if body:
+            yield Body(_as_body(body, at), NAME, at)
+
+
+def _entries(obj: dict[str, Any]) -> tuple[list[Any], str]:
+    log = obj.get("log")
+    entries = log.get("entries") if isinstance(log, dict) else obj.get("Entries")
+    where = "log.entries" if isinstance(log, dict) else "Entries"
+    return (entries if isinstance(entries, list) else []), where
+
+
+def _har_text(response: object, path: str) -> tuple[Any, str]:
+    content = response.get("content") if isinstance(response, dict) else None
+    path = f"{path}.response.content"
+    if not isinstance(content, dict):
+        return None, path
+    text = content.get("text")
+    if content.get("encoding") and text:
+        text = _decoded(text, content["encoding"], path)
+    return text, f"{path}.text"
+
+
+def _decoded(text: object, encoding: object, path: str) -> str:
+    """Return the text of a body in base64, the one encoding that HAR has."""
+    if encoding != "base64" or not isinstance(text, str):
+        raise Reject("not_json", "expected text or base64", f"{path}.encoding")
+    try:
+        return base64.b64decode(text, validate=True).decode()
+    except ValueError as error:
+        raise Reject("not_json", "expected text in base64", f"{path}.text") from error
+
+
+def _as_body(body: Any, path: str) -> dict[str, Any] | list[Any] | str:
+    if isinstance(body, list) and all(isinstance(line, str) for line in body):
+        return "".join(line if line.endswith("\n") else line + "\n" for line in body)
+    if isinstance(body, dict | list | str):
+        return body
+    raise Reject("not_an_object", f"expected an object or text, found {kind_of(body)}", path)

@@ -1,0 +1,57 @@
+"""llama.cpp's own ``/completion``: ``content`` and ``stop``, with ``completion_probabilities``.
+
+Entries are those of the chat schema today; older servers wrote ``{"content", "probs": [{"tok_str",
+"prob"}]}``, probabilities in place of logprobs. ``stop`` is true in the last object of a stream,
+and in the only one of an answer that was not streamed. There is no id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from toolkit.loaders.formats.body import Body
+from toolkit.loaders.json_values import is_claimed
+
+NAME = "llama_server"
+SHAPE = "content with stop"
+
+
+def matches(obj: dict[str, Any]) -> bool:
+    """Tell whether this is an answer of llama.cpp's own, or a chunk of one."""
+    return (
+        isinstance(obj.get("content"), str)
+        and isinstance(obj.get("stop"), bool)
+        and not is_claimed(obj)
+        and "type" not in obj
+    )
+
+
+def normalise(obj: dict[str, Any], path: str = "$") -> Iterator[Body]:
+    """Yield the body as chunks of the chat schema are written."""
+    found = obj.get("completion_probabilities")
+    entries = [_entry(each) for each in found] if isinstance(found, list) else None
+    choice = {
+        "index": 0,
+        "delta": {"content": obj["content"]},
+        "logprobs": {"content": entries} if entries is not None else None,
+        "finish_reason": obj.get("stop_type") or ("stop" if obj["stop"] else None),
+    }
+    usage = None
+    if obj["stop"] and ("tokens_evaluated" in obj or "tokens_predicted" in obj):
+        usage = {"prompt_tokens": obj.get("tokens_evaluated")}
+        usage["completion_tokens"] = obj.get("tokens_predicted")
+    body = {"model": obj.get("model"), "usage": usage, "choices": [choice]}
+    yield Body(body, NAME, path, kind="either" if obj["stop"] else "auto")
+
+
+def _entry(entry: Any) -> Any:
+    if not isinstance(entry, dict) or not isinstance(entry.get("probs"), list):
+        return entry
+    top = [
+        {"token": each.get("tok_str"), "prob": each.get("prob")} if isinstance(each, dict) else each
+        for each in entry["probs"]
+    ]
+    text = entry.get("content")
+    sampled = next((each for each in top if isinstance(each, dict) and each["token"] == text), {})
+    return {"token": text, "prob": sampled.get("prob"), "top_logprobs": top}

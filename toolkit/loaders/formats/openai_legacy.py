@@ -1,0 +1,61 @@
+"""Legacy completions: ``choices[].text``, with logprobs as parallel arrays.
+
+``logprobs`` is ``{"tokens", "token_logprobs", "top_logprobs", "text_offset"}``, where each entry of
+``top_logprobs`` is an object of texts and logprobs, or null; servers of today may also send the
+lists of chat completions there. Whole responses and chunks look alike, but that only the last chunk
+has a finish reason. With ``echo`` the prompt's tokens come first, the first of them without a
+logprob.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from toolkit.loaders.formats.body import Body
+from toolkit.loaders.formats.parallel_arrays import entries_of
+from toolkit.loaders.json_values import read_once
+
+NAME = "openai_legacy"
+SHAPE = "choices[].text"
+_CHOICE_KEYS = frozenset({"index", "text", "logprobs", "finish_reason"})
+
+
+def matches(obj: dict[str, Any]) -> bool:
+    """Tell whether this is a legacy completion."""
+    choices = obj.get("choices")
+    return isinstance(choices, list) and any(
+        isinstance(choice, dict)
+        and "text" in choice
+        and "message" not in choice
+        and "delta" not in choice
+        for choice in choices
+    )
+
+
+def normalise(obj: dict[str, Any], path: str = "$") -> Iterator[Body]:
+    """Yield the body as chunks of the chat schema are written."""
+    choices = [_choice(choice, f"{path}.choices[{i}]") for i, choice in enumerate(obj["choices"])]
+    ended = all(
+        isinstance(choice, dict) and choice.get("finish_reason") is not None for choice in choices
+    )
+    notes = ("prompt_logprobs",) if any(map(_has_prompt, choices)) else ()
+    kind = "either" if ended else "auto"
+    yield Body({**obj, "choices": choices}, NAME, path, notes=notes, kind=kind)
+
+
+def _has_prompt(choice: Any) -> bool:
+    """Tell whether vLLM sent logprobs of the prompt, which it puts here."""
+    return isinstance(choice, dict) and choice.get("prompt_logprobs") is not None
+
+
+def _choice(choice: Any, path: str) -> Any:
+    if not isinstance(choice, dict):
+        return choice  # the decoder says what is wrong with it
+    read_once(choice, _CHOICE_KEYS, path)
+    rest = {key: value for key, value in choice.items() if key not in ("text", "logprobs")}
+    return {
+        **rest,
+        "delta": {"content": choice.get("text")},
+        "logprobs": entries_of(choice.get("logprobs"), f"{path}.logprobs"),
+    }

@@ -1,0 +1,276 @@
+"""JSON documents, and the elements of top-level arrays, to frames."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+
+import numpy as np
+
+from toolkit.loaders.framing import frames
+from toolkit.loaders.framing.brackets import (
+    OPEN_BRACE,
+    Structure,
+    ends_in_escape,
+    structure,
+    windows,
+)
+from toolkit.loaders.framing.frames import NEWLINE, SPACE, Batch, Frames, awaits_value, masked
+
+
+def frame_documents(blocks: Iterator[bytes], skipped: int, most: int) -> Iterator[Frames]:
+    """Frame documents and elements of arrays; `skipped` bytes came before the blocks.
+
+    The text of a value of more than `most` bytes is not held.
+    """
+    documents = _Documents(skipped, most)
+    for block in blocks:
+        documents.batch.bytes += len(block)
+        for window in windows(block):
+            documents.take(window)
+        yield documents.batch.flush()
+    documents.finish()
+    yield documents.batch.flush()
+
+
+class _Documents:
+    """Turns JSON documents, and the elements of top-level arrays, into frames.
+
+    Text is taken on piece by piece: `parts` holds the open value or, between values, the gap
+    since the last one. `level` is the depth at which values are frames: 1 in a top-level array.
+    """
+
+    def __init__(self, skipped: int, most: int) -> None:
+        self.batch = Batch(skipped)
+        self.most = most
+        self.held = b""  # must be seen together with what follows
+        self.offset, self.line = skipped, 1  # of the next byte to take
+        self.parts: list[bytes] = []
+        self.start, self.start_line = skipped, 1  # of parts
+        self.long_gap = frames.WINDOW  # bytes from which on a gap is framed in part
+        self.array: tuple[int, int] | None = None  # offset and line of an open top-level array
+        self.depth = 0
+        self.quoted = False  # inside a string
+        self.is_open = False  # inside a value
+        self.is_lost = False  # in broken text, until the next line that begins like the last value
+        self.follows_value = False  # in an array: a value came before the gap
+        self.indent = b""  # what precedes the value on its line
+        self.last = b""  # last byte taken that is not whitespace
+        self.ends_line = True  # the last byte taken is a newline
+
+    @property
+    def level(self) -> int:
+        return 0 if self.array is None else 1
+
+    def take(self, text: bytes, *, final: bool = False) -> None:
+        """Take on more of the source."""
+        text = self.held + text
+        while text:
+            n = self._resync(text, final) if self.is_lost else self._scan(text, final)
+            if n is None:
+                break
+            text = text[n:]
+        self.held = text
+
+    def finish(self) -> None:
+        """Frame what is pending."""
+        self.take(b"", final=True)
+        if self.is_lost or self.is_open:
+            self._cut_off()
+        else:
+            self._end_gap("source")
+
+    def _advance(self, piece: bytes) -> None:
+        if piece:
+            self.parts.append(piece)
+            self.offset += len(piece)
+            if self.is_long:
+                self.parts = []
+            self.line += piece.count(b"\n")
+            self.ends_line = piece.endswith(b"\n")
+            self.last = piece.rstrip(SPACE)[-1:] or self.last
+
+    @property
+    def is_long(self) -> bool:
+        """Whether the parts are too long to be held."""
+        return self.offset - self.start > self.most
+
+    def _begin(self) -> None:
+        self.parts = []
+        self.start, self.start_line = self.offset, self.line
+        self.long_gap = frames.WINDOW
+
+    def _scan(self, text: bytes, final: bool) -> int | None:
+        """Take on text up to a fault or its end; return how much, None: more is needed."""
+        if not final and ends_in_escape(text):
+            text = text[:-1]
+            if not text:
+                return None
+        found = structure(text, self.depth, self.quoted)
+        taken = 0
+        for at, before, after in self._turns(text, found):
+            if before > self.level + (after < before):
+                if self._is_impossible(text, at, opens=after > before):
+                    self._advance(text[taken:at])
+                    self._cut_off()
+                    self.indent = b""
+                    return at
+                continue
+            if before == after:  # closes nothing: part of the gap
+                continue
+            self._advance(text[taken:at])
+            self._turn(text[at : at + 1], opens=after > before, leaves=before == self.level)
+            taken = at + 1
+        self._advance(text[taken : found.broken])
+        self.is_lost = found.broken < len(text)
+        self.quoted = found.quoted
+        if len(found.after):
+            self.depth = int(found.after[-1])
+        is_due = self.is_lost or self.offset - self.start > self.long_gap
+        if self.array and not self.is_open and not self.is_long and is_due:
+            self._drain_gap()
+        return found.broken
+
+    def _turns(self, text: bytes, found: Structure) -> Iterator[tuple[int, int, int]]:
+        """Yield brackets near the base, and those that begin a line, with their depths."""
+        array = np.frombuffer(text, np.uint8)
+        begins_line = np.where(found.at > 0, array[found.at - 1] == NEWLINE, self.ends_line)
+        chosen = np.minimum(found.before, found.after) <= 1
+        chosen |= begins_line & (array[found.at] == OPEN_BRACE)
+        chosen &= found.at < found.broken
+        columns = (column[chosen].tolist() for column in found[:3])
+        return zip(*columns, strict=True)
+
+    def _is_impossible(self, text: bytes, at: int, *, opens: bool) -> bool:
+        """Tell if a bracket inside a value begins an object, in column 0, where none can be."""
+        if not opens or text[at] != OPEN_BRACE:
+            return False
+        if not (text.startswith(b"\n", at - 1) if at else self.ends_line):
+            return False
+        return not awaits_value(text[:at].rstrip(SPACE)[-1:] or self.last)
+
+    def _turn(self, bracket: bytes, *, opens: bool, leaves: bool) -> None:
+        """Take on a bracket that opens a value or array, closes a value, or leaves the array."""
+        if opens:
+            self._end_gap("value")
+            self._begin()
+            if bracket == b"[" and self.array is None:
+                self.array = (self.offset, self.line)
+                self._advance(bracket)
+                self._begin_gap(follows_value=False)
+            else:
+                self.is_open = True
+                self._advance(bracket)
+        elif leaves:
+            gap = b"".join(self.parts)
+            if not self.follows_value and not self.is_long and not gap.strip(SPACE):
+                self._add(b"[" + gap + bracket, *self.array, b"")
+            else:
+                self._end_gap("array")
+                if bracket != b"]":  # one too many, of a value before: the decoder shall say so
+                    self.batch.add(bracket, self.line, self.offset, 1)
+            self.array = None
+            self._advance(bracket)
+            self._begin_gap(follows_value=False)
+        else:
+            self._advance(bracket)
+            self._add_parts(b"")
+            self.is_open = False
+            self._begin_gap(follows_value=True)
+
+    def _begin_gap(self, *, follows_value: bool) -> None:
+        self._begin()
+        self.follows_value = follows_value
+        if not follows_value:
+            self.indent = b""
+
+    def _add_parts(self, strip: bytes) -> None:
+        """Frame what was taken on, without the bytes to strip; no text if it is too long."""
+        if self.is_long:
+            self.batch.add(b"", self.start_line, self.start, self.offset - self.start)
+        else:
+            self._add(b"".join(self.parts), self.start, self.start_line, strip)
+
+    def _add(self, text: bytes, offset: int, line: int, strip: bytes) -> None:
+        """Frame a text that begins at a place, without the bytes to strip."""
+        lead = len(text) - len(text.lstrip(strip))
+        body = text.strip(strip)
+        self.batch.add(body, line + text.count(b"\n", 0, lead), offset + lead, len(body))
+
+    def _end_gap(self, ending: str) -> None:
+        """Frame what stands between values: scalars, garbage, and nothing between commas.
+
+        The gap ends at a value, or at the end of the array or of the source.
+        """
+        if self.is_long:
+            self._add_parts(SPACE)
+            return
+        text = b"".join(self.parts)
+        bare = text.strip(SPACE)
+        if ending == "value" and b"\n" in text:
+            before = text[text.rindex(b"\n") + 1 :]
+            self.indent = b"" if before.strip(SPACE) else before
+        if self.array is None:
+            if bare.strip(SPACE + b","):
+                self._add(text, self.start, self.start_line, SPACE + b",")
+        elif ending == "array" and text == b"DONE" and not self.follows_value:
+            self.batch.mark()
+        elif ending != "value" or bare != (b"," if self.follows_value else b""):
+            self._end_pieces(text, ending)
+
+    def _end_pieces(self, text: bytes, ending: str) -> None:
+        """Frame what stands between the commas of a gap in an array."""
+        pieces = _split_at_commas(text)
+        offset, line = self.start, self.start_line
+        for i, piece in enumerate(pieces):
+            may_be_empty = i == len(pieces) - 1 and ending == "value"
+            if i == 0 and self.follows_value and (len(pieces) > 1 or ending != "source"):
+                may_be_empty = True
+            if not may_be_empty or piece.strip(SPACE):
+                self._add(piece, offset, line, SPACE)
+            offset += len(piece) + 1
+            line += piece.count(b"\n")
+
+    def _drain_gap(self) -> None:
+        """Frame the scalars of an unfinished gap up to its last comma."""
+        text = b"".join(self.parts)
+        rest = len(_split_at_commas(text)[-1]) + 1
+        if rest <= len(text):
+            self._end_pieces(text[:-rest], "comma")
+            if b"\n" in text[:-rest]:
+                self.indent = b""  # the value, if on this line, is behind a comma
+            self.parts = [text[-rest:]]
+            self.start = self.offset - rest
+            self.start_line = self.line - self.parts[0].count(b"\n")
+            self.follows_value = True
+        self.long_gap = frames.WINDOW + 2 * rest  # a long scalar shall not be joined at each window
+
+    def _resync(self, text: bytes, final: bool) -> int | None:
+        """Take on broken text up to the next line that begins as its value did."""
+        pattern = b"\n" + self.indent + b"{"
+        found = text.find(pattern)
+        if found < 0:
+            n = len(text) if final else len(text) - len(pattern) + 1
+            self._advance(text[: max(n, 0)])
+            return n if n > 0 else None
+        at = found + len(pattern) - 1
+        self._advance(text[:at])
+        self._cut_off()
+        return at
+
+    def _cut_off(self) -> None:
+        """Frame a value that did not close, and go on as behind it."""
+        self._add_parts(SPACE + b",")
+        self._begin()
+        self.depth, self.quoted = self.level, False
+        self.is_open = self.is_lost = self.follows_value = False
+
+
+def _split_at_commas(text: bytes) -> list[bytes]:
+    """Split a text at its commas outside strings."""
+    segments = masked(text).split(b'"')
+    segments[1::2] = [segment.replace(b",", b"_") for segment in segments[1::2]]
+    commas = re.finditer(b",", b'"'.join(segments))
+    bounds = [-1, *(comma.start() for comma in commas), len(text)]
+    return [text[start + 1 : stop] for start, stop in pairwise(bounds)]

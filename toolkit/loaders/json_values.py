@@ -1,0 +1,143 @@
+"""What formats hand on: canonical bodies, or the reason why there is none."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Any
+
+from toolkit.limits import MOST_NESTING
+
+
+class Reject(Exception):
+    """A record cannot be read.
+
+    Parameters
+    ----------
+    reason : str
+        A code of `toolkit.schema.REASONS`.
+    message : str
+        What was found and what was expected; no content of the record.
+    path : str, optional
+        JSON path of the fault.
+    """
+
+    def __init__(self, reason: str, message: str, path: str | None = None) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+        self.path = path
+
+
+JSON_TYPES = {
+    dict: "an object",
+    list: "an array",
+    str: "a string",
+    bool: "a boolean",
+    int: "a number",
+    float: "a number",
+    type(None): "null",
+}
+
+
+def kind_of(value: object) -> str:
+    """Name the JSON type of a value, for messages.
+
+    Examples
+    --------
+    >>> kind_of([])
+    'an array'
+    """
+    for base, name in JSON_TYPES.items():
+        if type(value) is base:
+            return name
+    return "an object" if isinstance(value, dict) else f"a Python {type(value).__name__}"
+
+
+@cache
+def camel(name: str) -> str:
+    """Return a snake_case name in camelCase."""
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
+_FIELD = re.compile(r"[A-Za-z_$@][A-Za-z0-9_.$@-]{0,39}")
+
+
+def field_name(key: object) -> str:
+    """Return a key if it has the form of a field's name, else ``*``: it may be what people wrote.
+
+    Examples
+    --------
+    >>> field_name("raw_output"), field_name("Who are you?")
+    ('raw_output', '*')
+    """
+    return key if isinstance(key, str) and _FIELD.fullmatch(key) else "*"
+
+
+def keys_of(obj: dict[str, Any], most: int = 8) -> str:
+    """List the first keys of an object that are names of fields, for messages."""
+    names = [name for key in list(obj)[:most] if (name := field_name(key)) != "*"]
+    more = len(obj) - len(names)
+    others = f"{more} more" if names else f"{more} that are no names of fields"
+    told = [", ".join(map(repr, names))] if names else []
+    return " and ".join([*told, others] if more else told)
+
+
+class Repeated(dict[str, Any]):
+    """An object in which some keys stand twice; made by the strict JSON reader.
+
+    The value of such a key is its last one. Whether that matters is for who reads the key to say.
+    """
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        seen: set[str] = set()
+        self.repeated = {key for key, _ in pairs if key in seen or seen.add(key)}
+
+
+def read_once(obj: dict[str, Any], keys: frozenset[str], path: str) -> None:
+    """Reject an object in which one of the keys that are read stands twice."""
+    if isinstance(obj, Repeated):
+        for key in sorted(obj.repeated & keys):
+            raise Reject("duplicate_key", f"expected {key!r} once", f"{path}.{key}")
+
+
+def whole_number(value: object, low: int, high: int) -> int | None:
+    """Return a number as an integer if it is whole and in range (0.0 is 0), else None.
+
+    Examples
+    --------
+    >>> whole_number(3.0, 0, 10), whole_number(360.34, 0, 1000), whole_number(True, 0, 1)
+    (3, None, None)
+    """
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
+        return value
+    return None
+
+
+def is_claimed(obj: dict[str, Any]) -> bool:
+    """Tell what the chat schema's family claims, whatever other keys it has.
+
+    That is an object with choices, and a Batch line with a body.
+    """
+    response = obj.get("response")
+    return "choices" in obj or (
+        "custom_id" in obj and isinstance(response, dict) and isinstance(response.get("body"), dict)
+    )
+
+
+def read_all_once(value: Any, path: str, depth: int = MOST_NESTING) -> None:
+    """Reject a tree in which any object has a key twice; keys are content, and not told."""
+    if depth == 0:
+        raise Reject("too_deep", f"expected at most {MOST_NESTING} levels of objects and arrays")
+    if isinstance(value, dict):
+        if isinstance(value, Repeated):
+            raise Reject("duplicate_key", "expected every key once", path)
+        for inner in value.values():
+            read_all_once(inner, f"{path}.*", depth - 1)
+    elif isinstance(value, list):
+        for i, inner in enumerate(value):
+            read_all_once(inner, f"{path}[{i}]", depth - 1)

@@ -1,0 +1,1 @@
+"""Merge the chunks of streams into responses."""

@@ -1,0 +1,282 @@
+"""Unite the records of each response: column buffers in, column buffers out.
+
+Which record belongs where is known here; first and last values, joined texts and the order of the
+tokens are found on whole columns. Completions take the same way, each a response of its own, so
+both kinds come out alike.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from toolkit import schema
+from toolkit.arrow import numpy, offsets, take, take_runs, truth, valid
+from toolkit.loaders import buffers
+from toolkit.loaders.buffers import KIND_CHUNK, KIND_FINAL_COPY, Decoded
+from toolkit.loaders.merging.final_copies import without_copies
+from toolkit.loaders.merging.tool_calls import merge_tool_calls
+
+_TEXTS = ("content", "refusal", "reasoning")
+_COUNTS = tuple(f"n_{channel}" for channel in schema.CHANNELS)
+_FIRST = ("response_id", "custom_id", "model", "object", "error")
+_LAST = ("system_fingerprint", "service_tier")
+
+
+class Merged(NamedTuple):
+    """The responses of one source, sorted by their first record.
+
+    Attributes
+    ----------
+    bodies : pyarrow.Table
+        One row a response, as `columns.BODIES`.
+    n_chunks : int64 array
+        Records merged into each response; -1 for completions.
+    parts : pyarrow.Table
+        One row a choice, sorted by response and choice, as `columns.PARTS`.
+    part_response : int64 array
+        The response of each part.
+    tokens : pyarrow.Table
+        Sorted by part and channel, then as they came, as `columns.TOKENS`.
+    token_chunk : int64 array
+        For each token the ordinal of its chunk in its response; -1 for completions.
+    alternatives : pyarrow.Table
+        In the order of the tokens, as `columns.ALTERNATIVES`.
+    rejects : pyarrow.Table
+        As `columns.REJECTS`.
+    """
+
+    bodies: pa.Table
+    n_chunks: np.ndarray
+    parts: pa.Table
+    part_response: np.ndarray
+    tokens: pa.Table
+    token_chunk: np.ndarray
+    alternatives: pa.Table
+    rejects: pa.Table
+
+
+def unite(
+    decoded: Decoded,
+    payload: np.ndarray,
+    owner: np.ndarray,
+    rows: np.ndarray,
+    notes: dict[int, set[str]],
+) -> Merged:
+    """Unite some of the bodies.
+
+    Parameters
+    ----------
+    decoded : Decoded
+    payload : bool array
+        For each part whether it brings text, tool calls or tokens.
+    owner : int64 array
+        For each body the first record of its response.
+    rows : int64 array
+        The bodies to unite.
+    notes : dict of int to set of str
+        Notes earned by responses, by their first record; taken out when they are used.
+
+    Returns
+    -------
+    Merged
+        With the rejects of `decoded`.
+    """
+    if np.any(numpy(decoded.bodies, "kind") == KIND_FINAL_COPY):
+        decoded, payload = without_copies(decoded, owner, payload)
+    order = rows[np.argsort(owner[rows], kind="stable")]
+    new_response = np.ones(len(order), bool)
+    new_response[1:] = np.diff(owner[order]) != 0
+    response = np.cumsum(new_response) - 1
+    starts = np.flatnonzero(new_response)
+    n = len(starts)
+    bodies = take(decoded.bodies, order)
+    kind = numpy(bodies, "kind")
+    is_stream = _any(response, (kind == KIND_CHUNK) | (kind == KIND_FINAL_COPY), n)
+    records = offsets(numpy(bodies, "n_records"))
+    chunk = np.where(is_stream[response], records[:-1] - records[starts][response], -1)
+
+    n_parts = numpy(bodies, "n_parts")
+    part_rows = take_runs(offsets(numpy(decoded.bodies, "n_parts")), order)
+    part_body = np.repeat(np.arange(len(order)), n_parts)
+    choice = numpy(decoded.parts, "choice")[part_rows]
+    by_choice = _by(response[part_body], choice)  # stable: arrival order stays
+    part_rows, part_body, choice = part_rows[by_choice], part_body[by_choice], choice[by_choice]
+    part_response = response[part_body]
+    new = np.ones(len(part_rows), bool)
+    new[1:] = (np.diff(part_response) != 0) | (np.diff(choice) != 0)
+    group = np.cumsum(new) - 1
+
+    parts = _merge_parts(take(decoded.parts, part_rows), group, is_stream[part_response])
+    tokens, alternatives, run_part, lengths = _order_tokens(decoded, part_rows, group)
+    if is_stream.any():
+        brings = _any(part_body, payload[part_rows], len(order))
+        several = np.bincount(part_response[new], minlength=n) > 1
+        _note_usage(notes, bodies, response, brings, several)
+        bodies = _merge_bodies(bodies, response, n, notes)
+    else:
+        bodies = take(bodies, starts)
+    n_choices = pa.array(np.bincount(part_response[new], minlength=n).astype(np.int32))
+    token_chunk = np.repeat(chunk[part_body][run_part], lengths)
+    token_chunk += np.where(token_chunk < 0, 0, numpy(tokens, "chunk"))
+    return Merged(
+        bodies=bodies.set_column(buffers.BODIES.get_field_index("n_parts"), "n_parts", n_choices),
+        n_chunks=np.where(is_stream, np.diff(records[np.append(starts, len(order))]), -1),
+        parts=parts,
+        part_response=part_response[new],
+        tokens=tokens,
+        token_chunk=token_chunk,
+        alternatives=alternatives,
+        rejects=decoded.rejects,
+    )
+
+
+def _by(*keys: np.ndarray) -> np.ndarray:
+    """Return the stable order by some keys, the first one first."""
+    same = np.ones(max(len(keys[0]) - 1, 0), bool)
+    rises = np.zeros_like(same)
+    for key in keys:
+        step = np.diff(key)
+        rises |= same & (step > 0)
+        same &= step == 0
+    if np.all(rises | same):  # in order already, as they mostly are
+        return np.arange(len(keys[0]))
+    return np.lexsort(keys[::-1])
+
+
+# One row a response
+
+
+def _any(group: np.ndarray, flags: np.ndarray, n: int) -> np.ndarray:
+    out = np.zeros(n, bool)
+    out[group[flags]] = True
+    return out
+
+
+def _pick(group: np.ndarray, good: np.ndarray, n: int, *, last: bool) -> pa.Array:
+    """Return for each group its first (or last) good row; null if it has none."""
+    rows = np.flatnonzero(good)
+    chosen = np.full(n, -1)
+    rows = rows if last else rows[::-1]
+    chosen[group[rows]] = rows  # where a group comes again, the last assignment stands
+    return pa.array(chosen, mask=chosen < 0)
+
+
+def _merge_bodies(
+    bodies: pa.Table, group: np.ndarray, n: int, notes: dict[int, set[str]]
+) -> pa.Table:
+    first = _pick(group, np.ones(len(group), bool), n, last=False)
+    merged = {name: bodies[name].take(first) for name in bodies.column_names}
+    for name in _FIRST:
+        merged[name] = bodies[name].take(_pick(group, valid(bodies, name), n, last=False))
+    since = pc.fill_null(bodies["created"], 0).to_numpy()
+    created = bodies["created"].take(_pick(group, since > 0, n, last=False))
+    merged["created"] = pc.coalesce(created, merged["created"])  # Azure's first chunk says 0
+    for name in _LAST:
+        merged[name] = bodies[name].take(_pick(group, valid(bodies, name), n, last=True))
+    usage = _pick(group, numpy(bodies, "has_usage"), n, last=True)
+    for column in schema.USAGE_COLUMNS:
+        merged[column.name] = bodies[column.name].take(usage)
+    merged["notes"] = _merge_notes(bodies, group, merged["record"].to_pylist(), notes)
+    return pa.table(merged, schema=buffers.BODIES)
+
+
+def _note_usage(
+    notes: dict[int, set[str]],
+    bodies: pa.Table,
+    group: np.ndarray,
+    payload: np.ndarray,
+    several: np.ndarray,
+) -> None:
+    """Note usage that is not the whole response's: sent too early, or for one choice of several."""
+    has_usage = numpy(bodies, "has_usage")
+    usage = _pick(group, has_usage, len(several), last=True)
+    text = _pick(group, payload, len(several), last=True)
+    early = truth(pc.less(usage, text))
+    last_usage = pc.fill_null(usage, 0).to_numpy()
+    single = several & (numpy(bodies, "n_parts")[last_usage] > 0) & usage.is_valid().to_numpy(False)
+    single &= _any(group, numpy(bodies, "kind") == KIND_CHUNK, len(several))
+    first = numpy(bodies, "record")[np.searchsorted(group, np.arange(len(several)))]
+    for code, flags in (("early_usage", early), ("cumulative_usage", single)):
+        for record in first[flags].tolist():
+            notes.setdefault(record, set()).add(code)
+
+
+def _merge_notes(
+    bodies: pa.Table, group: np.ndarray, first: list[int], notes: dict[int, set[str]]
+) -> pa.Array:
+    """Unite the notes of each response's chunks and those that its stream earned."""
+    united = [notes.pop(record, set()) for record in first]
+    noted = np.flatnonzero(truth(pc.greater(pc.list_value_length(bodies["notes"]), 0)))
+    for row, codes in zip(noted, bodies["notes"].take(pa.array(noted)).to_pylist(), strict=True):
+        united[group[row]] = united[group[row]] | set(codes)
+    return pa.array([sorted(codes) for codes in united], bodies.schema.field("notes").type)
+
+
+# One row a choice
+
+
+def _merge_parts(parts: pa.Table, group: np.ndarray, streamed: np.ndarray) -> pa.Table:
+    """Merge the deltas of each choice; a completion's choice is one delta."""
+    n = int(group[-1]) + 1 if len(group) else 0
+    starts = np.searchsorted(group, np.arange(n + 1))
+    first = starts[:-1]
+    merged: dict[str, Any] = {name: parts[name].take(pa.array(first)) for name in ("choice",)}
+    merged["role"] = parts["role"].take(_pick(group, valid(parts, "role"), n, last=False))
+    finished = _pick(group, valid(parts, "finish_reason"), n, last=True)
+    merged["finish_reason"] = parts["finish_reason"].take(finished)
+    for name in _TEXTS:
+        merged[name] = _join_texts(parts[name], starts)
+    merged["tool_calls"] = merge_tool_calls(parts["tool_calls"], group, n, streamed)
+    state = np.zeros(n, np.int8)
+    np.maximum.at(state, group, numpy(parts, "state"))
+    merged["state"] = pa.array(state)
+    for name in _COUNTS:
+        sums = np.bincount(group, weights=numpy(parts, name), minlength=n)
+        merged[name] = pa.array(sums.astype(np.int32))
+    return pa.table({name: merged[name] for name in buffers.PARTS.names}, schema=buffers.PARTS)
+
+
+def _join_texts(texts: pa.ChunkedArray, starts: np.ndarray) -> pa.Array:
+    """Join consecutive texts: the same bytes under fewer offsets; null if nothing is there."""
+    if len(starts) == 1:
+        return pa.array([], schema.TEXT)
+    pieces = pc.fill_null(texts, "").combine_chunks()
+    _, bounds, data = pieces.buffers()
+    every = np.frombuffer(bounds, np.int64)[pieces.offset :]
+    joined = pa.Array.from_buffers(
+        schema.TEXT, len(starts) - 1, [None, pa.py_buffer(every[starts].copy()), data]
+    )
+    return pc.if_else(pc.equal(pc.binary_length(joined), 0), pa.scalar(None, schema.TEXT), joined)
+
+
+# Tokens
+
+
+def _order_tokens(
+    decoded: Decoded, part_rows: np.ndarray, group: np.ndarray
+) -> tuple[pa.Table, pa.Table, np.ndarray, np.ndarray]:
+    """Bring tokens and alternatives into the order of the merged parts.
+
+    Returns
+    -------
+    tokens, alternatives : pyarrow.Table
+    run_part : int64 array
+        For each run of tokens (a channel of a delta) the place of its part in `part_rows`.
+    lengths : int64 array
+        Tokens of each run.
+    """
+    n_channels = len(_COUNTS)
+    counts = np.stack([numpy(decoded.parts, name) for name in _COUNTS], axis=1).astype(np.int64)
+    runs = (part_rows[:, None] * n_channels + np.arange(n_channels)).ravel()
+    order = np.argsort((group[:, None] * n_channels + np.arange(n_channels)).ravel(), kind="stable")
+    tokens, alternatives = decoded.tokens, decoded.alternatives
+    rows = take_runs(offsets(counts.ravel()), runs[order])
+    if len(rows) != tokens.num_rows or np.any(rows[1:] < rows[:-1]):
+        bounds = offsets(numpy(tokens, "n_alternatives"))
+        alternatives = take(alternatives, take_runs(bounds, rows))
+        tokens = take(tokens, rows)
+    return tokens, alternatives, order // n_channels, counts.ravel()[runs[order]]

@@ -1,0 +1,224 @@
+"""Load responses that are in memory: `from_responses`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from toolkit.errors import ArgumentError
+from toolkit.loaders.batches import BatchReader, OnError
+from toolkit.loaders.session import STREAM_WINDOW, LoadSummary
+from toolkit.tables import LogprobTables
+
+
+def from_responses(
+    responses: Any, *, custom_id: Any = None, on_error: OnError = "reject"
+) -> LogprobTables:
+    """Load responses that are in memory.
+
+    Parameters
+    ----------
+    responses : object or iterable
+        One response or many. A response is a dict, JSON text (str or bytes), an object with
+        ``model_dump`` (OpenAI's SDK and its kin), a message of LangChain, an output of vLLM, or an
+        iterable of chunks of these kinds: one stream. A list whose items are all chunks is one
+        stream too.
+    custom_id : str or list of str, optional
+        The caller's id of each response, in order.
+    on_error : {"reject", "raise"}
+        As in `read`.
+
+    Returns
+    -------
+    LogprobTables
+
+    Raises
+    ------
+    ArgumentError
+        If the number of ids is not the number of responses.
+    NoRecordsError, RecordError
+        As in `read`.
+
+    Examples
+    --------
+    >>> import toolkit
+    >>> chunks = [{"id": "a", "choices": [{"delta": {"content": text}}]} for text in ("He", "llo")]
+    >>> import warnings
+    >>> with warnings.catch_warnings(action="ignore"):
+    ...     lp = toolkit.from_responses(chunks, custom_id="greeting")
+    >>> lp.text("greeting")
+    'Hello'
+    """
+    if on_error not in ("reject", "raise"):
+        raise ArgumentError(f"on_error={on_error!r}; choose 'reject' or 'raise'")
+    recording = BatchReader(on_error, STREAM_WINDOW)
+    lp = recording.objects(units(responses, custom_id))
+    total = LoadSummary()
+    total.add(lp)
+    total.end(recording)
+    total.require_records()
+    total.warn()
+    return lp
+
+
+def units(responses: Any, custom_id: Any) -> list[tuple[list[Any], Any, bool]]:
+    """Sort what `toolkit.from_responses` was given into responses and streams.
+
+    Parameters
+    ----------
+    responses, custom_id
+        As given to `toolkit.from_responses`.
+
+    Returns
+    -------
+    list of (list, object, bool)
+        The bodies of each, its id, and whether it is a stream of its own, not to be mixed with
+        others.
+    """
+    if hasattr(responses, "__aiter__"):
+        raise ArgumentError(
+            "an async stream cannot be read here: collect it, [chunk async for chunk in stream]"
+        )
+    items = [responses] if _is_response(responses) else list(responses)
+    found = [
+        ([plain(item)], False) if _is_response(item) else ([plain(chunk) for chunk in item], True)
+        for item in items
+    ]
+    if found and all(not alone and _is_chunk(unit[0]) for unit, alone in found):
+        found = [([unit[0] for unit, _ in found], False)]
+    ids = [custom_id] if isinstance(custom_id, str) else custom_id
+    ids = [None] * len(found) if ids is None else list(ids)
+    if len(ids) != len(found):
+        raise ArgumentError(f"custom_id has {len(ids)} ids for {len(found)} responses")
+    return [(unit, given, alone) for (unit, alone), given in zip(found, ids, strict=True)]
+
+
+def _is_chunk(item: Any) -> bool:
+    if isinstance(item, str | bytes):
+        try:
+            item = json.loads(item)
+        except (ValueError, RecursionError):
+            return False  # the decoder says what is wrong with it
+    choices = item.get("choices") if isinstance(item, dict) else None
+    if not isinstance(choices, list):
+        return False
+    return not any(isinstance(choice, dict) and "message" in choice for choice in choices)
+
+
+def _is_response(item: Any) -> bool:
+    return (
+        item is None
+        or isinstance(item, dict | str | bytes | int | float)
+        or is_object(item)
+        or not hasattr(item, "__iter__")
+    )
+
+
+def plain(item: Any) -> Any:
+    """Return an object in memory as a dict of a known format; others as they are.
+
+    Taken are objects with ``model_dump`` or ``dict`` (SDKs built on pydantic), messages of
+    LangChain (``response_metadata``), and outputs of vLLM (``outputs`` with ``token_ids``).
+    """
+    if isinstance(item, dict):
+        return _of_message(item) if _is_message(item) else item
+    if isinstance(getattr(item, "response_metadata", None), dict):
+        names = ("response_metadata", "content", "id", "tool_calls", "usage_metadata")
+        return _of_message({name: getattr(item, name, None) for name in names})
+    if _is_request_output(item):
+        return _of_request_output(item)
+    for name in ("model_dump", "dict"):
+        method = getattr(item, name, None)
+        if callable(method):
+            return method()
+    return item
+
+
+def is_object(item: Any) -> bool:
+    """Tell whether this is a response, or a chunk of one, and no collection of them."""
+    return (
+        hasattr(item, "model_dump")
+        or isinstance(getattr(item, "response_metadata", None), dict)
+        or _is_request_output(item)
+    )
+
+
+# LangChain
+
+
+def _is_message(item: dict[str, Any]) -> bool:
+    return isinstance(item.get("response_metadata"), dict) and "choices" not in item
+
+
+def _of_message(message: dict[str, Any]) -> dict[str, Any]:
+    """Return a message as the completion that it was made of."""
+    metadata = message["response_metadata"]
+    found = {
+        "role": "assistant",
+        "content": message.get("content"),
+        "refusal": (message.get("additional_kwargs") or {}).get("refusal"),
+    }
+    choice = {
+        "index": 0,
+        "message": found,
+        "logprobs": metadata.get("logprobs"),
+        "finish_reason": metadata.get("finish_reason"),
+    }
+    return {
+        "id": metadata.get("id") or message.get("id"),
+        "model": metadata.get("model_name") or metadata.get("model"),
+        "system_fingerprint": metadata.get("system_fingerprint"),
+        "service_tier": metadata.get("service_tier"),
+        "usage": metadata.get("token_usage"),
+        "choices": [choice],
+    }
+
+
+# vLLM
+
+
+def _is_request_output(item: Any) -> bool:
+    outputs = getattr(item, "outputs", None)
+    return isinstance(outputs, list) and all(hasattr(each, "token_ids") for each in outputs)
+
+
+def _of_request_output(item: Any) -> dict[str, Any]:
+    prompt = getattr(item, "prompt_token_ids", None)
+    usage = {"completion_tokens": sum(len(each.token_ids) for each in item.outputs)}
+    if prompt is not None:
+        usage["prompt_tokens"] = len(prompt)
+    return {
+        "id": getattr(item, "request_id", None),
+        "usage": usage,
+        "choices": [_choice(each, i) for i, each in enumerate(item.outputs)],
+    }
+
+
+def _choice(output: Any, ordinal: int) -> dict[str, Any]:
+    steps = getattr(output, "logprobs", None)
+    entries = None
+    if steps is not None:
+        pairs = zip(output.token_ids, steps, strict=True)
+        entries = [_position(token_id, step or {}) for token_id, step in pairs]
+    return {
+        "index": getattr(output, "index", ordinal),
+        "message": {"content": getattr(output, "text", None)},
+        "logprobs": {"content": entries} if entries is not None else None,
+        "finish_reason": getattr(output, "finish_reason", None),
+    }
+
+
+def _position(token_id: int, step: dict[int, Any]) -> dict[str, Any]:
+    """Return one position; the sampled token is among its alternatives."""
+    top = [_entry(id_, found) for id_, found in step.items()]
+    return {**_entry(token_id, step.get(token_id)), "top_logprobs": top}
+
+
+def _entry(token_id: int, found: Any) -> dict[str, Any]:
+    text = getattr(found, "decoded_token", None)
+    return {
+        # An engine without a tokenizer has ids alone; this is how its server writes them.
+        "token": text if text is not None else f"token_id:{token_id}",
+        "token_id": token_id,
+        "logprob": getattr(found, "logprob", None),
+    }

@@ -1,0 +1,153 @@
+"""From sources or objects to `LogprobTables`: `read`, `scan` and `from_responses`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from toolkit import arguments
+from toolkit.dataset.layout import is_dataset
+from toolkit.dataset.read import read_parquet
+from toolkit.limits import LIMITS, Limits
+from toolkit.loaders.batches import OnError
+from toolkit.loaders.session import BATCH_BYTES, STREAM_WINDOW, ReadSession
+from toolkit.tables import LogprobTables, joined
+
+_READ_BYTES = 256 << 20  # as `BATCH_BYTES`, where all stays in memory anyway
+
+
+def read(
+    sources: Any,
+    *,
+    on_error: OnError = "reject",
+    progress: bool | None = False,
+    stream_window: int = STREAM_WINDOW,
+    path: str | None = None,
+    threads: int | None = None,
+    limits: Limits = LIMITS,
+) -> LogprobTables:
+    """Load recorded responses into five tables.
+
+    Completions and stream chunks, in snake_case or camelCase, as JSONL, Batch output, JSON
+    documents or arrays, or SSE, plain or compressed (gzip, zstd, bz2); all told by content.
+
+    Parameters
+    ----------
+    sources : str, path, bytes, file object, or a list of these
+        Paths, globs, directories (searched for recordings), URIs, ``"-"`` for standard input,
+        open files, the bytes of a recording, or a directory that `export` wrote.
+    on_error : {"reject", "raise"}
+        What to do with a record that cannot be read: a row of ``rejects``, or `RecordError`.
+    progress : bool, optional
+        Show a bar on stderr; None: if stderr is a terminal.
+    stream_window : int
+        A stream of which no chunk came within this many records is closed.
+    path : str, optional
+        Where in each record the response stands, as ``"output.raw[0]"``: for rows of an experiment
+        in which it is not found by content, or in which there are several. The id of the row is
+        kept as ``custom_id``.
+    threads : int, optional
+        Threads that scan; None: one for each core. The tables do not depend on it.
+    limits : Limits
+        What a record and a source may at most be; beyond it they are rejected.
+
+    Returns
+    -------
+    LogprobTables
+
+    Raises
+    ------
+    SourceError
+        If no source could be read.
+    NoRecordsError
+        If there is no record in them.
+    RecordError
+        If ``on_error="raise"`` and a record cannot be read.
+
+    Warns
+    -----
+    ToolkitWarning
+        Once, if records were rejected, if no response has logprobs, or if much was read without
+        the native scanner.
+
+    Examples
+    --------
+    >>> import toolkit
+    >>> lp = toolkit.read(b'{"choices": [{"message": {"content": "Hi"}, "logprobs": {"content":'
+    ...                   b' [{"token": "Hi", "logprob": -0.25, "bytes": [72, 105]}]}}]}')
+    >>> lp.tokens["logprob"].to_pylist()
+    [-0.25]
+    """
+    if isinstance(sources, str | os.PathLike) and is_dataset(sources):
+        return read_parquet(sources)
+    parts = scan(
+        sources,
+        # Large batches cost less; smaller ones are merged while threads scan ahead.
+        batch_bytes=_READ_BYTES if arguments.threads(threads) == 1 else 4 * BATCH_BYTES,
+        on_error=on_error,
+        progress=progress,
+        stream_window=stream_window,
+        path=path,
+        threads=threads,
+        limits=limits,
+    )
+    return joined(list(parts))
+
+
+def scan(
+    sources: Any,
+    *,
+    batch_bytes: int | None = None,
+    on_error: OnError = "reject",
+    progress: bool | None = False,
+    stream_window: int = STREAM_WINDOW,
+    path: str | None = None,
+    threads: int | None = None,
+    limits: Limits = LIMITS,
+) -> Iterator[LogprobTables]:
+    """Load recorded responses batch by batch, in bounded memory.
+
+    The batches hold the rows that `read` gives. A stream that goes over the end of a batch is in a
+    later one, whole, so keys rise within a batch but not always from one to the next;
+    `toolkit.concat` puts them in order.
+
+    Parameters
+    ----------
+    sources, on_error, progress, stream_window, path, threads, limits
+        As in `read`; but no exported dataset.
+    batch_bytes : int, optional
+        Bytes of the (decompressed) sources that a batch is made of, about; 32 MiB if not given.
+        Many small sources share a batch.
+
+    Returns
+    -------
+    iterator of LogprobTables
+        The ledger of a source stands in its last batch.
+
+    Raises
+    ------
+    ArgumentError
+        If an option makes no sense.
+    SourceError, NoRecordsError, RecordError
+        As in `read`, while the batches are taken.
+
+    Examples
+    --------
+    >>> import toolkit
+    >>> entry = b'{"token": "Hi", "logprob": -0.5}'
+    >>> choice = b'{"message": {"content": "Hi"}, "logprobs": {"content": [' + entry + b"]}}"
+    >>> line = b'{"choices": [' + choice + b"]}\\n"
+    >>> [len(part) for part in toolkit.scan([line * 2, line], batch_bytes=1)]
+    [2, 1]
+    """
+    loading = ReadSession(
+        batch_bytes=batch_bytes,
+        on_error=on_error,
+        progress=progress,
+        stream_window=stream_window,
+        path=path,
+        threads=threads,
+        limits=limits,
+    )
+    return loading.all_of(sources)

@@ -1,0 +1,1 @@
+"""Open what a caller names: paths, globs, folders, URIs, file objects, bytes."""

@@ -1,0 +1,204 @@
+"""Decompression of gzip, zstd and bz2, told by magic bytes, strict about cut data."""
+
+from __future__ import annotations
+
+import bz2
+import re
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from typing import ClassVar, Protocol
+
+import pyarrow as pa
+
+from toolkit.errors import SourceError
+from toolkit.loaders.sources.size_limits import Expansion
+
+_FIRST = 1 << 16
+_CHUNK = 1 << 16
+_GZIP = re.compile(rb"\x1f\x8b")
+_BZ2 = re.compile(rb"BZh[1-9]")
+_ZSTD = re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18")
+_CUT = "compressed data ends too early; what came before was read"
+_CORRUPT = "compressed data is corrupt, or is followed by something else; what came before was read"
+
+
+class TruncatedSourceError(SourceError):
+    """Compressed data ends too early, is corrupt, or is followed by something else."""
+
+    reason: ClassVar[str] = "truncated_source"
+
+
+class Reader(Protocol):
+    """Anything that `Source` can read from."""
+
+    def read(self, size: int, /) -> bytes | str | None:
+        """Return at most `size` bytes (or characters), nothing at the end."""
+
+
+class _Decoder(Protocol):
+    """What `bz2.BZ2Decompressor` offers and `_Gzip` imitates."""
+
+    eof: bool
+    needs_input: bool
+    unused_data: bytes
+
+    def decompress(self, data: bytes, max_length: int = -1) -> bytes: ...
+
+
+class _Gzip:
+    """One gzip member; checks its CRC and length."""
+
+    def __init__(self) -> None:
+        self._zlib = zlib.decompressobj(wbits=31)
+        self.needs_input = True
+
+    @property
+    def eof(self) -> bool:
+        return self._zlib.eof
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._zlib.unused_data
+
+    def decompress(self, data: bytes, max_length: int = -1) -> bytes:
+        block = self._zlib.decompress(self._zlib.unconsumed_tail + data, max_length)
+        # A full block may leave output behind even if all input is taken.
+        self.needs_input = len(block) < max_length
+        return block
+
+
+def decompressed(reader: Reader, block_bytes: int, most: int) -> Iterator[bytes]:
+    """Yield the blocks of a reader, decompressed if they are compressed.
+
+    More than `most` times their bytes shall not come out.
+    """
+    head = b""
+    while len(head) < 4 and (more := _read(reader, 4 - len(head))):
+        head += more
+    expansion = Expansion(most)
+    if _GZIP.match(head):
+        chunks = expansion.counted(_chunks(reader, head, _CHUNK))
+        pieces = _members(chunks, _Gzip, block_bytes)
+    elif _BZ2.match(head):
+        chunks = expansion.counted(_chunks(reader, head, _CHUNK))
+        pieces = _members(chunks, bz2.BZ2Decompressor, block_bytes)
+    elif _ZSTD.match(head):
+        pieces = _frames(expansion.counted(_chunks(reader, head, _CHUNK)), block_bytes)
+    else:
+        yield from _chunks(reader, head, block_bytes)
+        return
+    yield from _regrouped(expansion.checked(pieces), block_bytes)
+
+
+def _read(reader: Reader, size: int) -> bytes:
+    data = reader.read(size)
+    # Half surrogate pairs become bytes that are not UTF-8: rejected later, with their place.
+    return data.encode("utf-8", "surrogatepass") if isinstance(data, str) else bytes(data or b"")
+
+
+def _chunks(reader: Reader, head: bytes, size: int) -> Iterator[bytes]:
+    """Yield the head and what follows it in chunks of at most `size`."""
+    # The first one is small, so that what is put together is.
+    chunk = head + _read(reader, min(_FIRST, size)) if len(head) >= 4 else head
+    while chunk:
+        for start in range(0, len(chunk), size):
+            yield chunk[start : start + size]
+        chunk = _read(reader, size)
+
+
+def _regrouped(pieces: Iterable[bytes], block_bytes: int) -> Iterator[bytes]:
+    """Join pieces into blocks, and yield what there is before an error."""
+    held: list[bytes] = []
+    size = 0
+    try:
+        for piece in pieces:
+            if held and size + len(piece) > block_bytes:
+                yield b"".join(held)
+                held, size = [], 0
+            held.append(piece)
+            size += len(piece)
+    except Exception:
+        if held:
+            yield b"".join(held)
+        raise
+    if held:
+        yield b"".join(held)
+
+
+def _members(
+    chunks: Iterable[bytes], new: Callable[[], _Decoder], block_bytes: int
+) -> Iterator[bytes]:
+    """Decompress gzip members or bz2 streams that follow one another."""
+    decoder = new()
+    for chunk in chunks:
+        data = chunk
+        while data or not (decoder.needs_input or decoder.eof):
+            if decoder.eof:
+                data = data.lstrip(b"\0")  # tapes pad with zeros
+                if not data:
+                    break
+                decoder = new()
+            try:
+                piece = decoder.decompress(data, block_bytes)
+            except (OSError, zlib.error) as error:
+                raise TruncatedSourceError(_CORRUPT) from error
+            if piece:
+                yield piece
+            data = decoder.unused_data if decoder.eof else b""
+    if not decoder.eof:
+        raise TruncatedSourceError(_CUT)
+
+
+class _Feed:
+    """The file that Arrow's decompressor reads its chunks from."""
+
+    closed = False
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+        self._rest = b""
+        self.fault: Exception | None = None
+
+    def read(self, size: int) -> bytes:
+        try:
+            self._rest = self._rest or next(self._chunks, b"")
+        except Exception as error:  # not to be taken for one of the decompressor's
+            self.fault = error
+            raise
+        piece, self._rest = self._rest[:size], self._rest[size:]
+        return piece
+
+    def readable(self) -> bool:
+        return True
+
+    def writable(self) -> bool:
+        return False
+
+    def seekable(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def _frames(chunks: Iterator[bytes], block_bytes: int) -> Iterator[bytes]:
+    """Decompress zstd frames that follow one another."""
+    feed = _Feed(chunks)
+    stream = pa.CompressedInputStream(pa.PythonFile(feed, mode="r"), "zstd")
+    size = min(block_bytes, _CHUNK)
+    # Arrow fills the buffer before it raises, but does not tell how far. 0xff is in no UTF-8.
+    blank = b"\xff" * size
+    while True:
+        buffer = bytearray(blank)
+        try:
+            n = stream.readinto(buffer)
+        except Exception as error:
+            if piece := bytes(buffer).rstrip(b"\xff"):
+                yield piece
+            if feed.fault is not None or not isinstance(error, OSError | pa.ArrowException):
+                raise
+            message = _CUT if "Truncated" in str(error) else _CORRUPT
+            raise TruncatedSourceError(message) from error
+        if not n:
+            return
+        yield bytes(buffer[:n])

@@ -1,0 +1,1 @@
+"""Align tokens with the text that they wrote."""

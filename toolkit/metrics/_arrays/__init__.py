@@ -1,0 +1,1 @@
+"""Array functions under the metrics: NumPy in, NumPy out."""

@@ -1,0 +1,123 @@
+"""Rules for single logprobs and their sums: rounding, perplexity, bits per byte."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from toolkit.metrics._arrays.segments import ratio
+from toolkit.metrics._arrays.types import Array, Counts, Flags
+
+ROUNDING = 1e-6
+"""Mass that a softmax in single precision may gain or lose."""
+_MOST_DECIMALS = 7  # half a unit in the seventh decimal is below ROUNDING
+
+
+def clipped(logprobs: Array) -> Array:
+    """Return logprobs with tiny positives, which are rounding, as 0; NaN stays.
+
+    Examples
+    --------
+    >>> clipped(np.array([-1.0, 1e-9, np.nan])).tolist()
+    [-1.0, 0.0, nan]
+    """
+    if np.fmax.reduce(logprobs, initial=-np.inf) <= 0.0:
+        return logprobs
+    return np.minimum(logprobs, 0.0)
+
+
+def perplexity(nll: npt.ArrayLike, count: npt.ArrayLike) -> Array:
+    """Return ``exp(nll / count)``: the perplexity (Jelinek et al. 1977).
+
+    Parameters
+    ----------
+    nll : array_like
+        Summed negative log likelihood, in nats.
+    count : array_like
+        Number of tokens in the sum.
+
+    Returns
+    -------
+    ndarray
+        At least 1, lower is more certain; NaN where the count is 0, ``inf`` where ``exp`` overflows
+        (from 709.8 nats a token).
+
+    Examples
+    --------
+    >>> perplexity(np.array([0.0, 8000.0, 0.0]), np.array([4, 2, 0])).tolist()
+    [1.0, inf, nan]
+    """
+    with np.errstate(over="ignore"):
+        return np.exp(ratio(nll, count))
+
+
+def bits_per_byte(nll: npt.ArrayLike, n_bytes: npt.ArrayLike) -> Array:
+    """Return ``nll / (ln 2 * n_bytes)`` (Gao et al. 2020, The Pile); NaN where there is no byte.
+
+    Parameters
+    ----------
+    nll : array_like
+        Summed negative log likelihood, in nats, of the tokens that the bytes belong to.
+    n_bytes : array_like
+        Their UTF-8 bytes.
+
+    Returns
+    -------
+    ndarray
+        Lower is more certain.
+
+    Examples
+    --------
+    >>> bits_per_byte(np.array([np.log(2) * 6]), np.array([3])).tolist()
+    [2.0]
+    """
+    return ratio(nll, n_bytes) / np.log(2.0)
+
+
+def decimals(values: Array) -> Counts:
+    """Return how many decimals numbers were written with: 1 to 6, or 7 for any more.
+
+    Parameters
+    ----------
+    values : ndarray
+        Finite. Trailing zeros cannot be seen: -0.5 has one decimal, however it was sent.
+
+    Returns
+    -------
+    ndarray of int64
+
+    Examples
+    --------
+    >>> decimals(np.array([-2.0, -0.25, -0.1384, -0.13843293488025665])).tolist()
+    [1, 2, 4, 7]
+    """
+    found = np.full(values.shape, _MOST_DECIMALS, np.int64)
+    for digits in range(_MOST_DECIMALS - 1, 0, -1):
+        found[np.round(values, digits) == values] = digits
+    return found
+
+
+def mass_exceeds_one(mass: Array, digits: Counts) -> Flags:
+    """Tell which masses are above 1 by more than rounding explains.
+
+    Rounding to ``d`` decimals raises a logprob by at most ``0.5e-d``, hence the mass by at most
+    the factor ``exp(0.5e-d)``. `ROUNDING` is allowed in any case.
+
+    Parameters
+    ----------
+    mass : ndarray
+        Sum of the probabilities of a list, above 0.
+    digits : ndarray of int64
+        Decimals that the logprobs of the list were written with: those of the entry with the most,
+        since the others may have lost their trailing zeros.
+
+    Returns
+    -------
+    ndarray of bool
+
+    Examples
+    --------
+    >>> mass_exceeds_one(np.array([1.004, 1.004]), np.array([2, 4])).tolist()
+    [False, True]
+    """
+    return np.log(mass) > np.maximum(ROUNDING, 0.5 * 10.0 ** -digits.astype(np.float64))

@@ -1,0 +1,111 @@
+"""Intervals of a proportion, on NumPy alone: Wilson's, and the exact one of Clopper and Pearson."""
+
+from __future__ import annotations
+
+import math
+from statistics import NormalDist
+
+import numpy as np
+import numpy.typing as npt
+
+from toolkit.metrics._arrays.types import Array
+
+_HALVINGS = 100
+
+
+def wilson(successes: npt.ArrayLike, n: npt.ArrayLike, level: float) -> tuple[Array, Array]:
+    """Return the two-sided score interval of a proportion; NaN where `n` is 0.
+
+    Notes
+    -----
+    Wilson (1927). Unlike the interval of the normal approximation it keeps its width where all or
+    none succeed, and never leaves [0, 1].
+
+    Examples
+    --------
+    >>> [round(float(x), 3) for x in wilson(9, 10, 0.95)]
+    [0.596, 0.982]
+    """
+    successes, n = np.asarray(successes, np.float64), np.asarray(n, np.float64)
+    z2 = NormalDist().inv_cdf((1 + level) / 2) ** 2
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share = successes / n
+        centre = (share + z2 / (2 * n)) / (1 + z2 / n)
+        half = np.sqrt(z2 * (share * (1 - share) / n + z2 / (4 * n * n))) / (1 + z2 / n)
+        # Rounding must not put the bound beyond the observed proportion, nor beyond 0 or 1.
+        lower = np.where(successes == 0, 0.0, np.minimum(centre - half, share))
+        upper = np.where(successes == n, 1.0, np.maximum(centre + half, share))
+    return np.where(n > 0, lower, np.nan), np.where(n > 0, upper, np.nan)
+
+
+def binomial_tail(successes: int, n: int, chance: float) -> float:
+    """Return the probability of `successes` or more in `n` trials.
+
+    Examples
+    --------
+    >>> round(binomial_tail(2, 3, 0.5), 9)
+    0.5
+    """
+    if successes <= 0:
+        return 1.0
+    if successes > n or chance <= 0.0:
+        return 0.0
+    if chance >= 1.0:
+        return 1.0
+    if successes > n * chance:  # terms fall from here on: no cancellation
+        return min(1.0, _run(successes, n, chance))
+    return max(0.0, 1.0 - _run(n - successes + 1, n, 1.0 - chance))
+
+
+def _run(first: int, n: int, chance: float) -> float:
+    """Sum the probabilities of `first`, first + 1, ... `n` successes, each from the one before."""
+    log_first = (
+        math.lgamma(n + 1)
+        - math.lgamma(first + 1)
+        - math.lgamma(n - first + 1)
+        + first * math.log(chance)
+        + (n - first) * math.log1p(-chance)
+    )
+    k = np.arange(first, n, dtype=np.float64)
+    ratios = (n - k) / (k + 1) * (chance / (1 - chance))
+    return math.exp(log_first) * (1.0 + float(np.cumprod(ratios).sum()))
+
+
+def exact_lower(successes: int, n: int, level: float) -> float:
+    """Return the one-sided lower bound of a proportion that holds with probability `level` ≥ 0.5.
+
+    Notes
+    -----
+    Clopper and Pearson (1934): the chance at which so many successes or more have the probability
+    1 − level. NaN for no trial.
+
+    Examples
+    --------
+    >>> round(exact_lower(59, 59, 0.95), 4)  # 59 of 59 are the fewest that show 95 %
+    0.9505
+    """
+    if n == 0:
+        return math.nan
+    if successes == 0:
+        return 0.0
+    low, high = 0.0, successes / n
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        if not low < middle < high:
+            break
+        if binomial_tail(successes, n, middle) <= 1.0 - level:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+def exact_upper(successes: int, n: int, level: float) -> float:
+    """Return the one-sided upper bound of a proportion; see `exact_lower`.
+
+    Examples
+    --------
+    >>> exact_upper(3, 3, 0.95)
+    1.0
+    """
+    return 1.0 - exact_lower(n - successes, n, level)

@@ -1,0 +1,110 @@
+"""Between the Arrow tables and NumPy: blocks of token rows, label codes, groups, result frames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from toolkit.errors import SchemaError
+from toolkit.metrics._arrays.types import Counts
+
+if TYPE_CHECKING:
+    from toolkit.tables import LogprobTables
+
+BLOCK_ROWS = 1 << 16
+_STEP = 8
+"""Rows of tokens and alternatives that are worked on at a time, so that temporaries stay small."""
+
+
+class Block(NamedTuple):
+    """Consecutive token rows with their alternatives.
+
+    Attributes
+    ----------
+    rows : slice
+        Where the token rows stand in the table.
+    tokens, alternatives : pyarrow.Table
+    offsets : ndarray of shape (n_tokens + 1,)
+        Alternatives of token ``i`` are rows ``offsets[i]:offsets[i + 1]`` of `alternatives`.
+    """
+
+    rows: slice
+    tokens: pa.Table
+    alternatives: pa.Table
+    offsets: Counts
+
+
+def blocks(lp: LogprobTables, cuts: Counts | None = None) -> Iterator[Block]:
+    """Yield the token rows in blocks of about `BLOCK_ROWS` rows, alternatives included.
+
+    Parameters
+    ----------
+    lp : LogprobTables
+    cuts : ndarray of int64, optional
+        Increasing token row numbers, from 0 to the number of token rows, at which a block may end;
+        default: all.
+
+    Raises
+    ------
+    SchemaError
+        If the alternatives are not those that ``tokens.n_alternatives`` announces, row by row.
+    """
+    counts = lp.tokens["n_alternatives"].to_numpy()
+    offsets = np.zeros(len(counts) + 1, np.int64)
+    np.cumsum(counts, out=offsets[1:])
+    if offsets[-1] != lp.alternatives.num_rows:
+        raise SchemaError(
+            f"alternatives has {lp.alternatives.num_rows} rows, but tokens.n_alternatives adds up "
+            f"to {offsets[-1]}; select rows of both tables together"
+        )
+    n = len(counts)
+    full = np.searchsorted(offsets, np.arange(BLOCK_ROWS, offsets[-1], BLOCK_ROWS))
+    bounds = np.unique(np.concatenate([[0], np.arange(BLOCK_ROWS, n, BLOCK_ROWS), full, [n]]))
+    if cuts is not None:
+        bounds = np.unique(cuts[np.searchsorted(cuts, bounds)])
+    for start, stop in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
+        first, last = int(offsets[start]), int(offsets[stop])
+        block = Block(
+            slice(start, stop),
+            lp.tokens.slice(start, stop - start),
+            lp.alternatives.slice(first, last - first),
+            offsets[start : stop + 1] - first,
+        )
+        _check_parents(block)
+        yield block
+
+
+def _check_parents(block: Block) -> None:
+    # Rows that do not belong together are out of step over many tokens; a look at some finds them,
+    # where looking at all would cost as much as a metric.
+    filled = np.flatnonzero(np.diff(block.offsets))
+    filled = np.append(filled[::_STEP], filled[-1:])
+    starts = block.offsets[filled]
+    for key in ("response_key", "position"):
+        parents = block.tokens[key].to_numpy()[filled]
+        if not np.array_equal(block.alternatives[key].to_numpy()[starts], parents):
+            raise SchemaError(
+                f"alternatives.{key} does not follow tokens.{key}: both tables must be sorted by "
+                "their key columns, and have n_alternatives rows for each token"
+            )
+
+
+def rows_of(table: np.ndarray, wanted: np.ndarray, name: str) -> Counts:
+    """Return the row of each wanted key in the sorted keys of the table of that name."""
+    check_increasing(table, name)
+    rows = np.searchsorted(table, wanted)
+    if (rows == len(table)).any() or (table[rows] != wanted).any():
+        raise SchemaError(
+            f"table {name} lacks rows that other tables refer to; select rows of all tables by "
+            "the same responses"
+        )
+    return rows
+
+
+def check_increasing(keys: np.ndarray, name: str) -> None:
+    """Raise `SchemaError` unless the keys are sorted, each standing there once."""
+    if (keys[1:] <= keys[:-1]).any():
+        raise SchemaError(f"rows of table {name} are not sorted by their key columns, each once")

@@ -1,0 +1,205 @@
+"""Answers read for labels: where the label begins, what could come, what was stated."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from toolkit import schema
+from toolkit.errors import ArgumentError
+from toolkit.metrics._alignment.texts import Places, Text, places, texts
+from toolkit.metrics._blocks import rows_of
+from toolkit.metrics._label_paths import Labels, Masses, Option, Step, masses, stated
+from toolkit.metrics._results import categorical, integers, text_type
+from toolkit.metrics.spans import checked_channel
+from toolkit.metrics.tokens import token_metrics
+
+if TYPE_CHECKING:
+    from toolkit.tables import LogprobTables
+
+
+class Answer(NamedTuple):
+    """What is known of one answer: where its label begins, its masses, what it states."""
+
+    row: int  # in lp.choices
+    position: int | None
+    masses: Masses
+    stated: int | None
+    reason: str | None
+
+
+def read_answers(
+    lp: LogprobTables,
+    labels: Labels,
+    channel: str,
+    position: int,
+    after: str | re.Pattern[str] | None,
+) -> Iterator[Answer]:
+    """Yield every choice, with what its tokens say about the labels."""
+    at = schema.CHANNELS.index(checked_channel(channel))
+    if isinstance(position, bool) or not isinstance(position, int) or position < 0:
+        raise ArgumentError(f"position={position!r}; give a number of a token, from 0 on")
+    pattern = _checked_pattern(after)
+    steps = _Steps(lp, places(lp))
+    placed = dict(texts(lp, channel)) if pattern else {}
+    unknown = [math.nan] * labels.n
+    nothing = Masses(unknown, unknown, unknown, *[math.nan] * 3)
+    for row in range(lp.choices.num_rows):
+        start, count = int(steps.places.starts[row, at]), int(steps.places.counts[row, at])
+        begin: int | None = position
+        if pattern:
+            begin = _behind(pattern, placed[row]) if row in placed else None
+        if begin is None or begin >= count:
+            reason = "no_tokens" if not count or begin is not None else "no_place"
+            yield Answer(row, None, nothing, None, reason)
+            continue
+        run = range(start + begin, start + count)
+        reason = steps.fault(run[0])
+        found = nothing if reason else masses(labels, map(steps.step, run))
+        said = stated(labels, map(steps.raw, run))
+        yield Answer(row, begin, found, said, reason)
+
+
+def _behind(pattern: re.Pattern[str], text: Text) -> int | None:
+    """Return the position of the token that begins behind the last match."""
+    ends = [match.end() for match in pattern.finditer(text.text)]
+    if not ends:
+        return None
+    byte = text.char_starts[ends[-1]]
+    at = int(np.searchsorted(text.token_starts[:-1], byte))
+    begins = at < len(text.token_starts) - 1 and text.token_starts[at] == byte
+    return at if begins else None
+
+
+class _Steps:
+    """What could come at each token, read when it is asked for."""
+
+    def __init__(self, lp: LogprobTables, where: Places) -> None:
+        self.places = where
+        metrics = token_metrics(lp)
+        self._missing = metrics["missing_mass"].to_numpy()
+        self._excess = metrics["excess_mass"].to_numpy()
+        self._probability = metrics["probability"].to_numpy()
+        self._counts = lp.tokens["n_alternatives"].to_numpy()
+        self._ends = np.cumsum(self._counts, dtype=np.int64)
+        columns = ["token", "bytes", "token_id", "logprob", "status", "is_sampled"]
+        self._alternatives = lp.alternatives.select(columns)
+
+    def fault(self, row: int) -> str | None:
+        """Say why a list cannot be used."""
+        if self._excess[row]:
+            return "excess_mass"
+        return "no_probabilities" if math.isnan(self._missing[row]) else None
+
+    def raw(self, row: int) -> bytes:
+        """Return the bytes of the token that came."""
+        return self.places.bytes[row].as_py()
+
+    def step(self, row: int) -> Step:
+        """Return what could come; with a list that cannot be used, anything."""
+        if self.fault(row):
+            return Step([], 1.0)
+        n = int(self._counts[row])
+        entries = self._alternatives.slice(int(self._ends[row]) - n, n).to_pylist()
+        entries = [entry for entry in entries if entry["status"] == "ok"]
+        own = next((entry for entry in entries if entry["is_sampled"]), None)
+        options = [
+            Option(_raw(entry), math.exp(min(entry["logprob"], 0.0)), entry["is_sampled"])
+            for entry in entries
+            if own is None or entry is own or not _is_copy(entry, own)
+        ]
+        if own is None and not math.isnan(self._probability[row]):
+            options.append(Option(self.raw(row), float(self._probability[row]), True))
+        return Step(options, float(self._missing[row]))
+
+
+def _raw(entry: dict[str, Any]) -> bytes:
+    raw = entry["bytes"]
+    return entry["token"].encode("utf-8", "replace") if raw is None else raw
+
+
+def _is_copy(entry: dict[str, Any], own: dict[str, Any]) -> bool:
+    """Some servers send the sampled token twice, with the very same logprob."""
+    if entry["logprob"] != own["logprob"]:
+        return False
+    for key in ("token_id", "bytes"):
+        if entry[key] is not None and own[key] is not None:
+            return entry[key] == own[key]
+    return entry["token"] == own["token"]
+
+
+def labelled(lp: LogprobTables, found: list[Answer], channel: str) -> dict[str, np.ndarray]:
+    """Return the keys of the answers and what is said once of each."""
+    rows = np.array([answer.row for answer in found], np.int64)
+    keys = lp.choices["response_key"].to_numpy()[rows]
+    responses = lp.responses.select(["custom_id", "model"]).take(
+        rows_of(lp.responses["response_key"].to_numpy(), keys, "responses")
+    )
+    known = np.array([answer.position is not None for answer in found], np.bool_)
+    position = np.array([answer.position or 0 for answer in found], np.int64)
+    return {
+        "response_key": keys,
+        "choice": lp.choices["choice"].to_numpy()[rows],
+        "channel": categorical(np.full(len(rows), schema.CHANNELS.index(channel)), schema.CHANNELS),
+        "custom_id": np.array(responses["custom_id"].to_pylist(), object),
+        "model": np.array(responses["model"].to_pylist(), object),
+        "position": integers(position, known),
+        "other": np.array([answer.masses.other for answer in found], np.float64),
+        "ambiguous": np.array([answer.masses.ambiguous for answer in found], np.float64),
+        "unobserved": np.array([answer.masses.unobserved for answer in found], np.float64),
+        "reason": np.array([answer.reason for answer in found], object),
+    }
+
+
+def text_series(values: Any) -> Any:
+    """Return texts as pandas' default type, anything else as it is."""
+    return pd.Series(values, dtype=text_type()) if values.dtype == object else values
+
+
+# Arguments
+
+
+def matcher_of(forms: list[list[str]], ignore_case: bool, ignore_space: bool) -> Labels:
+    """Check the texts of labels and how they are to be compared."""
+    for name, value in (("ignore_case", ignore_case), ("ignore_space", ignore_space)):
+        if not isinstance(value, bool):
+            raise ArgumentError(f"{name}={value!r}; give True or False")
+    if ignore_space:
+        forms = [[form.strip() for form in own] for own in forms]
+    matcher = Labels(forms, ignore_case=ignore_case, ignore_space=ignore_space)
+    if any(not form for own in forms for form in own):
+        raise ArgumentError("labels has an empty text; give what a token can say")
+    return matcher
+
+
+def checked_forms(labels: object) -> dict[str, list[str]]:
+    """Return each label with the texts that state it."""
+    if isinstance(labels, str) or not isinstance(labels, Mapping | Sequence) or not len(labels):
+        raise ArgumentError(
+            f"labels={labels!r}; give a sequence of texts, or a mapping of labels to texts"
+        )
+    if not isinstance(labels, Mapping):
+        labels = {label: label for label in labels} if len(set(labels)) == len(labels) else None
+        if labels is None:
+            raise ArgumentError("labels has a label twice")
+    forms = {}
+    for label, texts_ in labels.items():
+        is_many = isinstance(texts_, Sequence) and not isinstance(texts_, str)
+        own = list(texts_) if is_many else [texts_]
+        if not isinstance(label, str) or not own or not all(isinstance(t, str) for t in own):
+            raise ArgumentError(f"labels: {label!r} is {texts_!r}; give a text or several")
+        forms[label] = list(dict.fromkeys(own))
+    return forms
+
+
+def _checked_pattern(after: str | re.Pattern[str] | None) -> re.Pattern[str] | None:
+    if after is None or (isinstance(after, re.Pattern) and isinstance(after.pattern, str)):
+        return after
+    if isinstance(after, str) and after:
+        return re.compile(re.escape(after))
+    raise ArgumentError(f"after={after!r}; give a text, a compiled pattern or None")

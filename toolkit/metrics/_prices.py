@@ -1,0 +1,129 @@
+"""What responses cost: by a price table of one's own, or by the one that genai-prices keeps."""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from types import ModuleType
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from toolkit import arrow
+from toolkit.errors import ArgumentError
+from toolkit.metrics._arrays.types import Array
+
+Price = tuple[float, float] | Mapping[str, float]
+GENAI_PRICES = "genai-prices"
+COUNTS = ("prompt_tokens", "completion_tokens", "cached_tokens")
+
+
+def costs(responses: pa.Table, prices: Mapping[str, Price] | str | None) -> Array:
+    """Return the cost of each response, NaN where model, price or usage is unknown.
+
+    Parameters
+    ----------
+    responses : pyarrow.Table
+        As ``lp.responses``.
+    prices : mapping, str or None
+        As in `toolkit.usage`.
+
+    Returns
+    -------
+    ndarray of shape (n_responses,)
+
+    Raises
+    ------
+    ArgumentError
+        If `prices` is none of these, a price is none, or genai-prices is not installed.
+    """
+    if isinstance(prices, str):
+        if prices != GENAI_PRICES:
+            raise ArgumentError(f"prices={prices!r}; give a mapping or {GENAI_PRICES!r}")
+        return _looked_up(responses, _genai_prices())
+    if prices is not None and not isinstance(prices, Mapping):
+        raise ArgumentError(
+            f"prices must be a mapping, {GENAI_PRICES!r} or None, not {type(prices).__name__}"
+        )
+    return _by_table(responses, _checked(prices or {}))
+
+
+def _checked(prices: Mapping[str, Price]) -> dict[str, tuple[float, float, float]]:
+    """Return (input, output, cached input) by model."""
+    checked = {}
+    for model, price in prices.items():
+        if isinstance(price, Mapping):
+            fields = {"input": None, "output": None, "cached_input": price.get("input"), **price}
+            values = tuple(fields.values()) if len(fields) == 3 else ()
+        else:
+            values = (*price, price[0]) if isinstance(price, Sequence) and len(price) == 2 else ()
+        if len(values) != 3 or not all(isinstance(v, numbers.Real) and v >= 0 for v in values):
+            raise ArgumentError(
+                f"prices[{model!r}] must be (input, output) or a mapping with the keys input, "
+                "output and perhaps cached_input, each a number from 0 up, per million tokens"
+            )
+        checked[model] = values
+    return checked
+
+
+def _by_table(responses: pa.Table, prices: Mapping[str, tuple[float, float, float]]) -> Array:
+    encoded = responses["model"].combine_chunks().dictionary_encode()
+    unknown = (np.nan, np.nan, np.nan)
+    by_code = [prices.get(model, unknown) for model in encoded.dictionary.to_pylist()]
+    table = np.array([*by_code, unknown])  # the last stands for null
+    price = table[pc.fill_null(encoded.indices, len(by_code)).to_numpy()]
+    prompt, completion, cached = (arrow.floats(responses[name]) for name in COUNTS)
+    cached = np.minimum(np.nan_to_num(cached), prompt)
+    return ((prompt - cached) * price[:, 0] + completion * price[:, 1] + cached * price[:, 2]) / 1e6
+
+
+def _genai_prices() -> ModuleType:
+    try:
+        import genai_prices
+    except ImportError:
+        raise ArgumentError(
+            "prices='genai-prices' needs the package genai-prices: "
+            "pip install 'logprob-toolkit[prices]'"
+        ) from None
+    return genai_prices
+
+
+def _looked_up(responses: pa.Table, book: ModuleType) -> Array:
+    """Ask genai-prices for each model, day and usage once: prices change, and have tiers."""
+    day = pc.floor_temporal(responses["created"], unit="day")
+    asked = pa.table(
+        {"model": responses["model"], "day": day, **{name: responses[name] for name in COUNTS}}
+    )
+    row = pa.array(np.arange(responses.num_rows))
+    found = (
+        asked.append_column("row", row).group_by(asked.column_names).aggregate([("row", "list")])
+    )
+    cost = np.full(responses.num_rows, np.nan)
+    for each in found.to_pylist():
+        cost[each["row_list"]] = _price(
+            book, each["model"], each["day"], *(each[n] for n in COUNTS)
+        )
+    return cost
+
+
+def _price(
+    book: ModuleType,
+    model: str | None,
+    day: datetime | None,
+    prompt: int | None,
+    completion: int | None,
+    cached: int | None,
+) -> float:
+    if model is None or prompt is None or completion is None:
+        return np.nan
+    counts = {"input_tokens": prompt, "output_tokens": completion}
+    if cached:
+        counts["cache_read_tokens"] = min(cached, prompt)
+    when = day or datetime.now(UTC)
+    try:
+        found = book.calc_price(book.Usage(**counts), model, genai_request_timestamp=when)
+    except LookupError:  # it does not know the model
+        return np.nan
+    return float(found.total_price)

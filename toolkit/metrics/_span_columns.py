@@ -1,0 +1,84 @@
+"""Reduce the tokens of each span to its metrics."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from toolkit import schema
+from toolkit.metrics._arrays.segments import (
+    ratio,
+    segment_count,
+    segment_ids,
+    segment_max,
+    segment_min,
+    segment_nansum,
+)
+from toolkit.metrics._arrays.types import Array, Counts, Flags
+from toolkit.metrics._results import integers
+from toolkit.metrics.tokens import token_metrics
+
+if TYPE_CHECKING:
+    from toolkit.tables import LogprobTables
+from toolkit.metrics._alignment.spans import Cover, no_cover
+from toolkit.metrics._results import text_type
+
+
+def covered_columns(lp: LogprobTables, found: list[Cover]) -> dict[str, Any]:
+    """Reduce the tokens of each span to its metrics, in the order of what the spans are called."""
+    empty = no_cover(np.empty(0, np.int64))
+    at, sizes, rows, is_covered, is_aligned, n_partial = (
+        np.concatenate([part[i] for part in (empty, *found)]) for i in range(6)
+    )
+    text_of = np.repeat(
+        np.array([part.text_of for part in found], object), [len(part.at) for part in found]
+    )
+    order = np.argsort(at)
+    values = reduced(lp, rows, sizes) | {
+        "is_covered": is_covered,
+        "is_aligned": is_aligned,
+        "n_partial": n_partial,
+    }
+    columns = {name: value[order] for name, value in values.items()}
+    return columns | {"text_of": pd.Series(text_of[order], dtype=text_type())}
+
+
+def reduced(lp: LogprobTables, rows: Counts, sizes: Counts) -> dict[str, Any]:
+    """Return counts and metrics of runs of token rows, one value for each run."""
+    offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    metrics = token_metrics(lp)
+    status = metrics["status"].cat.codes.to_numpy()[rows]
+    position = metrics["position"].to_numpy()[rows].astype(np.float64)
+    logprob = 0.0 - metrics["surprisal"].to_numpy()[rows]
+    ok = status == schema.STATUSES.index("ok")
+    counts = {
+        f"n_{name}": segment_count(status == code, offsets)
+        for code, name in enumerate(schema.STATUSES)
+    }
+    known = counts["n_ok"] > 0
+    total = segment_nansum(logprob, offsets)
+    mean = ratio(total, counts["n_ok"])
+    lowest = segment_min(np.where(ok, logprob, np.inf), offsets)
+    lowest = np.where(known, lowest, np.nan)
+    at_lowest = ok & (logprob == lowest[segment_ids(offsets)])
+    weakest = segment_min(np.where(at_lowest, position, np.inf), offsets)
+    return counts | {
+        "n_tokens": sizes,
+        "first_position": _positions(segment_min(position, offsets), sizes > 0),
+        "last_position": _positions(segment_max(position, offsets), sizes > 0),
+        "sum_logprob": total,
+        "mean_logprob": mean,
+        "probability": np.exp(total),
+        "mean_probability": np.exp(mean),
+        "min_logprob": lowest,
+        "min_probability": np.exp(lowest),
+        "weakest_position": _positions(weakest, known),
+        "surprisal": 0.0 - total,
+        "surprisal_lower": segment_nansum(metrics["surprisal_lower"].to_numpy()[rows], offsets),
+    }
+
+
+def _positions(values: Array, known: Flags) -> Any:
+    return integers(np.where(known, values, 0.0).astype(np.int64), known)

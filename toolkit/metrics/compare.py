@@ -1,0 +1,328 @@
+"""Two runs of the same requests, answer by answer and token by token."""
+
+from __future__ import annotations
+
+import numbers
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from toolkit import arrow, schema
+from toolkit.errors import ArgumentError, SchemaError
+from toolkit.metrics import tokens
+from toolkit.metrics._alignment.spans import ranges
+from toolkit.metrics._arrays.logprobs import clipped
+from toolkit.metrics._arrays.segments import ratio, segment_count, segment_nansum
+from toolkit.metrics._arrays.types import Array, Counts
+from toolkit.metrics._pairing import Pairs, line_up, pair, response_rows
+from toolkit.metrics._results import frame, integers, text_type
+
+if TYPE_CHECKING:
+    from toolkit.tables import LogprobTables
+
+
+def compare(
+    a: LogprobTables, b: LogprobTables, *, on: str | None = None, channel: str = "content"
+) -> pd.DataFrame:
+    """Compare two runs of the same requests, answer by answer.
+
+    Parameters
+    ----------
+    a, b : LogprobTables
+        Two models, two settings, two days.
+    on : {"custom_id", "position"}, optional
+        What tells which answers belong together: the responses' custom_id, or their order. Default:
+        custom_id if every response has one, else the order, if there are as many.
+    channel : {"content", "refusal", "reasoning"}
+
+    Returns
+    -------
+    DataFrame
+        One row per choice, in the order of `a`, then what `b` has alone, in the columns of
+        ``schema.COMPARE``. An answer without a partner has nulls on the other side, and
+        ``is_paired`` False: nothing is dropped. ``delta_nll`` is in nats per token, above 0 where
+        `a` is surer. Counts are Int64.
+
+    Raises
+    ------
+    ArgumentError
+        If a custom_id stands twice or is missing, or it is not clear what belongs together.
+
+    See Also
+    --------
+    compare_summary : the same in one row, with intervals.
+    compare_tokens : the tokens.
+
+    Examples
+    --------
+    >>> import toolkit
+    >>> def run(logprob):
+    ...     entry = {"token": "Hi", "logprob": logprob}
+    ...     choice = {"message": {"content": "Hi"}, "logprobs": {"content": [entry]}}
+    ...     return toolkit.from_responses({"choices": [choice]})
+    >>> toolkit.compare(run(-0.25), run(-1.0))[["same_text", "delta_nll"]].values.tolist()
+    [[True, 0.75]]
+    """
+    pairs = pair(a, b, on, channel)
+    lined = line_up(a, b, pairs)
+    n = len(pairs.row_a)
+    sums = [_sums(side, pairs.start[i], pairs.count[i]) for i, side in enumerate((a, b))]
+    owner = lined.owner
+    both = pairs.is_paired
+    compared = np.bincount(owner, lined.is_compared, minlength=n)
+    columns = {
+        "is_paired": both,
+        "n_common": integers(lined.n_common, both),
+        "first_divergence": integers(lined.n_common, both & lined.diverges),
+        "same_text": _same_text(a, b, pairs),
+        "delta_nll": ratio(-sums[1]["sum"], sums[1]["n"]) - ratio(-sums[0]["sum"], sums[0]["n"]),
+        "n_compared": integers(compared.astype(np.int64), both),
+        "n_flips": integers(np.bincount(owner, lined.is_flip, minlength=n).astype(np.int64), both),
+    }
+    for name, values in (("js_lower", lined.js_lower), ("js_upper", lined.js_upper)):
+        kept = np.where(lined.is_compared, values, 0.0)
+        columns[name] = ratio(np.bincount(owner, kept, minlength=n), compared)
+    for i, letter in enumerate("ab"):
+        there = pairs.rows(i) >= 0
+        columns[f"n_tokens_{letter}"] = integers(pairs.count[i], there)
+        columns[f"n_ok_{letter}"] = integers(sums[i]["n"], there)
+        columns[f"sum_logprob_{letter}"] = sums[i]["sum"]
+    return frame(schema.COMPARE, _which(a, b, pairs, models=True) | columns)
+
+
+def compare_tokens(
+    a: LogprobTables, b: LogprobTables, *, on: str | None = None, channel: str = "content"
+) -> pd.DataFrame:
+    """Compare two runs of the same requests, token by token.
+
+    Parameters
+    ----------
+    a, b, on, channel
+        As in `compare`.
+
+    Returns
+    -------
+    DataFrame
+        One row per position that either answer of a pair has, in the columns of
+        ``schema.COMPARE_TOKENS``; logprobs and divergences are in nats. Lists are compared where
+        all tokens before are the same, at the first token that differs too, and nowhere behind it.
+        Answers without a partner have no row.
+
+    Raises
+    ------
+    ArgumentError
+        As `compare`.
+
+    Notes
+    -----
+    Lists are cut, so the Jensen-Shannon divergence (Lin 1991) has bounds; the lower one compares
+    what both lists have, and all else as a tail.
+
+    Examples
+    --------
+    >>> import toolkit
+    >>> def run(token, logprob):
+    ...     entry = {"token": token, "logprob": logprob}
+    ...     choice = {"message": {"content": token}, "logprobs": {"content": [entry]}}
+    ...     return toolkit.from_responses({"choices": [choice]})
+    >>> found = toolkit.compare_tokens(run("a", -0.25), run("b", -1.0))
+    >>> found[["token_a", "token_b", "same_token", "same_prefix"]].values.tolist()
+    [['a', 'b', False, True]]
+    """
+    pairs = pair(a, b, on, channel)
+    lined = line_up(a, b, pairs)
+    which = _which(a, b, pairs, models=False)
+    repeated = pd.DataFrame(which).take(lined.owner).reset_index(drop=True)
+    columns: dict[str, Any] = dict(repeated.items())
+    logprob = [_logprob_at(side, lined.rows[i]) for i, side in enumerate((a, b))]
+    for i, (letter, side) in enumerate((("a", a), ("b", b))):
+        columns[f"token_{letter}"] = _texts(side.tokens["token"], lined.rows[i])
+        columns[f"logprob_{letter}"] = logprob[i]
+        columns[f"top1_{letter}"] = _texts(side.alternatives["token"], lined.top[i])
+    return frame(
+        schema.COMPARE_TOKENS,
+        columns
+        | {
+            "position": lined.position,
+            "same_token": lined.is_same,
+            "same_prefix": lined.same_prefix,
+            "delta_logprob": np.where(lined.is_same, logprob[1] - logprob[0], np.nan),
+            "is_flip": pd.arrays.BooleanArray(lined.is_flip, ~lined.is_compared),
+            "js_lower": np.where(lined.is_compared, lined.js_lower, np.nan),
+            "js_upper": np.where(lined.is_compared, lined.js_upper, np.nan),
+        },
+    )
+
+
+def compare_summary(
+    pairs: pd.DataFrame, *, n_bootstrap: int = 2000, level: float = 0.95, seed: int = 0
+) -> pd.DataFrame:
+    """Sum two runs up in one row, with intervals.
+
+    Parameters
+    ----------
+    pairs : DataFrame
+        As `compare` returns it.
+    n_bootstrap : int
+        Resamples of the pairs; 0: no intervals.
+    level : float
+        Of the intervals, above 0 and below 1.
+    seed : int
+        Of the resamples.
+
+    Returns
+    -------
+    DataFrame
+        One row, in the columns of ``schema.COMPARE_SUMMARY``; nats per token. NaN where no pair
+        can tell.
+
+    Raises
+    ------
+    SchemaError
+        If `pairs` lacks a column.
+    ArgumentError
+        If an option is out of range.
+
+    Notes
+    -----
+    Pairs are drawn with replacement, both answers of a pair together, and the ends are percentiles
+    (Efron 1979; in pairs: Koehn 2004).
+
+    Examples
+    --------
+    >>> import toolkit
+    >>> lp = toolkit.read("data/pairs_whole.jsonl")
+    >>> row = toolkit.compare_summary(toolkit.compare(lp, lp)).iloc[0]
+    >>> int(row["n_pairs"]), float(row["delta_nll"]), float(row["same_text_share"])
+    (12, 0.0, 1.0)
+    """
+    _check_summary(pairs, n_bootstrap, level, seed)
+    paired = pairs[pairs["is_paired"].astype(bool)]
+    scored = paired[paired["delta_nll"].notna()]
+    delta = scored["delta_nll"].to_numpy(float)
+    parts = np.column_stack(
+        [
+            -scored["sum_logprob_a"].to_numpy(float),
+            scored["n_ok_a"].to_numpy(float),
+            -scored["sum_logprob_b"].to_numpy(float),
+            scored["n_ok_b"].to_numpy(float),
+        ]
+    )
+    means, pooled = _resampled(delta, parts, n_bootstrap, seed)
+    compared = paired["n_compared"].to_numpy(float)
+    row = {
+        "n_pairs": len(paired),
+        "n_only_a": int(pairs["response_key_b"].isna().sum()),
+        "n_only_b": int(pairs["response_key_a"].isna().sum()),
+        "n_scored": len(scored),
+        "delta_nll": delta.mean() if len(delta) else np.nan,
+        **_interval("delta_nll", means, level),
+        "delta_nll_pooled": _pooled(parts.sum(axis=0)) if len(delta) else np.nan,
+        **_interval("delta_nll_pooled", pooled, level),
+        "share_above_0": (means > 0).mean() if len(means) else np.nan,
+        "same_text_share": paired["same_text"].astype("boolean").mean(),
+        "median_first_divergence": paired["first_divergence"].astype("Float64").median(),
+        "n_compared": int(compared.sum()),
+        "flip_rate": float(ratio(paired["n_flips"].to_numpy(float).sum(), compared.sum())),
+    }
+    for name in ("js_lower", "js_upper"):
+        known = compared > 0
+        total = (paired[name].to_numpy(float)[known] * compared[known]).sum()
+        row[name] = float(ratio(total, compared.sum()))
+    columns = {
+        name: np.array([row[name] if not pd.isna(row[name]) else np.nan])
+        for name in schema.COMPARE_SUMMARY.names
+    }
+    return frame(schema.COMPARE_SUMMARY, columns)
+
+
+def _sums(lp: LogprobTables, start: Counts, count: Counts) -> dict[str, np.ndarray]:
+    rows = ranges(start, count)
+    offsets = np.concatenate([[0], np.cumsum(count)]).astype(np.int64)
+    logprob = _logprob_at(lp, rows)
+    return {
+        "sum": segment_nansum(logprob, offsets),
+        "n": segment_count(~np.isnan(logprob), offsets),
+    }
+
+
+def _logprob_at(lp: LogprobTables, rows: Counts) -> Array:
+    """Return the logprobs of token rows that are ok; NaN for others and for -1."""
+    is_ok = arrow.codes(lp.tokens["status"], schema.STATUSES) == tokens.OK
+    logprob = np.where(is_ok, clipped(arrow.floats(lp.tokens["logprob"])), np.nan)
+    values = np.full(len(rows), np.nan)
+    values[rows >= 0] = logprob[rows[rows >= 0]]
+    return values
+
+
+def _same_text(a: LogprobTables, b: LogprobTables, pairs: Pairs) -> pd.arrays.BooleanArray:
+    texts = []
+    for side, rows in zip((a, b), (pairs.row_a, pairs.row_b), strict=True):
+        own = side.choices["content"].take(pa.array(np.maximum(rows, 0), mask=rows < 0))
+        texts.append(own)
+    same = pc.equal(*texts).to_pylist()
+    known = np.array([value is not None for value in same], np.bool_)
+    return pd.arrays.BooleanArray(np.array([bool(value) for value in same], np.bool_), ~known)
+
+
+def _which(a: LogprobTables, b: LogprobTables, pairs: Pairs, *, models: bool) -> dict[str, Any]:
+    """Return what tells the pairs apart."""
+    columns: dict[str, Any] = {}
+    ids, choice = [], np.zeros(len(pairs.row_a), np.int32)
+    for letter, side, rows in (("a", a, pairs.row_a), ("b", b, pairs.row_b)):
+        there = rows >= 0
+        keys = np.zeros(len(rows), np.int64)
+        keys[there] = side.choices["response_key"].to_numpy()[rows[there]]
+        choice[there] = side.choices["choice"].to_numpy()[rows[there]]
+        columns[f"response_key_{letter}"] = integers(keys, there)
+        response = np.full(len(rows), -1, np.int64)
+        response[there] = response_rows(side)[rows[there]]
+        ids.append(_texts(side.responses["custom_id"], response))
+        if models:
+            columns[f"model_{letter}"] = _texts(side.responses["model"], response)
+    return columns | {"choice": choice, "custom_id": ids[0].fillna(ids[1])}
+
+
+def _texts(column: pa.ChunkedArray, rows: Counts) -> pd.Series:
+    """Return the texts at rows; null for -1."""
+    taken = column.take(pa.array(np.maximum(rows, 0), mask=rows < 0))
+    return pd.Series(taken.to_pylist(), dtype=text_type())
+
+
+def _resampled(delta: Array, parts: Array, n_bootstrap: int, seed: int) -> tuple[Array, Array]:
+    """Return the mean difference and the pooled one of resamples of the pairs."""
+    if not len(delta) or not n_bootstrap:
+        return np.empty(0), np.empty(0)
+    rng = np.random.default_rng(seed)
+    means, pooled = np.empty(n_bootstrap), np.empty(n_bootstrap)
+    for i in range(n_bootstrap):
+        drawn = rng.integers(0, len(delta), len(delta))
+        means[i] = delta[drawn].mean()
+        pooled[i] = _pooled(parts[drawn].sum(axis=0))
+    return means, pooled
+
+
+def _pooled(totals: Array) -> float:
+    return float(totals[2] / totals[3] - totals[0] / totals[1])
+
+
+def _interval(name: str, values: Array, level: float) -> dict[str, float]:
+    ends = ((1 - level) / 2, (1 + level) / 2)
+    low, high = np.quantile(values, ends) if len(values) else (np.nan, np.nan)
+    return {f"{name}_lower": float(low), f"{name}_upper": float(high)}
+
+
+def _check_summary(pairs: Any, n_bootstrap: Any, level: Any, seed: Any) -> None:
+    if not isinstance(pairs, pd.DataFrame):
+        raise ArgumentError(f"pairs is {type(pairs).__name__}; give what compare returns")
+    if missing := [name for name in schema.COMPARE.names if name not in pairs]:
+        raise SchemaError(f"pairs lacks column {missing[0]!r}; it has {list(pairs.columns)}")
+    for name, value in (("n_bootstrap", n_bootstrap), ("seed", seed)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            raise ArgumentError(f"{name}={value!r}; give a whole number from 0 on")
+    is_number = isinstance(level, numbers.Real) and not isinstance(level, bool)
+    if not is_number or not 0.0 < level < 1.0:
+        raise ArgumentError(f"level={level!r}; give a number between 0 and 1")

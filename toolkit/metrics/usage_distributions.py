@@ -1,0 +1,190 @@
+"""How usage is spread: over time, and over sizes."""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from toolkit import arrow, schema
+from toolkit.errors import ArgumentError
+from toolkit.metrics._arrays.segments import ratio, segment_ids
+from toolkit.metrics._arrays.types import Array
+from toolkit.metrics._results import frame, integers
+from toolkit.metrics.usage import By, response_groups
+
+if TYPE_CHECKING:
+    from toolkit.tables import LogprobTables
+
+_SUMMED = ("prompt_tokens", "completion_tokens", "total_tokens")
+_COUNTED = [column.name for column in schema.USAGE_COLUMNS]
+_MOST_SPANS = 1_000_000
+
+
+def usage_over_time(lp: LogprobTables, *, span: str = "1min", by: By = None) -> pd.DataFrame:
+    """Count responses and tokens per span of time.
+
+    Parameters
+    ----------
+    lp : LogprobTables
+    span : str
+        Length of a span, as pandas writes it: ``"10s"``, ``"1min"``, ``"1h"``, ``"1D"``. Spans
+        begin at whole multiples of it since 1970, UTC.
+    by : str, Series or sequence of them, optional
+        As in `toolkit.usage`.
+
+    Returns
+    -------
+    DataFrame
+        The columns of `by`, then those of ``schema.USAGE_OVER_TIME``. Each group has a row for
+        every span from the first response of all to the last, so that gaps show. Responses
+        without ``created`` are left out.
+
+    Raises
+    ------
+    ArgumentError
+        If `span` is no fixed length of time, or so short that there would be more than a million
+        spans; or as in `toolkit.usage` for `by`.
+
+    Examples
+    --------
+    >>> import toolkit
+    >>> usage = {"prompt_tokens": 1, "completion_tokens": 30, "total_tokens": 31}
+    >>> choice = {"message": {}, "logprobs": {"content": [{"token": "a", "logprob": -1}]}}
+    >>> body = {"choices": [choice], "usage": usage}
+    >>> bodies = [{**body, "created": 60 * t} for t in (0, 0, 2)]
+    >>> spread = usage_over_time(toolkit.from_responses(bodies), span="1min")
+    >>> spread[["n_responses", "completion_tokens_per_minute"]].values.tolist()
+    [[2.0, 60.0], [0.0, 0.0], [1.0, 30.0]]
+    """
+    length = _milliseconds(span)
+    groups = response_groups(lp, by, schema.USAGE_OVER_TIME)
+    created = lp.responses["created"].cast(pa.int64())
+    timed = pc.is_valid(created).to_numpy()
+    number = pc.fill_null(created, 0).to_numpy() // length
+    first, last = (int(f(number[timed])) if timed.any() else 0 for f in (np.min, np.max))
+    n_spans = last - first + 1 if timed.any() else 0
+    if n_spans > _MOST_SPANS:
+        raise ArgumentError(
+            f"span={span!r} cuts the time into {n_spans:,} spans; give a longer one"
+        )
+    n_groups = len(groups.keys)
+    cell = np.zeros(len(number), np.int64)
+    cell[groups.order] = segment_ids(groups.offsets) * n_spans
+    cell = (cell + number - first)[timed]
+    n_cells = n_groups * n_spans
+    columns = {
+        "start": pd.to_datetime(
+            np.tile(np.arange(first, first + n_spans) * length, n_groups), unit="ms", utc=True
+        ).as_unit("ms"),
+        "n_responses": np.bincount(cell, minlength=n_cells),
+    }
+    reported = np.zeros(len(cell), np.bool_)
+    for name in _SUMMED:
+        counts = arrow.floats(lp.responses[name])[timed]
+        known = ~np.isnan(counts)
+        reported |= known
+        total = np.bincount(cell[known], counts[known], minlength=n_cells)
+        found = np.bincount(cell[known], minlength=n_cells) > 0
+        columns[name] = integers(total.astype(np.int64), found)
+        # Of a span with responses that report nothing, the rate is not known.
+        silent = ~found & (columns["n_responses"] > 0)
+        columns[f"{name}_per_minute"] = np.where(silent, np.nan, total * (60_000 / length))
+    columns["n_with_usage"] = np.bincount(cell[reported], minlength=n_cells)
+    keys = groups.keys.loc[np.repeat(np.arange(n_groups), n_spans)].reset_index(drop=True)
+    return pd.concat([keys, frame(schema.USAGE_OVER_TIME, columns)], axis=1)
+
+
+def usage_histogram(
+    lp: LogprobTables,
+    column: str = "completion_tokens",
+    *,
+    bins: int | Sequence[float] = 10,
+    by: By = None,
+) -> pd.DataFrame:
+    """Count responses by how many tokens they used.
+
+    Parameters
+    ----------
+    lp : LogprobTables
+    column : str
+        A count of tokens in ``lp.responses``.
+    bins : int or sequence of float
+        How many bins of equal width from the least to the greatest count of all groups, or their
+        increasing edges; what lies outside of these is in no bin.
+    by : str, Series or sequence of them, optional
+        As in `toolkit.usage`.
+
+    Returns
+    -------
+    DataFrame
+        The columns of `by`, then those of ``schema.USAGE_HISTOGRAM``; no rows if no response
+        reports the count and there are no edges. ``share`` is NaN for a group without any.
+
+    Raises
+    ------
+    ArgumentError
+        If there is no such count, or `bins` is neither a positive integer nor increasing numbers;
+        or as in `toolkit.usage` for `by`.
+
+    Examples
+    --------
+    >>> import toolkit
+    >>> choice = {"message": {}, "logprobs": {"content": [{"token": "a", "logprob": -1}]}}
+    >>> counts = ({"completion_tokens": n} for n in (1, 2, 2, 9))
+    >>> bodies = [{"choices": [choice], "usage": usage} for usage in counts]
+    >>> usage_histogram(toolkit.from_responses(bodies), bins=2)[["low", "high", "n_responses"]]
+       low  high  n_responses
+    0  1.0   5.0            3
+    1  5.0   9.0            1
+    """
+    if column not in _COUNTED:
+        raise ArgumentError(f"column={column!r}; choose one of {_COUNTED}")
+    groups = response_groups(lp, by, schema.USAGE_HISTOGRAM)
+    values = arrow.floats(lp.responses[column])
+    edges = _edges(bins, values[~np.isnan(values)])
+    n_groups, n_bins = len(groups.keys), max(len(edges) - 1, 0)
+    counts = np.zeros((n_groups, n_bins), np.int64)
+    known = np.zeros(n_groups, np.int64)
+    for i, part in enumerate(groups.split(values)):
+        part = part[~np.isnan(part)]
+        known[i] = len(part)
+        if n_bins:
+            counts[i] = np.histogram(part, edges)[0]
+    columns = {
+        "low": np.tile(edges[:-1], n_groups),
+        "high": np.tile(edges[1:], n_groups),
+        "n_responses": counts.ravel(),
+        "share": ratio(counts, np.repeat(known[:, None], n_bins, axis=1)).ravel(),
+    }
+    keys = groups.keys.loc[np.repeat(np.arange(n_groups), n_bins)].reset_index(drop=True)
+    return pd.concat([keys, frame(schema.USAGE_HISTOGRAM, columns)], axis=1)
+
+
+def _milliseconds(span: str) -> int:
+    try:
+        length = pd.Timedelta(pd.tseries.frequencies.to_offset(span)) / pd.Timedelta("1ms")
+    except (ValueError, TypeError):
+        length = 0.0
+    if not isinstance(span, str) or length < 1 or length != int(length):
+        raise ArgumentError(f"span must be a length of time such as '1min' or '1h', not {span!r}")
+    return int(length)
+
+
+def _edges(bins: int | Sequence[float], values: Array) -> Array:
+    if isinstance(bins, numbers.Integral) and not isinstance(bins, bool) and bins > 0:
+        return np.histogram_bin_edges(values, int(bins)) if len(values) else np.empty(0)
+    try:
+        edges = np.asarray(bins, np.float64)
+    except (TypeError, ValueError):
+        edges = np.empty(0)
+    if edges.ndim != 1 or len(edges) < 2 or not (edges[1:] > edges[:-1]).all():
+        raise ArgumentError(
+            f"bins must be a positive integer or at least two increasing edges, not {bins!r}"
+        )
+    return edges

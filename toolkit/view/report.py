@@ -1,0 +1,358 @@
+"""One page that says what there is to say of a load, and loads nothing from anywhere."""
+
+from __future__ import annotations
+
+import base64
+import html
+import numbers
+import os
+from collections.abc import Callable, Iterator
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from toolkit import plot
+from toolkit.errors import ArgumentError, ExportError
+from toolkit.metrics import (
+    calibration,
+    check,
+    confidence_metrics,
+    corpus_metrics,
+    join_labels,
+    selective,
+    sequence_metrics,
+    usage,
+)
+from toolkit.plot._axes import picture
+from toolkit.plot._style import MOST_SERIES
+from toolkit.tables import LogprobTables
+from toolkit.view.card import facts_of
+from toolkit.view.html import safe, style_sheet
+from toolkit.view.token_view import show
+from toolkit.visible_text import plain
+
+_LEAST_CERTAIN = 5
+_FOLD, _MOST_TOKENS = 250, 1000
+_REJECTS = 50
+_SCORES = (
+    "probability",
+    "mean_probability",
+    "min_probability",
+    "confidence",
+    "lowest_group_confidence",
+    "bottom_group_confidence",
+    "tail_confidence",
+)
+
+
+def report(
+    lp: LogprobTables,
+    path: str | os.PathLike[str],
+    *,
+    labels: pd.DataFrame | None = None,
+    on: str = "custom_id",
+    confidence: str = "mean_probability",
+    title: str = "Logprob report",
+) -> Path:
+    """Write one self-contained page about a load.
+
+    The page has what was read, what is odd in it, usage, how sure the model was, the answers that
+    it was least sure of, and with labels whether its confidence is right to trust. It holds texts
+    of answers. It has no script and loads nothing from anywhere; light or dark as the reader has
+    it. The same tables give the same page.
+
+    Parameters
+    ----------
+    lp : LogprobTables
+    path : path
+        An existing file is replaced.
+    labels : DataFrame, optional
+        The truth: `on`, and a column ``correct`` of true or false (or 1 and 0).
+    on : str
+        As in `toolkit.join_labels`.
+    confidence : str
+        The column of `toolkit.confidence_metrics` that is judged by the labels: a probability, or
+        a score that only ranks.
+    title : str
+        Of the page.
+
+    Returns
+    -------
+    pathlib.Path
+        The file.
+
+    Raises
+    ------
+    ArgumentError
+        If an argument is none of the choices, or `labels` has no column ``correct``.
+    ExportError
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile, toolkit
+    >>> lp = toolkit.read("data/capitals_batch.jsonl")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     page = toolkit.report(lp, folder + "/report.html").read_text("utf-8")
+    >>> "<script" in page
+    False
+    """
+    if not isinstance(lp, LogprobTables):
+        raise ArgumentError(f"lp is {type(lp).__name__}; give LogprobTables")
+    if confidence not in _SCORES:
+        raise ArgumentError(f"confidence={confidence!r}; choose one of {_SCORES}")
+    if not isinstance(title, str) or not title.strip():
+        raise ArgumentError(f"title={title!r}; give a text")
+    if labels is not None and (not isinstance(labels, pd.DataFrame) or "correct" not in labels):
+        raise ArgumentError("labels: give a DataFrame with a column 'correct'")
+    body = "".join(_sections(lp, labels, on, confidence, title))
+    style = _page_style()
+    text = (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        f"<title>{html.escape(plain(title, 80))}</title><style>{style}</style></head>"
+        f"<body><main>{body}</main></body></html>\n"
+    )
+    target = Path(path)
+    try:
+        target.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ExportError(f"{target} cannot be written: {error.strerror}") from error
+    return target
+
+
+def _page_style() -> str:
+    own = files("toolkit.view").joinpath("page.css").read_text("utf-8")
+    return style_sheet() + own.replace("\n", "")
+
+
+def _sections(
+    lp: LogprobTables, labels: pd.DataFrame | None, on: str, confidence: str, title: str
+) -> Iterator[str]:
+    yield f"<h1>{safe(plain(title, 80))}</h1>"
+    facts = "".join(f"<dt>{name}</dt><dd>{text}</dd>" for name, text in facts_of(lp).items())
+    yield f'<dl class="facts">{facts}</dl>'
+    sequences = sequence_metrics(lp)
+    yield from _certainty(lp, sequences)
+    yield from _quality(lp)
+    yield from _usage(lp)
+    if labels is not None:
+        yield from _trust(lp, labels, on, confidence)
+    yield from _least_certain(lp, sequences)
+    yield from _rejects(lp)
+    yield (
+        '<p class="faint">Natural logarithms throughout. Perplexities are pooled: logprobs are '
+        "summed first. A list of alternatives is cut, so entropy has a lower bound alone unless "
+        "the vocabulary's size is known. Every column is told by <code>logprobs schema</code>.</p>"
+    )
+
+
+def _certainty(lp: LogprobTables, sequences: pd.DataFrame) -> Iterator[str]:
+    yield "<h2>How sure the models were</h2>"
+    if not lp.tokens.num_rows:
+        yield "<p>No response has logprobs: were they asked for?</p>"
+        return
+    pooled = corpus_metrics(sequences, by="model", channel=None)
+    columns = {
+        "model": "model",
+        "channel": "channel",
+        "n_scored": "answers",
+        "n_ok": "tokens",
+        "perplexity": "perplexity ↓",
+        "bits_per_byte": "bits/byte ↓",
+        "mean_entropy_lower": "entropy ≥ ↓",
+        "off_top1_rate": "off top-1 ↓",
+        "n_censored": "censored",
+        "n_missing": "missing",
+    }
+    yield _table(pooled, columns, "certainty by model and channel")
+    yield '<p class="faint">↓ lower is more certain; entropy in nats per token.</p>'
+    models = sequences["model"].nunique(dropna=False)
+    by = "model" if models <= MOST_SERIES else None
+    yield _pictures(
+        (
+            lambda ax: plot.logprob_histogram(lp, by=by, ax=ax),
+            "Histogram of the sampled tokens' logprobs",
+        ),
+        (lambda ax: plot.perplexity_ecdf(lp, by=by, ax=ax), "Share of answers by perplexity"),
+        (
+            lambda ax: plot.confidence_over_position(lp, ax=ax),
+            "Probability of tokens by their position",
+        ),
+        (lambda ax: plot.finish_reasons(lp, ax=ax), "Why answers ended, by model"),
+    )
+
+
+def _quality(lp: LogprobTables) -> Iterator[str]:
+    yield "<h2>What is odd in the data</h2>"
+    found = check(lp)
+    if found.empty:
+        yield "<p>Nothing odd was found.</p>"
+        return
+    body = ""
+    for row in found.to_dict("records"):
+        share = "" if row["share"] != row["share"] else f" ({100 * row['share']:.1f} %)"
+        cells = (
+            f'<td><span class="grave {row["severity"]}">{row["severity"]}</span></td>',
+            f"<td>{safe(row['code'])}</td>",
+            f"<td>{row['count']:,} of {row['n']:,} {row['of']}{share}</td>",
+            f'<td class="t">{_cell(row["model"])}</td>',
+            f'<td class="m">{safe(row["message"])}</td>',
+        )
+        body += f"<tr>{''.join(cells)}</tr>"
+    head = "".join(
+        f'<th scope="col">{name}</th>'
+        for name in ("severity", "finding", "where", "model", "what it means")
+    )
+    yield _scroll(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>", "findings")
+
+
+def _usage(lp: LogprobTables) -> Iterator[str]:
+    yield "<h2>Usage</h2>"
+    counted = usage(lp, by="model")
+    columns = {
+        "model": "model",
+        "n_responses": "responses",
+        "prompt_tokens": "prompt tokens",
+        "completion_tokens": "completion tokens",
+        "cached_share": "cached share",
+        "logprob_coverage": "logprobs/completion token",
+        "n_errors": "errors",
+    }
+    yield _table(counted, columns, "usage by model")
+    if lp.responses["created"].null_count < len(lp):
+        yield _pictures(
+            (lambda ax: plot.usage_over_time(lp, span=_span(lp), ax=ax), "Tokens used over time")
+        )
+
+
+def _span(lp: LogprobTables) -> str:
+    """Choose a span of time that gives up to a few hundred steps."""
+    created = lp.responses["created"].to_pandas().dropna()
+    seconds = (created.max() - created.min()).total_seconds()
+    for span, length in (("1s", 1), ("10s", 10), ("1min", 60), ("10min", 600), ("1h", 3600)):
+        if seconds / length <= 300:
+            return span
+    return "1D"
+
+
+def _trust(lp: LogprobTables, labels: pd.DataFrame, on: str, confidence: str) -> Iterator[str]:
+    yield "<h2>Is it right to trust?</h2>"
+    answers = confidence_metrics(lp)
+    judged = join_labels(answers[answers["channel"] == "content"], labels, on=on)
+    scores, correct = judged[confidence], judged["correct"]
+    is_probability = confidence.endswith("probability")
+    rows = {}
+    if is_probability:
+        found = calibration(scores, correct).iloc[0]
+        for name in ("accuracy", "mean_confidence", "gap", "ece", "brier", "log_loss"):
+            rows[name] = found
+    ranked = selective(scores, correct).iloc[0]
+    rows |= dict.fromkeys(("auroc", "aurc", "prr"), ranked)
+    table = pd.DataFrame(
+        [
+            {
+                "figure": name,
+                "value": source[name],
+                "lower": source.get(f"{name}_lower"),
+                "upper": source.get(f"{name}_upper"),
+            }
+            for name, source in rows.items()
+        ]
+    )
+    table[["value", "lower", "upper"]] = table[["value", "lower", "upper"]].astype(float)
+    yield (
+        f"<p>{int(ranked['n']):,} answers with a label; {int(ranked['n_wrong']):,} are wrong. "
+        f"Confidence: <code>{confidence}</code>. Intervals: 95 %, bootstrap over answers.</p>"
+    )
+    yield _table(table, {name: name for name in table}, "calibration and ranking")
+    pictures = [
+        (lambda ax: plot.risk_coverage(scores, correct, ax=ax), "Share wrong by share kept"),
+    ]
+    if is_probability:
+        pictures.insert(
+            0,
+            (lambda ax: plot.reliability(scores, correct, ax=ax), "Share right by confidence"),
+        )
+    yield _pictures(*pictures, height=4.4)
+
+
+def _least_certain(lp: LogprobTables, sequences: pd.DataFrame) -> Iterator[str]:
+    answers = sequences[sequences["channel"] == "content"].dropna(subset="perplexity")
+    if answers.empty:
+        return
+    yield "<h2>The least certain answers</h2>"
+    keys = lp.responses["response_key"].to_numpy()
+    for row in answers.nlargest(_LEAST_CERTAIN, "perplexity").itertuples():
+        view = show(
+            lp,
+            response=int(keys.searchsorted(row.response_key)),
+            choice=int(row.choice),
+            channel="content",
+            fold=_FOLD,
+            max_tokens=_MOST_TOKENS,
+        )
+        yield view.html
+
+
+def _rejects(lp: LogprobTables) -> Iterator[str]:
+    if not lp.rejects.num_rows:
+        return
+    yield f"<h2>Rejected: {lp.rejects.num_rows:,} records</h2>"
+    table = lp.rejects.slice(0, _REJECTS).to_pandas()
+    columns = {name: name for name in ("source", "line", "reason", "path", "message")}
+    yield _table(table, columns, "rejected records")
+    if lp.rejects.num_rows > _REJECTS:
+        yield f'<p class="faint">{lp.rejects.num_rows - _REJECTS:,} more in lp.rejects.</p>'
+
+
+# Elements
+
+
+def _table(frame: pd.DataFrame, columns: dict[str, str], label: str) -> str:
+    """Write some columns of a frame; those without a value are left out."""
+    names = [name for name in columns if name in frame and frame[name].notna().any()]
+    sides = {
+        name: "n" if pd.api.types.is_numeric_dtype(frame[name].dtype) else "t" for name in names
+    }
+    head = "".join(
+        f'<th scope="col" class="{sides[name]}">{safe(columns[name])}</th>' for name in names
+    )
+    rows = []
+    for values in frame[names].itertuples(index=False):
+        cells = (
+            f'<td class="{sides[name]}">{_cell(value)}</td>'
+            for name, value in zip(names, values, strict=True)
+        )
+        rows.append(f"<tr>{''.join(cells)}</tr>")
+    body = "".join(rows)
+    return _scroll(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>", label)
+
+
+def _cell(value: Any) -> str:
+    """Write one value; null is a dash."""
+    if value is None or value is pd.NA or value != value:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, numbers.Integral):
+        return f"{value:,}"
+    if isinstance(value, numbers.Real):
+        return f"{value:.4g}"
+    return safe(plain(str(value), 200))
+
+
+def _scroll(table: str, label: str) -> str:
+    return f'<div class="scroll" role="region" aria-label="{label}" tabindex="0">{table}</div>'
+
+
+def _pictures(*drawn: tuple[Callable[[Any], object], str], height: float = 3.3) -> str:
+    figures = []
+    for draw, says in drawn:
+        data = base64.b64encode(picture(draw, 7.0, height)).decode()
+        figures.append(
+            f'<figure><img alt="{html.escape(says)}" src="data:image/png;base64,{data}"></figure>'
+        )
+    return f'<div class="pictures">{"".join(figures)}</div>'

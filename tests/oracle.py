@@ -234,6 +234,16 @@ def assert_alternatives(tokens, alternatives):
         sampled = [entry["rank"] for entry in run if entry["is_sampled"]]
         assert len(sampled) <= 1
         assert row["sampled_rank"] == (sampled[0] if sampled else None)
+        assert row["is_top1"] == expected_top1(row, run)
+
+
+def expected_top1(token, run):
+    """Whether no alternative is likelier, over logprobs that are ok; None where none are."""
+    known = [min(entry["logprob"], 0) for entry in run if entry["status"] == "ok"]
+    if token["status"] != "ok" or not known:
+        return None
+    own = [entry for entry in run if entry["is_sampled"] and entry["status"] == "ok"]
+    return min((own or [token])[0]["logprob"], 0) >= max(known)
 
 
 def assert_ranks(run):

@@ -51,6 +51,15 @@ def _ranks(alternatives):
     return {slot: rank for rank, (_, slot) in enumerate(sorted(known), start=1)}
 
 
+def _is_top1(entry, top, sampled):
+    known = [a["logprob"] for a in top if status_of(a["logprob"]) == "ok"]
+    if status_of(entry["logprob"]) != "ok" or not known:
+        return None
+    own = None if sampled is None else top[sampled]["logprob"]
+    scored = own if status_of(own) == "ok" else entry["logprob"]
+    return min(scored, 0.0) >= min(max(known), 0.0)
+
+
 def _entry_columns(entry):
     return {
         "token": entry["token"],
@@ -72,6 +81,7 @@ def _token_rows(key, entries, tokens, alternatives):
                 **_entry_columns(entry),
                 "n_alternatives": len(top),
                 "sampled_rank": ranks.get(sampled),
+                "is_top1": _is_top1(entry, top, sampled),
                 "chunk": None,
             }
         )

@@ -158,6 +158,13 @@ TOKENS = Table(
             "1-based rank of the sampled token among its alternatives; null: not among them.",
         ),
         Column(
+            "is_top1",
+            pa.bool_(),
+            "Whether no alternative is likelier than the sampled token (a tie counts as likeliest; "
+            "logprobs of status ok alone are compared). Null: the token, or each of its "
+            "alternatives, has no such logprob.",
+        ),
+        Column(
             "chunk",
             pa.int32(),
             "0-based ordinal of the chunk that brought it; null for completions.",

@@ -23,6 +23,10 @@ ROOMS = {
     "palettes": ("the colours of certainty", ()),
     "tables": ("`LogprobTables`, `concat`", ("errors", "schema", "arrow", "arguments")),
     "dataset.layout": ("the form of a dataset on disk", ("schema",)),
+    "dataset.versions": (
+        "what each schema version changed in an export",
+        ("schema", "dataset.layout"),
+    ),
     "dataset.publish": ("put a finished directory in place atomically", ("errors",)),
     "dataset.parquet_writer": (
         "tables to Parquet files, on other threads",
@@ -34,7 +38,7 @@ ROOMS = {
     ),
     "dataset.read": (
         "`read_parquet`: a dataset to tables",
-        ("errors", "schema", "tables", "dataset.layout"),
+        ("errors", "schema", "tables", "dataset.layout", "dataset.versions"),
     ),
     "loaders.json_values": ("the JSON vocabulary: kinds, paths, rejects", ("limits",)),
     "loaders.buffers": ("column buffers between decoding and merging", ("schema",)),

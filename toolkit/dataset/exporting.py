@@ -22,8 +22,8 @@ from toolkit.dataset.shards import SHARD_BYTES, Shard, shards
 from toolkit.dataset.write import verified, write_manifest
 from toolkit.errors import ArgumentError
 from toolkit.limits import LIMITS, Limits
-from toolkit.loaders.batches import OnError
-from toolkit.loaders.session import STREAM_WINDOW, ReadSession
+from toolkit.loaders.options import STREAM_WINDOW, OnError, ReadOptions
+from toolkit.loaders.session import ReadSession
 from toolkit.loaders.sources.resolve import resolve
 
 _BATCH_BYTES = 32 << 20  # of the sources; what is in memory grows with it
@@ -85,7 +85,7 @@ def export(
     """
     if isinstance(sources, str | os.PathLike) and is_dataset(sources):
         raise ArgumentError(f"{os.fspath(sources)} is an exported dataset already")
-    loading = ReadSession(
+    options = ReadOptions(
         batch_bytes=_BATCH_BYTES,
         on_error=on_error,
         progress=progress,
@@ -93,28 +93,28 @@ def export(
         path=path,
         threads=threads,
         limits=limits,
-        watch=True,
     )
+    session = ReadSession(options, fingerprints=True)
     settings = {
         "schema": schema.SCHEMA_VERSION,
         "toolkit": __version__,
         "pyarrow": pa.__version__,
         "shard_bytes": SHARD_BYTES,
-        "on_error": on_error,
-        "stream_window": stream_window,
-        "path": path,
-        "limits": asdict(limits),
+        "on_error": options.on_error,
+        "stream_window": options.stream_window,
+        "path": options.path,
+        "limits": asdict(options.limits),
     }
     target = Path(directory)
     with staged(target, overwrite=overwrite, is_ours=is_dataset, keep=resume) as staging:
-        _export(list(shards(resolve(sources))), loading, staging, settings, keep=resume)
-        loading.finish()
+        _export(list(shards(resolve(sources))), session, staging, settings, keep=resume)
+        session.finish()
     return target
 
 
 def _export(
     found: list[Shard],
-    loading: ReadSession,
+    session: ReadSession,
     staging: Staging,
     settings: dict[str, Any],
     *,
@@ -126,14 +126,14 @@ def _export(
     finished.clear([note for note in notes if note is not None])
     for i, shard in enumerate(found):
         if (note := notes[i]) is not None:
-            loading.total.add_note(note["total"])
+            session.summary.add_counts(note["total"])
             continue
-        before = loading.total.note()
-        tables = write_files(loading.batches(shard.sources), staging.content, shard.ordinal)
+        before = session.summary.counts()
+        tables = write_files(session.batches(shard.sources), staging.content, shard.ordinal)
         notes[i] = {
-            "sources": loading.total.seen[-len(shard.sources) :] if shard.sources else [],
+            "sources": session.summary.fingerprints[-len(shard.sources) :] if shard.sources else [],
             "tables": verified(staging, tables),
-            "total": loading.total.note(since=before),
+            "total": session.summary.counts(since=before),
         }
         if keep:
             finished.add(shard, notes[i])

@@ -1,17 +1,4 @@
-"""The form of the tables on disk: a directory with a folder of Parquet files for each table.
-
-::
-
-    answers/
-      manifest.json                 versions, and each table's files: rows, bytes, SHA-256
-      _SUCCESS                      written last
-      responses/part-00000.parquet
-      choices/part-00000.parquet
-      tokens/ alternatives/ rejects/ ledger/
-
-Any Parquet reader takes a folder: ``SELECT * FROM 'answers/tokens/*.parquet'``. Unit, direction and
-doc of each column are in the file's metadata. Our own reader trusts the manifest, not a listing.
-"""
+"""Read a dataset: the tables of its Parquet files, of this schema version or an earlier one."""
 
 from __future__ import annotations
 
@@ -24,8 +11,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from toolkit import schema
 from toolkit.dataset.layout import MANIFEST, STORED
+from toolkit.dataset.versions import CHANGES, add_columns, changes_since, conform_earlier
 from toolkit.errors import SchemaError, SourceError
 from toolkit.tables import LogprobTables, in_order
 
@@ -35,6 +22,9 @@ _PART = re.compile(r"part-\d+(?:-\d+)?\.parquet")
 def read_parquet(directory: str | os.PathLike[str]) -> LogprobTables:
     """Load tables that `toolkit.export` or `LogprobTables.write_parquet` wrote.
 
+    Exports of earlier versions of the toolkit are read as well: columns that did not exist then are
+    computed from the others if they can be, else null.
+
     Parameters
     ----------
     directory : path
@@ -42,14 +32,14 @@ def read_parquet(directory: str | os.PathLike[str]) -> LogprobTables:
     Returns
     -------
     LogprobTables
-        Equal to what was written.
+        Equal to the tables that were written.
 
     Raises
     ------
     SourceError
-        If the directory is no export, or a file that its manifest names is missing or damaged.
+        If the directory is not an export, or a file that its manifest names is missing or damaged.
     SchemaError
-        If it was written under another version of the schema.
+        If a later version of the toolkit wrote it.
 
     Examples
     --------
@@ -62,24 +52,27 @@ def read_parquet(directory: str | os.PathLike[str]) -> LogprobTables:
     """
     root = Path(directory)
     manifest = _manifest(root)
-    if manifest.get("schema") != schema.SCHEMA_VERSION:
+    version = manifest.get("schema")
+    if version not in list(CHANGES):
         raise SchemaError(
-            f"{root} has schema {manifest.get('schema')!r}; this toolkit reads "
-            f"{schema.SCHEMA_VERSION!r}"
+            f"{root} has schema version {version!r}: expected one of "
+            f"{', '.join(map(repr, CHANGES))}; a later toolkit reads later versions"
         )
+    changes = changes_since(version)
     tables = {}
     for declared in STORED:
-        parts = [declared.empty()]
+        parts = [conform_earlier(declared.empty(), declared, changes)]
         for name, rows in _files(root, manifest, declared.name):
             path = root / declared.name / name
             table = _read_part(path)
             if table.num_rows != rows:
-                raise SourceError(f"{path} has {table.num_rows} rows; the manifest says {rows}")
+                raise SourceError(f"{path} has {table.num_rows} rows; the manifest lists {rows}")
             try:
-                parts.append(schema.conform(table, declared))
+                parts.append(conform_earlier(table, declared, changes))
             except SchemaError as error:
                 raise SchemaError(f"{path}: {error}") from error
         tables[declared.name] = pa.concat_tables(parts)
+    add_columns(tables, changes)
     return in_order(tables)
 
 
@@ -88,12 +81,13 @@ def _manifest(root: Path) -> dict[str, Any]:
         manifest = json.loads((root / MANIFEST).read_bytes())
     except FileNotFoundError:
         raise SourceError(
-            f"{root} is no export of the toolkit: it has no {MANIFEST}; read recordings with read()"
+            f"{root} is not an export of the toolkit, because it has no {MANIFEST}; "
+            "use read() for recordings"
         ) from None
     except (OSError, ValueError) as error:
         raise SourceError(f"{root / MANIFEST} cannot be read: {error}") from error
     if not isinstance(manifest, dict):
-        raise SourceError(f"{root / MANIFEST} is no manifest of the toolkit: expected an object")
+        raise SourceError(f"{root / MANIFEST} is not a manifest of the toolkit: expected an object")
     return manifest
 
 
@@ -103,11 +97,11 @@ def _files(root: Path, manifest: dict[str, Any], table: str) -> list[tuple[str, 
         files = [(part["name"], part["rows"]) for part in manifest["tables"][table]["files"]]
     except (KeyError, TypeError) as error:
         raise SourceError(
-            f"{root / MANIFEST} is no manifest of the toolkit: it lists no files of {table}"
+            f"{root / MANIFEST} is not a manifest of the toolkit: it lists no files of {table}"
         ) from error
     for name, _ in files:
         if not isinstance(name, str) or not _PART.fullmatch(name):
-            raise SourceError(f"{root / MANIFEST} names a file that is no part of {table}")
+            raise SourceError(f"{root / MANIFEST} names a file that is not a part of {table}")
     return files
 
 

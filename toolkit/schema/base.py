@@ -10,7 +10,8 @@ import pyarrow.compute as pc
 
 from toolkit.errors import SchemaError
 
-SCHEMA_VERSION = "1"
+SCHEMA_VERSION = "2"
+"""Version of the stored tables; `toolkit.dataset.versions` declares what each one changed."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,75 @@
+"""Bring exports of earlier schema versions up to date while they are read.
+
+`CHANGES` declares what each version of the schema added and renamed, under the names of today. To
+add a column: declare it, raise `schema.SCHEMA_VERSION`, and add an entry here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from toolkit import schema
+from toolkit.dataset.layout import STORED
+from toolkit.schema.derived import is_top1
+
+Tables = dict[str, pa.Table]
+Name = tuple[str, str]
+"""A table and one of its columns."""
+
+
+class Changes(NamedTuple):
+    """What one version of the schema changed.
+
+    Attributes
+    ----------
+    added : mapping of Name to callable or None
+        How to compute a new column from the tables of an earlier export; None: it is null there.
+    renamed : mapping of Name to str
+        The earlier name of a column.
+    """
+
+    added: Mapping[Name, Callable[[Tables], pa.Array] | None] = {}
+    renamed: Mapping[Name, str] = {}
+
+
+CHANGES = {
+    "1": Changes(),
+    "2": Changes(
+        added={
+            ("tokens", "is_top1"): lambda tables: is_top1(tables["tokens"], tables["alternatives"])
+        }
+    ),
+}
+"""The changes of each schema version, from the first to today's."""
+
+
+def changes_since(version: str) -> list[Changes]:
+    """Return the changes of all versions after this one, in order."""
+    versions = list(CHANGES)
+    return [CHANGES[later] for later in versions[versions.index(version) + 1 :]]
+
+
+def conform_earlier(table: pa.Table, declared: schema.Table, changes: list[Changes]) -> pa.Table:
+    """Return a table in the declared columns, except those that the changes added."""
+    for change in changes:
+        new_names = {
+            old: new for (name, new), old in change.renamed.items() if name == declared.name
+        }
+        table = table.rename_columns([new_names.get(name, name) for name in table.column_names])
+    added = {column for change in changes for name, column in change.added if name == declared.name}
+    columns = tuple(column for column in declared.columns if column.name not in added)
+    return schema.conform(table, replace(declared, columns=columns))
+
+
+def add_columns(tables: Tables, changes: list[Changes]) -> None:
+    """Append the columns that the changes added to the tables of an earlier export."""
+    declared = {table.name: table for table in STORED}
+    for change in changes:
+        for (name, column), compute in change.added.items():
+            table, field = tables[name], declared[name][column].field
+            values = compute(tables) if compute else pa.nulls(table.num_rows, field.type)
+            tables[name] = table.append_column(field, values)

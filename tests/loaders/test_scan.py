@@ -16,7 +16,7 @@ from tests import strategies
 from toolkit.loaders.batches import BatchReader
 from toolkit.loaders.decoding.native import scan_frames
 from toolkit.loaders.framing.detect import frame
-from toolkit.loaders.session import STREAM_WINDOW
+from toolkit.loaders.options import ReadOptions
 from toolkit.loaders.sources.resolve import resolve
 from toolkit.tables import joined
 
@@ -218,9 +218,8 @@ def test_an_export_is_not_scanned(samples, tmp_path):
 
 def alone(data, ordinal, name):
     """Read a source by itself, as it should stand among others."""
-    recording = BatchReader("reject", STREAM_WINDOW)
-    parts = recording.batches(enumerate(resolve(data)), 1 << 20, None, 1, lambda n: None)
-    lp = joined(list(parts))
+    reader = BatchReader(ReadOptions(batch_bytes=1 << 20, threads=1))
+    lp = joined(list(reader.batches(enumerate(resolve(data)), None, lambda n: None)))
     rows = {table: lp[table].to_pylist() for table in TABLES}
     for row in itertools.chain(*rows.values()):
         if "source" in row:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -18,7 +18,6 @@ import pyarrow as pa
 from toolkit import schema
 from toolkit.arrow import numpy
 from toolkit.errors import RecordError, SourceError
-from toolkit.limits import LIMITS, Limits
 from toolkit.loaders.assembling import Origins, assemble
 from toolkit.loaders.buffers import SCOPE
 from toolkit.loaders.decoding.decoder import Decoder
@@ -26,12 +25,12 @@ from toolkit.loaders.decoding.native import Scanned, scan_frames
 from toolkit.loaders.framing.detect import frame
 from toolkit.loaders.framing.frames import Frames
 from toolkit.loaders.merging.merger import Merger
+from toolkit.loaders.options import ReadOptions
 from toolkit.loaders.prefetch import ordered_map
 from toolkit.loaders.sources.fingerprint import Fingerprint
 from toolkit.loaders.sources.source import Source
 from toolkit.tables import LogprobTables
 
-OnError = Literal["reject", "raise"]
 _BLOCK_BYTES = 8 << 20
 _AHEAD = 4  # blocks that are scanned ahead, for each thread; half of them are single lines
 _SMALL_BYTES = 1 << 20  # of sources that share a batch, together; and of a block for other threads
@@ -49,7 +48,7 @@ class _End(NamedTuple):
     """A source ended, or gave out."""
 
     fault: SourceError | None
-    seen: dict[str, Any] | None
+    fingerprint: dict[str, Any] | None
 
 
 @dataclass
@@ -82,18 +81,13 @@ class _Progress:
 
 
 class BatchReader:
-    """What is being read of some sources.
+    """Read sources one after the other, and yield their tables batch by batch.
 
     Parameters
     ----------
-    on_error : {"reject", "raise"}
-    window : int
-        Records without a chunk after which a stream is closed.
-    place : str, optional
-        Where in each record the answer stands, if that is not to be found by content.
-    limits : Limits
-    watch : bool
-        Take note of the bytes of each source as it is stored.
+    options : ReadOptions
+    fingerprints : bool
+        Whether to record the size and SHA-256 of each source, as it is stored.
 
     Attributes
     ----------
@@ -102,38 +96,26 @@ class BatchReader:
     n_records : int
         Records so far.
     faults : list of SourceError
-        Why sources gave out, of those that did.
-    seen : list of dict
-        If they are watched, what `Fingerprint` tells of each source.
+        One error for each source that could not be read to its end.
+    fingerprints : list of dict
+        Name, size and hash of each source, if they are recorded.
     """
 
-    def __init__(
-        self,
-        on_error: OnError,
-        window: int,
-        place: str | None = None,
-        limits: Limits = LIMITS,
-        watch: bool = False,
-    ) -> None:
-        self.on_error = on_error
-        self.limits = limits
+    def __init__(self, options: ReadOptions, *, fingerprints: bool = False) -> None:
+        self.options = options
         self.names: list[str] = []
         self.n_records = 0
         self.faults: list[SourceError] = []
-        self.seen: list[dict[str, Any]] = []
-        self._watch = watch
-        self._decoder = Decoder(place, limits)
-        # What stands at a place is not looked for by the scanner.
-        self._window = window if place is None else None
-        self._merger = Merger(window)
+        self.fingerprints: list[dict[str, Any]] = []
+        self._records_fingerprints = fingerprints
+        self._decoder = Decoder(options.path, options.limits)
+        self._merger = Merger(options.stream_window)
         self._sources: list[_Progress] = []  # of which the tables are not all given out yet
 
     def batches(
         self,
         sources: Iterable[tuple[int, Source]],
-        batch_bytes: int,
         pool: Executor | None,
-        threads: int,
         on_bytes: Callable[[int], object],
     ) -> Iterator[LogprobTables]:
         """Read sources.
@@ -142,12 +124,8 @@ class BatchReader:
         ----------
         sources : iterable of (int, Source)
             Each with its place among those read; the high half of ``response_key``.
-        batch_bytes : int
-            Bytes of a (decompressed) source after which a batch ends, with the block.
         pool : concurrent.futures.Executor or None
             Where blocks are scanned ahead.
-        threads : int
-            Threads of the pool.
         on_bytes : callable
             Called with the bytes of each block.
 
@@ -156,9 +134,10 @@ class BatchReader:
         LogprobTables
             The ledger of a source stands in its last batch. Large sources do not share a batch.
         """
-        size = 0
+        size, batch_bytes = 0, self.options.batch_bytes
+        most = _AHEAD * self.options.thread_count
         steps = self._steps(sources, min(batch_bytes, _BLOCK_BYTES))
-        for step, scanned in ordered_map(self._scan, steps, pool, _AHEAD * threads, _is_large):
+        for step, scanned in ordered_map(self._scan, steps, pool, most, _is_large):
             if isinstance(step, _Begin):
                 self._begin(*step)
             elif isinstance(step, _End):
@@ -184,21 +163,23 @@ class BatchReader:
         for ordinal, source in sources:
             yield _Begin(source.name, ordinal)
             fault = None
-            seen = Fingerprint() if self._watch else None
+            fingerprint = Fingerprint() if self._records_fingerprints else None
+            limits = self.options.limits
             try:
-                blocks = source.blocks(block_bytes, self.limits, seen)
-                yield from frame(blocks, self.limits.record_bytes)
+                blocks = source.blocks(block_bytes, limits, fingerprint)
+                yield from frame(blocks, limits.record_bytes)
             except SourceError as error:
                 fault = error
-            yield _End(fault, seen and seen.told())
+            yield _End(fault, None if fingerprint is None else fingerprint.told())
 
     def _scan(self, step: _Begin | Frames | _End) -> Scanned | None:
-        if self._window is None or not isinstance(step, Frames):
+        # The scanner finds responses by content, so it cannot read what a path names.
+        if self.options.path is not None or not isinstance(step, Frames):
             return None
-        return scan_frames(step, self._window, self.limits)
+        return scan_frames(step, self.options.stream_window, self.options.limits)
 
     def objects(self, units: list[tuple[list[Any], Any, bool]]) -> LogprobTables:
-        """Read objects in memory; see `toolkit.loaders.grouping`."""
+        """Read objects in memory; see `toolkit.loaders.objects`."""
         self._begin("<memory>", 0)
         self._refuse(self._decoder.objects(units))
         self._end(_End(None, None))
@@ -213,10 +194,10 @@ class BatchReader:
 
     def _end(self, end: _End) -> None:
         source, fault = self._sources[-1], end.fault
-        if end.seen is not None:
-            self.seen.append({"source": source.name, **end.seen})
+        if end.fingerprint is not None:
+            self.fingerprints.append({"source": source.name, **end.fingerprint})
         if fault is not None:
-            if self.on_error == "raise":
+            if self.options.on_error == "raise":
                 raise fault
             self.faults.append(fault)
             reason = getattr(fault, "reason", "unreadable_source")
@@ -229,7 +210,7 @@ class BatchReader:
 
     def _refuse(self, rejects: pa.Table) -> None:
         """Raise the first reject, if that is wanted."""
-        if self.on_error != "raise" or not rejects.num_rows:
+        if self.options.on_error != "raise" or not rejects.num_rows:
             return
         first = rejects.slice(0, 1).to_pylist()[0]
         place = {name: first[name] for name in ("line", "byte_offset", "reason", "path")}

@@ -6,8 +6,9 @@ import json
 from typing import Any
 
 from toolkit.errors import ArgumentError
-from toolkit.loaders.batches import BatchReader, OnError
-from toolkit.loaders.session import STREAM_WINDOW, LoadSummary
+from toolkit.loaders.batches import BatchReader
+from toolkit.loaders.options import OnError, ReadOptions
+from toolkit.loaders.session import LoadSummary
 from toolkit.tables import LogprobTables
 
 
@@ -49,15 +50,13 @@ def from_responses(
     >>> lp.text("greeting")
     'Hello'
     """
-    if on_error not in ("reject", "raise"):
-        raise ArgumentError(f"on_error={on_error!r}; choose 'reject' or 'raise'")
-    recording = BatchReader(on_error, STREAM_WINDOW)
-    lp = recording.objects(units(responses, custom_id))
-    total = LoadSummary()
-    total.add(lp)
-    total.end(recording)
-    total.require_records()
-    total.warn()
+    reader = BatchReader(ReadOptions(on_error=on_error))
+    lp = reader.objects(units(responses, custom_id))
+    summary = LoadSummary()
+    summary.add(lp)
+    summary.add_sources(reader)
+    summary.require_records()
+    summary.warn()
     return lp
 
 

@@ -1,4 +1,4 @@
-"""From sources or objects to `LogprobTables`: `read`, `scan` and `from_responses`."""
+"""Load saved responses from files, URIs and bytes: `read` and `scan`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from toolkit import arguments
 from toolkit.dataset.layout import is_dataset
 from toolkit.dataset.read import read_parquet
 from toolkit.limits import LIMITS, Limits
-from toolkit.loaders.batches import OnError
-from toolkit.loaders.session import BATCH_BYTES, STREAM_WINDOW, ReadSession
+from toolkit.loaders.options import BATCH_BYTES, STREAM_WINDOW, OnError, ReadOptions
+from toolkit.loaders.session import ReadSession
 from toolkit.tables import LogprobTables, joined
 
 _READ_BYTES = 256 << 20  # as `BATCH_BYTES`, where all stays in memory anyway
@@ -81,9 +81,8 @@ def read(
     """
     if isinstance(sources, str | os.PathLike) and is_dataset(sources):
         return read_parquet(sources)
-    parts = scan(
-        sources,
-        # Large batches cost less; smaller ones are merged while threads scan ahead.
+    options = ReadOptions(
+        # Large batches cost less; smaller ones are merged while other threads scan ahead.
         batch_bytes=_READ_BYTES if arguments.threads(threads) == 1 else 4 * BATCH_BYTES,
         on_error=on_error,
         progress=progress,
@@ -92,7 +91,7 @@ def read(
         threads=threads,
         limits=limits,
     )
-    return joined(list(parts))
+    return joined(list(ReadSession(options).read(sources)))
 
 
 def scan(
@@ -141,8 +140,8 @@ def scan(
     >>> [len(part) for part in toolkit.scan([line * 2, line], batch_bytes=1)]
     [2, 1]
     """
-    loading = ReadSession(
-        batch_bytes=batch_bytes,
+    options = ReadOptions(
+        batch_bytes=BATCH_BYTES if batch_bytes is None else batch_bytes,
         on_error=on_error,
         progress=progress,
         stream_window=stream_window,
@@ -150,4 +149,4 @@ def scan(
         threads=threads,
         limits=limits,
     )
-    return loading.all_of(sources)
+    return ReadSession(options).read(sources)

@@ -1,4 +1,4 @@
-"""A load of sources, in one lot or several, and the verdict on all of it."""
+"""Run one load: `ReadSession` yields its batches, `LoadSummary` counts what they brought."""
 
 from __future__ import annotations
 
@@ -9,130 +9,109 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from functools import partial
+from types import FrameType
 from typing import Any
 
-from toolkit import arguments
 from toolkit.dataset.layout import is_dataset
 from toolkit.errors import ArgumentError, NoRecordsError, SourceError, ToolkitWarning
-from toolkit.limits import Limits
-from toolkit.loaders.batches import BatchReader, OnError
+from toolkit.loaders.batches import BatchReader
+from toolkit.loaders.options import ReadOptions
 from toolkit.loaders.scanner import decoder
 from toolkit.loaders.sources.resolve import resolve
 from toolkit.loaders.sources.source import Source
 from toolkit.tables import LogprobTables, joined
 
-STREAM_WINDOW = 100_000
-"""Records without a chunk after which a stream is closed."""
-BATCH_BYTES = 32 << 20
-"""Bytes of the sources that one batch is made of."""
-_SLOW_BYTES = 64 << 20  # so much without the native scanner is worth a word
+_SLOW_BYTES = 64 << 20  # warn about a missing native scanner if more bytes than this were read
+_MOST_NAMES = 4  # sources to keep for messages, which list three and say whether there are more
 
 
 class ReadSession:
-    """A load, with its options; for sources that are read in several lots.
+    """Read sources, in one or more passes, with the same options.
 
     Parameters
     ----------
-    batch_bytes, on_error, progress, stream_window, path, threads, limits
-        As in `scan`.
-    watch : bool
-        Take note of the bytes of each source as it is stored.
+    options : ReadOptions
+    fingerprints : bool
+        Whether to record the size and SHA-256 of each source, as it is stored.
 
     Attributes
     ----------
-    total : LoadSummary
+    summary : LoadSummary
+        Counts of all passes so far.
     """
 
-    def __init__(
-        self,
-        *,
-        batch_bytes: int | None = None,
-        on_error: OnError,
-        progress: bool | None,
-        stream_window: int,
-        path: str | None,
-        threads: int | None,
-        limits: Limits,
-        watch: bool = False,
-    ) -> None:
-        if on_error not in ("reject", "raise"):
-            raise ArgumentError(f"on_error={on_error!r}; choose 'reject' or 'raise'")
-        if not isinstance(limits, Limits):
-            raise ArgumentError(f"limits={limits!r}; give toolkit.Limits(...)")
-        self.batch_bytes = BATCH_BYTES if batch_bytes is None else batch_bytes
-        for name, value in (("stream_window", stream_window), ("batch_bytes", self.batch_bytes)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ArgumentError(f"{name}={value!r}; give a whole number from 1")
-        if not (path is None or (isinstance(path, str) and path)):
-            raise ArgumentError(f"path={path!r}; give keys as in 'output.raw[0]', or None")
-        self._make = partial(BatchReader, on_error, stream_window, path, limits, watch)
-        self._threads = arguments.threads(threads)
-        self._progress = progress
-        self.total = LoadSummary()
+    def __init__(self, options: ReadOptions, *, fingerprints: bool = False) -> None:
+        self.options = options
+        self.summary = LoadSummary()
+        self._fingerprints = fingerprints
 
-    def all_of(self, sources: Any) -> Iterator[LogprobTables]:
-        """Yield the batches of all sources that a caller names, and say what is odd."""
+    def read(self, sources: Any) -> Iterator[LogprobTables]:
+        """Resolve the sources now; yield their batches, then warn or raise as `finish` does.
+
+        Raises
+        ------
+        ArgumentError
+            If `sources` is an exported dataset.
+        """
         if isinstance(sources, str | os.PathLike) and is_dataset(sources):
             raise ArgumentError(
                 f"{os.fspath(sources)} is an exported dataset: read_parquet reads it"
             )
-        return self._all_of(resolve(sources))
+        return self._read_all(resolve(sources))
 
-    def _all_of(self, sources: list[Source]) -> Iterator[LogprobTables]:
+    def _read_all(self, sources: list[Source]) -> Iterator[LogprobTables]:
         yield from self.batches(enumerate(sources))
         self.finish()
 
     def batches(self, sources: Iterable[tuple[int, Source]]) -> Iterator[LogprobTables]:
-        """Yield the batches of some sources, each with its place among all."""
+        """Yield the batches of some sources, each given with its ordinal among all sources."""
         waiting: list[LogprobTables] = []
-        recording = self._make()
-        total = self.total
+        reader = BatchReader(self.options, fingerprints=self._fingerprints)
+        summary, threads = self.summary, self.options.thread_count
         with ExitStack() as stack:
-            threads = self._threads
             pool = stack.enter_context(ThreadPoolExecutor(threads)) if threads > 1 else None
-            bar = stack.enter_context(_bar(self._progress, total.bytes))
-            since = total.bytes  # read when the last batch was yielded
-            parts = recording.batches(sources, self.batch_bytes, pool, threads, total.add_bytes)
-            for part in parts:
-                bar.update(total.bytes - bar.n)
-                total.add(part)
-                waiting.append(part)
-                if total.bytes - since >= self.batch_bytes:
+            bar = stack.enter_context(_bar(self.options.progress, summary.bytes))
+            yielded = summary.bytes  # bytes read when the last batch was yielded
+            for batch in reader.batches(sources, pool, summary.add_bytes):
+                bar.update(summary.bytes - bar.n)
+                summary.add(batch)
+                waiting.append(batch)
+                if summary.bytes - yielded >= self.options.batch_bytes:
                     yield joined(waiting)
-                    waiting, since = [], total.bytes
+                    waiting, yielded = [], summary.bytes
             if waiting:
                 yield joined(waiting)
-        total.end(recording)
+        summary.add_sources(reader)
 
     def finish(self) -> None:
-        """Say what is odd about all that was read."""
-        self.total.require_records()
-        self.total.warn()
+        """Raise if no record was read, else warn about rejects and missing logprobs."""
+        self.summary.require_records()
+        self.summary.warn()
 
 
 _COUNTS = ("bytes", "records", "responses", "tokens")
 
 
 class LoadSummary:
-    """What all sources gave together, for the verdict at the end.
+    """Count what the sources of a load brought, for one warning or error at its end.
 
     Attributes
     ----------
     names : list of str
-        Some of the sources.
+        The first few sources.
     faults : list of SourceError
-    seen : list of dict
-        If sources are watched, what was seen of each.
+        One error for each source that could not be read to its end.
+    fingerprints : list of dict
+        Size and hash of each source, if the session records them.
     bytes, records, responses, tokens : int
     reasons : Counter of str
-        Of the rejects.
+        Number of rejects by reason.
     """
 
     def __init__(self) -> None:
         self.names: list[str] = []
         self.faults: list[SourceError] = []
-        self.seen: list[dict[str, Any]] = []
+        self.fingerprints: list[dict[str, Any]] = []
         self.bytes = self.records = self.responses = self.tokens = 0
         self.reasons: Counter[str] = Counter()
 
@@ -140,33 +119,33 @@ class LoadSummary:
         """Count bytes that were read."""
         self.bytes += n
 
-    def add(self, part: LogprobTables) -> None:
-        """Count a batch."""
-        self.responses += len(part)
-        self.tokens += part.tokens.num_rows
-        self.reasons.update(part.rejects["reason"].to_pylist())
+    def add(self, batch: LogprobTables) -> None:
+        """Count the responses, tokens and rejects of a batch."""
+        self.responses += len(batch)
+        self.tokens += batch.tokens.num_rows
+        self.reasons.update(batch.rejects["reason"].to_pylist())
 
-    def note(self, since: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return the counts, for JSON; `since` an earlier note, what was added to it."""
+    def add_sources(self, reader: BatchReader) -> None:
+        """Count the sources and records of a reader that has finished."""
+        self.names += reader.names[: _MOST_NAMES - len(self.names)]
+        self.records += reader.n_records
+        self.faults += reader.faults
+        self.fingerprints += reader.fingerprints
+
+    def counts(self, since: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return the counts as a dict for JSON, less the earlier counts `since`."""
         before = since or {"reasons": {}}
         counts = {name: getattr(self, name) - before.get(name, 0) for name in _COUNTS}
         return counts | {"reasons": dict(self.reasons - Counter(before["reasons"]))}
 
-    def add_note(self, note: dict[str, Any]) -> None:
-        """Add the counts of a note."""
+    def add_counts(self, counts: dict[str, Any]) -> None:
+        """Add counts that `counts` returned, for example those of an earlier process."""
         for name in _COUNTS:
-            setattr(self, name, getattr(self, name) + int(note[name]))
-        self.reasons.update(note["reasons"])
-
-    def end(self, recording: BatchReader) -> None:
-        """Count sources that were read."""
-        self.names += recording.names[: 4 - len(self.names)]
-        self.records += recording.n_records
-        self.faults += recording.faults
-        self.seen += recording.seen
+            setattr(self, name, getattr(self, name) + int(counts[name]))
+        self.reasons.update(counts["reasons"])
 
     def require_records(self) -> None:
-        """Refuse a load without a single record."""
+        """Raise `NoRecordsError`, or `SourceError` if a source failed, if there is no record."""
         if self.records:
             return
         if self.faults:
@@ -178,7 +157,7 @@ class LoadSummary:
         )
 
     def warn(self) -> None:
-        """Say once what a user would otherwise find out late."""
+        """Emit one warning about rejects, missing logprobs and a missing native scanner."""
         messages = []
         if self.reasons:
             listed = ", ".join(f"{n} {reason}" for reason, n in self.reasons.most_common())
@@ -187,20 +166,21 @@ class LoadSummary:
             messages.append(f"{rejected} {records} rejected ({listed}): see the rejects table")
         if self.bytes > _SLOW_BYTES and decoder() == "reference":
             messages.append(
-                "the native scanner is missing, so this took about 50 times as long as it need: "
-                "install the toolkit from a wheel, or with a C++ compiler at hand"
+                "the native scanner is missing, so this load was about 50 times slower than it "
+                "could be: install the toolkit from a wheel, or where a C++ compiler is available"
             )
         if self.responses and not self.tokens:
-            messages.append("no response has logprobs: were they asked for (logprobs=True)?")
+            messages.append("no response has logprobs: were they requested (logprobs=True)?")
         if messages:
             warnings.warn("; ".join(messages), ToolkitWarning, stacklevel=_callers_level())
 
 
 def _callers_level() -> int:
     """Return the stack level of the first frame outside the toolkit."""
-    level, current = 1, sys._getframe(1)
-    while current is not None and current.f_globals.get("__name__", "").startswith("toolkit."):
-        level, current = level + 1, current.f_back
+    level = 1
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_globals.get("__name__", "").startswith("toolkit."):
+        level, frame = level + 1, frame.f_back
     return level
 
 

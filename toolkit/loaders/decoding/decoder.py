@@ -25,8 +25,8 @@ class Decoder:
 
     Parameters
     ----------
-    place : str, optional
-        Where in each record the answer stands, if that is not to be found by content.
+    path : str, optional
+        Where in each record the response is; None: found by content.
     limits : Limits
 
     Attributes
@@ -39,8 +39,8 @@ class Decoder:
         Wrappers taken off so far.
     """
 
-    def __init__(self, place: str | None = None, limits: Limits = LIMITS) -> None:
-        self._reference = ReferenceDecoder(place, limits)
+    def __init__(self, path: str | None = None, limits: Limits = LIMITS) -> None:
+        self._reference = ReferenceDecoder(path, limits)
         self.envelopes = 0
         self._pieces: list[Decoded] = []
         self._placed: list[Placed] = []  # follow the pieces

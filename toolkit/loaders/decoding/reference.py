@@ -51,8 +51,8 @@ class ReferenceDecoder:
 
     Parameters
     ----------
-    place : str, optional
-        Where in each record the answer stands, if that is not to be found by content.
+    path : str, optional
+        Where in each record the response is; None: found by content.
     limits : Limits
 
     Examples
@@ -63,8 +63,8 @@ class ReferenceDecoder:
     (['hi'], ['not_an_object'])
     """
 
-    def __init__(self, place: str | None = None, limits: Limits = LIMITS) -> None:
-        self.place = place
+    def __init__(self, path: str | None = None, limits: Limits = LIMITS) -> None:
+        self.path = path
         self.limits = limits
         self.next_record = 0
         self.epoch = 0
@@ -170,13 +170,13 @@ class _Batch:
     ) -> None:
         """Decode one parsed value: an object with one body or, in an envelope, several."""
         at = (line, offset, length)
-        place = self.decoder.place
-        if place is None:
+        path = self.decoder.path
+        if path is None:
             self.envelopes += detect.is_envelope(value)
             self._bodies(detect.bodies(value), at, halves)
         else:
             self.envelopes += 1
-            self._bodies(detect.at(value, place), at, halves)
+            self._bodies(detect.at(value, path), at, halves)
 
     def _bodies(
         self, bodies: Iterator[Body | Reject], at: tuple[int, int, int], halves: bool

@@ -2,7 +2,7 @@
 //
 // It reads what it is certain of and defers every other record, untouched, to the reference decoder.
 // It never guesses and never words an error. native/scanner.h says what a record means,
-// native/json.h how its text is read, native/columns.h where the values go, native/arrow.h how they
+// native/json.h how its text is read, native/buffers.h where the values go, native/arrow_c_data.h how they
 // reach Python.
 
 #define PY_SSIZE_T_CLEAN
@@ -13,7 +13,7 @@
 #include <memory>
 #include <vector>
 
-#include "native/arrow.h"
+#include "native/arrow_c_data.h"
 #include "native/scanner.h"
 
 namespace {

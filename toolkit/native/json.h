@@ -12,8 +12,8 @@
 #include <string_view>
 #include <system_error>
 
-#include "columns.h"
-#include "words.h"
+#include "buffers.h"
+#include "word_scan.h"
 
 #if !defined(__cpp_lib_to_chars)
 #define PY_SSIZE_T_CLEAN

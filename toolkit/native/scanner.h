@@ -15,7 +15,7 @@
 
 #include "json.h"
 #include "keys.h"
-#include "runs.h"
+#include "chunk_runs.h"
 #include "tables.h"
 
 namespace toolkit {

@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "columns.h"
+#include "buffers.h"
 
 namespace toolkit {
 

@@ -15,7 +15,7 @@
 
 #include "json.h"
 #include "tables.h"
-#include "words.h"
+#include "word_scan.h"
 
 namespace toolkit {
 

@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include "columns.h"
+#include "buffers.h"
 
 extern "C" {  // as the specification of the interface declares them
 struct ArrowSchema {

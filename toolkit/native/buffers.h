@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-#include "words.h"
+#include "word_scan.h"
 
 namespace toolkit {
 

@@ -1,4 +1,4 @@
-"""How tokens are written out."""
+"""Hidden characters are made visible."""
 
 import unicodedata
 
@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolkit.visible_text import is_hidden, pieces, plain, spelled, token_texts
+from toolkit.visible_text import (
+    is_hidden,
+    pieces,
+    plain,
+    spelled,
+    spelled_token,
+    token_texts,
+)
 
 
 @pytest.mark.parametrize(
@@ -58,14 +65,42 @@ def test_nothing_is_obeyed_and_nothing_vanishes(text):
     assert all(c in rest for c in letters)
 
 
-def test_a_character_stands_in_the_token_that_completes_it():
+def test_a_character_belongs_to_the_token_that_completes_it():
     heart = "💙".encode()
     tokens = [("�", heart[:1]), ("�", heart[1:3]), ("�", heart[3:] + b"!")]
     assert list(token_texts(tokens)) == [("", heart[:1]), ("", heart[1:3]), ("💙!", b"")]
+
+
+@pytest.mark.parametrize(
+    ("token", "raw", "shown"),
+    [
+        (" a", None, "␣a"),
+        (" a", b" a", "␣a"),
+        ("", b"", "∅"),
+        ("", None, "∅"),
+        ("\ufffd", b"\xf0\x9f", "⟨f0 9f⟩"),
+        ("\ufffd!", b"\x92\x99!", "⟨92 99⟩!"),
+        ("\ufffd", b"a\xff b\xf0", "a⟨ff⟩␣b⟨f0⟩"),
+        ("\ufffd", None, "\ufffd"),
+        ("\u0301", "\u0301".encode(), "◌\u0301"),
+        ("\x1b[0m\n", None, "⟨U+001B⟩[0m↵"),
+        ("\udc80", None, "⟨U+DC80⟩"),
+    ],
+)
+def test_a_token_on_its_own_is_spelled(token, raw, shown):
+    assert spelled_token(token, raw) == shown
+
+
+@given(st.text(alphabet=st.characters(), max_size=12), st.none() | st.binary(max_size=12))
+def test_a_spelled_token_is_one_line_of_visible_characters(token, raw):
+    line = spelled_token(token, raw, most=12)
+    assert 0 < len(line) <= 12
+    assert all(char in "\u200c\u200d" or not is_hidden(char) for char in line)
 
 
 def test_short_texts_are_clipped():
     assert spelled("a" * 50, most=5) == "aaaa…"
     assert spelled("", b"\xf0\x9f") == "⟨f0 9f⟩"
     assert len(plain("x" * 200)) == 48
+    assert len(plain("x" * 200, most=None)) == 200
     assert plain("a\nb") == "a↵b"

@@ -1,17 +1,28 @@
-"""How tokens are written out for people: bytes become characters, what hides is made to show."""
+"""Make hidden characters visible: the one way, for HTML, terminals, plots and the command line.
+
+Blanks become ``␣``, line ends ``↵``, carriage returns ``␍``, tabs ``⇥``; every other character that
+does not show, or that a terminal would obey, becomes its code point (``⟨U+001B⟩``), and bytes of an
+incomplete character are written in hexadecimal (``⟨f0 9f⟩``).
+
+Running text (`pieces`) marks only those blanks that nobody would see. A text on its own (`spelled`
+and `spelled_token` for tokens) marks all of them.
+"""
 
 from __future__ import annotations
 
 import codecs
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 _MARKS = {"\n": "↵", "\r": "␍", "\t": "⇥"}
 _BLANK = "␣"
+_BASE = "◌"  # carries a combining mark that begins a text
 _JOINERS = ("\u200c", "\u200d")
-# Called printable, and yet nothing is to be seen: fillers, Braille's blank, ideograms' selectors.
+# Printable for Python, yet invisible: fillers, Braille's blank, selectors of ideographs.
 _EMPTY = {*"\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0", *map(chr, range(0xE0100, 0xE01F0))}
+_UNDECODED = re.compile("([\udc80-\udcff]+)")  # bytes that are not UTF-8, as surrogateescape has it
 
 
 class Piece(NamedTuple):
@@ -21,8 +32,8 @@ class Piece(NamedTuple):
     ----------
     text : str
     is_mark : bool
-        True where the text stands for something that would not show: a blank, a line end, a
-        character without a picture, bytes of a character that another token completes.
+        True if the text replaces something that would not show: a blank, a line end, a character
+        without a glyph, bytes of a character that another token completes.
     """
 
     text: str
@@ -30,19 +41,19 @@ class Piece(NamedTuple):
 
 
 def token_texts(tokens: Iterable[tuple[str, bytes | None]]) -> Iterator[tuple[str, bytes]]:
-    """Tell for each token the characters that end in it, and its bytes of one that does not.
+    """Decode consecutive tokens; a character belongs to the token that completes it.
 
     Parameters
     ----------
     tokens : iterable of (str, bytes or None)
-        Text and bytes of consecutive tokens; the text stands in where there are no bytes.
+        Text and bytes of consecutive tokens; the text is used where there are no bytes.
 
     Yields
     ------
     text : str
-        U+FFFD stands for bytes that are not UTF-8.
+        The characters that end in this token. U+FFFD replaces bytes that are not UTF-8.
     rest : bytes
-        The bytes at the end of the token that begin, or go on with, a character.
+        The bytes at the end of the token that begin or continue a character.
 
     Examples
     --------
@@ -58,19 +69,19 @@ def token_texts(tokens: Iterable[tuple[str, bytes | None]]) -> Iterator[tuple[st
 
 
 def pieces(text: str, rest: bytes = b"") -> list[Piece]:
-    """Write a token so that all of it shows, in as few pieces as there are changes.
+    """Split a token into plain text and the marks that replace its hidden characters.
 
     Parameters
     ----------
-    text : str
-    rest : bytes
-        As `token_texts` gives them.
+    text, rest : str, bytes
+        As `token_texts` returns them.
 
     Returns
     -------
     list of Piece
-        A line end is its mark; whoever draws it ends the line after it. Blanks are marked where
-        they stand alone, last or in a row; one in front of a word is left as it is.
+        As few as possible; at least one (``∅`` for a token without text). A line end is its mark
+        alone: the caller starts a new line after it. Blanks are marked where they are alone, last
+        or repeated; one blank before a word stays a blank.
 
     Examples
     --------
@@ -94,61 +105,106 @@ def pieces(text: str, rest: bytes = b"") -> list[Piece]:
         else:
             shown.append(one)
     if rest:
-        shown.append(Piece(f"⟨{rest.hex(' ')}⟩", True))
+        shown.append(Piece(_hexadecimal(rest), True))
     return shown or [Piece("∅", True)]
 
 
 def spelled(text: str, rest: bytes = b"", most: int = 40) -> str:
-    """Write a token on one line, all its blanks as ``␣``, clipped to `most` characters.
+    """Write a decoded token on its own, on one line, clipped to `most` characters.
 
     Examples
     --------
     >>> spelled(" a\\n")
     '␣a↵'
     """
-    line = "".join(
-        piece.text if piece.is_mark else piece.text.replace(" ", _BLANK)
-        for piece in pieces(text, rest)
-    )
-    return line if len(line) <= most else f"{line[: most - 1]}…"
+    return _clipped(_spelled(text, rest), most)
 
 
-def plain(text: str, most: int = 48) -> str:
-    """Write an id, a model or another short text of the data on one line, clipped in its middle.
+def spelled_token(token: str, raw: bytes | None, most: int = 40) -> str:
+    """Write a token on its own, such as an alternative or a cell of a table.
+
+    Parameters
+    ----------
+    token : str
+    raw : bytes or None
+        As sent. Bytes that are not UTF-8 by themselves are written in hexadecimal.
+    most : int
+        Length of the result, in characters.
 
     Examples
     --------
-    >>> plain("gpt\\x1b[31m")
-    'gpt⟨U+001B⟩[31m'
+    >>> spelled_token(" Paris", None), spelled_token("\\ufffd", b"\\x92\\x99!")
+    ('␣Paris', '⟨92 99⟩!')
+    """
+    if not raw:
+        return spelled(token, most=most)
+    parts = _UNDECODED.split(raw.decode("utf-8", "surrogateescape"))
+    written = [_spelled(part) if part else "" for part in parts]
+    written[1::2] = [_hexadecimal(part.encode("utf-8", "surrogateescape")) for part in parts[1::2]]
+    return _clipped("".join(written), most)
+
+
+def plain(text: str, most: int | None = 48) -> str:
+    """Write any text of the data on one line, safe on a terminal: an id, a model, a message.
+
+    Parameters
+    ----------
+    text : str
+    most : int, optional
+        Length of the result, in characters; a longer one is clipped in its middle. None: whole.
+
+    Examples
+    --------
+    >>> plain("gpt\\x1b[31m"), plain("")
+    ('gpt⟨U+001B⟩[31m', '∅')
     """
     line = "".join(piece.text for piece in pieces(text))
+    if most is None or len(line) <= most:
+        return line
     half = most // 2
-    return line if len(line) <= most else f"{line[:half]}…{line[half - most + 1 :]}"
+    return f"{line[:half]}…{line[half - most + 1 :]}"
 
 
 def is_hidden(char: str) -> bool:
-    """Tell whether a character does not show, or is obeyed rather than shown."""
+    """Return whether a character does not show, or is obeyed rather than shown."""
     if char in _EMPTY:
         return True
     if char.isprintable():
         return False
-    if "\U0001f300" <= char <= "\U0001faff":  # pictures alone, some newer than this Python
+    if "\U0001f300" <= char <= "\U0001faff":  # pictographs only, some newer than this Python
         return False
     return char != " "
 
 
+def _spelled(text: str, rest: bytes = b"") -> str:
+    line = "".join(
+        piece.text if piece.is_mark else piece.text.replace(" ", _BLANK)
+        for piece in pieces(text, rest)
+    )
+    return _BASE + line if unicodedata.category(line[0]).startswith("M") else line
+
+
+def _clipped(line: str, most: int) -> str:
+    return line if len(line) <= most else f"{line[: most - 1]}…"
+
+
+def _hexadecimal(raw: bytes) -> str:
+    return f"⟨{raw.hex(' ')}⟩"
+
+
 def _is_odd_blank(text: str, i: int) -> bool:
+    """Return whether a blank would go unseen: alone, last, or one of several."""
     alone = i + 1 == len(text) or text[i + 1] in " \n\r\t"
     return alone or (i > 0 and text[i - 1] == " ")
 
 
 def _is_stray(text: str, i: int) -> bool:
-    """A variation selector shows in the character before it; without one it is a hidden one."""
+    """Return whether a variation selector has no character before it that it could vary."""
     return "\ufe00" <= text[i] <= "\ufe0f" and (i == 0 or "\ufe00" <= text[i - 1] <= "\ufe0f")
 
 
 def _is_joined(text: str, i: int) -> bool:
-    """Joiners belong to the pictures and letters that they join; elsewhere they hide something."""
+    """Return whether a joiner joins two pictographs or letters; elsewhere it hides something."""
     return (
         text[i] in _JOINERS
         and 0 < i < len(text) - 1

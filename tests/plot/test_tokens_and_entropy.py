@@ -17,7 +17,7 @@ import toolkit
 from toolkit.palettes import readable_on
 from toolkit.plot._glyphs import run_width, runs
 from toolkit.plot._layout import GAP, flow
-from toolkit.visible_text import token_texts
+from toolkit.visible_text import pieces, token_texts
 
 
 @pytest.fixture(autouse=True)
@@ -71,7 +71,7 @@ def test_each_token_is_a_box_of_its_probability():
     assert [box.get_gid() for box in boxes(ax)] == ["token-0", "token-1", "token-2"]
     for box, p in zip(boxes(ax), probability, strict=True):
         assert to_hex(box.get_facecolor()) == to_hex(mpl.colormaps["cividis"](p))
-    assert "".join(texts(ax)) == "sure·maybe·not"
+    assert "".join(texts(ax)) == "sure maybe not"
 
 
 def test_text_stands_out_on_any_ground():
@@ -87,12 +87,20 @@ def test_the_title_says_what_is_shown():
 
 
 def test_blanks_and_what_does_not_show_are_visible():
-    lp = answer([" a", "b\n", "\t", "\x00", "\u200b", "\u202e", "$x^", "$"])
+    lp = answer([" ", "  a", "b\n", "\t", "\x00", "\u200b", "\u202e", "$x^", "$"])
     ax = draw(toolkit.plot.token_confidence(lp))
     joined = "".join(texts(ax))
-    for mark in ("·a", "b", "↵", "⇥", "⟨U+0000⟩", "⟨U+200B⟩", "⟨U+202E⟩", "$x^"):
+    for mark in ("␣␣␣a", "b", "↵", "⇥", "⟨U+0000⟩", "⟨U+200B⟩", "⟨U+202E⟩", "$x^"):
         assert mark in joined
     assert all(not text.get_parse_math() for text in ax.texts)
+
+
+@pytest.mark.parametrize("token", ["a", " a", " ", "a  b", "\n", "\x1b[0m", "\u200b", "é\x00", ""])
+def test_a_token_looks_as_in_the_token_view(token):
+    lp = answer([token])
+    view = "".join(piece.text for piece in pieces(token))
+    assert "".join(texts(toolkit.plot.token_confidence(lp))) == view
+    assert view.replace("↵", "↵\n") in toolkit.show(lp).text()
 
 
 def test_a_line_end_ends_the_line():
@@ -150,7 +158,7 @@ def test_an_answer_without_tokens_says_so():
 def test_the_refusal_channel():
     lp = answer(["I'm", " sorry"], channel="refusal")
     ax = toolkit.plot.token_confidence(lp, channel="refusal")
-    assert "".join(texts(ax)) == "I'm·sorry"
+    assert "".join(texts(ax)) == "I'm sorry"
     assert "refusal" in ax.get_title(loc="left")
 
 

@@ -1,13 +1,13 @@
-"""Which font has a character, and how characters that do not show are made to.
+"""Choose a font that has each character, and measure texts.
 
 matplotlib draws a box and warns where a font lacks a glyph. Here every character is given a font
-that has it, out of those that are installed; where there is none, its code point is written.
+that has it, out of those that are installed; where none has it, its code point is written.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
-import unicodedata
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -18,14 +18,16 @@ from matplotlib import font_manager, ft2font
 from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.font_manager import FontProperties
 
+from toolkit.visible_text import pieces
+
 _PREFERRED = ("DejaVuSans", "NotoSansCJK", "NotoSans", "NotoEmoji", "Symbola")
 # Other faces of a family, and the font that has a picture of a block for every character.
 _NOT_PLAIN = re.compile(
     "Bold|Italic|Oblique|Light|Thin|Black|Medium|Condensed|Display|Math|LastResort|CSUR", re.I
 )
-_MARKS = {" ": "·", "\u3000": "·", "\n": "↵", "\r": "␍", "\t": "⇥"}
-_JOINERS = {"\u200d", *map(chr, range(0xFE00, 0xFE10))}
-_SMALL = 0.72
+# They change the character before them, which matplotlib cannot draw: only that one is drawn.
+_JOINERS = {"\u200c", "\u200d", *map(chr, range(0xFE00, 0xFE10))}
+_SMALL = 0.72  # size of code points and bytes, as a share of the size of the text
 
 
 class Run(NamedTuple):
@@ -36,7 +38,7 @@ class Run(NamedTuple):
     text : str
     font : FontProperties
     faint : bool
-        True for marks that stand for something else: blanks, line ends, code points, bytes.
+        True for marks that replace something else: blanks, line ends, code points, bytes.
     """
 
     text: str
@@ -44,44 +46,43 @@ class Run(NamedTuple):
     faint: bool
 
 
+class _Glyphs(NamedTuple):
+    """Characters that are drawn alike; `font` is None for code points and bytes."""
+
+    text: str
+    font: str | None
+    faint: bool
+
+
 def runs(text: str, rest: bytes, size: float) -> list[Run]:
-    """Return what is drawn for a token, in as few runs as there are fonts."""
-    pieces: list[tuple[str, str | None, bool]] = []
-    for i, char in enumerate(text):
-        if i > 0 and (char in _JOINERS):
-            continue  # joins or varies the character before
-        mark = _MARKS.get(char)
-        shown = mark or char
-        font = font_file(shown)
-        if font is None or (mark is None and _is_invisible(char)):
-            pieces.append((f"⟨U+{ord(char):04X}⟩", None, True))
-        else:
-            pieces.append((shown, font, mark is not None))
-    if rest:
-        pieces.append((f"⟨{rest.hex(' ')}⟩", None, True))
-    if not pieces:
-        pieces.append(("∅", None, True))
+    """Return what is drawn for a token, in as few runs as there are fonts.
+
+    Parameters
+    ----------
+    text, rest : str, bytes
+        As `toolkit.visible_text.token_texts` returns them.
+    size : float
+        In points.
+    """
+    alike = itertools.groupby(_glyphs(text, rest), key=lambda glyphs: glyphs[1:])
     return [
-        Run(shown, _properties(font, size * (_SMALL if font is None else 1.0)), faint)
-        for shown, font, faint in _merged(pieces)
+        Run("".join(each.text for each in group), _properties(font, size), faint)
+        for (font, faint), group in alike
     ]
 
 
-def _merged(
-    pieces: list[tuple[str, str | None, bool]],
-) -> Iterator[tuple[str, str | None, bool]]:
-    text, font, faint = pieces[0]
-    for next_text, next_font, next_faint in pieces[1:]:
-        if (next_font, next_faint) == (font, faint):
-            text += next_text
-        else:
-            yield text, font, faint
-            text, font, faint = next_text, next_font, next_faint
-    yield text, font, faint
-
-
-def _is_invisible(char: str) -> bool:
-    return unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Zs")
+def _glyphs(text: str, rest: bytes) -> Iterator[_Glyphs]:
+    for piece in pieces(text, rest):
+        if piece.is_mark and piece.text.startswith("⟨"):
+            yield _Glyphs(piece.text, None, True)
+            continue
+        for char in piece.text:
+            if char in _JOINERS:
+                continue
+            if (font := font_file(char)) is None:
+                yield _Glyphs(f"⟨U+{ord(char):04X}⟩", None, True)
+            else:
+                yield _Glyphs(char, font, piece.is_mark)
 
 
 # Fonts
@@ -89,9 +90,9 @@ def _is_invisible(char: str) -> bool:
 
 @cache
 def _candidates() -> tuple[str, ...]:
-    """Return the font files that are there now, upright and regular, preferred ones first."""
+    """Return the installed font files, upright and regular, preferred ones first."""
     own = (Path(mpl.get_data_path()) / "fonts" / "ttf").glob("*.ttf")
-    found = {Path(path) for path in (*own, *font_manager.findSystemFonts())}
+    found = {*own, *map(Path, font_manager.findSystemFonts())}
     upright = [path for path in found if not _NOT_PLAIN.search(path.stem)]
 
     def order(path: Path) -> tuple[int, int, str]:
@@ -113,18 +114,19 @@ def _characters(path: str) -> frozenset[int]:
 
 @cache
 def font_file(char: str) -> str | None:
-    """Return the first font file that has a character; None: there is none."""
+    """Return the first font file that has a character; None: no font has it."""
     code = ord(char)
     return next((path for path in _candidates() if code in _characters(path)), None)
 
 
 @cache
 def _properties(path: str | None, size: float) -> FontProperties:
-    fname = path or font_file("A")
-    return FontProperties(fname=fname, size=size)
+    if path is None:
+        return FontProperties(fname=font_file("A"), size=size * _SMALL)
+    return FontProperties(fname=path, size=size)
 
 
-# Sizes
+# Widths
 
 
 @cache
@@ -133,13 +135,16 @@ def _renderer() -> RendererAgg:
 
 
 @cache
-def width(text: str, path: str, size: float) -> float:
-    """Return how wide a text is, in points."""
-    return _renderer().get_text_width_height_descent(
-        text, FontProperties(fname=path, size=size), ismath=False
-    )[0]
+def _width(text: str, path: str, size: float) -> float:
+    font = FontProperties(fname=path, size=size)
+    return _renderer().get_text_width_height_descent(text, font, ismath=False)[0]
 
 
 def run_width(run: Run) -> float:
-    """Return how wide a run is, in points."""
-    return width(run.text, str(run.font.get_file()), float(run.font.get_size_in_points()))
+    """Return the width of a run, in points."""
+    return _width(run.text, str(run.font.get_file()), float(run.font.get_size_in_points()))
+
+
+def text_width(text: str, size: float) -> float:
+    """Return the width of a text on one line, in points."""
+    return sum(run_width(run) for run in runs(text, b"", size))

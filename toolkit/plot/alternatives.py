@@ -12,7 +12,7 @@ from toolkit.metrics import token_metrics
 from toolkit.plot._axes import new_axes, one_choice
 from toolkit.plot._style import DARK, LIGHT, bare, say, ticks, title
 from toolkit.tables import LogprobTables, Selector
-from toolkit.visible_text import plain, spelled, token_texts
+from toolkit.visible_text import plain, spelled, spelled_token, token_texts
 
 _BEFORE = 40  # characters of the text in front
 
@@ -78,7 +78,11 @@ def alternatives(
     sent = alone.tokens.slice(int(mine[0]), position + 1).select(["token", "bytes"]).to_pylist()
     texts = list(token_texts((token["token"], token["bytes"]) for token in sent))
     bars = [
-        (_name(entry), math.exp(min(entry["logprob"], 0.0)), entry["is_sampled"])
+        (
+            spelled_token(entry["token"], entry["bytes"], 24),
+            math.exp(min(entry["logprob"], 0.0)),
+            entry["is_sampled"],
+        )
         for entry in entries
     ]
     own = metrics["probability"].iloc[row]
@@ -93,11 +97,6 @@ def alternatives(
         return say(ax, "no usable alternatives")
     _draw(ax, bars, missing)
     return ax
-
-
-def _name(entry: dict) -> str:
-    ((text, rest),) = token_texts([(entry["token"], entry["bytes"])])
-    return spelled(text, rest, 24)
 
 
 def _draw(ax: Axes, bars: list[tuple[str, float, bool]], missing: float) -> None:

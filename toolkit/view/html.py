@@ -9,7 +9,7 @@ from importlib.resources import files
 
 from toolkit.palettes import PALETTES, UNKNOWN, colour, ink
 from toolkit.view.answer import Answer, Channel, Scale, Token
-from toolkit.visible_text import pieces, spelled
+from toolkit.visible_text import pieces, spelled, spelled_token
 
 _BARS = "abcdefghij"
 _BAR_TOP, _BAR_HEIGHT = 44, 18  # pixels: the padding and two lines of the panel; one line
@@ -102,7 +102,9 @@ def token_html(token: Token, scale: Scale, palette: str) -> str:
     for name, entry in zip(_BARS, entries, strict=False):
         style += f";--{name}:{100 * entry.probability:.3g}%"
         mark = "▸" if entry.is_sampled else " "
-        lines.append(f"{mark}{_number(entry.probability)}  {_entry_text(entry)}")
+        lines.append(
+            f"{mark}{_number(entry.probability)}  {spelled_token(entry.token, entry.bytes, 30)}"
+        )
     if token.missing >= _ALMOST_NOTHING:
         lines.append(f" {_number(token.missing)}  not listed")
     if scale.column.name not in ("probability", "logprob"):
@@ -148,16 +150,6 @@ def _place(token: Token) -> str:
         return f"position {token.position} · no bytes sent"
     shown = raw[:10].hex(" ") + (" …" if len(raw) > 10 else "")
     return f"position {token.position} · bytes {shown or 'none'}"
-
-
-def _entry_text(entry: object) -> str:
-    raw = entry.bytes
-    if raw is None:
-        return spelled(entry.token, most=30)
-    text = raw.decode("utf-8", "replace")
-    if "\ufffd" in text:
-        return f"⟨{raw[:12].hex(' ')}⟩"
-    return spelled(text, most=30)
 
 
 def _number(value: float | None) -> str:

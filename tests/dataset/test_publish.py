@@ -81,7 +81,7 @@ def test_a_link_is_replaced_and_not_followed(lp, tmp_path):
     elsewhere = lp.write_parquet(tmp_path / "elsewhere")
     out = tmp_path / "out"
     out.symlink_to(elsewhere)
-    with pytest.raises(toolkit.errors.ExportError, match="there already"):
+    with pytest.raises(toolkit.errors.ExportError, match="already exists"):
         lp.write_parquet(out)
     new = lp.filter(response_key=lp.responses["response_key"][0].as_py())
     new.write_parquet(out, overwrite=True)
@@ -91,7 +91,7 @@ def test_a_link_is_replaced_and_not_followed(lp, tmp_path):
     assert contents(tmp_path) == ["elsewhere", "out"]
 
 
-@pytest.mark.parametrize("place", ["", "content", "notes", "content/tokens"])
+@pytest.mark.parametrize("place", ["", "content", "checkpoints", "content/tokens"])
 @pytest.mark.parametrize("resume", [False, True])
 def test_links_among_what_was_left_lead_nowhere(data, tmp_path, place, resume):
     elsewhere = tmp_path / "elsewhere"
@@ -194,7 +194,7 @@ def test_what_was_killed_between_two_renames_is_brought_back(lp, tmp_path):
     out = lp.write_parquet(tmp_path / "out")
     out.rename(tmp_path / ".out.old-1")
     (tmp_path / ".out.staging-2").mkdir()
-    with pytest.raises(toolkit.errors.ExportError, match="there already"):
+    with pytest.raises(toolkit.errors.ExportError, match="already exists"):
         lp.write_parquet(out)
     assert toolkit.read_parquet(out).equals(lp)
     assert contents(tmp_path) == ["out"]

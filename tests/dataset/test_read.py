@@ -16,7 +16,7 @@ from tests.loaders.test_read import whole
 from tests.oracle import assert_conserved
 from toolkit import schema
 from toolkit.dataset.layout import MANIFEST, STORED, is_dataset
-from toolkit.dataset.parquet_writer import _give_back, write_files
+from toolkit.dataset.parquet_writer import _release_memory, write_files
 
 quietly = pytest.mark.filterwarnings("ignore::toolkit.errors.ToolkitWarning")
 NAMES = [table.name for table in STORED]
@@ -174,7 +174,7 @@ def test_what_another_engine_wrote_is_taken(exported, tmp_path):
 
 def test_what_is_there_is_not_overwritten(lp, tmp_path):
     out = lp.write_parquet(tmp_path / "out")
-    with pytest.raises(toolkit.errors.ExportError, match="there already"):
+    with pytest.raises(toolkit.errors.ExportError, match="already exists"):
         lp.write_parquet(out)
     smaller = lp.filter(model="m")
     assert smaller.write_parquet(out, overwrite=True) == out
@@ -191,7 +191,7 @@ def test_what_is_no_export_is_never_overwritten(what, lp, tmp_path):
         target.mkdir()
         if what == "directory":
             (target / MANIFEST).write_text("{}")
-    with pytest.raises(toolkit.errors.ExportError, match="no export"):
+    with pytest.raises(toolkit.errors.ExportError, match="not an export"):
         lp.write_parquet(target, overwrite=True)
     assert target.exists()
     assert {path.name for path in tmp_path.iterdir()} == {"precious"}
@@ -346,7 +346,7 @@ def test_the_manifest_adds_up(data, tmp_path):
 
 def test_an_export_is_not_exported_again(lp, tmp_path):
     out = lp.write_parquet(tmp_path / "out")
-    with pytest.raises(toolkit.errors.ArgumentError, match="exported dataset already"):
+    with pytest.raises(toolkit.errors.ArgumentError, match="already an exported dataset"):
         toolkit.export(out, tmp_path / "again")
 
 
@@ -374,4 +374,4 @@ def test_a_library_without_a_call_to_trim(monkeypatch):
     monkeypatch.setattr(
         "toolkit.dataset.parquet_writer.ctypes", SimpleNamespace(CDLL=lambda name: object())
     )
-    _give_back()
+    _release_memory()

@@ -89,7 +89,7 @@ def test_one_that_goes_on_over_an_earlier_export(sources, tmp_path, stopping):
     out = toolkit.export(sources[:1], tmp_path / "out")
     stopped(sources, out, stopping, overwrite=True)
     assert toolkit.read_parquet(out).equals(toolkit.read(sources[:1]))
-    with pytest.raises(toolkit.errors.ExportError, match="there already"):
+    with pytest.raises(toolkit.errors.ExportError, match="already exists"):
         toolkit.export(sources, out, resume=True)
     made = stopping(None)
     toolkit.export(sources, out, resume=True, overwrite=True)
@@ -123,14 +123,14 @@ def lost_part(path, tmp_path):
     part.unlink()
 
 
-def broken_note(path, tmp_path):
-    [note] = tmp_path.glob(".out.staging-*/notes/00000.json")
-    note.write_text(note.read_text()[:-9])
+def broken_checkpoint(path, tmp_path):
+    [checkpoint] = tmp_path.glob(".out.staging-*/checkpoints/00000.json")
+    checkpoint.write_text(checkpoint.read_text()[:-9])
 
 
-def foreign_note(path, tmp_path):
-    [note] = tmp_path.glob(".out.staging-*/notes/00000.json")
-    note.write_text(json.dumps(["no", "note"]))
+def foreign_checkpoint(path, tmp_path):
+    [checkpoint] = tmp_path.glob(".out.staging-*/checkpoints/00000.json")
+    checkpoint.write_text(json.dumps(["no", "checkpoint"]))
 
 
 CHANGES = [
@@ -139,8 +139,8 @@ CHANGES = [
     touched,
     damaged_part,
     lost_part,
-    broken_note,
-    foreign_note,
+    broken_checkpoint,
+    foreign_checkpoint,
 ]
 
 

@@ -144,9 +144,9 @@ class Rounds:
 def _finished(folder: Path) -> set[int]:
     """Return the files, by their inodes, of shards that a killed export has finished."""
     return {
-        path.stat().st_ino
-        for notes in folder.glob(".out.staging-*/notes/*.json")
-        for path in (notes.parents[1] / "content").glob(f"*/part-{notes.stem}*.parquet")
+        part.stat().st_ino
+        for path in folder.glob(".out.staging-*/checkpoints/*.json")
+        for part in (path.parents[1] / "content").glob(f"*/part-{path.stem}*.parquet")
     }
 
 

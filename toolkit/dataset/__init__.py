@@ -1,7 +1,7 @@
-"""Datasets: the tables as Parquet on disk, written by `export` and read by `read_parquet`.
+"""Write and read datasets: the tables as Parquet on disk.
 
-The names load when they are first used (PEP 562), because `export` needs the loaders and the
-loaders need this package.
+The names are imported when they are first used (PEP 562), because `export` imports the loaders and
+the loaders import this package.
 """
 
 from importlib import import_module as _import_module

@@ -1,28 +1,46 @@
-"""Checkpoints: records of the shards that an export has finished, so that it can be resumed."""
+"""Checkpoints: records of the shards that an export has finished, so that it can be resumed.
+
+A checkpoint is a JSON file. It is written when the files of its shard are on the disk, and it holds
+their hashes, the sources as they were read, and the settings of the export. A shard is reused only
+if nothing of this has changed.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from toolkit.dataset.layout import STORED
+from toolkit.dataset.layout import STORED, FinishedShard, Part
 from toolkit.dataset.publish import Staging, digest, sync
 from toolkit.dataset.shards import Shard
 from toolkit.errors import ToolkitError
 from toolkit.loaders.sources.source import Source
 
 
+class Checkpoint(FinishedShard):
+    """A finished shard, with the counts of what was read for it.
+
+    Attributes
+    ----------
+    counts : dict
+        Its part of the session's summary.
+    """
+
+    counts: dict[str, Any]
+
+
 class Checkpoints:
-    """Notes on the shards that are finished.
+    """Read and write the checkpoints of an export.
 
     Parameters
     ----------
     staging : Staging
     settings : dict
-        What the files depend on, beside their sources.
+        What the files depend on besides their sources: versions and options.
     """
 
     def __init__(self, staging: Staging, settings: dict[str, Any]) -> None:
@@ -30,54 +48,53 @@ class Checkpoints:
         self._settings = json.loads(json.dumps(settings))
 
     def _path(self, shard: Shard) -> Path:
-        return self._staging.notes / f"{shard.ordinal:05d}.json"
+        return self._staging.checkpoints / f"{shard.ordinal:05d}.json"
 
-    def add(self, shard: Shard, note: dict[str, Any]) -> None:
-        """Note that a shard is finished, once its files are on the disk."""
-        for name, parts in note["tables"].items():
+    def add(self, shard: Shard, checkpoint: Checkpoint) -> None:
+        """Flush the files of a shard to the disk, then write its checkpoint."""
+        for name, parts in checkpoint["tables"].items():
             for part in parts:
                 sync(self._staging.content / name / part["name"])
             sync(self._staging.content / name)
-        note = {"settings": self._settings, **note}
         path = self._path(shard)
         new = path.with_suffix(".new")
         with new.open("w", encoding="utf-8") as file:
-            json.dump(note, file)
+            json.dump({"settings": self._settings, **checkpoint}, file)
             file.flush()
             os.fsync(file.fileno())
         os.rename(new, path)
         sync(path.parent)
 
-    def get(self, shard: Shard) -> dict[str, Any] | None:
-        """Return the note on a shard; None if it is to be made, or made again."""
+    def get(self, shard: Shard) -> Checkpoint | None:
+        """Return the checkpoint of a shard; None if the shard has to be written (again)."""
         try:
-            note = json.loads(self._path(shard).read_bytes())
-            if note.pop("settings") != self._settings or not self._is_whole(note["tables"]):
+            stored = json.loads(self._path(shard).read_bytes())
+            if stored.pop("settings") != self._settings or not self._is_whole(stored["tables"]):
                 return None
-            seen = note["sources"]
-            if len(seen) != len(shard.sources):
+            before = stored["sources"]
+            if len(before) != len(shard.sources):
                 return None
-            for (_, source), before in zip(shard.sources, seen, strict=True):
-                if before is None or not _is_unchanged(source, before):
+            for (_, source), entry in zip(shard.sources, before, strict=True):
+                if entry is None or not _is_unchanged(source, entry):
                     return None
         except (OSError, ToolkitError, ValueError, KeyError, TypeError, AttributeError):
             return None
-        return note
+        return stored
 
-    def _is_whole(self, tables: dict[str, list[dict[str, Any]]]) -> bool:
+    def _is_whole(self, tables: dict[str, list[Part]]) -> bool:
         return all(
             digest(self._staging.content / name / part["name"]) == part["sha256"]
             for name, parts in tables.items()
             for part in parts
         )
 
-    def clear(self, notes: list[dict[str, Any]]) -> None:
-        """Remove what is in the directory and in no note, and make the folders of the tables."""
+    def clear(self, checkpoints: Iterable[Checkpoint]) -> None:
+        """Remove files that belong to none of the checkpoints; create the folders of the tables."""
         content = self._staging.content
         kept = {
             content / name / part["name"]
-            for note in notes
-            for name, parts in note["tables"].items()
+            for checkpoint in checkpoints
+            for name, parts in checkpoint["tables"].items()
             for part in parts
         }
         for folder, _, names in os.walk(content):
@@ -90,7 +107,7 @@ class Checkpoints:
 
 
 def _is_unchanged(source: Source, before: dict[str, Any]) -> bool:
-    """Tell if a source is what it was when it was read."""
+    """Return whether a source has the size, time and hash that it had when it was read."""
     if source.name != before["source"] or source.size() != before["bytes"]:
         return False
     return source.look() == {name: before[name] for name in ("bytes", "modified_ns", "sha256")}

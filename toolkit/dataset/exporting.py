@@ -1,7 +1,7 @@
-"""Write the tables as Parquet: `export` from sources, `write_tables` from memory.
+"""Export sources to a dataset on disk: `export`.
 
-A directory appears whole or not at all (`toolkit.dataset.publish`). Its manifest lists every source
-that was read and every file with its rows, bytes and hash.
+The directory appears atomically (`toolkit.dataset.publish`). Its manifest lists every source that
+was read, and every file with its rows, bytes and hash.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 
 from toolkit import __version__, schema
-from toolkit.dataset.checkpoints import Checkpoints
+from toolkit.dataset.checkpoints import Checkpoint, Checkpoints
 from toolkit.dataset.layout import is_dataset
 from toolkit.dataset.parquet_writer import write_files
 from toolkit.dataset.publish import Staging, staged
@@ -26,7 +26,7 @@ from toolkit.loaders.options import STREAM_WINDOW, OnError, ReadOptions
 from toolkit.loaders.session import ReadSession
 from toolkit.loaders.sources.resolve import resolve
 
-_BATCH_BYTES = 32 << 20  # of the sources; what is in memory grows with it
+_BATCH_BYTES = 32 << 20  # of decompressed sources; memory grows with it
 
 
 def export(
@@ -42,34 +42,34 @@ def export(
     threads: int | None = None,
     limits: Limits = LIMITS,
 ) -> Path:
-    """Load recordings and write the five tables as Parquet, in bounded memory.
+    """Load recordings and write their tables as Parquet, in bounded memory.
 
-    Reading, decoding and writing go on at the same time.
+    Reading, decoding and writing overlap.
 
     Parameters
     ----------
     sources, on_error, progress, stream_window, path, threads, limits
         As in `toolkit.scan`.
     directory : path
-        Made by the call: one folder of Parquet files for each table, and a manifest.
+        Created by the call: one folder of Parquet files for each table, and a manifest.
     overwrite : bool
-        Replace an earlier export of that name. Anything else that is there is left alone.
+        Replace an earlier export of that name. Nothing else is ever replaced.
     resume : bool
-        If the export is stopped, keep what is finished, in a hidden directory beside the target;
-        and begin with what an earlier call kept. Sources are taken together up to 256 MiB; what was
-        made of them is taken over if neither they (by size, time and hash) nor the options
-        changed, so the files are those of an export in one go. A call without `resume` removes what
-        was kept.
+        If the export is interrupted, keep its finished work in a hidden directory beside the
+        target; and start from the work that an earlier call kept. Work is checkpointed per shard of
+        about 256 MiB of sources. A shard is reused only if its sources (size, time and hash) and
+        the options are unchanged, so a resumed export has the same files as an uninterrupted one. A
+        call without `resume` removes the kept work.
 
     Returns
     -------
     pathlib.Path
-        The directory; `toolkit.read_parquet` reads it, and so do DuckDB, Polars and Spark.
+        The directory. `toolkit.read_parquet` reads it, and so do DuckDB, Polars and Spark.
 
     Raises
     ------
     ExportError
-        If the directory is there already, or cannot be written.
+        If the directory already exists, or cannot be written.
     SourceError, NoRecordsError, RecordError
         As in `toolkit.read`.
 
@@ -84,7 +84,7 @@ def export(
     ['_SUCCESS', 'manifest.json']
     """
     if isinstance(sources, str | os.PathLike) and is_dataset(sources):
-        raise ArgumentError(f"{os.fspath(sources)} is an exported dataset already")
+        raise ArgumentError(f"{os.fspath(sources)} is already an exported dataset")
     options = ReadOptions(
         batch_bytes=_BATCH_BYTES,
         on_error=on_error,
@@ -120,21 +120,29 @@ def _export(
     *,
     keep: bool,
 ) -> None:
-    """Make the shards that are not there yet, and the manifest."""
-    finished = Checkpoints(staging, settings)
-    notes = [finished.get(shard) if keep else None for shard in found]
-    finished.clear([note for note in notes if note is not None])
-    for i, shard in enumerate(found):
-        if (note := notes[i]) is not None:
-            session.summary.add_counts(note["total"])
-            continue
-        before = session.summary.counts()
-        tables = write_files(session.batches(shard.sources), staging.content, shard.ordinal)
-        notes[i] = {
-            "sources": session.summary.fingerprints[-len(shard.sources) :] if shard.sources else [],
-            "tables": verified(staging, tables),
-            "total": session.summary.counts(since=before),
-        }
-        if keep:
-            finished.add(shard, notes[i])
-    write_manifest(staging, [note for note in notes if note is not None])
+    """Write the shards that have no checkpoint, then the manifest."""
+    checkpoints = Checkpoints(staging, settings)
+    reusable = [checkpoints.get(shard) if keep else None for shard in found]
+    checkpoints.clear(filter(None, reusable))
+    finished = []
+    for shard, checkpoint in zip(found, reusable, strict=True):
+        if checkpoint is not None:
+            session.summary.add_counts(checkpoint["counts"])
+        else:
+            checkpoint = _written(shard, session, staging)
+            if keep:
+                checkpoints.add(shard, checkpoint)
+        finished.append(checkpoint)
+    write_manifest(staging, finished)
+
+
+def _written(shard: Shard, session: ReadSession, staging: Staging) -> Checkpoint:
+    """Read the sources of a shard, write its files and return its checkpoint."""
+    before = session.summary.counts()
+    tables = write_files(session.batches(shard.sources), staging.content, shard.ordinal)
+    n = len(shard.sources)
+    return {
+        "sources": session.summary.fingerprints[-n:] if n else [],
+        "tables": verified(staging, tables),
+        "counts": session.summary.counts(since=before),
+    }

@@ -1,30 +1,65 @@
-"""The form of the tables on disk: a directory with a folder of Parquet files for each table.
+"""Name the files of a dataset: a folder of Parquet files for each table, and a manifest.
 
 ::
 
     answers/
-      manifest.json                 versions, and each table's files: rows, bytes, SHA-256
+      manifest.json                 versions, and the files of each table: rows, bytes, SHA-256
       _SUCCESS                      written last
       responses/part-00000.parquet
       choices/part-00000.parquet
       tokens/ alternatives/ rejects/ ledger/
 
-Any Parquet reader takes a folder: ``SELECT * FROM 'answers/tokens/*.parquet'``. Unit, direction and
-doc of each column are in the file's metadata. Our own reader trusts the manifest, not a listing.
+Any Parquet reader takes a folder: ``SELECT * FROM 'answers/tokens/*.parquet'``. The metadata of a
+file holds unit, direction and doc of each column. `read_parquet` reads the files that the manifest
+lists, not those that the folder holds.
 """
 
 from __future__ import annotations
 
 import os
+from typing import Any, NotRequired, TypedDict
 
 from toolkit import schema
 
 MANIFEST = "manifest.json"
 STORED = (*schema.TABLES, schema.LEDGER)
+"""The tables that a dataset stores."""
+
+
+class Part(TypedDict):
+    """A Parquet file, as the manifest lists it.
+
+    Attributes
+    ----------
+    name : str
+    rows : int
+    bytes, sha256 : int, str
+        Added when the file has been read back.
+    """
+
+    name: str
+    rows: int
+    bytes: NotRequired[int]
+    sha256: NotRequired[str]
+
+
+class FinishedShard(TypedDict):
+    """What the manifest takes from a shard whose files are written.
+
+    Attributes
+    ----------
+    sources : list of dict
+        Name, bytes, time of modification and SHA-256 of each source, as it was read.
+    tables : dict of str to list of Part
+        The files of each table.
+    """
+
+    sources: list[dict[str, Any]]
+    tables: dict[str, list[Part]]
 
 
 def part_name(shard: int, n: int) -> str:
-    """Return the name of the n-th file that a shard has of a table.
+    """Return the name of the n-th file of a shard in the folder of a table.
 
     Examples
     --------
@@ -35,7 +70,7 @@ def part_name(shard: int, n: int) -> str:
 
 
 def is_dataset(path: str | os.PathLike[str]) -> bool:
-    """Tell whether a path is a directory that `toolkit.export` wrote.
+    """Return whether a path is a directory that `toolkit.export` wrote.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Parts of tables to Parquet files, on other threads while the next part is made."""
+"""Write tables to Parquet files on other threads, while the next batch is decoded."""
 
 from __future__ import annotations
 
@@ -15,52 +15,51 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from toolkit import schema
-from toolkit.dataset.layout import STORED, part_name
+from toolkit.dataset.layout import STORED, Part, part_name
 from toolkit.tables import LogprobTables
 
 PART_ROWS = 16_000_000
 """Rows of a table after which a new file begins."""
 ROW_GROUP = 1 << 18
-"""Most rows of a row group; engines skip those whose ``response_key`` they do not look for."""
-_GROUP_BYTES = 8 << 20  # of a table, after which a row group ends earlier
-_SMALL_BYTES = 4 << 20
-# They repeat in short cycles: plainly written they are compressed faster, and to less.
+"""Most rows of a row group; engines skip row groups by their range of ``response_key``."""
+_GROUP_BYTES = 8 << 20  # of a table in memory, after which a row group ends earlier
+_SMALL_BYTES = 4 << 20  # copy waiting tables below this size, so that they hold no large buffers
+# These repeat in short cycles, so that plain encoding compresses faster and to fewer bytes.
 _SMALL_NUMBERS = {"choice", "slot", "rank", "sampled_rank", "n_alternatives"}
-_GIVE_BACK = 3  # batches; memory that was given back must be had anew
-_WRITERS = 2  # threads: one for the alternatives, which are most of it, and one for the rest
-
-Part = dict[str, Any]
-"""What the manifest tells of a file: its name, rows, and later bytes and sha256."""
+_RELEASE_EVERY = 3  # batches; memory is released seldom, because re-allocating it is not free
+_WRITERS = 2  # threads: one for the alternatives, which are most of the data, one for the rest
 
 
-def write_files(parts: Iterable[LogprobTables], folder: Path, shard: int) -> dict[str, list[Part]]:
-    """Write the files of a shard, one after another for each table.
+def write_files(
+    batches: Iterable[LogprobTables], folder: Path, shard: int
+) -> dict[str, list[Part]]:
+    """Write the Parquet files of a shard, for each table one file after another.
 
     Parameters
     ----------
-    parts : iterable of LogprobTables
+    batches : iterable of LogprobTables
     folder : path
-        Holds a folder for each table.
+        The parent of the folders of the tables.
     shard : int
-        Its ordinal. The first one has a file of each table, even of one without rows.
+        Its ordinal. The first shard has a file of each table, even of one without rows.
 
     Returns
     -------
-    dict of str to list of dict
+    dict of str to list of Part
         The files of each table.
     """
     with ExitStack() as stack:
-        # The largest tables come first, so that the threads end together.
+        # The largest tables come first, so that the threads finish together.
         writers = [
             stack.enter_context(_TableWriter(table, folder, shard)) for table in reversed(STORED)
         ]
         pool = stack.enter_context(ThreadPoolExecutor(_WRITERS))
         pending: list[Future[None]] = []
-        for i, part in enumerate(parts, start=1):
-            _wait(pending)  # never more than one part waits
-            if i % _GIVE_BACK == 0:
-                _give_back()
-            pending = [pool.submit(each.add, part[each.declared.name]) for each in writers]
+        for i, batch in enumerate(batches, start=1):
+            _wait(pending)  # at most one batch is queued
+            if i % _RELEASE_EVERY == 0:
+                _release_memory()
+            pending = [pool.submit(each.add, batch[each.declared.name]) for each in writers]
         _wait(pending)
         _wait([pool.submit(writer.finish) for writer in writers])
     return {writer.declared.name: writer.files for writer in reversed(writers)}
@@ -71,8 +70,8 @@ def _wait(pending: list[Future[None]]) -> None:
         future.result()
 
 
-def _give_back() -> None:
-    """Return freed memory to the system: in pieces, the allocators keep more the longer it goes."""
+def _release_memory() -> None:
+    """Return freed memory to the system, because allocators keep ever more of it in pieces."""
     pa.default_memory_pool().release_unused()
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
     if trim is not None:  # the GNU C library
@@ -80,10 +79,10 @@ def _give_back() -> None:
 
 
 class _TableWriter:
-    """Writes one table: row groups of a good size, whatever the size of the parts.
+    """Write one table in row groups of an even size, whatever the size of the batches.
 
-    Texts have dictionaries, integers their deltas, logprobs their bytes in streams of one place
-    each. Statistics are for numbers: of texts and labels they cost much and let nothing be skipped.
+    Texts are encoded with dictionaries, integers as deltas, logprobs as byte streams. Only numbers
+    have statistics, because those of texts and labels cost much and skip no row group.
     """
 
     def __init__(self, declared: schema.Table, folder: Path, shard: int) -> None:
@@ -99,12 +98,12 @@ class _TableWriter:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._file is not None:  # something failed, and the folder goes
+        if self._file is not None:  # an error occurred; the folder will be removed
             self._file.close()
 
     def add(self, table: pa.Table) -> None:
-        """Take more rows."""
-        if table.nbytes < _SMALL_BYTES:  # a copy, lest small things that wait pin large memory
+        """Queue more rows; write a row group if enough of them wait."""
+        if table.nbytes < _SMALL_BYTES:
             table = table.take(pa.array(np.arange(table.num_rows)))
         self._waiting.append(table)
         rows = sum(waiting.num_rows for waiting in self._waiting)
@@ -112,7 +111,7 @@ class _TableWriter:
             self._flush()
 
     def finish(self) -> None:
-        """Write what waits."""
+        """Write the waiting rows and close the file."""
         has_rows = any(waiting.num_rows for waiting in self._waiting)
         if has_rows or not (self.files or self._shard):
             self._flush()
@@ -141,8 +140,10 @@ class _TableWriter:
 
 
 def _encodings(declared: schema.Table) -> dict[str, Any]:
-    """Return how pyarrow is to write the columns of a table."""
-    texts, encodings, ordered = [], {}, []
+    """Return the options of `pyarrow.parquet.ParquetWriter` for the columns of a table."""
+    texts: list[str] = []
+    ordered: list[str] = []
+    encodings: dict[str, str] = {}
     for field in declared.arrow:
         if pa.types.is_integer(field.type) or pa.types.is_timestamp(field.type):
             ordered.append(field.name)

@@ -1,9 +1,9 @@
-"""Putting a directory in place: whole or not at all, whatever happens meanwhile.
+"""Publish a directory atomically.
 
-Everything is written into a hidden directory beside the target, made sure of on the disk, and put
-in place by one rename; an earlier export is exchanged with it, so whoever reads finds the old one
-or the new one. A lock, which dies with its process, keeps others out; what a killed process left
-behind is swept by the next one.
+All files are written into a hidden directory beside the target and flushed to the disk. One rename
+then publishes the directory; an earlier export is exchanged with it, so a reader finds either the
+old export or the new one. A lock, which ends with its process, excludes other exporters. The next
+exporter removes what a killed process left.
 """
 
 from __future__ import annotations
@@ -24,70 +24,70 @@ from toolkit.errors import ExportError, ToolkitError
 
 try:
     import fcntl
-except ImportError:  # Windows: there a rename onto what is there fails by itself
-    fcntl = None
+except ImportError:  # Windows, where a rename onto an existing directory fails
+    fcntl = None  # type: ignore[assignment]  # a module has no optional type
 
 SUCCESS = "_SUCCESS"
-"""Written last into what is put in place; empty."""
+"""Name of the empty file that is written last."""
 _STAGING, _OLD = "staging", "old"
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 
 
 class Staging(NamedTuple):
-    """Where something is made that shall appear whole.
+    """The directories that an export writes into before it is published.
 
     Attributes
     ----------
     content : path
-        What becomes the target.
-    notes : path
-        Stays behind; notes on how far the work has come.
+        Becomes the target.
+    checkpoints : path
+        Records of finished work; never published.
     """
 
     content: Path
-    notes: Path
+    checkpoints: Path
 
 
 @contextmanager
 def staged(
     target: Path, *, overwrite: bool, is_ours: Callable[[Path], bool], keep: bool = False
 ) -> Iterator[Staging]:
-    """Give a directory to write into, which becomes `target` if nothing goes wrong.
+    """Provide a directory to write into, which becomes `target` if no error occurs.
 
     Parameters
     ----------
     target : path
     overwrite : bool
-        Take the place of what is there.
+        Replace an existing directory.
     is_ours : callable
-        Tells whether a directory is one that may be replaced.
+        Returns whether an existing directory may be replaced.
     keep : bool
-        If something goes wrong, leave what was made; and begin with what was left so.
+        Keep the content after an error, and start from the content that an earlier call kept.
 
     Raises
     ------
     ExportError
-        If the target is there and may not be replaced, another process is writing it, or it cannot
-        be written.
+        If the target exists and may not be replaced, another process is writing it, or it cannot be
+        written.
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with _lock(target):
-            left = _sweep(target, is_ours, keep)
+            kept = _sweep(target, is_ours, keep)
             _check(target, overwrite, is_ours)
-            staging = left or _beside(target, _STAGING)
-            made = Staging(staging / "content", staging / "notes")
+            folder = kept or _beside(target, _STAGING)
+            staging = Staging(folder / "content", folder / "checkpoints")
             is_done = False
             try:
-                for folder in (staging, *made):
-                    folder.mkdir(exist_ok=True)
-                yield made
-                _seal(made.content)
-                _put_in_place(made.content, target)
+                for each in (folder, *staging):
+                    each.mkdir(exist_ok=True)
+                yield staging
+                _seal(staging.content)
+                _put_in_place(staging.content, target)
                 is_done = True
             finally:
                 if is_done or not keep:
-                    shutil.rmtree(staging, ignore_errors=True)
+                    shutil.rmtree(folder, ignore_errors=True)
     except OSError as error:
         if isinstance(error, ToolkitError):  # a source failed, not the export
             raise
@@ -98,9 +98,9 @@ def _check(target: Path, overwrite: bool, is_ours: Callable[[Path], bool]) -> No
     if not os.path.lexists(target):
         return
     if not overwrite:
-        raise ExportError(f"{target} is there already: choose another name or overwrite=True")
+        raise ExportError(f"{target} already exists; choose another name or pass overwrite=True")
     if not is_ours(target):
-        raise ExportError(f"{target} is there and is no export: it is not overwritten")
+        raise ExportError(f"{target} is not an export of the toolkit, so it is not overwritten")
 
 
 def _beside(target: Path, kind: str) -> Path:
@@ -109,7 +109,7 @@ def _beside(target: Path, kind: str) -> Path:
 
 @contextmanager
 def _lock(target: Path) -> Iterator[None]:
-    """Keep other exporters of the same target out; the system lets go when the process ends."""
+    """Exclude other exporters of the target; the system ends the lock with its process."""
     if fcntl is None:
         yield
         return
@@ -118,7 +118,7 @@ def _lock(target: Path) -> Iterator[None]:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # Whoever had it may have taken the file away before it was locked here.
+            # An earlier holder may have removed the file just before it was locked here.
             if _is_same(handle, path):
                 break
         except BlockingIOError:
@@ -131,7 +131,7 @@ def _lock(target: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        with suppress(OSError):  # a file that stays locks nobody out
+        with suppress(OSError):  # a file that remains excludes nobody
             os.unlink(path)
         os.close(handle)
 
@@ -144,32 +144,32 @@ def _is_same(handle: int, path: Path) -> bool:
 
 
 def _sweep(target: Path, is_ours: Callable[[Path], bool], keep: bool) -> Path | None:
-    """Clear up after a process that was killed: nobody else can be at work here.
+    """Remove what a killed process left; the lock excludes a living one.
 
     Returns
     -------
     path or None
-        A staging directory that was left, if it is to be kept.
+        The staging directory of an earlier process to start from, if `keep`.
     """
-    left = None
+    kept = None
     names = os.listdir(target.parent)
     for name in names:
         if name.startswith(f".{target.name}.{_OLD}-") and not os.path.lexists(target):
             old = target.with_name(name)
-            if is_ours(old):  # taken away, and nothing put in its place
+            if is_ours(old):  # the process ended between its two renames
                 os.rename(old, target)
     for name in names:
         path = target.with_name(name)
         is_staging = name.startswith(f".{target.name}.{_STAGING}-")
-        if keep and left is None and is_staging and _has_no_links(path):
-            left = path
+        if keep and kept is None and is_staging and _has_no_links(path):
+            kept = path
         elif is_staging or name.startswith(f".{target.name}.{_OLD}-"):
             _remove(path)
-    return left
+    return kept
 
 
 def _has_no_links(path: Path) -> bool:
-    """Tell whether writing below a path stays below it."""
+    """Return whether a directory holds no links, so that writing below it stays below it."""
     if path.is_symlink() or not path.is_dir():
         return False
     return not any(
@@ -180,27 +180,27 @@ def _has_no_links(path: Path) -> bool:
 
 
 def _remove(path: Path) -> None:
-    if path.is_symlink():  # what it leads to is not ours
+    if path.is_symlink():  # its target is not ours
         with suppress(OSError):
             os.unlink(path)
     else:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def _seal(staging: Path) -> None:
-    """Make sure that all of it is on the disk, and say so last."""
-    for folder, _, names in os.walk(staging, topdown=False):
+def _seal(content: Path) -> None:
+    """Flush all files and folders to the disk, then write the success mark."""
+    for folder, _, names in os.walk(content, topdown=False):
         for name in names:
             sync(os.path.join(folder, name))
         sync(folder)
-    with open(staging / SUCCESS, "xb") as mark:
+    with open(content / SUCCESS, "xb") as mark:
         os.fsync(mark.fileno())
-    sync(staging)
+    sync(content)
 
 
 def sync(path: str | os.PathLike[str]) -> None:
-    """Make sure that a file, or what a directory lists, is on the disk."""
-    if os.name == "nt" and os.path.isdir(path):  # directories cannot be opened there
+    """Flush a file, or the entries of a directory, to the disk."""
+    if os.name == "nt" and os.path.isdir(path):  # Windows cannot open directories
         return
     handle = os.open(path, os.O_RDONLY)
     try:
@@ -215,19 +215,19 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _put_in_place(staging: Path, target: Path) -> None:
+def _put_in_place(content: Path, target: Path) -> None:
     if not os.path.lexists(target):
-        os.rename(staging, target)
-    elif not _exchange(staging, target):
+        os.rename(content, target)
+    elif not _exchange(content, target):
         old = _beside(target, _OLD)
         os.rename(target, old)
-        os.rename(staging, target)
+        os.rename(content, target)
         shutil.rmtree(old, ignore_errors=True)
     sync(target.parent)
 
 
 def _exchange(one: Path, other: Path) -> bool:
-    """Let two directories change places in one step, where the system can do that."""
+    """Exchange two directories in one step; return False if the system cannot."""
     if sys.platform != "linux":
         return False
     rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
@@ -237,6 +237,6 @@ def _exchange(one: Path, other: Path) -> bool:
     if rename(_AT_FDCWD, names[0], _AT_FDCWD, names[1], _RENAME_EXCHANGE) == 0:
         return True
     code = ctypes.get_errno()
-    if code in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP):  # this file system cannot
+    if code in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP):  # the file system cannot
         return False
     raise OSError(code, os.strerror(code), os.fspath(other))

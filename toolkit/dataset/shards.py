@@ -1,8 +1,7 @@
-"""An export in pieces that can be taken up again: shards, and notes on those that are finished.
+"""Divide the sources of an export into shards, each with its own files.
 
-A shard is some sources that follow each other, and the files that were made of them. When its files
-are on the disk a note tells of them, of the sources as they were read, and of all that the files
-depend on; only where nothing of this changed is a shard taken over.
+A shard is a run of consecutive sources. It is the unit of work that a resumed export reuses or
+writes again (`toolkit.dataset.checkpoints`).
 """
 
 from __future__ import annotations
@@ -13,8 +12,8 @@ from typing import NamedTuple
 from toolkit.loaders.sources.source import Source
 
 SHARD_BYTES = 256 << 20
-"""Bytes of sources, as they are stored, after which a shard ends with the source."""
-_UNKNOWN_BYTES = 1 << 20  # taken for the size of a source that does not tell it
+"""Stored bytes of sources after which a shard ends, at the end of a source."""
+_UNKNOWN_BYTES = 1 << 20  # assumed size of a source whose size is unknown
 
 
 class Shard(NamedTuple):
@@ -24,7 +23,7 @@ class Shard(NamedTuple):
     ----------
     ordinal : int
     sources : list of (int, Source)
-        Each with its place among all.
+        Each source with its ordinal among all sources.
     """
 
     ordinal: int

@@ -1,17 +1,18 @@
-"""Write tables that are in memory as Parquet, and the manifest of a dataset."""
+"""Write tables in memory as a dataset, verify the files of a dataset, and write its manifest."""
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 
 from toolkit import __version__, schema
-from toolkit.dataset.layout import MANIFEST, STORED, is_dataset
-from toolkit.dataset.parquet_writer import Part, write_files
+from toolkit.dataset.layout import MANIFEST, STORED, FinishedShard, Part, is_dataset
+from toolkit.dataset.parquet_writer import write_files
 from toolkit.dataset.publish import Staging, digest, staged
 from toolkit.tables import LogprobTables
 
@@ -19,7 +20,7 @@ from toolkit.tables import LogprobTables
 def write_tables(
     lp: LogprobTables, directory: str | os.PathLike[str], *, overwrite: bool = False
 ) -> Path:
-    """Write tables that are in memory; see `LogprobTables.write_parquet`."""
+    """Write tables that are in memory as a dataset; see `LogprobTables.write_parquet`."""
     target = Path(directory)
     with staged(target, overwrite=overwrite, is_ours=is_dataset) as staging:
         for table in STORED:
@@ -29,23 +30,29 @@ def write_tables(
     return target
 
 
-def write_manifest(staging: Staging, notes: list[dict[str, Any]]) -> None:
-    """Put the notes on all shards together."""
+def write_manifest(staging: Staging, finished: Sequence[FinishedShard]) -> None:
+    """Write the manifest of a dataset from its finished shards."""
     tables: dict[str, dict[str, Any]] = {}
     for table in STORED:
-        parts = [part for note in notes for part in note["tables"].get(table.name, ())]
+        parts = [part for shard in finished for part in shard["tables"].get(table.name, ())]
         tables[table.name] = {"rows": sum(part["rows"] for part in parts), "files": parts}
     manifest = {
         "schema": schema.SCHEMA_VERSION,
         "toolkit": __version__,
-        "sources": [source for note in notes for source in note["sources"]],
+        "sources": [source for shard in finished for source in shard["sources"]],
         "tables": tables,
     }
     (staging.content / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", "utf-8")
 
 
 def verified(staging: Staging, tables: dict[str, list[Part]]) -> dict[str, list[Part]]:
-    """Read files back: their rows must be there, and their hash tells if they are ever changed."""
+    """Read files back to verify their rows; return them with their size and SHA-256.
+
+    Raises
+    ------
+    OSError
+        If a file has not the rows that were written.
+    """
     return {
         name: [_verified_part(staging.content / name / part["name"], part) for part in parts]
         for name, parts in tables.items()
@@ -55,5 +62,5 @@ def verified(staging: Staging, tables: dict[str, list[Part]]) -> dict[str, list[
 def _verified_part(path: Path, part: Part) -> Part:
     rows = pq.read_metadata(path).num_rows
     if rows != part["rows"]:
-        raise OSError(f"{path.name} has {rows} rows on the disk, and {part['rows']} were written")
+        raise OSError(f"{path.name} has {rows} rows on the disk, but {part['rows']} were written")
     return {**part, "bytes": path.stat().st_size, "sha256": digest(path)}

@@ -49,6 +49,11 @@ def positive(name: str, value: object) -> float:
     return _real(name, value, 0.0, float("inf"), "a finite number above 0")
 
 
+def finite(name: str, value: object) -> float:
+    """Return an option that is a finite number."""
+    return _real(name, value, -float("inf"), float("inf"), "a finite number")
+
+
 def level(name: str, value: object) -> float:
     """Return an option that lies between 0 and 1, both excluded, such as a confidence level."""
     return _real(name, value, 0.0, 1.0, "a number between 0 and 1, both excluded")
@@ -74,6 +79,19 @@ def _real(name: str, value: object, low: float, high: float, expected: str) -> f
     return float(value)
 
 
+def within(name: str, value: object, low: float, high: float) -> float:
+    """Return an option that is a number of at least `low` and below `high`.
+
+    Examples
+    --------
+    >>> within("clip", 0, 0.0, 0.5)
+    0.0
+    """
+    if value == low and not isinstance(value, bool):
+        return low
+    return _real(name, value, low, high, f"a number of at least {low:g} and below {high:g}")
+
+
 def one_of(name: str, value: T, options: Iterable[T]) -> T:
     """Return an option that is one of a few values.
 
@@ -83,9 +101,15 @@ def one_of(name: str, value: T, options: Iterable[T]) -> T:
     'logprob'
     """
     options = tuple(options)
-    if not any(type(value) is type(option) and value == option for option in options):
+    if not any(_is_same(value, option) for option in options):
         raise invalid(name, value, f"one of {', '.join(map(repr, options))}")
     return value
+
+
+def _is_same(value: object, option: object) -> bool:
+    """Return whether a value is an option; a boolean is never a number, nor the reverse."""
+    is_of_kind = isinstance(value, type(option)) and type(value) is not bool
+    return (is_of_kind or type(value) is type(option)) and value == option
 
 
 def channel(value: str) -> str:

@@ -176,8 +176,8 @@ def test_few_answers_and_one_kind(method):
 @pytest.mark.parametrize(
     ("sure", "right", "options", "message"),
     [
-        ([0.5], [1], {"method": "beta"}, "method='beta'; choose one of"),
-        ([0.5], [1], {"method": None}, "method=None; choose one of"),
+        ([0.5], [1], {"method": "beta"}, "method='beta': expected one of"),
+        ([0.5], [1], {"method": None}, "method=None: expected one of"),
         ([], [], {}, "no answer has both"),
         ([None, 0.5], [1, None], {}, "no answer has both"),
         ([0.0, 0.5, 1.0], [1, 1, 0], {}, "which no temperature changes"),
@@ -192,10 +192,13 @@ def test_bad_arguments(sure, right, options, message):
 @pytest.mark.parametrize(
     ("saved", "message"),
     [
-        (None, "saved must be a mapping"),
-        ({"method": "platt"}, "saved must be a mapping of"),
+        (None, "saved is a NoneType: expected the mapping"),
+        ({"method": "platt"}, "saved=.*: expected a mapping of"),
         ({"method": "beta", "parameters": {}, "n": 1, "n_missing": 0}, "method='beta'"),
-        ({"method": "platt", "parameters": {}, "n": 1, "n_missing": 0}, "parameters of platt"),
+        (
+            {"method": "platt", "parameters": {}, "n": 1, "n_missing": 0},
+            r"parameters={}: expected a mapping of .* for platt",
+        ),
         *(
             (
                 {
@@ -204,7 +207,7 @@ def test_bad_arguments(sure, right, options, message):
                     "n": 1,
                     "n_missing": 0,
                 },
-                "temperature must be",
+                "temperature=.*: expected a finite number above 0",
             )
             for t in (0, -1, math.nan, math.inf, "1", True, None)
         ),
@@ -216,7 +219,7 @@ def test_bad_arguments(sure, right, options, message):
                     "n": 1,
                     "n_missing": 0,
                 },
-                "x must increase",
+                "expected x that increases",
             )
             for x, y in (
                 ([], []),
@@ -230,7 +233,7 @@ def test_bad_arguments(sure, right, options, message):
         *(
             (
                 {"method": "temperature", "parameters": {"temperature": 1}, "n": n, "n_missing": 0},
-                "n must be an integer",
+                "n=.*: expected a whole number of at least 0",
             )
             for n in (-1, 1.5, True)
         ),

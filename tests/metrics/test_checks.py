@@ -218,5 +218,5 @@ def test_every_kind_says_what_it_means():
 
 
 def test_bad_tables_are_named():
-    with pytest.raises(ArgumentError, match="lp is list"):
+    with pytest.raises(ArgumentError, match="lp is a list: expected a LogprobTables"):
         check([])

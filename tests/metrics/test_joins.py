@@ -124,14 +124,14 @@ def test_nothing_to_join(seq):
         ({"z": 1}, {}, ArgumentError, "no custom_id of seq stands in labels: seq has 'b'"),
         ({1: 1}, {}, ArgumentError, "no custom_id of seq stands in labels"),
         ({None: 1, "a": 1}, {}, ArgumentError, "1 rows have no custom_id"),
-        ("labels.csv", {}, ArgumentError, "labels must be a DataFrame or a mapping, not str"),
-        (None, {}, ArgumentError, "labels must be a DataFrame or a mapping"),
-        ([1, 0], {}, ArgumentError, "labels must be a DataFrame or a mapping"),
+        ("labels.csv", {}, ArgumentError, "labels is a str: expected a DataFrame or a"),
+        (None, {}, ArgumentError, "labels is a NoneType: expected a DataFrame"),
+        ([1, 0], {}, ArgumentError, "labels is a list: expected a DataFrame"),
         ({"a": 1}, {"on": "nothing"}, SchemaError, "seq lacks column 'nothing'"),
-        ({"a": 1}, {"on": None}, ArgumentError, "on must be the name of a column"),
-        ({"a": 1}, {"on": ["custom_id"]}, ArgumentError, "on must be the name of a column"),
-        ({"a": 1}, {"unmatched": "drop"}, ArgumentError, "unmatched='drop'; choose one of"),
-        ({"a": 1}, {"unmatched": None}, ArgumentError, "unmatched=None; choose one of"),
+        ({"a": 1}, {"on": None}, ArgumentError, "on=.*: expected the name of a column"),
+        ({"a": 1}, {"on": ["custom_id"]}, ArgumentError, "on=.*: expected the name of a column"),
+        ({"a": 1}, {"unmatched": "drop"}, ArgumentError, "unmatched='drop': expected one of"),
+        ({"a": 1}, {"unmatched": None}, ArgumentError, "unmatched=None: expected one of"),
         (pd.DataFrame({"id": ["a"]}), {}, SchemaError, "labels lacks column 'custom_id'"),
         (
             pd.DataFrame({"custom_id": ["a", "b", "a"], "y": [1, 0, 1]}),
@@ -159,7 +159,7 @@ def test_bad_arguments(seq, labels, options, error, message):
 
 
 def test_seq_must_be_a_frame():
-    with pytest.raises(ArgumentError, match="seq must be a DataFrame, not list"):
+    with pytest.raises(ArgumentError, match="seq is a list: expected a DataFrame"):
         join_labels([], {})
 
 

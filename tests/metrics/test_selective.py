@@ -297,10 +297,10 @@ def test_much_data_finds_nearly_the_true_threshold():
     [
         *(({"coverages": b}, "coverages") for b in (0.5, "0.5", None, [0], [1.1], [math.nan])),
         *(({"coverages": b}, "coverages") for b in ([True], ["a"], [0.5, 0.5], {0.5: 1})),
-        *(({"n_bootstrap": b}, "n_bootstrap must be") for b in (-1, 1.5, None, True)),
-        *(({"seed": b}, "seed must be") for b in (-1, 0.5, None, True)),
-        *(({"level": b}, "level must be") for b in (0, 1, math.nan, "0.9", True, None)),
-        ({"by": "model"}, "by must be a Series"),
+        *(({"n_bootstrap": b}, "n_bootstrap=.*: expected") for b in (-1, 1.5, None, True)),
+        *(({"seed": b}, "seed=.*: expected") for b in (-1, 0.5, None, True)),
+        *(({"level": b}, "level=.*: expected") for b in (0, 1, math.nan, "0.9", True, None)),
+        ({"by": "model"}, "by='model': expected a Series"),
         ({"by": pd.Series([1, 2], name="auroc")}, "needs a name of its own"),
     ],
 )
@@ -312,18 +312,18 @@ def test_bad_options(options, message):
 @pytest.mark.parametrize("value", [0, 1, 95, math.nan, "0.9", True, None])
 @pytest.mark.parametrize("name", ["accuracy", "level"])
 def test_bad_options_of_threshold_for(name, value):
-    with pytest.raises(ArgumentError, match=f"{name} must be a number in"):
+    with pytest.raises(ArgumentError, match=f"{name}=.*: expected a number"):
         threshold_for([0.5, 0.6], [1, 0], **{name: value})
 
 
 def test_a_level_below_one_half_is_no_certainty():
-    with pytest.raises(ArgumentError, match=r"level must be a number in \[0.5, 1\)"):
+    with pytest.raises(ArgumentError, match="level=0.4: expected a number of at least 0.5"):
         threshold_for([0.5, 0.6], [1, 0], level=0.4)
 
 
 @pytest.mark.parametrize("value", [0, 1, math.nan, "0.9", True, None])
 def test_bad_options_of_risk_coverage(value):
-    with pytest.raises(ArgumentError, match="level must be"):
+    with pytest.raises(ArgumentError, match="level=.*: expected"):
         risk_coverage([0.5, 0.6], [1, 0], level=value)
 
 

@@ -135,7 +135,7 @@ def test_chunks_make_no_difference(lp, make):
 
 @pytest.mark.parametrize("by", ["channel", "notes"])
 def test_only_plain_columns_of_responses_group(mixed, by):
-    with pytest.raises(ArgumentError, match=f"by: no column '{by}' to group by.*'model'"):
+    with pytest.raises(ArgumentError, match=f"by='{by}': expected one of .*'model'"):
         usage(mixed, by=by)
 
 

@@ -78,7 +78,7 @@ def test_no_response_makes_no_rows(make):
 
 @pytest.mark.parametrize("span", ["", "soon", "1ME", None, 7, "-1min", "0s", "1us"])
 def test_spans_that_are_none(timed, span):
-    with pytest.raises(ArgumentError, match="span must be a length of time"):
+    with pytest.raises(ArgumentError, match="span=.*: expected a length of time"):
         usage_over_time(timed, span=span)
 
 
@@ -86,7 +86,7 @@ def test_too_many_spans(make):
     lp = toolkit.from_responses(
         [make.body(make.entry("a", -1.0)) | {"created": t} for t in (0, 4e9)]
     )
-    with pytest.raises(ArgumentError, match="4,000,000,001 spans; give a longer one"):
+    with pytest.raises(ArgumentError, match="expected at most 1,000,000 spans: .* 4,000,000,001"):
         usage_over_time(lp, span="1s")
 
 
@@ -111,12 +111,12 @@ def test_groups_have_the_same_bins(timed):
 
 @pytest.mark.parametrize("bins", [0, -1, True, 2.5, [1], [2, 1], [1, 1], [0, np.nan], "auto", None])
 def test_bins_that_are_none(timed, bins):
-    with pytest.raises(ArgumentError, match="bins must be"):
+    with pytest.raises(ArgumentError, match="bins=.*: expected a whole number from 1 to 10,000"):
         usage_histogram(timed, bins=bins)
 
 
 def test_only_counts_have_a_histogram(timed):
-    with pytest.raises(ArgumentError, match="column='model'; choose one of"):
+    with pytest.raises(ArgumentError, match="column='model': expected one of"):
         usage_histogram(timed, "model")
 
 
@@ -134,11 +134,11 @@ def test_groups_of_ones_own(timed):
         (pd.Series([1, 2], name="x"), "has 2 values for 5 responses"),
         (pd.Series(range(5)), "needs a name"),
         (pd.Series(range(5), name="cost"), "none of the columns of usage"),
-        ([pd.Series(range(5), name="model"), "model"], "named twice"),
+        ([pd.Series(range(5), name="model"), "model"], "each column once"),
     ],
 )
 def test_series_that_do_not_fit(timed, by, message):
-    with pytest.raises(ArgumentError, match=f"by: .*{message}"):
+    with pytest.raises(ArgumentError, match=f"by.*{message}"):
         usage(timed, by=by)
 
 

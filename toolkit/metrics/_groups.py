@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from toolkit.errors import ArgumentError
 from toolkit.metrics._arrays.segments import segment_sum
 from toolkit.metrics._arrays.types import Array, Counts
 
@@ -57,19 +55,3 @@ def grouped(table: pd.DataFrame, by: list[str]) -> Groups:
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     keys = table[by].take(order[offsets[:-1]]).reset_index(drop=True)
     return Groups(keys, order, offsets)
-
-
-def column_names(by: str | Sequence[str] | None, allowed: Sequence[str]) -> list[str]:
-    """Return `by` as a list of names.
-
-    Raises
-    ------
-    ArgumentError
-        If one of them is not allowed, or named twice.
-    """
-    names = [by] if isinstance(by, str) else list(by or [])
-    if unknown := [name for name in names if name not in allowed]:
-        raise ArgumentError(f"by: no column {unknown[0]!r} to group by; choose of {list(allowed)}")
-    if len(set(names)) < len(names):
-        raise ArgumentError(f"by: a column is named twice in {names}")
-    return names

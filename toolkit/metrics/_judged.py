@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numbers
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -10,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from toolkit import arguments
 from toolkit.errors import ArgumentError
 from toolkit.metrics._arrays.logprobs import ROUNDING
 from toolkit.metrics._arrays.types import Array
@@ -69,11 +69,11 @@ def judged_groups(
     n = len(values[0])
     columns = [by] if isinstance(by, pd.Series) else ([] if by is None else by)
     if isinstance(columns, str | bytes) or not isinstance(columns, Sequence):
-        raise ArgumentError(f"by must be a Series or several, not {type(by).__name__}")
+        raise _no_series(by)
     keys: dict[str, Any] = {}
     for each in columns:
         if not isinstance(each, pd.Series):
-            raise ArgumentError(f"by must be a Series or several; found {type(each).__name__}")
+            raise _no_series(each)
         if not isinstance(each.name, str) or each.name in taken or each.name in keys:
             raise ArgumentError(
                 f"by: each Series needs a name of its own, none of {list(taken)}; "
@@ -89,6 +89,10 @@ def judged_groups(
         raise ArgumentError(f"by: values that cannot be grouped by ({error})") from error
     parts = zip(*(groups.split(each) for each in values), strict=True)
     return groups.keys, [complete(*part) for part in parts]
+
+
+def _no_series(by: object) -> ArgumentError:
+    return arguments.invalid("by", by, "a Series, or a sequence of Series")
 
 
 def _checked(
@@ -148,21 +152,3 @@ def floats(name: str, values: npt.ArrayLike, *, booleans: bool = False) -> Array
     if kind not in (*_NUMBERS, "boolean"):
         raise ArgumentError(f"{name} must hold numbers, null for unknown; found {kind}")
     return column.to_numpy(np.float64, na_value=np.nan, copy=True)
-
-
-def whole(name: str, value: object, low: int, high: int | None = None) -> int:
-    """Return an option that is a whole number within bounds."""
-    fits = isinstance(value, numbers.Integral) and not isinstance(value, bool | np.bool_)
-    if not fits or value < low or (high is not None and value > high):
-        span = f"of {low} or more" if high is None else f"from {low} to {high:,}"
-        raise ArgumentError(f"{name} must be an integer {span}, not {value!r}")
-    return int(value)
-
-
-def share(name: str, value: object, *, zero: bool = False, one: bool = False) -> float:
-    """Return an option that is a number between 0 and 1, the ends only where allowed."""
-    fits = isinstance(value, numbers.Real) and not isinstance(value, bool | np.bool_)
-    if not fits or not (0 < value < 1 or (zero and value == 0) or (one and value == 1)):
-        span = f"{'[' if zero else '('}0, 1{']' if one else ')'}"
-        raise ArgumentError(f"{name} must be a number in {span}, not {value!r}")
-    return float(value)

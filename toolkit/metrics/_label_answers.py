@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from toolkit import schema
+from toolkit import arguments, schema
 from toolkit.errors import ArgumentError
 from toolkit.metrics._alignment.texts import Places, Text, places, texts
 from toolkit.metrics._blocks import rows_of
 from toolkit.metrics._label_paths import Labels, Masses, Option, Step, masses, stated
 from toolkit.metrics._results import categorical, integers, text_type
-from toolkit.metrics.spans import checked_channel
 from toolkit.metrics.tokens import token_metrics
 
 if TYPE_CHECKING:
@@ -41,9 +40,8 @@ def read_answers(
     after: str | re.Pattern[str] | None,
 ) -> Iterator[Answer]:
     """Yield every choice, with what its tokens say about the labels."""
-    at = schema.CHANNELS.index(checked_channel(channel))
-    if isinstance(position, bool) or not isinstance(position, int) or position < 0:
-        raise ArgumentError(f"position={position!r}; give a number of a token, from 0 on")
+    at = schema.CHANNELS.index(arguments.channel(channel))
+    position = arguments.whole("position", position, 0)
     pattern = _checked_pattern(after)
     steps = _Steps(lp, places(lp))
     placed = dict(texts(lp, channel)) if pattern else {}
@@ -167,32 +165,31 @@ def text_series(values: Any) -> Any:
 def matcher_of(forms: list[list[str]], ignore_case: bool, ignore_space: bool) -> Labels:
     """Check the texts of labels and how they are to be compared."""
     for name, value in (("ignore_case", ignore_case), ("ignore_space", ignore_space)):
-        if not isinstance(value, bool):
-            raise ArgumentError(f"{name}={value!r}; give True or False")
+        arguments.one_of(name, value, (True, False))
     if ignore_space:
         forms = [[form.strip() for form in own] for own in forms]
     matcher = Labels(forms, ignore_case=ignore_case, ignore_space=ignore_space)
     if any(not form for own in forms for form in own):
-        raise ArgumentError("labels has an empty text; give what a token can say")
+        raise ArgumentError("labels has an empty text: expected texts that a token can hold")
     return matcher
 
 
 def checked_forms(labels: object) -> dict[str, list[str]]:
     """Return each label with the texts that state it."""
     if isinstance(labels, str) or not isinstance(labels, Mapping | Sequence) or not len(labels):
-        raise ArgumentError(
-            f"labels={labels!r}; give a sequence of texts, or a mapping of labels to texts"
+        raise arguments.invalid(
+            "labels", labels, "a sequence of texts, or a mapping of labels to texts"
         )
     if not isinstance(labels, Mapping):
         labels = {label: label for label in labels} if len(set(labels)) == len(labels) else None
         if labels is None:
-            raise ArgumentError("labels has a label twice")
+            raise ArgumentError("labels has a label twice: expected each once")
     forms = {}
     for label, texts_ in labels.items():
         is_many = isinstance(texts_, Sequence) and not isinstance(texts_, str)
         own = list(texts_) if is_many else [texts_]
         if not isinstance(label, str) or not own or not all(isinstance(t, str) for t in own):
-            raise ArgumentError(f"labels: {label!r} is {texts_!r}; give a text or several")
+            raise arguments.invalid(f"labels[{label!r}]", texts_, "a text, or several")
         forms[label] = list(dict.fromkeys(own))
     return forms
 
@@ -202,4 +199,4 @@ def _checked_pattern(after: str | re.Pattern[str] | None) -> re.Pattern[str] | N
         return after
     if isinstance(after, str) and after:
         return re.compile(re.escape(after))
-    raise ArgumentError(f"after={after!r}; give a text, a compiled pattern or None")
+    raise arguments.invalid("after", after, "a text, a compiled pattern of text, or None")

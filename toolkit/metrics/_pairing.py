@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from toolkit import schema
+from toolkit import arguments, schema
 from toolkit.errors import ArgumentError
 from toolkit.metrics import tokens
 from toolkit.metrics._alignment.spans import ranges
@@ -18,12 +18,11 @@ from toolkit.metrics._arrays import divergence
 from toolkit.metrics._arrays.segments import segment_max, segment_min, segment_sum
 from toolkit.metrics._arrays.types import Array, Counts, Flags
 from toolkit.metrics._blocks import Block, rows_of
-from toolkit.metrics.spans import checked_channel
 
 if TYPE_CHECKING:
     from toolkit.tables import LogprobTables
 
-_ON = ("custom_id", "position")
+_ON = ("custom_id", "position", None)
 
 
 class Pairs(NamedTuple):
@@ -63,7 +62,7 @@ class Lined(NamedTuple):
 
 def pair(a: LogprobTables, b: LogprobTables, on: str | None, channel: str) -> Pairs:
     """Bring together the choices of two runs, those of `a` first, and say where tokens stand."""
-    at = schema.CHANNELS.index(checked_channel(channel))
+    at = schema.CHANNELS.index(arguments.channel(channel))
     keys = _names(a, b, on)
     tables = [
         pd.DataFrame(
@@ -98,8 +97,7 @@ def response_rows(lp: LogprobTables) -> Counts:
 
 def _names(a: LogprobTables, b: LogprobTables, on: str | None) -> list[np.ndarray]:
     """Return what each response of either side is known by."""
-    if on is not None and on not in _ON:
-        raise ArgumentError(f"on={on!r}; choose one of {_ON} or None")
+    arguments.one_of("on", on, _ON)
     ids = [side.responses["custom_id"].to_pylist() for side in (a, b)]
     if on is None:
         has_ids = all(None not in own for own in ids)

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from toolkit import arrow
+from toolkit import arguments, arrow
 from toolkit.errors import ArgumentError
 from toolkit.metrics._arrays.types import Array
 
@@ -40,13 +40,10 @@ def costs(responses: pa.Table, prices: Mapping[str, Price] | str | None) -> Arra
         If `prices` is none of these, a price is none, or genai-prices is not installed.
     """
     if isinstance(prices, str):
-        if prices != GENAI_PRICES:
-            raise ArgumentError(f"prices={prices!r}; give a mapping or {GENAI_PRICES!r}")
+        arguments.one_of("prices", prices, (GENAI_PRICES,))
         return _looked_up(responses, _genai_prices())
-    if prices is not None and not isinstance(prices, Mapping):
-        raise ArgumentError(
-            f"prices must be a mapping, {GENAI_PRICES!r} or None, not {type(prices).__name__}"
-        )
+    if prices is not None:
+        arguments.instance("prices", prices, Mapping, f"a mapping, {GENAI_PRICES!r} or None")
     return _by_table(responses, _checked(prices or {}))
 
 
@@ -60,9 +57,11 @@ def _checked(prices: Mapping[str, Price]) -> dict[str, tuple[float, float, float
         else:
             values = (*price, price[0]) if isinstance(price, Sequence) and len(price) == 2 else ()
         if len(values) != 3 or not all(isinstance(v, numbers.Real) and v >= 0 for v in values):
-            raise ArgumentError(
-                f"prices[{model!r}] must be (input, output) or a mapping with the keys input, "
-                "output and perhaps cached_input, each a number from 0 up, per million tokens"
+            raise arguments.invalid(
+                f"prices[{model!r}]",
+                price,
+                "(input, output), or a mapping with the keys input, output and, optionally, "
+                "cached_input: each a number of at least 0, per million tokens",
             )
         checked[model] = values
     return checked

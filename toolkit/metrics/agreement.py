@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import numbers
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from toolkit import schema
+from toolkit import arguments, schema
 from toolkit.errors import ArgumentError
 from toolkit.metrics._blocks import rows_of
 from toolkit.metrics._results import frame, text_type
@@ -255,17 +254,16 @@ def _weights(lp: LogprobTables, weight: Any, places: pd.MultiIndex, n: int) -> n
                 values = mine.reindex(places).to_numpy(float, na_value=math.nan)
                 break
         else:
-            raise ArgumentError(
-                f"weight={weight!r}; choose a column of confidence_metrics or sequence_metrics"
-            )
+            expected = "a numeric column of confidence_metrics or sequence_metrics"
+            raise arguments.invalid("weight", weight, expected)
     else:
         try:
             values = np.array(_aligned("weight", weight, n), np.float64)
         except (TypeError, ValueError) as error:
-            raise ArgumentError("weight has values that are no numbers") from error
+            raise ArgumentError("weight has values that are not numbers") from error
     if (values < 0).any() or np.isinf(values).any():
-        raise ArgumentError(f"weight={weight if isinstance(weight, str) else 'array'!r} has values "
-                            "below 0 or without end; give weights from 0 on")  # fmt: skip
+        name = f"weight={weight!r}" if isinstance(weight, str) else "weight"
+        raise ArgumentError(f"{name} has values below 0 or infinite: expected finite ones from 0")
     return values
 
 
@@ -335,24 +333,24 @@ def _entropy(sizes: list[float]) -> float:
 
 def _check(answer: Any, equal: Any, clusters: Any, keep: Any, by: Any) -> None:
     for name, function in (("answer", answer), ("equal", equal)):
-        if function is not None and not callable(function):
-            raise ArgumentError(f"{name} is {type(function).__name__}; give a function or None")
+        if function is not None:
+            arguments.instance(name, function, Callable, "a function or None")
     if equal is not None and clusters is not None:
-        raise ArgumentError("equal and clusters are two ways to say the same; give one")
-    is_number = isinstance(keep, numbers.Real) and not isinstance(keep, bool)
-    if not is_number or not 0.0 < keep <= 1.0:
-        raise ArgumentError(f"keep={keep!r}; give a share, above 0 and up to 1")
-    if by not in _BY:
-        raise ArgumentError(f"by={by!r}; choose one of {_BY}")
+        raise ArgumentError("equal and clusters exclude each other: expected one of them")
+    arguments.share("keep", keep)
+    arguments.one_of("by", by, _BY)
 
 
 def _aligned(name: str, values: Any, n: int) -> list[Any]:
     """Return one value per choice, null as None."""
     if isinstance(values, str) or not isinstance(values, Sequence | np.ndarray | pd.Series):
-        raise ArgumentError(f"{name} is {type(values).__name__}; give one value for each choice")
+        found = type(values).__name__
+        raise ArgumentError(f"{name} is a {found}: expected a value for each choice")
     listed = list(values)
     if len(listed) != n:
-        raise ArgumentError(f"{name} has {len(listed)} values for {n} choices")
+        raise ArgumentError(
+            f"{name} has {len(listed)} values: expected one for each of {n} choices"
+        )
     return [
         None if value is None or value is pd.NA or value != value else value for value in listed
     ]

@@ -8,9 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from toolkit import schema
-from toolkit.errors import ArgumentError
-from toolkit.metrics._arrays.bootstrap import bootstrap
+from toolkit import arguments, schema
+from toolkit.metrics._arrays.bootstrap import percentile_interval, resampled
 from toolkit.metrics._arrays.calibration import (
     brier_parts,
     calibrated_errors,
@@ -22,11 +21,11 @@ from toolkit.metrics._arrays.calibration import (
 from toolkit.metrics._arrays.proportions import wilson
 from toolkit.metrics._arrays.segments import ratio, segment_sum
 from toolkit.metrics._arrays.types import Array
-from toolkit.metrics._judged import By, Judged, judged, judged_groups, share, whole
+from toolkit.metrics._bins import MOST_BINS
+from toolkit.metrics._judged import By, Judged, judged, judged_groups
 from toolkit.metrics._results import frame
 
 _COUNTS = ("n", "n_missing", "n_certain_wrong")
-_MOST_BINS = 10_000
 
 
 def calibration(
@@ -93,11 +92,10 @@ def calibration(
     >>> [round(float(row[name]), 3) for name in ("n", "n_missing", "ece", "brier")]
     [4.0, 1.0, 0.3, 0.125]
     """
-    bins = whole("bins", bins, 1, _MOST_BINS)
-    n_bootstrap, seed = whole("n_bootstrap", n_bootstrap, 0), whole("seed", seed, 0)
-    level, clip = share("level", level), share("clip", clip, zero=True)
-    if clip >= 0.5:
-        raise ArgumentError(f"clip must be a number in [0, 0.5), not {clip!r}")
+    bins = arguments.whole("bins", bins, 1, MOST_BINS)
+    n_bootstrap = arguments.whole("n_bootstrap", n_bootstrap, 0)
+    level, seed = arguments.level("level", level), arguments.whole("seed", seed, 0)
+    clip = arguments.within("clip", clip, 0.0, 0.5)
     keys, groups = judged_groups(confidence, correct, by, schema.CALIBRATION.names)
     rows = [
         _scored(group, bins=bins, clip=clip, n_bootstrap=n_bootstrap, level=level, seed=seed)
@@ -139,9 +137,8 @@ def _scored(
         "accuracy_upper": float(high),
         "mean_confidence": math.fsum(sure) / n,
     }
-    intervals = bootstrap(statistics, n, n_bootstrap=n_bootstrap, level=level, seed=seed)
-    for name, ends in intervals.items():
-        row |= {f"{name}_lower": ends[0], f"{name}_upper": ends[1]}
+    for name, values in resampled(statistics, n, n_bootstrap, seed).items():
+        row[f"{name}_lower"], row[f"{name}_upper"] = percentile_interval(values, level)
     if n_bootstrap:
         chance = calibrated_errors(sure, offsets[0], n_bootstrap, seed)
         as_large = int((chance >= found["ece"] - 1e-12).sum())
@@ -195,9 +192,9 @@ def reliability(
     >>> table[["low", "high", "n", "mean_confidence", "accuracy"]].round(3).values.tolist()
     [[0.0, 0.5, 1.0, 0.2, 0.0], [0.5, 1.0, 3.0, 0.8, 0.667]]
     """
-    bins, level = whole("bins", bins, 1, _MOST_BINS), share("level", level)
-    if strategy not in ("width", "mass"):
-        raise ArgumentError(f"strategy={strategy!r}; choose one of ['width', 'mass']")
+    bins = arguments.whole("bins", bins, 1, MOST_BINS)
+    level = arguments.level("level", level)
+    arguments.one_of("strategy", strategy, ("width", "mass"))
     sure, right, n_missing = judged(confidence, correct)
     if strategy == "width":
         offsets = width_offsets(sure, bins)

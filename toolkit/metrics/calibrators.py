@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import numbers
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from toolkit import arguments
 from toolkit.errors import ArgumentError, ToolkitWarning
 from toolkit.metrics._arrays.types import Array
 from toolkit.metrics._judged import Judged, floats, judged, probabilities
@@ -54,13 +54,10 @@ class Calibrator:
     n_missing: int
 
     def __post_init__(self) -> None:
-        if self.method not in _PARAMETERS:
-            raise ArgumentError(f"method={self.method!r}; choose one of {list(METHODS)}")
+        arguments.one_of("method", self.method, METHODS)
         object.__setattr__(self, "parameters", _parameters(self.method, self.parameters))
         for name in ("n", "n_missing"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-                raise ArgumentError(f"{name} must be an integer of 0 or more, not {value!r}")
+            object.__setattr__(self, name, arguments.whole(name, getattr(self, name), 0))
 
     def transform(self, confidence: npt.ArrayLike) -> Array | pd.Series:
         """Return the calibrated confidences, in [0, 1].
@@ -146,9 +143,9 @@ class Calibrator:
         True
         """
         names = list(cls.__dataclass_fields__)
-        if not isinstance(saved, Mapping) or set(saved) != set(names):
-            found = sorted(map(str, saved)) if isinstance(saved, Mapping) else type(saved).__name__
-            raise ArgumentError(f"saved must be a mapping of {names}; found {found}")
+        arguments.instance("saved", saved, Mapping, "the mapping that to_dict returns")
+        if set(saved) != set(names):
+            raise arguments.invalid("saved", dict(saved), f"a mapping of {names}")
         return cls(**saved)
 
 
@@ -209,8 +206,7 @@ def fit_calibrator(
     >>> calibrator([0.9, 0.5]).round(3).tolist()
     [0.8, 0.5]
     """
-    if method not in _PARAMETERS:
-        raise ArgumentError(f"method={method!r}; choose one of {list(METHODS)}")
+    arguments.one_of("method", method, METHODS)
     group = judged(confidence, correct, scores=method != "temperature")
     if not len(group.confidence):
         raise ArgumentError("confidence: no answer has both a confidence and a correctness")
@@ -224,20 +220,16 @@ def _parameters(method: str, given: object) -> dict[str, float | tuple[float, ..
     """Return checked parameters, numbers as floats and lists as tuples."""
     names = _PARAMETERS[method]
     if not isinstance(given, Mapping) or set(given) != set(names):
-        raise ArgumentError(f"parameters of {method} must be {list(names)}; found {given!r}")
-    if method != "isotonic":
-        for name in names:
-            value = given[name]
-            fits = isinstance(value, numbers.Real) and not isinstance(value, bool)
-            if not fits or not math.isfinite(value) or (name == "temperature" and value <= 0):
-                raise ArgumentError(f"parameters: {name} must be a finite number, not {value!r}")
-        return {name: float(given[name]) for name in names}
+        raise arguments.invalid("parameters", given, f"a mapping of {list(names)} for {method}")
+    if method == "temperature":
+        return {"temperature": arguments.positive("temperature", given["temperature"])}
+    if method == "platt":
+        return {name: arguments.finite(name, given[name]) for name in names}
     x, y = (floats(f"parameters: {name}", given[name]) for name in names)
     fits = len(x) == len(y) > 0 and np.isfinite(x).all() and (np.diff(x) > 0).all()
     if not fits or not ((y >= 0) & (y <= 1)).all() or (np.diff(y) < 0).any():
-        raise ArgumentError(
-            "parameters: x must increase and y, as long, must not fall, between 0 and 1"
-        )
+        expected = "x that increases and y, as long, that never falls, between 0 and 1"
+        raise arguments.invalid("parameters", given, expected)
     return {"x": tuple(x.tolist()), "y": tuple(y.tolist())}
 
 

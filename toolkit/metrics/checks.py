@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
 
-from toolkit import arrow, schema
-from toolkit.errors import ArgumentError
+from toolkit import arguments, arrow, schema
 from toolkit.metrics import tokens
 from toolkit.metrics._arrays.logprobs import decimals
 from toolkit.metrics._arrays.segments import segment_count, segment_min
@@ -63,8 +62,7 @@ def check(lp: LogprobTables) -> pd.DataFrame:
     >>> found[["severity", "code", "count"]].values.tolist()[:2]
     [['warning', 'censored_logprobs', 1], ['warning', 'unfinished', 1]]
     """
-    if not isinstance(lp, LogprobTables):
-        raise ArgumentError(f"lp is {type(lp).__name__}; give LogprobTables")
+    arguments.instance("lp", lp, LogprobTables)
     groups = _Groups.of(lp)
     found = [
         *_of_records(lp),

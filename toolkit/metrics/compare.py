@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numbers
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,10 +9,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from toolkit import arrow, schema
-from toolkit.errors import ArgumentError, SchemaError
+from toolkit import arguments, arrow, schema
+from toolkit.errors import SchemaError
 from toolkit.metrics import tokens
 from toolkit.metrics._alignment.spans import ranges
+from toolkit.metrics._arrays.bootstrap import percentile_interval, resampled
 from toolkit.metrics._arrays.logprobs import clipped
 from toolkit.metrics._arrays.segments import ratio, segment_count, segment_nansum
 from toolkit.metrics._arrays.types import Array, Counts
@@ -199,11 +199,13 @@ def compare_summary(
     >>> int(row["n_pairs"]), float(row["delta_nll"]), float(row["same_text_share"])
     (12, 0.0, 1.0)
     """
-    _check_summary(pairs, n_bootstrap, level, seed)
+    _check_pairs(pairs)
+    n_bootstrap = arguments.whole("n_bootstrap", n_bootstrap, 0)
+    level, seed = arguments.level("level", level), arguments.whole("seed", seed, 0)
     paired = pairs[pairs["is_paired"].astype(bool)]
     scored = paired[paired["delta_nll"].notna()]
     delta = scored["delta_nll"].to_numpy(float)
-    parts = np.column_stack(
+    totals = np.column_stack(
         [
             -scored["sum_logprob_a"].to_numpy(float),
             scored["n_ok_a"].to_numpy(float),
@@ -211,7 +213,12 @@ def compare_summary(
             scored["n_ok_b"].to_numpy(float),
         ]
     )
-    means, pooled = _resampled(delta, parts, n_bootstrap, seed)
+
+    def statistics(weights: Array) -> dict[str, Array]:
+        mean = weights @ delta / len(delta)
+        return {"delta_nll": mean, "delta_nll_pooled": _pooled(weights @ totals)}
+
+    samples = resampled(statistics, len(delta), n_bootstrap, seed)
     compared = paired["n_compared"].to_numpy(float)
     row = {
         "n_pairs": len(paired),
@@ -219,21 +226,21 @@ def compare_summary(
         "n_only_b": int(pairs["response_key_a"].isna().sum()),
         "n_scored": len(scored),
         "delta_nll": delta.mean() if len(delta) else np.nan,
-        **_interval("delta_nll", means, level),
-        "delta_nll_pooled": _pooled(parts.sum(axis=0)) if len(delta) else np.nan,
-        **_interval("delta_nll_pooled", pooled, level),
-        "share_above_0": (means > 0).mean() if len(means) else np.nan,
+        "delta_nll_pooled": _pooled(totals.sum(axis=0)) if len(delta) else np.nan,
+        "share_above_0": (samples["delta_nll"] > 0).mean() if samples else np.nan,
         "same_text_share": paired["same_text"].astype("boolean").mean(),
         "median_first_divergence": paired["first_divergence"].astype("Float64").median(),
         "n_compared": int(compared.sum()),
         "flip_rate": float(ratio(paired["n_flips"].to_numpy(float).sum(), compared.sum())),
     }
+    for name, values in samples.items():
+        row[f"{name}_lower"], row[f"{name}_upper"] = percentile_interval(values, level)
     for name in ("js_lower", "js_upper"):
         known = compared > 0
         total = (paired[name].to_numpy(float)[known] * compared[known]).sum()
         row[name] = float(ratio(total, compared.sum()))
     columns = {
-        name: np.array([row[name] if not pd.isna(row[name]) else np.nan])
+        name: np.array([np.nan if pd.isna(row.get(name)) else row[name]])
         for name in schema.COMPARE_SUMMARY.names
     }
     return frame(schema.COMPARE_SUMMARY, columns)
@@ -292,37 +299,12 @@ def _texts(column: pa.ChunkedArray, rows: Counts) -> pd.Series:
     return pd.Series(taken.to_pylist(), dtype=text_type())
 
 
-def _resampled(delta: Array, parts: Array, n_bootstrap: int, seed: int) -> tuple[Array, Array]:
-    """Return the mean difference and the pooled one of resamples of the pairs."""
-    if not len(delta) or not n_bootstrap:
-        return np.empty(0), np.empty(0)
-    rng = np.random.default_rng(seed)
-    means, pooled = np.empty(n_bootstrap), np.empty(n_bootstrap)
-    for i in range(n_bootstrap):
-        drawn = rng.integers(0, len(delta), len(delta))
-        means[i] = delta[drawn].mean()
-        pooled[i] = _pooled(parts[drawn].sum(axis=0))
-    return means, pooled
+def _pooled(totals: Array) -> Array:
+    """Return the difference per token; of (nll of a, tokens of a, nll of b, tokens of b)."""
+    return totals[..., 2] / totals[..., 3] - totals[..., 0] / totals[..., 1]
 
 
-def _pooled(totals: Array) -> float:
-    return float(totals[2] / totals[3] - totals[0] / totals[1])
-
-
-def _interval(name: str, values: Array, level: float) -> dict[str, float]:
-    ends = ((1 - level) / 2, (1 + level) / 2)
-    low, high = np.quantile(values, ends) if len(values) else (np.nan, np.nan)
-    return {f"{name}_lower": float(low), f"{name}_upper": float(high)}
-
-
-def _check_summary(pairs: Any, n_bootstrap: Any, level: Any, seed: Any) -> None:
-    if not isinstance(pairs, pd.DataFrame):
-        raise ArgumentError(f"pairs is {type(pairs).__name__}; give what compare returns")
+def _check_pairs(pairs: pd.DataFrame) -> None:
+    arguments.instance("pairs", pairs, pd.DataFrame, "the DataFrame that compare returns")
     if missing := [name for name in schema.COMPARE.names if name not in pairs]:
         raise SchemaError(f"pairs lacks column {missing[0]!r}; it has {list(pairs.columns)}")
-    for name, value in (("n_bootstrap", n_bootstrap), ("seed", seed)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            raise ArgumentError(f"{name}={value!r}; give a whole number from 0 on")
-    is_number = isinstance(level, numbers.Real) and not isinstance(level, bool)
-    if not is_number or not 0.0 < level < 1.0:
-        raise ArgumentError(f"level={level!r}; give a number between 0 and 1")

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-import numbers
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from toolkit import arrow, schema
-from toolkit.errors import ArgumentError
+from toolkit import arguments, arrow, schema
 from toolkit.metrics import tokens
 from toolkit.metrics._arrays import windows
 from toolkit.metrics._arrays.entropy import entropy_terms
@@ -75,7 +73,7 @@ def token_confidence(
     >>> toolkit.metrics.token_confidence(lp)[["k", "confidence"]].values.tolist()
     [[2, 1.0]]
     """
-    window = _checked_count("window", window)
+    window = arguments.whole("window", window)
     lists = _read(lp, k)
     found = find_sequences(lp)
     group = np.full(lp.tokens.num_rows, np.nan)
@@ -145,15 +143,10 @@ def confidence_metrics(
     >>> row[["confidence", "tail_confidence", "mean_logprob"]].astype(float).tolist()
     [1.0, 1.0, -0.5]
     """
-    window = _checked_count("window", window)
-    for name, share in (("bottom", bottom), ("min_k", min_k)):
-        is_number = isinstance(share, numbers.Real) and not isinstance(share, bool)
-        if not is_number or not 0.0 < share <= 1.0:
-            raise ArgumentError(f"{name}={share!r}; give a share, above 0 and up to 1")
+    window = arguments.whole("window", window)
+    bottom, min_k = arguments.share("bottom", bottom), arguments.share("min_k", min_k)
     lists, found = _read(lp, k), find_sequences(lp)
-    columns = _sums(lp, found.offsets, float(min_k)) | _list_sums(
-        lists, found.offsets, window, float(bottom)
-    )
+    columns = _sums(lp, found.offsets, min_k) | _list_sums(lists, found.offsets, window, bottom)
     n_rows = len(found.choice_row)
     filled = {}
     for name, values in columns.items():
@@ -215,7 +208,7 @@ class _Lists(NamedTuple):
 
 def _read(lp: LogprobTables, k: int | None) -> _Lists:
     if k is not None:
-        k = _checked_count("k", k)
+        k = arguments.whole("k", k)
     n_tokens = lp.tokens.num_rows
     n_entries = np.zeros(n_tokens, np.int64)
     for block in blocks(lp):
@@ -278,9 +271,3 @@ def _groups(confidence: Array, offsets: Counts, window: int, bottom: float) -> C
         lowest = np.partition(means, n_bottom - 1)[:n_bottom]
         values[i] = lowest.min(), math.fsum(lowest) / n_bottom, means[-1]
     return {name: values[:, i] for i, name in enumerate(names)}
-
-
-def _checked_count(name: str, value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise ArgumentError(f"{name}={value!r}; give a positive integer")
-    return int(value)

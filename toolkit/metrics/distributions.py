@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from toolkit import schema
-from toolkit.errors import ArgumentError
-from toolkit.metrics._groups import Groups, column_names, grouped
+from toolkit import arguments, schema
+from toolkit.metrics._bins import bin_edges
+from toolkit.metrics._groups import Groups, grouped
 from toolkit.metrics._results import frame
 from toolkit.metrics.sequences import sequence_metrics
-from toolkit.metrics.spans import checked_channel
 from toolkit.metrics.tokens import token_metrics
 
 if TYPE_CHECKING:
@@ -67,11 +66,10 @@ def token_histogram(
     >>> toolkit.metrics.token_histogram(lp, bins=2)[["low", "high", "count"]].values.tolist()
     [[0.0, 0.5, 1.0], [0.5, 1.0, 2.0]]
     """
-    if column not in _TOKEN:
-        raise ArgumentError(f"column={column!r}; choose one of {_TOKEN}")
-    names = column_names(by, _BY)
+    arguments.one_of("column", column, _TOKEN)
+    names = arguments.columns("by", by, _BY)
     metrics = token_metrics(lp)
-    metrics = metrics[metrics["channel"] == checked_channel(channel)]
+    metrics = metrics[metrics["channel"] == arguments.channel(channel)]
     if column == "logprob":  # sentinels are no logprobs
         metrics = metrics.assign(logprob=0.0 - metrics["surprisal"])
     if names:
@@ -80,7 +78,8 @@ def token_histogram(
         metrics = metrics[[*keys, column]].merge(answers, on=keys, how="left")
     groups = grouped(metrics, names)
     values = metrics[column].to_numpy(float)
-    edges = _edges(bins, values, is_share=schema.TOKEN_METRICS[column].unit == "1")
+    has_limits = schema.TOKEN_METRICS[column].unit == "1" or not np.isfinite(values).any()
+    edges = bin_edges(bins, values, (0.0, 1.0) if has_limits else None)
     parts = []
     for own in groups.split(values):
         known = own[~np.isnan(own)]
@@ -140,11 +139,10 @@ def ecdf(
     >>> toolkit.metrics.ecdf(lp, "sum_logprob")[["value", "n_at_or_below"]].values.tolist()
     [[-2.0, 1.0], [-1.0, 3.0]]
     """
-    if column not in _ANSWER:
-        raise ArgumentError(f"column={column!r}; choose one of {_ANSWER}")
-    names = column_names(by, _BY)
+    arguments.one_of("column", column, _ANSWER)
+    names = arguments.columns("by", by, _BY)
     metrics = sequence_metrics(lp)
-    metrics = metrics[metrics["channel"] == checked_channel(channel)]
+    metrics = metrics[metrics["channel"] == arguments.channel(channel)]
     metrics = metrics[metrics[column].notna()]
     groups = grouped(metrics, names)
     found = []
@@ -193,7 +191,7 @@ def finish_reasons(lp: LogprobTables, *, by: str | Sequence[str] | None = None) 
     0          stop      2
     1        length      1
     """
-    names = column_names(by, [name for name in _BY if name != "finish_reason"])
+    names = arguments.columns("by", by, [name for name in _BY if name != "finish_reason"])
     choices = sequence_metrics(lp).drop_duplicates(["response_key", "choice"])
     counts = (
         choices.groupby([*names, "finish_reason"], dropna=False, observed=True)
@@ -205,29 +203,6 @@ def finish_reasons(lp: LogprobTables, *, by: str | Sequence[str] | None = None) 
     total = counts.groupby(names, dropna=False)["count"].transform("sum") if names else len(choices)
     counts["share"] = counts["count"] / total if len(counts) else np.empty(0)
     return counts[[*names, *schema.FINISH_REASONS.names]].reset_index(drop=True)
-
-
-def _edges(bins: int | Sequence[float], values: np.ndarray, *, is_share: bool) -> np.ndarray:
-    if isinstance(bins, int) and not isinstance(bins, bool) and 1 <= bins <= 10_000:
-        known = values[np.isfinite(values)]
-        low, high = (known.min(), known.max()) if len(known) else (0.0, 1.0)
-        if is_share:
-            low, high = 0.0, 1.0
-        elif low == high:
-            low, high = low - 0.5, high + 0.5
-        return np.linspace(low, high, bins + 1)
-    try:
-        edges = np.array(bins, np.float64)
-    except (TypeError, ValueError):
-        edges = np.empty(0)
-    if (
-        isinstance(bins, bool)
-        or edges.ndim != 1
-        or len(edges) < 2
-        or not (np.diff(edges) > 0).all()
-    ):
-        raise ArgumentError(f"bins={bins!r}; give a positive number, or edges that increase")
-    return edges
 
 
 def _labelled(groups: Groups, sizes: int | list[int], table: pd.DataFrame) -> pd.DataFrame:

@@ -11,8 +11,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from toolkit import schema
-from toolkit.errors import ArgumentError
+from toolkit import arguments, schema
 from toolkit.metrics._alignment.json_leaves import Leaf, documents
 from toolkit.metrics._alignment.spans import Cover, cover, no_cover
 from toolkit.metrics._alignment.texts import Text, aligned, found_outside, places, texts
@@ -72,10 +71,8 @@ def field_metrics(
     >>> fields[["path", "value", "n_tokens", "sum_logprob"]].values.tolist()
     [['$.a', 'yes', 1, -0.25]]
     """
-    if source not in _SOURCES:
-        raise ArgumentError(f"source={source!r}; choose one of {_SOURCES}")
-    if not isinstance(quotes, bool):
-        raise ArgumentError(f"quotes={quotes!r}; give True or False")
+    arguments.one_of("source", source, _SOURCES)
+    arguments.one_of("quotes", quotes, (True, False))
     fields: list[_Field] = []
     covers: list[Cover] = []
     for each in _contents(lp) if source == "content" else _arguments(lp):

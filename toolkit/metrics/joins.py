@@ -8,6 +8,7 @@ from collections.abc import Hashable, Mapping
 import numpy as np
 import pandas as pd
 
+from toolkit import arguments
 from toolkit.errors import ArgumentError, SchemaError, ToolkitWarning
 
 _UNMATCHED = ("warn", "error", "ignore")
@@ -70,8 +71,7 @@ def join_labels(
     [1, 1, 0]
     """
     _check_frames(seq, labels, on)
-    if unmatched not in _UNMATCHED:
-        raise ArgumentError(f"unmatched={unmatched!r}; choose one of {list(_UNMATCHED)}")
+    arguments.one_of("unmatched", unmatched, _UNMATCHED)
     if not isinstance(labels, pd.DataFrame):
         values = pd.Series(list(labels.values()), dtype=None if len(labels) else object)
         labels = pd.DataFrame({on: pd.Index(list(labels), tupleize_cols=False), "label": values})
@@ -97,15 +97,12 @@ def join_labels(
 
 
 def _check_frames(seq: object, labels: object, on: object) -> None:
-    if not isinstance(seq, pd.DataFrame):
-        raise ArgumentError(f"seq must be a DataFrame, not {type(seq).__name__}")
-    if not isinstance(labels, pd.DataFrame | Mapping):
-        raise ArgumentError(
-            f"labels must be a DataFrame or a mapping, not {type(labels).__name__}; "
-            "read files with pandas first"
-        )
+    arguments.instance("seq", seq, pd.DataFrame)
+    if not isinstance(labels, pd.DataFrame):
+        expected = "a DataFrame or a mapping; read files with pandas first"
+        arguments.instance("labels", labels, Mapping, expected)
     if not isinstance(on, str):
-        raise ArgumentError(f"on must be the name of a column, not {on!r}")
+        raise arguments.invalid("on", on, "the name of a column")
     for name, table in (("seq", seq), ("labels", labels)):
         if isinstance(table, pd.DataFrame) and not table.columns.is_unique:
             raise ArgumentError(f"{name} has a column name twice: {list(table.columns)}")

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from toolkit import schema
-from toolkit.errors import ArgumentError
+from toolkit import arguments, schema
 from toolkit.metrics._label_answers import (
     Answer,
     checked_forms,
@@ -189,7 +188,7 @@ def _checked_scale(scale: object) -> dict[str, float]:
         for text, value in scale.items():
             is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
             if not isinstance(text, str) or not is_number or not math.isfinite(value):
-                raise ArgumentError(f"scale: {text!r} is {value!r}; give texts and numbers")
+                raise arguments.invalid(f"scale[{text!r}]", value, "a finite number for a text")
         if scale:
             return {text: float(value) for text, value in scale.items()}
     elif isinstance(scale, tuple | list) and len(scale) == 2:
@@ -197,7 +196,6 @@ def _checked_scale(scale: object) -> dict[str, float]:
         whole = all(isinstance(end, int) and not isinstance(end, bool) for end in scale)
         if whole and low < high <= low + 1000:
             return {str(score): float(score) for score in range(low, high + 1)}
-    raise ArgumentError(
-        f"scale={scale!r}; give the least and the greatest whole number, or a mapping of texts to "
-        "numbers"
+    raise arguments.invalid(
+        "scale", scale, "the least and the greatest whole number, or a mapping of texts to numbers"
     )

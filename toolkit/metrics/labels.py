@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from toolkit import schema
-from toolkit.errors import ArgumentError
+from toolkit import arguments, schema
 from toolkit.metrics._label_answers import (
     checked_forms,
     labelled,
@@ -96,8 +95,7 @@ def label_distribution(
     One row per answer: ``found.pivot(index=["response_key", "choice"], columns="label")``.
     """
     forms = checked_forms(labels)
-    if not isinstance(renormalise, bool):
-        raise ArgumentError(f"renormalise={renormalise!r}; give True or False")
+    arguments.one_of("renormalise", renormalise, (True, False))
     matcher = matcher_of(list(forms.values()), ignore_case, ignore_space)
     found = list(read_answers(lp, matcher, channel, position, after))
     n = len(forms)

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from toolkit import schema
-from toolkit.errors import ArgumentError
+from toolkit import arguments, schema
 from toolkit.metrics.tokens import token_metrics
 
 if TYPE_CHECKING:
@@ -49,8 +48,7 @@ def position_metrics(
     >>> position_metrics(lp)[["position", "n_tokens", "entropy_lower_median"]].values.tolist()
     [[0.0, 3.0, 0.0]]
     """
-    if channel not in schema.CHANNELS:
-        raise ArgumentError(f"channel={channel!r}; choose one of {schema.CHANNELS}")
+    arguments.channel(channel)
     tokens = token_metrics(lp, vocab_size=vocab_size)
     groups = tokens[tokens["channel"] == channel].groupby("position")
     columns = {"n_tokens": groups.size()}

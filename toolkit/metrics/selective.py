@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from toolkit import schema
-from toolkit.errors import ArgumentError
+from toolkit import arguments, schema
 from toolkit.metrics._arrays import ranking
-from toolkit.metrics._arrays.bootstrap import bootstrap
+from toolkit.metrics._arrays.bootstrap import percentile_interval, resampled
 from toolkit.metrics._arrays.proportions import binomial_tail, exact_lower, exact_upper, wilson
 from toolkit.metrics._arrays.segments import ratio
 from toolkit.metrics._arrays.types import Array, Counts
-from toolkit.metrics._judged import By, Judged, judged, judged_groups, share, whole
+from toolkit.metrics._judged import By, Judged, judged, judged_groups
 from toolkit.metrics._results import categorical, frame, integers
 
 _COUNTS = ("n", "n_missing", "n_wrong")
@@ -90,8 +89,8 @@ def selective(
     {0.5: 1.0, 0.8: 0.75, 0.9: 0.75, 1.0: 0.75}
     """
     wanted = _coverages(coverages)
-    n_bootstrap, seed = whole("n_bootstrap", n_bootstrap, 0), whole("seed", seed, 0)
-    level = share("level", level)
+    n_bootstrap = arguments.whole("n_bootstrap", n_bootstrap, 0)
+    level, seed = arguments.level("level", level), arguments.whole("seed", seed, 0)
     keys, groups = judged_groups(confidence, correct, by, schema.SELECTIVE.names, scores=True)
     rows = [_ranked(group, wanted, n_bootstrap, level, seed) for group in groups]
     columns = {}
@@ -105,11 +104,11 @@ def selective(
 
 
 def _coverages(coverages: object) -> list[float]:
-    if isinstance(coverages, str | bytes | dict) or not hasattr(coverages, "__iter__"):
-        raise ArgumentError(f"coverages must be numbers in (0, 1], not {coverages!r}")
-    wanted = [share("coverages", each, one=True) for each in coverages]
+    if isinstance(coverages, str | bytes | Mapping) or not isinstance(coverages, Iterable):
+        raise arguments.invalid("coverages", coverages, "numbers above 0 and at most 1")
+    wanted = [arguments.share("coverages", each) for each in coverages]
     if len(set(wanted)) < len(wanted):
-        raise ArgumentError(f"coverages: one is named twice in {wanted}")
+        raise arguments.invalid("coverages", wanted, "each coverage once")
     return wanted
 
 
@@ -136,7 +135,8 @@ def _ranked(
     row["accuracy"] = 1.0 - row["n_wrong"] / n
     row |= {name: value for name, value in found.items() if name not in at}
     row["accuracy_at_coverage"] = {coverage: found[name] for name, coverage in at.items()}
-    ends = bootstrap(statistics, n, n_bootstrap=n_bootstrap, level=level, seed=seed)
+    samples = resampled(statistics, n, n_bootstrap, seed)
+    ends = {name: percentile_interval(values, level) for name, values in samples.items()}
     for i, end in enumerate(("lower", "upper")):
         # A score that does not exist has no interval, though it may exist in some resample.
         row |= {
@@ -185,7 +185,7 @@ def risk_coverage(
     0        0.9     0.333  0.000
     1        0.6     1.000  0.333
     """
-    level = share("level", level)
+    level = arguments.level("level", level)
     group = judged(confidence, correct, scores=True)
     thresholds, accepted, wrong = _steps(group)
     low, high = wilson(wrong, accepted, level)
@@ -261,9 +261,8 @@ def threshold_for(
     >>> [round(float(row[name]), 3) for name in ("threshold", "coverage", "accuracy_lower")]
     [0.9, 0.667, 0.985]
     """
-    accuracy, level = share("accuracy", accuracy), share("level", level)
-    if level < 0.5:
-        raise ArgumentError(f"level must be a number in [0.5, 1), not {level!r}")
+    accuracy = arguments.level("accuracy", accuracy)
+    level = arguments.within("level", level, 0.5, 1.0)
     group = judged(confidence, correct, scores=True)
     thresholds, accepted, wrong = _steps(group)
     n = len(group.confidence)

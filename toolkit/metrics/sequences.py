@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numbers
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -10,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
 
-from toolkit import arrow, schema
-from toolkit.errors import ArgumentError, SchemaError
+from toolkit import arguments, arrow, schema
+from toolkit.errors import SchemaError
 from toolkit.metrics import tokens
 from toolkit.metrics._arrays.logprobs import bits_per_byte, perplexity
 from toolkit.metrics._arrays.segments import (
@@ -27,7 +26,7 @@ from toolkit.metrics._arrays.segments import (
 )
 from toolkit.metrics._arrays.types import Counts
 from toolkit.metrics._blocks import Block, blocks, check_increasing, rows_of
-from toolkit.metrics._groups import Groups, column_names, grouped
+from toolkit.metrics._groups import Groups, grouped
 from toolkit.metrics._results import Columns, categorical, frame, integers
 
 if TYPE_CHECKING:
@@ -112,9 +111,9 @@ def sequence_metrics(
     >>> sequences[["n_tokens", "n_ok", "n_missing", "perplexity"]].round(3).values.tolist()
     [[3.0, 2.0, 1.0, 2.718]]
     """
-    vocab_size = tokens.checked_vocab_size(vocab_size)
-    if not isinstance(threshold, numbers.Real) or not 0.0 < threshold <= 1.0:
-        raise ArgumentError(f"threshold must be a probability in (0, 1], not {threshold!r}")
+    if vocab_size is not None:
+        vocab_size = arguments.whole("vocab_size", vocab_size)
+    threshold = arguments.share("threshold", threshold)
     found = find_sequences(lp)
     n_rows = len(found.choice_row)
     columns: Columns = {name: np.full(n_rows, np.nan) for name in _FLOATS}
@@ -123,7 +122,7 @@ def sequence_metrics(
         start, stop = block.rows.start, block.rows.stop
         first, last = np.searchsorted(found.offsets, [start, stop])
         offsets = found.offsets[first : last + 1] - start
-        for name, values in _reduce(block, offsets, vocab_size, float(threshold)).items():
+        for name, values in _reduce(block, offsets, vocab_size, threshold).items():
             columns[name][found.filled[first:last]] = values
     return frame(
         schema.SEQUENCE_METRICS, labels_of(lp, found) | _finish(columns) | _ratios(columns)
@@ -309,11 +308,9 @@ def corpus_metrics(
     names = schema.SEQUENCE_METRICS.names
     if lacking := [name for name in names if name not in table.columns]:
         raise SchemaError(f"the sequence table lacks columns {lacking}; see sequence_metrics")
-    if channel is not None and channel not in schema.CHANNELS:
-        raise ArgumentError(
-            f"channel must be one of {list(schema.CHANNELS)} or None, not {channel!r}"
-        )
-    keys = column_names(by, names)
+    if channel is not None:
+        arguments.channel(channel)
+    keys = arguments.columns("by", by, names)
     if channel is None or "channel" in keys:
         keys = [key for key in keys if key != "channel"] + ["channel"]
     else:

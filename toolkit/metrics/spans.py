@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from toolkit import schema
+from toolkit import arguments, schema
 from toolkit.errors import ArgumentError, SchemaError
 from toolkit.metrics._alignment.spans import Cover, cover, no_cover
 from toolkit.metrics._alignment.texts import texts
@@ -81,7 +81,7 @@ def spans(
     ['Hi', 'there.']
     """
     pattern = _checked_pattern(by)
-    checked_channel(channel)
+    arguments.channel(channel)
     rows: list[tuple[int, int, int, int, int, int, str]] = []
     for row, text in texts(lp, channel):
         places = (match.span() for match in pattern.finditer(text.text) if match[0])
@@ -155,8 +155,7 @@ def span_metrics(
     >>> toolkit.span_metrics(lp, marked)[["n_tokens", "n_partial", "sum_logprob"]].values.tolist()
     [[2.0, 0.0, -0.75], [1.0, 1.0, -0.25]]
     """
-    if unit not in ("characters", "bytes"):
-        raise ArgumentError(f"unit={unit!r}; choose 'characters' or 'bytes'")
+    arguments.one_of("unit", unit, ("characters", "bytes"))
     asked = _asked(spans)
     given = [asked[name].to_numpy(np.int64) for name in ("response_key", "choice")]
     choice_rows = _choice_rows(lp, *given)
@@ -164,7 +163,7 @@ def span_metrics(
     found: list[Cover] = []
     said = np.full(len(asked), None, object)
     for channel in names.cat.categories:
-        checked_channel(channel)
+        arguments.channel(channel)
         mine = np.flatnonzero(names == channel)
         for part, texts_ in _locate(lp, channel, asked, mine, choice_rows, unit):
             found.append(part)
@@ -259,25 +258,18 @@ def _locate(
 # Arguments
 
 
-def checked_channel(channel: str) -> str:
-    """Return the channel, or raise `ArgumentError`."""
-    if channel not in schema.CHANNELS:
-        raise ArgumentError(f"channel={channel!r}; choose one of {schema.CHANNELS}")
-    return channel
-
-
 def _checked_pattern(by: str | re.Pattern[str]) -> re.Pattern[str]:
     if isinstance(by, re.Pattern) and isinstance(by.pattern, str):
         return by
     if not isinstance(by, str) or by not in _PATTERNS:
-        raise ArgumentError(f"by={by!r}; choose one of {tuple(_PATTERNS)}, or a compiled pattern")
+        names = ", ".join(map(repr, _PATTERNS))
+        raise arguments.invalid("by", by, f"one of {names}, or a compiled pattern of text")
     return _PATTERNS[by]
 
 
 def _asked(spans: pd.DataFrame) -> pd.DataFrame:
     """Return the columns that say which spans are meant, all there and whole numbers."""
-    if not isinstance(spans, pd.DataFrame):
-        raise ArgumentError(f"spans is {type(spans).__name__}; give a DataFrame")
+    arguments.instance("spans", spans, pd.DataFrame)
     missing = [name for name in ("response_key", "start", "end") if name not in spans]
     if missing:
         raise SchemaError(f"spans lacks column {missing[0]!r}; it has {list(spans.columns)}")
@@ -286,12 +278,12 @@ def _asked(spans: pd.DataFrame) -> pd.DataFrame:
         values = spans[name].reset_index(drop=True) if name in spans else pd.Series(0, asked.index)
         whole = pd.api.types.is_integer_dtype(values.dtype) and not values.isna().any()
         if len(values) and not whole:
-            raise ArgumentError(f"spans.{name} has {values.dtype} values; give whole numbers")
+            raise ArgumentError(f"spans.{name} has {values.dtype} values: expected whole numbers")
         asked[name] = values.astype(np.int64)
     channel = spans["channel"].reset_index(drop=True) if "channel" in spans else "content"
     asked["channel"] = channel
     if asked["channel"].isna().any():
-        raise ArgumentError(f"spans.channel has nulls; choose one of {schema.CHANNELS}")
+        raise ArgumentError(f"spans.channel has nulls: expected one of {schema.CHANNELS}")
     return asked
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -10,8 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from toolkit import arrow, schema
-from toolkit.errors import ArgumentError
+from toolkit import arguments, arrow, schema
 from toolkit.metrics._arrays.entropy import (
     entropy_lower,
     entropy_terms,
@@ -92,7 +90,8 @@ def token_metrics(lp: LogprobTables, *, vocab_size: int | None = None) -> pd.Dat
     entropy_upper    1.720
     Name: 0, dtype: float64
     """
-    vocab_size = checked_vocab_size(vocab_size)
+    if vocab_size is not None:
+        vocab_size = arguments.whole("vocab_size", vocab_size)
     tokens = lp.tokens
     columns: Columns = {name: np.empty(tokens.num_rows) for name in _FLOATS}
     columns["n_entries"] = np.empty(tokens.num_rows, np.int64)
@@ -119,19 +118,6 @@ def token_metrics(lp: LogprobTables, *, vocab_size: int | None = None) -> pd.Dat
             "off_top1": pd.arrays.BooleanArray(columns["off_top1"], ~columns["ranked"]),
         },
     )
-
-
-def checked_vocab_size(vocab_size: int | None) -> int | None:
-    """Return `vocab_size` as an int, or raise `ArgumentError`."""
-    if vocab_size is None:
-        return None
-    try:
-        number = operator.index(vocab_size)
-    except TypeError:
-        number = 0
-    if isinstance(vocab_size, bool) or number < 1:
-        raise ArgumentError(f"vocab_size must be a positive integer or None, not {vocab_size!r}")
-    return number
 
 
 class _Lists(NamedTuple):
@@ -299,9 +285,8 @@ def _entropies(lists: _Lists, vocab_size: int | None) -> Columns:
     else:
         most = int(lists.n_known.max(initial=0))
         if vocab_size <= most:
-            raise ArgumentError(
-                f"vocab_size={vocab_size} must be greater than the entries of every list; "
-                f"one has {most}"
+            raise arguments.invalid(
+                "vocab_size", vocab_size, f"more than the entries of every list: one has {most}"
             )
         upper = entropy_upper(lists.partial, missing, vocab_size - lists.n_known)
     columns = {

@@ -10,12 +10,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from toolkit import arrow, schema
+from toolkit import arguments, arrow, schema
 from toolkit.errors import ArgumentError
 from toolkit.metrics._arrays.segments import ratio, segment_ids
 from toolkit.metrics._arrays.types import Array, Counts
 from toolkit.metrics._blocks import rows_of
-from toolkit.metrics._groups import Groups, column_names, grouped
+from toolkit.metrics._groups import Groups, grouped
 from toolkit.metrics._prices import Price, costs
 from toolkit.metrics._results import frame, integers
 
@@ -134,7 +134,7 @@ def response_groups(lp: LogprobTables, by: By, declared: schema.Table) -> Groups
             )
     series = {each.name: each.array for each in own}
     names = [each.name if isinstance(each, pd.Series) else each for each in wanted]
-    names = column_names(names, [*_GROUPABLE, *series])
+    names = arguments.columns("by", names, [*_GROUPABLE, *series])
     keys = {n: series[n] if n in series else lp.responses[n].to_pandas() for n in names}
     return grouped(pd.DataFrame(keys, index=range(lp.responses.num_rows)), names)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numbers
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -11,10 +10,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from toolkit import arrow, schema
-from toolkit.errors import ArgumentError
+from toolkit import arguments, arrow, schema
 from toolkit.metrics._arrays.segments import ratio, segment_ids
-from toolkit.metrics._arrays.types import Array
+from toolkit.metrics._bins import bin_edges
 from toolkit.metrics._results import frame, integers
 from toolkit.metrics.usage import By, response_groups
 
@@ -70,8 +68,8 @@ def usage_over_time(lp: LogprobTables, *, span: str = "1min", by: By = None) -> 
     first, last = (int(f(number[timed])) if timed.any() else 0 for f in (np.min, np.max))
     n_spans = last - first + 1 if timed.any() else 0
     if n_spans > _MOST_SPANS:
-        raise ArgumentError(
-            f"span={span!r} cuts the time into {n_spans:,} spans; give a longer one"
+        raise arguments.invalid(
+            "span", span, f"at most {_MOST_SPANS:,} spans: this one cuts the time into {n_spans:,}"
         )
     n_groups = len(groups.keys)
     cell = np.zeros(len(number), np.int64)
@@ -143,11 +141,10 @@ def usage_histogram(
     0  1.0   5.0            3
     1  5.0   9.0            1
     """
-    if column not in _COUNTED:
-        raise ArgumentError(f"column={column!r}; choose one of {_COUNTED}")
+    arguments.one_of("column", column, _COUNTED)
     groups = response_groups(lp, by, schema.USAGE_HISTOGRAM)
     values = arrow.floats(lp.responses[column])
-    edges = _edges(bins, values[~np.isnan(values)])
+    edges = bin_edges(bins, values)
     n_groups, n_bins = len(groups.keys), max(len(edges) - 1, 0)
     counts = np.zeros((n_groups, n_bins), np.int64)
     known = np.zeros(n_groups, np.int64)
@@ -172,19 +169,5 @@ def _milliseconds(span: str) -> int:
     except (ValueError, TypeError):
         length = 0.0
     if not isinstance(span, str) or length < 1 or length != int(length):
-        raise ArgumentError(f"span must be a length of time such as '1min' or '1h', not {span!r}")
+        raise arguments.invalid("span", span, "a length of time such as '1min' or '1h'")
     return int(length)
-
-
-def _edges(bins: int | Sequence[float], values: Array) -> Array:
-    if isinstance(bins, numbers.Integral) and not isinstance(bins, bool) and bins > 0:
-        return np.histogram_bin_edges(values, int(bins)) if len(values) else np.empty(0)
-    try:
-        edges = np.asarray(bins, np.float64)
-    except (TypeError, ValueError):
-        edges = np.empty(0)
-    if edges.ndim != 1 or len(edges) < 2 or not (edges[1:] > edges[:-1]).all():
-        raise ArgumentError(
-            f"bins must be a positive integer or at least two increasing edges, not {bins!r}"
-        )
-    return edges

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 
 from tests.metrics.judgements import ANSWERS
 from toolkit.metrics._arrays import bootstrap
-from toolkit.metrics._arrays.bootstrap import resamples
+from toolkit.metrics._arrays.bootstrap import weights
 from toolkit.metrics._arrays.calibration import mass_offsets, scores, width_offsets
 from toolkit.metrics._arrays.calibration import smooth_error as smooth_errors
 
@@ -72,14 +72,14 @@ def test_weights_are_repeated_answers():
 
 
 def test_resamples_draw_n_answers_and_do_not_depend_on_parts(monkeypatch):
-    whole = np.concatenate(list(resamples(50, 300, seed=4)))
+    whole = np.concatenate(list(weights(50, 300, seed=4)))
     assert whole.shape == (300, 50)
     assert (whole.sum(axis=1) == 50).all()
     # Each stands once in a sample on average, with the variance of a binomial: 1 − 1/n.
     assert whole.mean(axis=0) == pytest.approx(np.ones(50), abs=0.3)
     assert whole.var() == pytest.approx(1 - 1 / 50, rel=0.05)
     monkeypatch.setattr(bootstrap, "CELLS", 1 << 15)
-    np.testing.assert_array_equal(np.concatenate(list(resamples(50, 300, seed=4))), whole)
+    np.testing.assert_array_equal(np.concatenate(list(weights(50, 300, seed=4))), whole)
 
 
 def test_equal_mass_takes_the_nearer_end_of_a_tie():

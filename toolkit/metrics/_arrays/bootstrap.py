@@ -1,4 +1,4 @@
-"""Bootstrap: resampling weights and percentile intervals."""
+"""Bootstrap: resample answers with replacement, and take percentile intervals (Efron 1979)."""
 
 from __future__ import annotations
 
@@ -9,54 +9,69 @@ import numpy as np
 from toolkit.metrics._arrays.types import Array
 
 CELLS = 1 << 21
-"""Cells of the arrays that are worked on at a time, so that memory stays small."""
-_FEWEST = 4096  # answers that a sample is taken to have at least when the parts are cut
-"""Answers times samples that are worked on at a time."""
+"""Cells (samples times answers) of one batch, so that memory stays small."""
+_FEWEST = 4096  # answers that a sample counts as, at least, when the size of a batch is chosen
 
 
-def resamples(n: int, n_bootstrap: int, seed: int) -> Iterator[Array]:
-    """Yield the weights of samples of `n` answers drawn with replacement, some at a time."""
+def weights(n: int, n_samples: int, seed: int) -> Iterator[Array]:
+    """Yield the weights of samples of `n` answers drawn with replacement, in batches.
+
+    Parameters
+    ----------
+    n : int
+        Number of answers; no sample is drawn from 0 answers.
+    n_samples : int
+    seed : int
+
+    Yields
+    ------
+    ndarray of shape (batch_size, n)
+        How often each answer occurs in each sample.
+    """
     random = np.random.default_rng(seed)
-    # The size of the parts depends on n alone, so that the draws do too.
+    # The size of a batch depends on n alone, so the draws do too.
     step = max(1, CELLS // max(n, _FEWEST))
-    for done in range(0, n_bootstrap, step):
-        size = min(step, n_bootstrap - done)
+    for done in range(0, n_samples if n else 0, step):
+        size = min(step, n_samples - done)
         drawn = random.integers(0, n, (size, n)) + np.arange(size)[:, None] * n
         counts = np.bincount(drawn.ravel(), minlength=size * n)
         yield counts.reshape(size, n).astype(np.float64)
 
 
-def bootstrap(
-    statistics: Callable[[Array], dict[str, Array]],
-    n: int,
-    *,
-    n_bootstrap: int,
-    level: float,
-    seed: int,
-) -> dict[str, tuple[float, float]]:
-    """Return the percentile interval of each statistic over resamples (Efron 1979).
+def resampled(
+    statistics: Callable[[Array], dict[str, Array]], n: int, n_samples: int, seed: int
+) -> dict[str, Array]:
+    """Return each statistic of every resample, shape ``(n_samples,)``; nothing without resamples.
 
-    Resamples in which a statistic does not exist (NaN) are left out of its interval.
+    Parameters
+    ----------
+    statistics : callable
+        Takes weights of shape ``(batch_size, n)``, returns arrays of shape ``(batch_size,)``.
+    n : int
+        Number of answers.
+    n_samples : int
+    seed : int
+        Of the draws: the same seed gives the same resamples.
     """
-    parts = [statistics(weights) for weights in resamples(n, n_bootstrap, seed)]
-    return {
-        name: percentiles(np.concatenate([part[name] for part in parts]), level)
-        for name in (parts[0] if parts else ())
-    }
+    batches = [statistics(batch) for batch in weights(n, n_samples, seed)]
+    names = batches[0] if batches else ()
+    return {name: np.concatenate([batch[name] for batch in batches]) for name in names}
 
 
-def percentiles(values: Array, level: float) -> tuple[float, float]:
-    """Return the outer of the neighbouring order statistics at both ends; NaN of no value.
+def percentile_interval(values: Array, level: float) -> tuple[float, float]:
+    """Return the interval that holds the share `level` of resampled values; (NaN, NaN) without any.
+
+    The ends are order statistics: of the two neighbours of each percentile, the outer one.
+    NaN, where a resample has no such statistic, is omitted.
 
     Examples
     --------
-    >>> percentiles(np.arange(101.0), 0.9)
+    >>> percentile_interval(np.arange(101.0), 0.9)
     (5.0, 95.0)
     """
     values = np.sort(values[~np.isnan(values)])
     if not len(values):
         return np.nan, np.nan
-    # Half of 1 - level is not exact; a billionth of a step is no step.
-    at = (1 - level) / 2 * (len(values) - 1) + 1e-9
-    first = int(at)
+    # Half of 1 - level is not exact, so a billionth is added before the place is rounded down.
+    first = int((1 - level) / 2 * (len(values) - 1) + 1e-9)
     return float(values[first]), float(values[len(values) - 1 - first])

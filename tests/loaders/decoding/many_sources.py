@@ -17,11 +17,13 @@ class Found(NamedTuple):
     ----------
     tables : the rows of each table, by its name
     rows : for each response its rows without their place, as in `rows_by_response`
+    ledger : the row of its source, where the part is a source
     """
 
     tables: dict[str, list[Row]]
     rejects: list[Row]
     rows: list[Row]
+    ledger: Row
 
     def column(self, table: str, name: str) -> list[Any]:
         """Return the values of one column."""
@@ -31,7 +33,10 @@ class Found(NamedTuple):
 def read_each(sources: list[bytes], **options: Any) -> list[Found]:
     """Read all sources in one load; return what each gave."""
     lp = toolkit.read(sources, **options)
-    return parts_of(lp, len(sources), lambda source, record: source)
+    parts = parts_of(lp, len(sources), lambda source, record: source)
+    for part, row in zip(parts, lp.ledger.to_pylist(), strict=True):
+        part.ledger.update(row)
+    return parts
 
 
 def parts_of(
@@ -39,7 +44,7 @@ def parts_of(
 ) -> list[Found]:
     """Split a load into parts, by the ordinals of source and record; check that it is whole."""
     assert_conserved(lp)
-    parts = [Found({name: [] for name in TABLES}, [], []) for _ in range(n_parts)]
+    parts = [Found({name: [] for name in TABLES}, [], [], {}) for _ in range(n_parts)]
     for name in TABLES:
         for row in lp[name].to_pylist():
             parts[part_of(*divmod(row["response_key"], 1 << 32))].tables[name].append(row)

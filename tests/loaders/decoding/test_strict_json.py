@@ -1,16 +1,16 @@
 """JSON that is valid, JSON that is not, and what is for each implementation to decide.
 
-Every case stands as a member that nobody looks at, or as a whole line, on line 2 of 3; the lines
-around it are always read, and the verdict is the same for both decoders.
+Every case is a member that nobody looks at, or a whole line, on line 2 of 3; the lines around it
+are always read, and the verdict is the same for both decoders. Each case is a source of its own,
+and a subtest; the sources of a test are read in one load.
 """
 
 import json
-import warnings
 
 import pytest
 
 import toolkit
-from tests.oracle import assert_conserved
+from tests.loaders.decoding.many_sources import read_each
 
 pytestmark = pytest.mark.filterwarnings("ignore::toolkit.ToolkitWarning")
 
@@ -273,19 +273,23 @@ def short(case):
     return f"{case[:40]!r}{len(case)}" if len(case) > 40 else repr(case)
 
 
-def read_between(line):
-    """Read a line between two good ones; check that these are as if it were not there."""
-    data = BEFORE + b"\n" + line + b"\n" + AFTER + b"\n"
-    lp = toolkit.read(data)
-    assert_conserved(lp)
-    tokens = lp.tokens["token"].to_pylist()
-    assert (tokens[0], tokens[-1]) == ("before", "after")
-    assert lp.responses["line"].to_pylist()[:: len(lp) - 1] == [1, 3]
-    for reject in lp.rejects.to_pylist():
-        start = reject["byte_offset"]
-        assert reject["line"] == 2
-        assert data[start : start + reject["length"]] == line
-    return len(lp) - 2, lp.rejects["reason"].to_pylist(), lp
+def read_between(lines):
+    """Read each line between two good ones; check that these are as if it were absent."""
+    sources = [BEFORE + b"\n" + line + b"\n" + AFTER + b"\n" for line in lines]
+    for line, data, found in zip(lines, sources, read_each(sources), strict=True):
+        tokens = found.column("tokens", "token")
+        assert (tokens[0], tokens[-1]) == ("before", "after"), line
+        places = found.column("responses", "line")
+        assert (places[0], places[-1]) == (1, 3), line
+        for reject in found.rejects:
+            start = reject["byte_offset"]
+            assert reject["line"] == 2, line
+            assert data[start : start + reject["length"]] == line
+        yield found
+
+
+def reasons_of(found):
+    return [row["reason"] for row in found.rejects]
 
 
 def test_there_are_enough_of_each_kind():
@@ -302,61 +306,66 @@ def test_an_independent_reader_has_the_same_verdicts():
             json.loads(MEMBER % case.decode("utf-8").encode())
 
 
-@pytest.mark.parametrize("case", VALID_TEXTS, ids=short)
-def test_what_is_valid_is_read(decoder, case):
-    n, reasons, lp = read_between(MEMBER % case)
-    assert (n, reasons) == (1, [])
-    assert lp.tokens["token"].to_pylist() == ["before", "here", "after"]
+def test_what_is_valid_is_read(decoder, subtests):
+    loads = read_between([MEMBER % case for case in VALID_TEXTS])
+    for case, found in zip(VALID_TEXTS, loads, strict=True):
+        with subtests.test(short(case)):
+            assert reasons_of(found) == []
+            assert found.column("tokens", "token") == ["before", "here", "after"]
 
 
-@pytest.mark.parametrize("case", INVALID_TEXTS, ids=short)
-def test_what_is_invalid_is_rejected(decoder, case):
-    n, reasons, lp = read_between(MEMBER % case)
-    assert n == 0
-    [reason] = reasons
-    assert reason in ("not_json", "bad_utf8", "truncated", "trailing_garbage")
-    try:
-        case.decode()
-    except UnicodeDecodeError:
-        assert reason == "bad_utf8"
-    assert len(lp.rejects["message"][0].as_py()) < 120
+def test_what_is_invalid_is_rejected(decoder, subtests):
+    loads = read_between([MEMBER % case for case in INVALID_TEXTS])
+    for case, found in zip(INVALID_TEXTS, loads, strict=True):
+        with subtests.test(short(case)):
+            assert len(found.rows) == 2
+            [reason] = reasons_of(found)
+            assert reason in ("not_json", "bad_utf8", "truncated", "trailing_garbage")
+            try:
+                case.decode()
+            except UnicodeDecodeError:
+                assert reason == "bad_utf8"
+            assert len(found.rejects[0]["message"]) < 120
 
 
-@pytest.mark.parametrize("case", DECIDED, ids=short)
-def test_what_is_for_us_to_decide(decoder, case):
-    n, reasons, _ = read_between(MEMBER % case)
-    assert (n, reasons) == ((1, []) if DECIDED[case] == "read" else (0, [DECIDED[case]]))
+def test_what_is_for_us_to_decide(decoder, subtests):
+    loads = read_between([MEMBER % case for case in DECIDED])
+    for (case, verdict), found in zip(DECIDED.items(), loads, strict=True):
+        with subtests.test(short(case)):
+            n, reasons = len(found.rows) - 2, reasons_of(found)
+            assert (n, reasons) == ((1, []) if verdict == "read" else (0, [verdict]))
 
 
-@pytest.mark.parametrize("line", LINES, ids=short)
-def test_whole_lines(decoder, line):
-    n, reasons, lp = read_between(line)
-    expected, reason = LINES[line]
-    assert n == expected
-    assert reasons == ([] if reason is None or reason in COUNTED else [reason])
-    for name in COUNTED:
-        assert lp.ledger[name].to_pylist() == [int(reason == name)]
+def test_whole_lines(decoder, subtests):
+    for (line, (n, reason)), found in zip(LINES.items(), read_between(list(LINES)), strict=True):
+        with subtests.test(short(line)):
+            assert len(found.rows) - 2 == n
+            assert reasons_of(found) == ([] if reason is None or reason in COUNTED else [reason])
+            for name in COUNTED:
+                assert found.ledger[name] == int(reason == name)
 
 
-@pytest.mark.parametrize("case", [b'"a\nb"', b"[1,\n", b'{"a":\n1', b'"\\\n"', b"1\n2", b"nu\nll"])
-def test_broken_over_two_lines_each_line_is_rejected(decoder, case):
-    data = b"\n".join([BEFORE, MEMBER % case, AFTER])
-    lp = toolkit.read(data)
-    assert_conserved(lp)
-    assert lp.tokens["token"].to_pylist() == ["before", "after"]
-    assert lp.rejects["line"].to_pylist() == [2, 3]
+BROKEN = [b'"a\nb"', b"[1,\n", b'{"a":\n1', b'"\\\n"', b"1\n2", b"nu\nll"]
 
 
-@pytest.mark.parametrize("case", VALID_TEXTS + INVALID_TEXTS, ids=short)
-def test_as_an_element_of_an_array(case):
-    """Elements before are always read, and one that is valid costs nothing behind it either."""
-    with warnings.catch_warnings(action="ignore"):
-        lp = toolkit.read(b"[" + BEFORE + b",\n" + MEMBER % case + b",\n" + AFTER + b"]")
-    assert_conserved(lp)
-    tokens = lp.tokens["token"].to_pylist()
-    assert tokens[0] == "before"
-    if case in VALID_TEXTS:
-        assert tokens == ["before", "here", "after"]
-    else:
-        assert "here" not in tokens
-        assert lp.rejects.num_rows >= 1
+def test_broken_over_two_lines_each_line_is_rejected(decoder, subtests):
+    loads = read_each([b"\n".join([BEFORE, MEMBER % case, AFTER]) for case in BROKEN])
+    for case, found in zip(BROKEN, loads, strict=True):
+        with subtests.test(short(case)):
+            assert found.column("tokens", "token") == ["before", "after"]
+            assert [row["line"] for row in found.rejects] == [2, 3]
+
+
+def test_as_an_element_of_an_array(decoder, subtests):
+    """Elements before are always read; a valid one costs nothing after it either."""
+    cases = VALID_TEXTS + INVALID_TEXTS
+    sources = [b"[%s,\n%s,\n%s]" % (BEFORE, MEMBER % case, AFTER) for case in cases]
+    for case, found in zip(cases, read_each(sources), strict=True):
+        with subtests.test(short(case)):
+            tokens = found.column("tokens", "token")
+            assert tokens[0] == "before"
+            if case in VALID_TEXTS:
+                assert tokens == ["before", "here", "after"]
+            else:
+                assert "here" not in tokens
+                assert len(found.rejects) >= 1

@@ -1,4 +1,4 @@
-"""The native scanner, an optional extension; everything else stands in pyproject.toml."""
+"""Build the native scanner, an optional extension; pyproject.toml has all other metadata."""
 
 import sys
 from glob import glob
@@ -20,7 +20,7 @@ setup(
             ),
             define_macros=[("Py_LIMITED_API", "0x030b0000")],
             py_limited_api=True,
-            optional=True,  # with no compiler the reference decoder serves
+            optional=True,  # without a compiler, the reference decoder is used
         )
     ],
     options={"bdist_wheel": {"py_limited_api": "cp311"}},

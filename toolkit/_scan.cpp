@@ -1,9 +1,9 @@
-// The native scanner: framed JSON records in, column buffers out.
+// Scan framed JSON records into column buffers.
 //
-// It reads what it is certain of and defers every other record, untouched, to the reference decoder.
-// It never guesses and never words an error. native/scanner.h says what a record means,
-// native/json.h how its text is read, native/buffers.h where the values go, native/arrow_c_data.h how they
-// reach Python.
+// The native scanner reads what it is certain of and defers every other record, untouched, to the
+// reference decoder. It never guesses and never writes an error message. native/scanner.h says what
+// a record means, native/json.h how its text is read, native/columns.h where the values go, and
+// native/arrow_c_data.h how they reach Python.
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -21,7 +21,7 @@ namespace {
 using toolkit::Handover;
 using toolkit::Scanner;
 
-struct View {  // a Python buffer for as long as it is read
+struct View {  // holds a Python buffer while it is read
   Py_buffer buffer;
   bool held = false;
   bool get(PyObject* object) {
@@ -33,15 +33,15 @@ struct View {  // a Python buffer for as long as it is read
   }
 };
 
-constexpr Py_ssize_t kItem = sizeof(int64_t);
+constexpr Py_ssize_t kItem = sizeof(int64_t);  // bytes
 
-// Checks that every record lies within the data; `total`: the bytes of all of them.
+// Checks that every record lies within the data, and adds up their bytes in `total`.
 bool lie_within(const View& starts, const View& stops, const View& breaks, Py_ssize_t size,
                 size_t& total) {
   if (starts.buffer.len != stops.buffer.len || starts.buffer.itemsize != kItem ||
       stops.buffer.itemsize != kItem || breaks.buffer.itemsize != kItem) {
     PyErr_SetString(PyExc_ValueError,
-                    "starts, stops and breaks must be int64 arrays, the first two of one length");
+                    "starts, stops and breaks must be int64 arrays, the first two of equal length");
     return false;
   }
   const auto* start = static_cast<const int64_t*>(starts.buffer.buf);
@@ -56,7 +56,7 @@ bool lie_within(const View& starts, const View& stops, const View& breaks, Py_ss
   return true;
 }
 
-// Reads the records without holding Python; false: out of memory.
+// Reads the records without holding the GIL; false: out of memory.
 bool read(Scanner& scanner, std::vector<char>& verdicts, const View& data, const View& starts,
           const View& stops, const View& breaks) {
   const auto* text = static_cast<const char*>(data.buffer.buf);
@@ -112,7 +112,7 @@ PyObject* scan(PyObject*, PyObject* args) {
   }
 }
 
-// A line begins as JSON lines do: with an object, or an array that is no [DONE].
+// Returns whether a line begins as JSON lines do: with an object, or an array that is not [DONE].
 bool is_usual(const char* p, const char* stop) {
   return p < stop && (*p == '{' || (*p == '[' && (stop - p < 2 || p[1] != 'D')));
 }
@@ -156,20 +156,20 @@ PyObject* lines(PyObject*, PyObject* args) {
 PyMethodDef kMethods[] = {
     {"lines", lines, METH_VARARGS,
      "lines(data, start, stop) -> (starts, stops, usual)\n\n"
-     "Find the lines in data[start:stop], without their ends; places in data as int64. usual: all\n"
-     "of them begin as JSON lines do."},
+     "Find the lines in data[start:stop], without their ends, as int64 positions in data. usual:\n"
+     "all of them begin as JSON lines do."},
     {"scan", scan, METH_VARARGS,
      "scan(data, starts, stops, breaks, window)\n"
      "-> (verdicts, bodies, parts, tokens, alternatives, members)\n\n"
-     "Read the records data[starts[i]:stops[i]]; breaks: records before which a [DONE] stands.\n"
-     "Byte i of the verdicts is 1 if record i was read, 2 if it was read out of an envelope, 3 if\n"
-     "it was joined to the body of an earlier one, at most window records before (0: none is), and\n"
-     "0 if it is deferred. The tables are pairs of Arrow capsules."},
+     "Read the records data[starts[i]:stops[i]]; breaks: the records before which a [DONE] lies.\n"
+     "Byte i of the verdicts is 1 if record i was read, 2 if it was read from an envelope, 3 if it\n"
+     "was joined to the body of an earlier one, at most window records before (0: none is), and 0\n"
+     "if it is deferred. The tables are pairs of Arrow capsules."},
     {nullptr, nullptr, 0, nullptr}};
 
 PyModuleDef kModule = {PyModuleDef_HEAD_INIT,
                        "toolkit._scan",
-                       "The native scanner: framed JSON records in, column buffers out.",
+                       "Scan framed JSON records into column buffers.",
                        0,
                        kMethods,
                        nullptr,

@@ -1,4 +1,4 @@
-// Tables handed over to Python through the Arrow C data interface: no copy, no dependency.
+// Hand tables over to Python through the Arrow C data interface, without a copy or a dependency.
 
 #pragma once
 
@@ -10,7 +10,7 @@
 
 #include "buffers.h"
 
-extern "C" {  // as the specification of the interface declares them
+extern "C" {  // the declarations of the interface's specification
 struct ArrowSchema {
   const char* format;
   const char* name;
@@ -38,9 +38,9 @@ struct ArrowArray {
 
 namespace toolkit {
 
-constexpr int64_t kNullable = 2;  // a flag of the interface
+constexpr int64_t kNullable = 2;  // ARROW_FLAG_NULLABLE of the specification
 
-// Both structures own what they point to and are freed by their `release`, whoever calls it.
+// Both structures own what they point to; their `release` frees it, whoever calls that.
 
 inline void release_schema(ArrowSchema* schema) {
   for (int64_t i = 0; i < schema->n_children; ++i) {
@@ -98,7 +98,7 @@ inline ArrowArray* new_array(size_t length, int n_buffers, size_t n_children) {
   return array;
 }
 
-// A table as an Arrow struct array, until Python owns it. The table is empty afterwards.
+// Owns a table as an Arrow struct array until Python does. The table is empty afterwards.
 class Handover {
  public:
   explicit Handover(Table& table)
@@ -126,7 +126,7 @@ class Handover {
     }
   }
 
-  // A pair of capsules (schema, array), or nullptr with a Python error set.
+  // Returns a pair of capsules (schema, array), or nullptr with a Python error set.
   PyObject* capsules() {
     PyObject* schema = PyCapsule_New(schema_, "arrow_schema", free_schema);
     if (schema == nullptr) return nullptr;

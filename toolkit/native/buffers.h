@@ -1,8 +1,8 @@
-// Columns that grow row by row and are handed over as Arrow arrays.
+// Columns in memory that grow row by row and become Arrow arrays.
 //
-// A column is written only where it has a value; the rows in between are null. Room is made for a
-// row of all columns at once, and for the texts of a record before it is read, so that nothing below
-// that checks a capacity.
+// A column is written only in rows where it has a value; the rows in between are null. Capacity is
+// reserved for a row of all columns at once, and for the texts of a record before it is read, so
+// that no single write has to check it.
 
 #pragma once
 
@@ -19,7 +19,7 @@
 
 namespace toolkit {
 
-// An array that grows without setting what it adds.
+// An array that grows without initialising the new elements.
 template <class T>
 class Buffer {
  public:
@@ -39,12 +39,12 @@ class Buffer {
     if (room <= room_) return;
     T* grown = static_cast<T*>(std::malloc(room * sizeof(T)));
     if (grown == nullptr) throw std::bad_alloc();
-    if (room_ != 0) std::memcpy(grown, data, used * sizeof(T));  // realloc would copy all the room
+    if (room_ != 0) std::memcpy(grown, data, used * sizeof(T));  // realloc copies all capacity
     std::free(data);
     data = grown;
     room_ = room;
   }
-  T* release(size_t used) {  // gives the memory away, without the room that was left
+  T* release(size_t used) {  // hands the memory over, trimmed to the used elements
     void* given = std::realloc(data, (used == 0 ? 1 : used) * sizeof(T));
     if (given == nullptr) throw std::bad_alloc();
     data = nullptr;
@@ -63,14 +63,14 @@ T* zeros(size_t n) {
   return static_cast<T*>(memory);
 }
 
-// What an Arrow array is made of; whoever takes the arrays frees them.
+// The buffers of an Arrow array; their receiver frees them.
 struct Arrays {
   void* buffers[3] = {nullptr, nullptr, nullptr};
   int n_buffers = 2;
   size_t null_count = 0;
 };
 
-struct Range {  // of rows
+struct Range {  // rows start to stop - 1
   size_t start, stop;
 };
 
@@ -81,19 +81,19 @@ class Column {
 
   Column(const char* name_, const char* format_) : name(name_), format(format_) {}
   virtual ~Column() = default;
-  virtual void grow(size_t rows) = 0;       // makes room for so many rows
-  virtual void cut(size_t rows) = 0;        // forgets the rows from there on
-  virtual Arrays release(size_t rows) = 0;  // gives the column away
-  // Brings the rows into another order: that of the ranges, which have every row once.
+  virtual void grow(size_t rows) = 0;       // reserves capacity for that many rows in all
+  virtual void cut(size_t rows) = 0;        // drops all rows but the first `rows`
+  virtual Arrays release(size_t rows) = 0;  // hands the buffers over
+  // Reorders the rows as the ranges give them, which contain every row once.
   virtual void gather(const std::vector<Range>& ranges, size_t rows) = 0;
-  // Makes one row of the rows starts[i] to starts[i + 1] - 1: texts are joined, of numbers the first
-  // stays.
+  // Joins the rows starts[i] to starts[i + 1] - 1 into one: texts are concatenated; of numbers, the
+  // first is kept.
   virtual void join(const std::vector<size_t>& starts) = 0;
 
   bool has(size_t row) const { return filled_ > row && !is_gap(row); }
 
  protected:
-  size_t filled_ = 0;  // rows below are written, as values or as gaps
+  size_t filled_ = 0;  // rows below this one are written, as values or as gaps
 
   void add_gap(size_t row) { gaps_.push_back({filled_, row}); }
   void cut_gaps(size_t rows) {
@@ -115,7 +115,7 @@ class Column {
     }
     gaps_.swap(gathered);
   }
-  void join_gaps(const std::vector<size_t>& starts) {  // null is what was null throughout
+  void join_gaps(const std::vector<size_t>& starts) {  // null if all of its rows were null
     std::vector<Range> joined;
     size_t gap = 0;
     for (size_t i = 0; i + 1 < starts.size(); ++i) {
@@ -142,7 +142,7 @@ class Column {
  private:
   std::vector<Range> gaps_;
 
-  bool is_gap(size_t row) const {  // asked of the newest rows only
+  bool is_gap(size_t row) const {  // searches from the newest gap, because callers ask for new rows
     for (size_t i = gaps_.size(); i-- > 0 && gaps_[i].stop > row;)
       if (gaps_[i].start <= row) return true;
     return false;
@@ -218,7 +218,7 @@ using Int32 = Fixed<int32_t>;
 using Int64 = Fixed<int64_t>;
 using Float64 = Fixed<double>;
 
-class Flags : public Fixed<int8_t> {  // 0 or 1; bits for Arrow
+class Flags : public Fixed<int8_t> {  // 0 or 1; Arrow gets bits
  public:
   explicit Flags(const char* name_) : Fixed(name_, "b") {}
 
@@ -226,7 +226,7 @@ class Flags : public Fixed<int8_t> {  // 0 or 1; bits for Arrow
   void* release_values(size_t rows) override {
     auto* bits = zeros<uint8_t>(rows / 8 + 1);
     size_t row = 0;
-    for (; row + 8 <= rows; row += 8) {  // the product gathers the lowest bits in the highest byte
+    for (; row + 8 <= rows; row += 8) {  // the product collects the lowest bits in the highest byte
       const uint64_t word = load(reinterpret_cast<const char*>(values_.data + row));
       bits[row >> 3] = static_cast<uint8_t>((word * 0x0102040810204080u) >> 56);
     }
@@ -240,7 +240,7 @@ class Text : public Column {  // format "U" or "Z": large strings or binaries
  public:
   using Column::Column;
 
-  // Where the text of this row is to be written; nothing is there until end() is called.
+  // Returns where to write the text of a row; end() completes the row.
   char* begin(size_t row) {
     if (filled_ != row) fill(row);
     return bytes_.data + size_;
@@ -259,7 +259,7 @@ class Text : public Column {  // format "U" or "Z": large strings or binaries
     stops_.grow(rows + 1, filled_ + 1);
     stops_.data[0] = 0;
   }
-  // Makes room for so many more bytes; returns how many there is room for.
+  // Reserves capacity for that many more bytes; returns how many more bytes now fit.
   size_t grow_bytes(size_t more, double growth) {
     const size_t wanted = size_ + more + kWordBytes;
     if (bytes_.room() < wanted) {
@@ -318,7 +318,7 @@ class Text : public Column {  // format "U" or "Z": large strings or binaries
   }
 
  private:
-  Buffer<int64_t> stops_;  // one more than rows, the first 0
+  Buffer<int64_t> stops_;  // one more than there are rows; the first is 0
   Buffer<char> bytes_;
   size_t size_ = 0;
 
@@ -329,22 +329,22 @@ class Text : public Column {  // format "U" or "Z": large strings or binaries
   }
 };
 
-// Columns of one length.
+// Columns of equal length.
 class Table {
  public:
   size_t rows = 0;
-  double growth = 2.0;  // when room is short, what is there is made so many times larger
+  double growth = 2.0;  // factor by which columns grow when their capacity is used up
   std::vector<Column*> columns;
 
   Table() = default;
   Table(const Table&) = delete;
   Table& operator=(const Table&) = delete;
 
-  // Makes sure that one more row can be written.
+  // Reserves capacity for one more row.
   void make_row_room() {
     if (rows == row_room_) add_row_room();
   }
-  // Makes sure that so many more bytes can be written in all texts together.
+  // Reserves capacity for that many more bytes in all texts together.
   void make_byte_room(size_t more) {
     if (more > byte_room_) add_byte_room(more);
     byte_room_ -= more;
@@ -353,7 +353,7 @@ class Table {
     rows = rows_;
     for (Column* column : columns) column->cut(rows);
   }
-  // As `Column` says; no row can be added afterwards.
+  // See `Column`; no row can be added afterwards.
   void gather(const std::vector<Range>& ranges) {
     for (Column* column : columns) column->gather(ranges, rows);
   }

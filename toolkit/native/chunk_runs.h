@@ -1,10 +1,10 @@
-// Runs: chunks of one response that bring nothing but text are one body, made of many records.
+// Join runs of chunks: chunks of one response that bring only text become one body.
 //
-// A chunk goes on with an earlier one of the same id if nothing lies between them that could matter
-// to their response: no chunk without an id, no deferred record, no [DONE], not too many records.
-// Chunks of other ids may lie between, as they do where several requests were answered at once;
-// the rows are brought into the order of the bodies at the end. Since such chunks begin with the same
-// text, from their id to their choices, that is read once.
+// A chunk continues an earlier one of the same id if nothing between them could affect their
+// response: no chunk without an id, no deferred record, no [DONE], and not too many records. Chunks
+// of other ids may lie between, as in a recording of concurrent requests; the rows are reordered by
+// body at the end. The text from the id to the choices is read only once per run, because all
+// chunks of a run begin with it.
 
 #pragma once
 
@@ -13,13 +13,13 @@
 #include <cstring>
 #include <vector>
 
+#include "columns.h"
 #include "json.h"
-#include "tables.h"
 #include "word_scan.h"
 
 namespace toolkit {
 
-// What is known of a body before its row is written.
+// The fields of a body before its row is written.
 struct Body {
   Slice id, object, model, fingerprint, tier;
   int64_t created = -1;
@@ -29,14 +29,14 @@ struct Body {
   Kind kind = kWhole;
 };
 
-// The newest chunk of an id.
+// The newest chunk of an id, and the run that it belongs to.
 struct Run {
-  const char* start = nullptr;  // its text up to the value of its choices; null: none to rely on
+  const char* start = nullptr;  // its text up to the value of `choices`; nullptr: not reusable
   size_t size = 0;
-  Body before;         // what that text says
-  uint64_t seen = 0;   // and the keys in it
-  Body body;           // what it says altogether
-  bool is_open = false;  // others may go on with it
+  Body before;           // the fields in that text
+  uint64_t seen = 0;     // the bits of the keys in that text
+  Body body;             // all its fields
+  bool is_open = false;  // later chunks may continue it
   size_t segment = 0, last_frame = 0;
   size_t body_row = 0, part_row = 0;
   int32_t n_records = 0;
@@ -51,11 +51,11 @@ class Runs {
  public:
   Members members;
 
-  // `window`: records without a chunk after which a response is over; 0: no runs.
+  // `window`: a response ends after that many records without a chunk of it; 0: no runs.
   explicit Runs(size_t window) : window_(window), slots_(window == 0 ? 0 : kSlots) {}
 
-  // The run of the id whose text begins here; nullptr if it is an unusual one. Ids may share a place:
-  // the newest has it.
+  // Returns the run of the id whose text begins at p; nullptr if the id is unusual (empty, escaped,
+  // not ASCII). Ids whose hashes collide share a slot, which belongs to the newest.
   Run* find(const char* p, const char* stop) {
     uint64_t hash = 0;
     if (slots_.empty()) return nullptr;
@@ -75,18 +75,18 @@ class Runs {
     return nullptr;
   }
 
-  // Ends all runs: what comes may matter to any response.
+  // Ends all runs, because what follows may affect any response.
   void interrupt() { ++segment_; }
 
   bool is_open(const Run& run, size_t frame) const {
     return run.is_open && run.segment == segment_ && frame - run.last_frame <= window_;
   }
 
-  // Notes a chunk or a completion with its parts, which are the newest.
+  // Records a body with its parts, which are the newest `n_parts` rows.
   void add(size_t n_parts, size_t body_row, const Parts& parts) {
-    for (size_t row = parts.rows - n_parts; row < parts.rows; ++row) note(body_row, parts, row, false);
+    for (size_t row = parts.rows - n_parts; row < parts.rows; ++row) add_piece(body_row, parts, row, false);
   }
-  // Begins a run with a body whose row was just written.
+  // Begins a run with the body whose row was just written.
   void begin(Run& run, const Body& body, size_t frame, const Bodies& bodies, const Parts& parts) {
     run.body = body;
     run.is_open = true;
@@ -96,10 +96,10 @@ class Runs {
     run.part_row = parts.rows - 1;
     run.n_records = 1;
   }
-  // Goes on with a run by the newest part.
-  void go_on(Run& run, size_t frame, Bodies& bodies, Parts& parts) {
+  // Continues a run with the newest part.
+  void extend_run(Run& run, size_t frame, Bodies& bodies, Parts& parts) {
     const size_t row = parts.rows - 1;
-    note(run.body_row, parts, row, true);
+    add_piece(run.body_row, parts, row, true);
     members_.push_back({run.body_row, frame});
     run.last_frame = frame;
     bodies.n_records.set_again(run.body_row, ++run.n_records);
@@ -108,14 +108,14 @@ class Runs {
     parts.state.set_again(run.part_row, std::max(parts.state.at(run.part_row), parts.state.at(row)));
   }
 
-  // Makes one part of the parts of each run, after the last record.
+  // Joins the parts of each run into one, after the last record.
   void join(Parts& parts, Tokens& tokens, Alternatives& alternatives) {
     if (members_.empty()) return;
     if (!std::is_sorted(pieces_.begin(), pieces_.end(), by_body<Piece>))
-      bring_into_order(parts, tokens, alternatives);
+      reorder(parts, tokens, alternatives);
     std::vector<size_t> starts;
     for (size_t row = 0; row < pieces_.size(); ++row)
-      if (!pieces_[row].goes_on) starts.push_back(row);
+      if (!pieces_[row].is_continuation) starts.push_back(row);
     starts.push_back(pieces_.size());
     parts.join(starts);
     std::stable_sort(members_.begin(), members_.end(), by_body<Member>);
@@ -126,9 +126,9 @@ class Runs {
   }
 
  private:
-  struct Piece {  // a part as it came
+  struct Piece {  // a part as it was read
     size_t body_row, n_tokens;
-    bool goes_on;
+    bool is_continuation;
   };
   struct Member {
     size_t body_row, frame;
@@ -149,14 +149,14 @@ class Runs {
     return one.body_row < other.body_row;
   }
 
-  void note(size_t body_row, const Parts& parts, size_t row, bool goes_on) {
+  void add_piece(size_t body_row, const Parts& parts, size_t row, bool is_continuation) {
     const int64_t n = int64_t{parts.n_content.at(row)} + parts.n_reasoning.at(row) +
                       parts.n_refusal.at(row);
-    // The first part of a run has counted its tokens before others went on with it.
-    pieces_.push_back({body_row, static_cast<size_t>(n), goes_on});
+    // The first part of a run is recorded before the others add to its `n_content`.
+    pieces_.push_back({body_row, static_cast<size_t>(n), is_continuation});
   }
 
-  static void extend(std::vector<Range>& ranges, size_t start, size_t stop) {
+  static void append(std::vector<Range>& ranges, size_t start, size_t stop) {
     if (start == stop) return;
     if (!ranges.empty() && ranges.back().stop == start)
       ranges.back().stop = stop;
@@ -164,7 +164,7 @@ class Runs {
       ranges.push_back({start, stop});
   }
 
-  void bring_into_order(Parts& parts, Tokens& tokens, Alternatives& alternatives) {
+  void reorder(Parts& parts, Tokens& tokens, Alternatives& alternatives) {
     const size_t n = pieces_.size();
     std::vector<size_t> order(n), first_token(n + 1), first_alternative(tokens.rows + 1);
     for (size_t row = 0; row < n; ++row) {
@@ -180,9 +180,9 @@ class Runs {
     std::vector<Range> part_rows, token_rows, alternative_rows;
     for (const size_t row : order) {
       const size_t start = first_token[row], stop = first_token[row + 1];
-      extend(part_rows, row, row + 1);
-      extend(token_rows, start, stop);
-      extend(alternative_rows, first_alternative[start], first_alternative[stop]);
+      append(part_rows, row, row + 1);
+      append(token_rows, start, stop);
+      append(alternative_rows, first_alternative[start], first_alternative[stop]);
     }
     parts.gather(part_rows);
     tokens.gather(token_rows);

@@ -1,4 +1,4 @@
-// The names of the keys that are read, and of those whose presence defers a record.
+// The names of the keys that the scanner reads, and of keys whose presence defers a record.
 
 #pragma once
 
@@ -6,10 +6,10 @@
 
 namespace toolkit {
 
-// A name in either casing is one key, so an object that has both is deferred.
+// snake_case and camelCase name one key, so a record with both in one object is deferred.
 enum class Key {
   kOther,  // not read
-  kDefer,  // its presence is for the reference decoder
+  kDefer,  // defers the record to the reference decoder
   kId, kObject, kCreated, kModel, kChoices, kUsage, kError, kTier, kFingerprint,
   kPromptLogprobs,
   kCustomId, kResponse, kStatusCode, kBody,

@@ -1,9 +1,9 @@
-// What a record of the OpenAI chat schema means, written into the columns of toolkit/columns.py.
+// Read records of the OpenAI chat schema into the columns of toolkit/loaders/buffers.py.
 //
-// toolkit/reference.py defines the meaning. Read here is what can be read without a doubt: whole
-// completions, Batch lines and stream chunks in both key casings. An odd type, a key twice, an
-// escape in a key, half a surrogate pair, NaN, invalid UTF-8, another format: the record is
-// deferred.
+// toolkit/loaders/decoding/reference.py defines what a record means. The scanner reads only what is
+// certain: whole completions, Batch lines and stream chunks, with keys in either casing. It defers
+// a record that has an odd type, a repeated key, an escape in a key, half of a surrogate pair, NaN,
+// invalid UTF-8, or another format.
 
 #pragma once
 
@@ -13,22 +13,22 @@
 #include <string_view>
 #include <vector>
 
+#include "chunk_runs.h"
+#include "columns.h"
 #include "json.h"
 #include "keys.h"
-#include "chunk_runs.h"
-#include "tables.h"
 
 namespace toolkit {
 
 constexpr int64_t kInt32Max = INT32_MAX;
-constexpr int64_t kYear10000 = 253402300800;  // as in toolkit/body.py
-constexpr double kCensoredAtOrBelow = -9998.0;  // as in toolkit/schema/codes.py
-constexpr double kInvalidAbove = 1e-3;
+constexpr int64_t kYear10000 = 253402300800;  // seconds since 1970; as in decoding/body_reader.py
+constexpr double kCensoredAtOrBelow = -9998.0;  // logprob in nats; as in schema/codes.py
+constexpr double kInvalidAbove = 1e-3;          // logprob in nats; as in schema/codes.py
 
-enum Verdict : char { kDeferred, kTaken, kTakenFromEnvelope, kJoined };
+enum Verdict : char { kDeferred, kTaken, kTakenFromEnvelope, kJoined };  // see loaders/scanner.py
 
-// Like those of Json, its methods take a place in the text and return the place behind what they
-// read, or nullptr.
+// Reads records. As in Json, a method that reads takes a position in the text and returns the
+// position after what it read, or nullptr.
 class Scanner {
  public:
   Bodies bodies;
@@ -36,16 +36,16 @@ class Scanner {
   Tokens tokens;
   Alternatives alternatives;
 
-  // `expected`: bytes of all records together; `window` as in Runs.
+  // `expected`: bytes of all records together; `window`: see Runs.
   Scanner(size_t expected, size_t window)
       : expected_(static_cast<double>(expected)), runs_(window) {}
 
   Members& members() { return runs_.members; }
 
-  // Says that a [DONE] stands between the last record and the next.
+  // Notes a [DONE] between the last record and the next.
   void interrupt() { runs_.interrupt(); }
 
-  // Reads one record; if it is deferred, the columns are as before.
+  // Reads one record; if it is deferred, the columns are unchanged.
   Verdict record(const char* start, const char* stop, size_t frame) {
     make_room(static_cast<size_t>(stop - start));
     const size_t rows[] = {bodies.rows, parts.rows, tokens.rows, alternatives.rows};
@@ -66,34 +66,34 @@ class Scanner {
     return kDeferred;
   }
 
-  // After the last record.
+  // Completes the columns after the last record.
   void finish() { runs_.join(parts, tokens, alternatives); }
 
  private:
   struct Record {
     const char* start;
     const char* stop;
-    Body outer, inner;  // a Batch line has two bodies, one inside the other
+    Body outer, inner;  // `inner`: the body inside a Batch line
     Slice custom_id;
     bool has_custom_id = false, is_batch_line = false;
-    Run* run = nullptr;  // of its id, if it begins with that
-    bool is_as_before = false;  // it begins with the text of that
+    Run* run = nullptr;  // the run of its id, if the record begins with that
+    bool is_as_before = false;  // it begins with the text that the run noted
     uint64_t seen = 0;
     const char* choices = nullptr;
-    Body before;  // what stands before the choices, and the keys there
-    uint64_t seen_before = 0;
+    Body before;  // the fields before the choices
+    uint64_t seen_before = 0;  // the bits of the keys before the choices
   };
 
   const double expected_;
   size_t read_ = 0;
   Json json_;
   Runs runs_;
-  int64_t usage_[kUsageCounts] = {};  // of the record, if it has any; -1: not told
-  int32_t chunk_ = 0;  // of the tokens that are read, counted from the first record of their body
+  int64_t usage_[kUsageCounts] = {};  // counts of the record, if it has a usage; -1: unknown
+  int32_t chunk_ = 0;  // index of the record among those of its body, for the tokens that are read
   std::vector<size_t> order_;
 
-  // Makes room for the texts of one more record. If columns must grow, let them grow to what the
-  // records so far promise for all: memory that is moved or left over costs more than reading.
+  // Reserves capacity for the texts of one more record. Columns grow to the size that is estimated
+  // for all records from those so far, because moving memory costs more than reading records.
   void make_room(size_t size) {
     const double done = static_cast<double>(read_);
     const double growth = done > 0 ? std::clamp(1.05 * expected_ / done, 1.25, 1e4) : 2.0;
@@ -143,20 +143,20 @@ class Scanner {
     });
   }
 
-  // Writes the row of a record that was read, or joins it to a run.
+  // Writes the row of a record that was read, or joins the record to a run.
   Verdict put(Record& record, size_t frame, size_t first_token) {
     const bool is_batch_line = record.is_batch_line;
     if (record.has_custom_id != is_batch_line) return kDeferred;
     if (is_batch_line && (record.outer.has_choices || record.outer.has_usage)) return kDeferred;
-    Body& body = is_batch_line ? record.inner : record.outer;  // a line's id is not its response's
+    Body& body = is_batch_line ? record.inner : record.outer;  // each has an id
     if (!body.has_choices) return kDeferred;
     if (body.n_parts == 0) {
       if (body.object.escaped) return kDeferred;
       body.kind = body.object.text() == "chat.completion" ? kWhole : kChunk;
     }
     Run* const run = body.kind == kChunk ? run_of(record, body) : nullptr;
-    if (run != nullptr && chunk_ > 0 && goes_on(*run, body)) {
-      runs_.go_on(*run, frame, bodies, parts);
+    if (run != nullptr && chunk_ > 0 && continues(*run, body)) {
+      runs_.extend_run(*run, frame, bodies, parts);
       return kJoined;
     }
     for (size_t row = first_token; chunk_ > 0 && row < tokens.rows; ++row)
@@ -167,7 +167,7 @@ class Scanner {
     return is_batch_line ? kTakenFromEnvelope : kTaken;
   }
 
-  // The run of a chunk's id. A chunk without an id, or with an unusual one, ends all runs.
+  // Returns the run of a chunk's id. A chunk without an id, or with an unusual one, ends all runs.
   Run* run_of(const Record& record, const Body& body) {
     const bool begins_with_id = record.run != nullptr && !record.is_batch_line;
     Run* run = nullptr;
@@ -177,8 +177,8 @@ class Scanner {
     return run;
   }
 
-  // Tells whether a chunk brings text to one choice and nothing else.
-  bool goes_on(const Run& run, const Body& body) const {
+  // Returns whether a chunk brings text to the choice of the run and nothing else.
+  bool continues(const Run& run, const Body& body) const {
     const size_t row = parts.rows - 1;
     return is_plain(body) && !parts.role.has(row) && brings_text(row) &&
            parts.choice.at(row) == parts.choice.at(run.part_row) &&
@@ -190,7 +190,7 @@ class Scanner {
     return one.start == other.start || (one.start != nullptr && other.start != nullptr &&
                                         one.text() == other.text());
   }
-  // One choice, not finished, with tokens of its content at most, and no usage.
+  // Returns whether a body has one unfinished choice, tokens of its content only, and no usage.
   bool is_plain(const Body& body) const {
     if (body.n_parts != 1 || body.has_usage) return false;
     const size_t row = parts.rows - 1;
@@ -203,8 +203,8 @@ class Scanner {
     return parts.n_content.at(row) > 0;
   }
 
-  // Makes a chunk the newest of its id. What opens a choice by an empty text alone begins no run: it
-  // could not be told from one that does not.
+  // Makes a chunk the newest of its id. A chunk that has only an empty text does not begin a run,
+  // because a chunk that opens a choice and one that does not look the same then.
   void renew(Run& run, const Record& record, const Body& body, size_t frame) {
     run.is_open = false;
     if (!record.is_as_before) {
@@ -237,7 +237,7 @@ class Scanner {
     bodies.n_parts.set(row, body.n_parts);
     bodies.n_records.set(row, 1);
   }
-  // Servers send "" for what they do not know: a name is null then.
+  // An empty name becomes null, because servers send "" for unknown values.
   void put_name(const Slice& slice, Text& column, size_t row) {
     if (slice.start != slice.stop) json_.put(slice, column, row);
   }
@@ -269,8 +269,8 @@ class Scanner {
   }
 
   const char* usage(const char* p, Body& body) {
-    const char* const behind = json_.null(p);
-    if (behind != nullptr) return behind;
+    const char* const after = json_.null(p);
+    if (after != nullptr) return after;
     body.has_usage = true;
     std::fill(usage_, usage_ + kUsageCounts, -1);
     return json_.object(p, kUsageNames, [&](const char* q, Key key) {
@@ -283,8 +283,8 @@ class Scanner {
     });
   }
   const char* details(const char* p, bool of_prompt) {
-    const char* const behind = json_.null(p);
-    if (behind != nullptr) return behind;
+    const char* const after = json_.null(p);
+    if (after != nullptr) return after;
     return json_.object(p, kDetailNames, [&](const char* q, Key key) {
       if (key == Key::kAudio) return count(q, usage_[of_prompt ? 5 : 6]);
       if (key == Key::kCached && of_prompt) return count(q, usage_[3]);
@@ -317,7 +317,8 @@ class Scanner {
     return p;
   }
 
-  // Two choices of one index are not for the scanner, nor is sorting out very many.
+  // Returns whether the indices of choices differ; false for more than 1,000 choices, which would
+  // take too long.
   bool differ(size_t first, size_t last) const {
     if (last - first > 1000) return false;
     for (size_t i = first; i < last; ++i)
@@ -350,25 +351,25 @@ class Scanner {
     return p;
   }
 
-  // A message or a delta; `is_there`: it is not null. Where both are, they write to one row, but the
-  // record is deferred anyway.
-  const char* message(const char* p, size_t row, bool& is_there) {
-    const char* const behind = json_.null(p);
-    if (behind != nullptr) return behind;
-    is_there = true;
+  // Reads a message or a delta; `is_present`: it is not null. If a choice has both, they write to
+  // the same row, but the record is deferred anyway.
+  const char* message(const char* p, size_t row, bool& is_present) {
+    const char* const after = json_.null(p);
+    if (after != nullptr) return after;
+    is_present = true;
     return json_.object(p, kMessageNames, [&](const char* q, Key key) {
       switch (key) {
         case Key::kRole: return name(q, parts.role, row);
         case Key::kContent: return text(q, parts.content, row);
         case Key::kRefusal: return text(q, parts.refusal, row);
         case Key::kToolCalls: return empty_or_null(q);
-        default: return text(q, parts.reasoning, row);  // two keys, of which one may have it
+        default: return text(q, parts.reasoning, row);  // one of two keys
       }
     });
   }
   const char* text(const char* p, Text& column, size_t row) {
-    const char* const behind = json_.null(p);
-    if (behind != nullptr) return behind;
+    const char* const after = json_.null(p);
+    if (after != nullptr) return after;
     return column.has(row) ? nullptr : json_.string(p, column, row);
   }
   const char* name(const char* p, Text& column, size_t row) {
@@ -379,15 +380,15 @@ class Scanner {
     return p;
   }
   const char* empty_or_null(const char* p) {
-    const char* const behind = json_.null(p);
-    if (behind != nullptr) return behind;
+    const char* const after = json_.null(p);
+    if (after != nullptr) return after;
     p = json_.take(p, '[');
     return p == nullptr ? nullptr : json_.take(p, ']');
   }
 
   const char* logprobs(const char* p, State& state, int32_t (&counts)[3]) {
-    const char* const behind = json_.null(p);
-    if (behind != nullptr) return behind;
+    const char* const after = json_.null(p);
+    if (after != nullptr) return after;
     return json_.object(p, kLogprobsNames, [&](const char* q, Key key) {
       const char* const r = json_.null(q);
       if (r != nullptr) return r;
@@ -395,7 +396,7 @@ class Scanner {
       const size_t first = tokens.rows;
       q = json_.array(q, [&](const char* at) { return token(at); });
       const size_t n = tokens.rows - first;
-      // Tokens stand in the order of the channels; another order is not for the scanner.
+      // The rows of a part are in the order of the channels; another order defers the record.
       for (int later = channel + 1; later < 3 && n > 0; ++later)
         if (counts[later] > 0) return static_cast<const char*>(nullptr);
       if (n > static_cast<size_t>(kInt32Max)) return static_cast<const char*>(nullptr);
@@ -415,8 +416,8 @@ class Scanner {
     bool has(Key key) const { return (seen & Json::bit(key)) != 0; }
   };
 
-  // Token, logprob and bytes, in this order and in the usual writing; ends before the first field
-  // that is otherwise, which is for the loop over the keys.
+  // Reads token, logprob and bytes in this order and in their usual form. Returns the position of
+  // the first field that differs, from which the loop over the keys continues.
   const char* usual_fields(const char* p, Entries& into, Entry& entry) {
     const char* q = json_.usual_key(p, "\"token\":", true);
     if (q == nullptr) return p;
@@ -432,8 +433,8 @@ class Scanner {
     const size_t row = into.rows;
     entry.seen |= Json::bit(key);
     if (key == Key::kToken) return json_.string(p, into.token, row);
-    const char* const behind = json_.null(p);
-    if (behind != nullptr) return behind;
+    const char* const after = json_.null(p);
+    if (after != nullptr) return after;
     if (key == Key::kLogprob) {
       entry.has_logprob = true;
       return json_.real(p, entry.logprob);
@@ -457,7 +458,7 @@ class Scanner {
                                                                   : kOk);
     return entry.has(Key::kToken) && !is_label(into.token.at(row));
   }
-  // vLLM writes "token_id:123" for tokens, if it is asked to.
+  // Returns whether a token is a label such as "token_id:123", which vLLM writes on request.
   static bool is_label(std::string_view token) {
     return token.size() > 8 && token[8] == ':' && std::memcmp(token.data(), "token_id", 8) == 0;
   }
@@ -491,8 +492,8 @@ class Scanner {
   }
 
   const char* top_list(const char* p, size_t first) {
-    const char* const behind = json_.null(p);
-    if (behind != nullptr) return behind;
+    const char* const after = json_.null(p);
+    if (after != nullptr) return after;
     return json_.array(p, [&](const char* q) { return alternative(q, first); });
   }
 
@@ -511,7 +512,7 @@ class Scanner {
     return end_entry(alternatives, entry) ? p : nullptr;
   }
 
-  // Ranks the newest alternatives by logprob, ties by slot; one without a logprob has no rank.
+  // Ranks the newest alternatives by descending logprob, ties by slot; null without a logprob.
   void rank(size_t first) {
     const size_t last = alternatives.rows;
     const auto& logprob = alternatives.logprob;
@@ -535,7 +536,7 @@ class Scanner {
       alternatives.rank.set_again(order_[i], static_cast<int32_t>(i) + 1);
   }
 
-  // A stable sort; lists are short as a rule and mostly in order.
+  // Sorts rows stably, by insertion if they are few, because most lists are short and in order.
   template <class F>
   static void sort(std::vector<size_t>& rows, F before) {
     if (rows.size() > 64) return std::stable_sort(rows.begin(), rows.end(), before);
@@ -547,7 +548,8 @@ class Scanner {
     }
   }
 
-  // Finds the sampled token by the best evidence that both have: id, else bytes, else text.
+  // Returns the row of the alternative that was sampled, by the best evidence that both have: id,
+  // else bytes, else text; the number of rows if there is none.
   size_t find_sampled(size_t row, size_t first) const {
     const bool has_id = tokens.token_id.has(row), has_bytes = tokens.bytes.has(row);
     const int most = has_id ? 3 : has_bytes ? 2 : 1;

@@ -1,4 +1,4 @@
-// Eight bytes at a time: finding what ends a run of text or digits, and bits.
+// Scan eight bytes at a time: find the end of a run of text or digits, compare, clear bits.
 
 #pragma once
 
@@ -21,7 +21,7 @@ constexpr size_t kWordBytes = 8;
 constexpr uint64_t kOnes = 0x0101010101010101u;
 constexpr uint64_t kHighs = 0x8080808080808080u;
 
-// The first byte is the lowest, whatever the machine.
+// Loads eight bytes as a number; the first byte is the lowest on every machine.
 inline uint64_t load(const char* p) {
   uint64_t word;
   std::memcpy(&word, p, kWordBytes);
@@ -31,7 +31,7 @@ inline uint64_t load(const char* p) {
   return word;
 }
 
-// Tells whether n bytes are the same; for short texts faster than a call of memcmp.
+// Returns whether n bytes are equal; faster than a call of memcmp for short texts.
 inline bool equal(const char* one, const char* other, size_t n) {
   if (n < kWordBytes) {
     for (size_t i = 0; i < n; ++i)
@@ -43,7 +43,7 @@ inline bool equal(const char* one, const char* other, size_t n) {
   return load(one + n - kWordBytes) == load(other + n - kWordBytes);
 }
 
-// The number of the lowest byte that is not 0; `marks` is not 0.
+// Returns the index of the lowest byte that is not 0; `marks` is not 0.
 inline int lowest_byte(uint64_t marks) {
 #if defined(_MSC_VER)
   unsigned long index;
@@ -54,8 +54,9 @@ inline int lowest_byte(uint64_t marks) {
 #endif
 }
 
-// Marks the bytes that end a plain run inside a JSON string: quote, backslash, control character,
-// not ASCII. A borrow may mark bytes above the lowest mark wrongly; only that one is used.
+// Marks the bytes that end a run of plain characters in a JSON string: quotes, backslashes, control
+// characters and bytes that are not ASCII. Only the lowest mark is reliable, because a borrow may
+// mark bytes above it wrongly.
 inline uint64_t ends_of_run(uint64_t word) {
   const uint64_t quote = word ^ (kOnes * '"');
   const uint64_t slash = word ^ (kOnes * '\\');
@@ -64,16 +65,16 @@ inline uint64_t ends_of_run(uint64_t word) {
          kHighs;
 }
 
-// Marks the bytes that are no digits; likewise only the lowest mark is sure.
+// Marks the bytes that are not digits; again, only the lowest mark is reliable.
 inline uint64_t not_digits(uint64_t word) {
   constexpr uint64_t high = kOnes * 0xF0, three = kOnes * 0x30;
   return ((word & high) ^ three) | (((word + kOnes * 0x06) & high) ^ three);
 }
 
-// The number that the first n of eight characters spell, all of them digits; 1 <= n <= 8.
+// Returns the number that the first n of eight characters spell, which are digits; 1 <= n <= 8.
 inline uint64_t number_of_digits(uint64_t word, int n) {
-  word = (word - kOnes * '0') << (8 * (8 - n));  // zeros in front
-  word = word * 10 + (word >> 8);                // pairs, in every second byte
+  word = (word - kOnes * '0') << (8 * (8 - n));  // leading zeros
+  word = word * 10 + (word >> 8);               // pairs, in every second byte
   constexpr uint64_t mask = 0x000000FF000000FFu;
   return ((word & mask) * (100 + (uint64_t{1000000} << 32)) +
           ((word >> 16) & mask) * (1 + (uint64_t{10000} << 32))) >>

@@ -1,4 +1,4 @@
-// The tables of toolkit/columns.py, as far as the scanner fills them, and its codes.
+// The tables and codes of toolkit/loaders/buffers.py, as far as the scanner fills them.
 
 #pragma once
 
@@ -8,11 +8,11 @@
 
 namespace toolkit {
 
-enum Kind : int8_t { kWhole, kChunk };
-enum Status : int8_t { kOk, kCensored, kMissing, kInvalid };
-enum State : int8_t { kAbsent, kEmpty, kPresent };
+enum Kind : int8_t { kWhole, kChunk };  // as KIND_WHOLE, KIND_CHUNK
+enum Status : int8_t { kOk, kCensored, kMissing, kInvalid };  // as schema.STATUSES
+enum State : int8_t { kAbsent, kEmpty, kPresent };  // as STATE_ABSENT, STATE_EMPTY, STATE_PRESENT
 
-struct Entries : Table {  // what tokens and alternatives share
+struct Entries : Table {  // the columns that tokens and alternatives share
   Text token{"token", "U"};
   Text bytes{"bytes", "Z"};
   Int32 token_id{"token_id", "i"};
@@ -87,7 +87,7 @@ struct Bodies : Table {
   }
 };
 
-// The records that go on with a body, for each body in order: numbers of frames.
+// The records that continue a body, for each body in order, by the index of their frame.
 struct Members : Table {
   Int64 frame{"frame", "l"};
   Members() { columns = {&frame}; }

@@ -1,4 +1,4 @@
-"""README's data dictionary, written from the declarations: ``python -m tools.dictionary``."""
+"""Write the data dictionary of README from the declarations: ``python -m tools.dictionary``."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ def dictionary() -> str:
 
 
 def short(type_: pa.DataType) -> str:
-    """Name an Arrow type as people do."""
+    """Return the short name of an Arrow type."""
     if pa.types.is_dictionary(type_):
         return "label"
     if pa.types.is_list(type_):
@@ -37,7 +37,7 @@ def short(type_: pa.DataType) -> str:
 
 
 def parts(text: str) -> tuple[str, str, str]:
-    """Split README into what is before, inside and after the dictionary."""
+    """Split README into the text before, inside and after the dictionary."""
     before, rest = text.split(START)
     inside, after = rest.split(END)
     return before + START, inside, END + after

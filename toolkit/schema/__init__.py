@@ -1,9 +1,9 @@
 """Every table and result column: name, type, null rule, unit and meaning.
 
-The declarations here are the only ones. Loaders build tables in these types, metrics return
-DataFrames in these columns, `conform` checks foreign tables against them, and the data dictionary
-of the README is printed from them. Unit, direction and doc travel as Arrow field metadata and
-survive Parquet.
+Every column is declared here and nowhere else. Loaders build tables of these types, metrics return
+DataFrames of these columns, `conform` checks tables of other origin, and the data dictionary in the
+README is generated from here. Unit, direction and doc are Arrow field metadata, which Parquet
+files keep.
 """
 
 from toolkit.schema.base import (

@@ -1,4 +1,4 @@
-"""What declarations are made of; and `conform`, which holds a table to its declaration."""
+"""Declare columns and tables, and check tables against their declaration with `conform`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Column:
     name : str
     type : pyarrow.DataType
     doc : str
-        What it holds, in one sentence.
+        Its meaning, in one sentence.
     required : bool
         True if it is never null.
     unit : str
@@ -31,7 +31,7 @@ class Column:
     direction : str
         ``higher`` or ``lower``: which end means a more certain model; empty where neither does.
     labels : tuple of str
-        Of a `LABEL` column: the texts that it may hold, in the order of their codes.
+        The texts that a `LABEL` column may hold, in the order of their codes.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Column:
 
     @property
     def field(self) -> pa.Field:
-        """The Arrow field, its unit, direction and doc in the metadata."""
+        """The Arrow field, with doc, unit and direction as metadata."""
         metadata = {"doc": self.doc, "unit": self.unit, "more_certain": self.direction}
         return pa.field(
             self.name,
@@ -56,7 +56,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A declared table: its columns and the key columns that its rows are sorted by."""
+    """One declared table: its columns, and the key columns that sort its rows."""
 
     name: str
     doc: str
@@ -65,7 +65,7 @@ class Table:
 
     @cached_property
     def arrow(self) -> pa.Schema:
-        """The Arrow schema, with this table's name, doc and version as metadata."""
+        """The Arrow schema, with name, schema version and doc as metadata."""
         metadata = {"toolkit.table": self.name, "toolkit.schema": SCHEMA_VERSION, "doc": self.doc}
         return pa.schema([column.field for column in self.columns], metadata=metadata)
 
@@ -89,31 +89,31 @@ class Table:
 TEXT = pa.large_string()
 BINARY = pa.large_binary()
 LABEL = pa.dictionary(pa.int8(), pa.string())
-"""A text out of a short declared list, such as `CHANNELS`: one byte a row."""
+"""A text from a short declared list, such as `CHANNELS`; one byte per row."""
 
 
 def tokens_column(name: str, doc: str) -> Column:
-    """Declare a count of tokens that may be unknown."""
+    """Declare a nullable count of tokens."""
     return Column(name, pa.int64(), doc, unit="tokens")
 
 
 def count(name: str, doc: str, unit: str = "tokens") -> Column:
-    """Declare a count of 32 bits that is always known."""
+    """Declare a 32-bit count that is never null."""
     return Column(name, pa.int32(), doc, required=True, unit=unit)
 
 
 def metric(name: str, unit: str, direction: str, doc: str) -> Column:
-    """Declare a real number with its unit and direction."""
+    """Declare a nullable real number with its unit and direction."""
     return Column(name, pa.float64(), doc, unit=unit, direction=direction)
 
 
 def total(name: str, doc: str, unit: str = "tokens") -> Column:
-    """Declare a count of 64 bits that is always known."""
+    """Declare a 64-bit count that is never null."""
     return Column(name, pa.int64(), doc, required=True, unit=unit)
 
 
 def known(name: str, unit: str, direction: str, doc: str) -> Column:
-    """Declare a whole number that may be unknown."""
+    """Declare a nullable whole number with its unit and direction."""
     return Column(name, pa.int64(), doc, unit=unit, direction=direction)
 
 
@@ -123,10 +123,11 @@ def label_array(codes: object, labels: tuple[str, ...]) -> pa.DictionaryArray:
 
 
 def conform(table: pa.Table, declared: Table) -> pa.Table:
-    """Return `table` in the declared columns, types and order, or say what is wrong.
+    """Cast a table to the declared columns, types and order.
 
-    Arrow does not enforce ``nullable=False`` and other readers bring other text types
-    (``string_view``, plain strings for labels); every table that enters from outside passes here.
+    Every table that a caller or a file brings passes through here, because Arrow does not enforce
+    ``nullable=False`` and other writers use other text types (``string_view``, plain strings for
+    labels).
 
     Parameters
     ----------
@@ -136,7 +137,7 @@ def conform(table: pa.Table, declared: Table) -> pa.Table:
     Returns
     -------
     pyarrow.Table
-        In ``declared.arrow``; columns that are not declared are dropped.
+        With the schema ``declared.arrow``; undeclared columns are dropped.
 
     Raises
     ------
@@ -159,7 +160,7 @@ def conform(table: pa.Table, declared: Table) -> pa.Table:
         column = _cast(table[name], declared_column, declared.name)
         if declared_column.required and column.null_count:
             raise SchemaError(
-                f"column {declared.name}.{name} must not be null; "
+                f"column {declared.name}.{name} must not be null, but "
                 f"{column.null_count} of {len(column)} rows are"
             )
         arrays.append(column)
@@ -178,7 +179,7 @@ def _cast(column: pa.ChunkedArray, declared: Column, table: str) -> pa.ChunkedAr
 
 
 def _labelled(column: pa.ChunkedArray, declared: Column, table: str) -> pa.ChunkedArray:
-    """Bring labels, whatever their codes, to the codes that are declared."""
+    """Encode labels with the declared codes, whatever codes they had."""
     labels = pa.array(declared.labels, pa.string())
     if column.type == LABEL and all(chunk.dictionary.equals(labels) for chunk in column.chunks):
         return column
@@ -188,7 +189,8 @@ def _labelled(column: pa.ChunkedArray, declared: Column, table: str) -> pa.Chunk
     unknown = codes.null_count - column.null_count
     if unknown:
         raise SchemaError(
-            f"column {table}.{declared.name} has {unknown} rows that are none of {declared.labels}"
+            f"column {table}.{declared.name} has {unknown} rows whose value is not one of "
+            f"{declared.labels}"
         )
     chunks = [pa.DictionaryArray.from_arrays(c.cast(pa.int8()), labels) for c in codes.chunks]
     return pa.chunked_array(chunks, LABEL)

@@ -1,4 +1,4 @@
-"""The five tables of a load, and its ledger."""
+"""Declare the five tables of a load, and its ledger."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ RESPONSE_KEY = Column(
 )
 CHOICE = Column("choice", pa.int32(), "Index of the choice, as sent.", required=True)
 CHANNEL = Column("channel", LABEL, "content, reasoning or refusal.", required=True, labels=CHANNELS)
-POSITION = Column("position", pa.int32(), "0-based place in its channel.", required=True)
+POSITION = Column("position", pa.int32(), "0-based position in its channel.", required=True)
 TOKEN = Column("token", TEXT, "Text of the token, as sent.", required=True)
 BYTES = Column("bytes", BINARY, "UTF-8 bytes of the token, as sent; null: not sent.")
-TOKEN_ID = Column("token_id", pa.int32(), "Number of the token in the vocabulary, if sent.")
+TOKEN_ID = Column("token_id", pa.int32(), "Id of the token in the vocabulary; null: not sent.")
 LOGPROB = Column(
     "logprob",
     pa.float64(),
-    "Log probability, exactly as sent (never clipped or filled); see status. Null: null or NaN.",
+    "Log probability, exactly as sent (never clipped or filled); see status. Null: sent as null "
+    "or NaN.",
     unit="nats",
     direction="higher",
 )
@@ -33,9 +34,9 @@ STATUS = Column(
     required=True,
     labels=STATUSES,
 )
-SOURCE = Column("source", TEXT, "Path, URI or name of the source.", required=True)
+SOURCE = Column("source", TEXT, "Path, URI or other name of the source.", required=True)
 RECORD = Column(
-    "record", pa.int64(), "0-based ordinal of the (first) record in its source.", required=True
+    "record", pa.int64(), "0-based ordinal in its source of the (first) record.", required=True
 )
 LINE = Column("line", pa.int64(), "1-based line on which the record starts.", required=True)
 BYTE_OFFSET = Column(
@@ -47,13 +48,13 @@ BYTE_OFFSET = Column(
 )
 
 USAGE_COLUMNS = (
-    tokens_column("prompt_tokens", "Tokens of the prompt."),
-    tokens_column("completion_tokens", "Tokens generated, over all choices."),
-    tokens_column("total_tokens", "Prompt and completion tokens, as sent."),
-    tokens_column("cached_tokens", "Prompt tokens served from a cache."),
-    tokens_column("reasoning_tokens", "Completion tokens spent on reasoning."),
+    tokens_column("prompt_tokens", "Tokens of the prompt, as reported."),
+    tokens_column("completion_tokens", "Generated tokens of all choices, as reported."),
+    tokens_column("total_tokens", "Prompt and completion tokens together, as reported."),
+    tokens_column("cached_tokens", "Prompt tokens that were read from a cache."),
+    tokens_column("reasoning_tokens", "Completion tokens used for reasoning."),
     tokens_column("prompt_audio_tokens", "Audio tokens of the prompt."),
-    tokens_column("completion_audio_tokens", "Audio tokens generated."),
+    tokens_column("completion_audio_tokens", "Generated audio tokens."),
     tokens_column("accepted_prediction_tokens", "Predicted tokens that were accepted."),
     tokens_column("rejected_prediction_tokens", "Predicted tokens that were rejected."),
 )
@@ -69,28 +70,30 @@ RESPONSES = Table(
         LINE,
         BYTE_OFFSET,
         Column("kind", LABEL, "completion or stream.", required=True, labels=KINDS),
-        Column("format", pa.string(), "Wire format that was recognised.", required=True),
-        Column("response_id", TEXT, "The server's id; the first that is not empty."),
-        Column("custom_id", TEXT, "The caller's id (Batch lines, from_responses)."),
-        Column("created", pa.timestamp("ms", tz="UTC"), "When the server made it."),
-        Column("model", TEXT, "Model that answered, as sent."),
+        Column("format", pa.string(), "Wire format that was detected.", required=True),
+        Column("response_id", TEXT, "Id given by the server; the first that is not empty."),
+        Column("custom_id", TEXT, "Id given by the caller (Batch lines, from_responses)."),
+        Column("created", pa.timestamp("ms", tz="UTC"), "Time of creation, as sent."),
+        Column("model", TEXT, "Name of the model, as sent."),
         Column("system_fingerprint", TEXT, "Backend configuration, as sent."),
         Column("service_tier", TEXT, "Service tier, as sent."),
-        Column("object", TEXT, "Object type, as sent; not relied upon."),
-        count("n_choices", "Choices in the response.", "choices"),
-        Column("n_chunks", pa.int32(), "Chunks merged; null for completions.", unit="chunks"),
+        Column("object", TEXT, "Object type, as sent; the toolkit does not rely on it."),
+        count("n_choices", "Choices of the response.", "choices"),
+        Column(
+            "n_chunks", pa.int32(), "Chunks that were merged; null for completions.", unit="chunks"
+        ),
         *USAGE_COLUMNS,
         Column(
             "finished",
             pa.bool_(),
-            "True if there is a choice and every choice has a finish reason.",
+            "Whether there is a choice and every choice has a finish reason.",
             required=True,
         ),
-        Column("error", TEXT, "The error that the server sent, as JSON or text."),
+        Column("error", TEXT, "Error that the server sent, as JSON or text."),
         Column(
             "notes",
             pa.list_(pa.field("item", pa.string(), nullable=False)),
-            "Codes of what was odd and kept; empty: nothing.",
+            "Codes of schema.NOTES: oddities of a record that was kept; empty: none.",
             required=True,
         ),
     ),
@@ -104,11 +107,11 @@ CHOICES = Table(
         RESPONSE_KEY,
         CHOICE,
         Column("role", TEXT, "Role of the message, as sent."),
-        Column("content", TEXT, "Text of the answer; null: none (null and empty are one)."),
+        Column("content", TEXT, "Text of the answer; null: none (null and empty are the same)."),
         Column("refusal", TEXT, "Text of the refusal; null: none."),
-        Column("reasoning", TEXT, "Text of the reasoning, where the server sends it; null: none."),
+        Column("reasoning", TEXT, "Text of the reasoning; null: none was sent."),
         Column("tool_calls", TEXT, "Tool calls as a JSON array; null: none."),
-        Column("finish_reason", TEXT, "Why the choice ended, as sent; null: it did not say."),
+        Column("finish_reason", TEXT, "Why the choice ended, as sent; null: not sent."),
         Column(
             "logprobs_state",
             LABEL,
@@ -122,15 +125,15 @@ CHOICES = Table(
         Column(
             "alignment",
             LABEL,
-            "Joined bytes of the content tokens against content: exact, tokens_short (tokens are "
-            "a prefix), tokens_extra (the text is contained in the tokens), mismatch, unknown.",
+            "Joined bytes of the content tokens compared with content: exact, tokens_short (they "
+            "are a prefix), tokens_extra (they contain the text), mismatch, unknown.",
             required=True,
             labels=ALIGNMENTS,
         ),
         Column(
             "refusal_alignment",
             LABEL,
-            "The same for the refusal channel.",
+            "The same comparison for the refusal channel.",
             required=True,
             labels=ALIGNMENTS,
         ),
@@ -139,7 +142,7 @@ CHOICES = Table(
 
 TOKENS = Table(
     "tokens",
-    "One row per token that has an entry in a logprobs list.",
+    "One row per token: an entry of a logprobs list.",
     ("response_key", "choice", "channel", "position"),
     (
         RESPONSE_KEY,
@@ -151,7 +154,7 @@ TOKENS = Table(
         TOKEN_ID,
         LOGPROB,
         STATUS,
-        count("n_alternatives", "Entries of its top_logprobs.", "alternatives"),
+        count("n_alternatives", "Entries of its top_logprobs list.", "alternatives"),
         Column(
             "sampled_rank",
             pa.int32(),
@@ -167,7 +170,7 @@ TOKENS = Table(
         Column(
             "chunk",
             pa.int32(),
-            "0-based ordinal of the chunk that brought it; null for completions.",
+            "0-based ordinal of the chunk that it came in; null for completions.",
         ),
     ),
 )
@@ -181,8 +184,8 @@ ALTERNATIVES = Table(
         CHOICE,
         CHANNEL,
         POSITION,
-        Column("slot", pa.int32(), "1-based place in the list, as sent.", required=True),
-        Column("rank", pa.int32(), "1-based by logprob, ties by slot; null: no logprob."),
+        Column("slot", pa.int32(), "1-based position in the list, as sent.", required=True),
+        Column("rank", pa.int32(), "1-based rank by logprob, ties by slot; null: no logprob."),
         TOKEN,
         BYTES,
         TOKEN_ID,
@@ -191,7 +194,7 @@ ALTERNATIVES = Table(
         Column(
             "is_sampled",
             pa.bool_(),
-            "True for the entry of the sampled token; at most one per position.",
+            "Whether the entry is the sampled token; at most one per position.",
             required=True,
         ),
     ),
@@ -207,27 +210,33 @@ REJECTS = Table(
         LINE,
         BYTE_OFFSET,
         Column("length", pa.int64(), "Bytes of the record.", required=True, unit="bytes"),
-        Column("reason", pa.string(), "Code of the reason, one of schema.REASONS.", required=True),
-        Column("path", TEXT, "JSON path of the fault; null: the record as a whole."),
+        Column(
+            "reason", pa.string(), "Why it was rejected: a code of schema.REASONS.", required=True
+        ),
+        Column("path", TEXT, "JSON path of the fault; null: the whole record."),
         Column("message", TEXT, "What was found and what was expected.", required=True),
     ),
 )
 
 LEDGER = Table(
     "ledger",
-    "One row per source: what was in it, so that nothing goes missing unseen.",
+    "One row per source: counts of everything that was found in it.",
     ("source",),
     (
         SOURCE,
-        Column("records", pa.int64(), "Records found: read and rejected.", required=True),
-        Column("read", pa.int64(), "Records that are in a response.", required=True),
-        Column("rejected", pa.int64(), "Records in rejects.", required=True),
-        Column("envelopes", pa.int64(), "Wrappers taken off (Batch lines).", required=True),
-        Column("blank", pa.int64(), "Lines with nothing on them.", required=True),
+        Column(
+            "records", pa.int64(), "Records found: those read and those rejected.", required=True
+        ),
+        Column("read", pa.int64(), "Records that are part of a response.", required=True),
+        Column("rejected", pa.int64(), "Records in the rejects table.", required=True),
+        Column("envelopes", pa.int64(), "Envelopes removed (Batch lines).", required=True),
+        Column("blank", pa.int64(), "Empty lines.", required=True),
         Column("done", pa.int64(), "[DONE] markers.", required=True),
         Column("comments", pa.int64(), "SSE comment lines.", required=True),
         Column("control", pa.int64(), "SSE fields and events without data.", required=True),
-        Column("bytes", pa.int64(), "Bytes read, decompressed.", required=True, unit="bytes"),
+        Column(
+            "bytes", pa.int64(), "Bytes read, after decompression.", required=True, unit="bytes"
+        ),
     ),
 )
 

@@ -1,4 +1,4 @@
-"""The tables that `toolkit.metrics` returns, one module per kind."""
+"""Declare the tables that `toolkit.metrics` returns, in one module for each of its modules."""
 
 from toolkit.schema.base import Table
 from toolkit.schema.results.agreement import AGREEMENT, VOTES
@@ -50,4 +50,4 @@ RESULTS: tuple[Table, ...] = (
     ECDF,
     FINISH_REASONS,
 )
-"""As pandas DataFrames, with NaN or NA for null."""
+"""All result tables; functions return them as pandas DataFrames, with NaN or NA for null."""

@@ -1,4 +1,4 @@
-"""Columns of `toolkit.metrics.agreement` and `votes`."""
+"""Declare the tables `agreement` and `votes`."""
 
 from __future__ import annotations
 
@@ -9,49 +9,63 @@ from toolkit.schema.tables import CHOICE, RESPONSE_KEY, RESPONSES
 
 VOTES = Table(
     "votes",
-    "What each choice votes for, one row per choice.",
+    "One row per choice: the answer that it votes for.",
     ("group", "response_key", "choice"),
     (
-        total("group", "0-based ordinal of the question that it answers.", ""),
+        total("group", "0-based ordinal of the question that the choice answers.", ""),
         RESPONSE_KEY,
         CHOICE,
         RESPONSES["custom_id"],
         RESPONSES["model"],
-        Column("answer", TEXT, "What it answers, as text; null: nothing."),
+        Column("answer", TEXT, "Its answer, as text; null: it has none."),
         known(
-            "cluster", "", "", "0-based ordinal, in its group, of the answers that mean the same."
+            "cluster",
+            "",
+            "",
+            "0-based ordinal, in the group, of the set of answers with the same meaning.",
         ),
-        metric("weight", "1", "", "Its weight; null: it has none, and no weighted vote."),
+        metric(
+            "weight", "1", "", "Weight of its vote; null: no weight, so it has no weighted vote."
+        ),
         Column(
             "is_kept",
             pa.bool_(),
-            "Whether its weight is among those that are kept for the weighted vote.",
+            "Whether it takes part in the weighted vote.",
             required=True,
         ),
-        Column("is_majority", pa.bool_(), "Whether it is of the majority.", required=True),
-        metric("mean_logprob", "nats/token", "higher", "Of the choice's ok tokens."),
+        Column(
+            "is_majority", pa.bool_(), "Whether its answer belongs to the majority.", required=True
+        ),
+        metric(
+            "mean_logprob", "nats/token", "higher", "Mean logprob of the ok tokens of the choice."
+        ),
     ),
 )
 AGREEMENT = Table(
     "agreement",
-    "How far several choices agree, one row per question.",
+    "One row per question: how far its choices agree.",
     ("group",),
     (
         total("group", "0-based ordinal of the question.", ""),
-        Column("response_key", pa.int64(), "Of its first response.", required=True),
+        Column("response_key", pa.int64(), "Key of its first response.", required=True),
         RESPONSES["custom_id"],
         RESPONSES["model"],
-        total("n_choices", "Choices.", "choices"),
-        total("n_answered", "Those with an answer: N, all shares are of these.", "choices"),
-        total("n_clusters", "Different meanings among the answers.", ""),
-        Column("majority", TEXT, "The first answer of the largest cluster; null without any."),
+        total("n_choices", "Choices of the question.", "choices"),
+        total("n_answered", "Choices with an answer: N, the denominator of all shares.", "choices"),
+        total("n_clusters", "Clusters: different meanings among the answers.", ""),
+        Column("majority", TEXT, "First answer of the largest cluster; null: no answer."),
         metric("majority_share", "1", "higher", "Share of the largest cluster."),
-        metric("margin", "1", "higher", "That share less the next one's; 0 is a tie."),
+        metric(
+            "margin",
+            "1",
+            "higher",
+            "majority_share less the share of the next cluster; 0 is a tie.",
+        ),
         metric(
             "vote_entropy",
             "nats",
             "lower",
-            "-sum of (n/N) ln(n/N) over the different answers, as texts.",
+            "-sum of (n/N) ln(n/N) over the answers that differ as texts.",
         ),
         metric(
             "semantic_entropy_discrete",
@@ -65,10 +79,18 @@ AGREEMENT = Table(
             "lower",
             "Entropy of the clusters' shares of exp(mean_logprob). Source: Farquhar et al. 2024.",
         ),
-        total("n_scored", "Answers with a mean_logprob: those that this is made of.", "choices"),
+        total(
+            "n_scored", "Answers with a mean_logprob: semantic_entropy is over these.", "choices"
+        ),
         total("n_kept", "Answers in the weighted vote.", "choices"),
-        Column("weighted_majority", TEXT, "First answer of the cluster with the most weight."),
-        metric("weighted_share", "1", "higher", "Its share of the kept weight."),
-        metric("weighted_margin", "1", "higher", "That share less the next one's."),
+        Column(
+            "weighted_majority",
+            TEXT,
+            "First answer of the cluster with the largest weight; null: no weight.",
+        ),
+        metric("weighted_share", "1", "higher", "Share of that cluster in the kept weight."),
+        metric(
+            "weighted_margin", "1", "higher", "weighted_share less the share of the next cluster."
+        ),
     ),
 )

@@ -1,12 +1,12 @@
-"""Results about trust: calibration and selective prediction."""
+"""Declare the tables `calibration` and `reliability`."""
 
 from __future__ import annotations
 
 from toolkit.schema.base import Column, Table, metric, total
 
-N = total("n", "Answers of which confidence and correctness are known.", "answers")
-N_MISSING = total("n_missing", "Answers that lack either, left out.", "answers")
-ACCURACY = metric("accuracy", "1", "", "Share of right answers; null: no answer.")
+N = total("n", "Answers whose confidence and correctness are known.", "answers")
+N_MISSING = total("n_missing", "Answers that lack either; they are omitted.", "answers")
+ACCURACY = metric("accuracy", "1", "", "Share of correct answers; null: no answer.")
 _WILSON = "bound of the accuracy by Wilson's score interval; null: no answer. Source: Wilson 1927."
 
 
@@ -21,9 +21,9 @@ def with_interval(name: str, doc: str, unit: str = "1") -> tuple[Column, ...]:
 
 CALIBRATION = Table(
     "calibration",
-    "One row per group of answers: how well confidences agree with how often the answers are "
-    "right; columns of `by` stand in front. Scores are null without answers, their intervals "
-    "(percentile bootstrap over answers, Efron 1979) also without resamples.",
+    "One row per group of answers: how well confidence agrees with the share of correct answers. "
+    "Columns of `by` come first. Scores are null without answers; their intervals (percentile "
+    "bootstrap over answers, Efron 1979) are also null without resamples.",
     (),
     (
         N,
@@ -45,25 +45,25 @@ CALIBRATION = Table(
             "ece_if_calibrated",
             "1",
             "",
-            "Mean ECE of as many answers that are right exactly as often as these confidences "
-            "say: what chance alone makes of it. Source: Broecker and Smith 2007.",
+            "Mean ECE of simulated answers with these confidences that are perfectly calibrated: "
+            "the ECE that chance alone explains. Source: Broecker and Smith 2007.",
         ),
         metric(
             "p_calibrated",
             "1",
             "",
-            "Share of such samples (the answers themselves counted in) whose ECE is at least as "
-            "large: the p-value of perfect calibration.",
+            "Share of these samples (the answers themselves counted as one) whose ECE is at least "
+            "as large: the p-value of perfect calibration.",
         ),
         *with_interval(
             "ace",
-            "The same over bins of equal mass (ACE), equal confidences kept together. Source: "
+            "The same over bins of equal mass (ACE); equal confidences share a bin. Source: "
             "Nguyen and O'Connor 2015; Nixon et al. 2019.",
         ),
         *with_interval(
             "mce",
-            "Largest |mean confidence - accuracy| of a bin of equal width that holds any answer, "
-            "be it one alone. Source: Naeini et al. 2015.",
+            "Largest |mean confidence - accuracy| of the bins of equal width that are not empty, "
+            "even if such a bin has only one answer. Source: Naeini et al. 2015.",
         ),
         *with_interval(
             "smooth_ece",
@@ -84,52 +84,56 @@ CALIBRATION = Table(
             "brier_resolution",
             "1",
             "",
-            "Part of brier: how far the accuracies of the bins lie apart; more is better.",
+            "Part of brier: how far apart the accuracies of the bins lie; more is better.",
         ),
         metric("brier_uncertainty", "1", "", "Part of brier: accuracy (1 - accuracy)."),
         metric(
             "brier_within",
             "1",
             "",
-            "Part of brier that the bins do not see: variance of the confidence inside them less "
-            "twice its covariance with correctness. Source: Stephenson et al. 2008.",
+            "Part of brier inside the bins: variance of the confidence less twice its covariance "
+            "with correctness. Source: Stephenson et al. 2008.",
         ),
         *with_interval(
             "log_loss",
-            "Mean of -ln of the confidence put on what came true; infinite if n_certain_wrong is "
-            "not 0 and nothing is clipped. Source: Good 1952.",
+            "Mean of -ln of the probability that the confidence gives to the true outcome; "
+            "infinite if n_certain_wrong is not 0 and nothing is clipped. Source: Good 1952.",
             "nats/answer",
         ),
         total(
             "n_certain_wrong",
-            "Answers of confidence 1 that are wrong, or of 0 that are right.",
+            "Answers of confidence 1 that are wrong, or of confidence 0 that are correct.",
             "answers",
         ),
     ),
 )
 RELIABILITY = Table(
     "reliability",
-    "One row per bin of confidence, empty bins included: the table under a reliability diagram.",
+    "One row per bin of confidence, empty bins included: the data of a reliability diagram.",
     ("bin",),
     (
-        total("bin", "Number of the bin, from 0.", "1"),
+        total("bin", "0-based ordinal of the bin.", "1"),
         metric(
             "low",
             "1",
             "",
-            "Lower edge. Equal width: not included, but for the first bin. Equal mass: the least "
+            "Lower edge. Equal width: excluded, except in the first bin. Equal mass: the lowest "
             "confidence in the bin.",
         ),
-        metric("high", "1", "", "Upper edge, included; equal mass: the greatest confidence in it."),
+        metric("high", "1", "", "Upper edge, included. Equal mass: the highest confidence in it."),
         total("n", "Answers in the bin.", "answers"),
-        metric("mean_confidence", "1", "higher", "Their mean confidence; null: none."),
-        metric("accuracy", "1", "", "Share of right ones among them; null: none."),
-        metric("gap", "1", "", "mean_confidence - accuracy; above 0: overconfident; null: none."),
+        metric(
+            "mean_confidence", "1", "higher", "Mean confidence of these answers; null: empty bin."
+        ),
+        metric("accuracy", "1", "", "Share of correct ones among these answers; null: empty bin."),
+        metric(
+            "gap", "1", "", "mean_confidence - accuracy; above 0: overconfident; null: empty bin."
+        ),
         metric("accuracy_lower", "1", "", f"Lower {_WILSON}"),
         metric("accuracy_upper", "1", "", f"Upper {_WILSON}"),
         total(
             "n_missing",
-            "Answers that lack confidence or correctness, in no bin; the same in every row.",
+            "Answers that lack confidence or correctness, in no bin; the same number in each row.",
             "answers",
         ),
     ),

@@ -1,4 +1,4 @@
-"""Results of looking at what servers sent."""
+"""Declare the table `check`."""
 
 from __future__ import annotations
 
@@ -6,33 +6,44 @@ from toolkit.schema.base import LABEL, TEXT, Column, Table, known, metric, total
 from toolkit.schema.tables import RESPONSES
 
 SEVERITIES = ("error", "warning", "info")
-"""error: data are lost, or metrics of these rows are wrong; warning: they are bounded or left out;
-info: to know."""
+"""Severities of findings, the most severe first: error (data are lost, or metrics of these rows are
+wrong), warning (some metrics are bounded or omitted), info (good to know)."""
 
 CHECK = Table(
     "check",
-    "What is odd in a load, one row per finding, model and format, the gravest first.",
+    "One row per finding, model and format: oddities of a load, the most severe first.",
     (),
     (
         Column(
             "severity",
             LABEL,
-            "error: data are lost, or metrics of these rows are wrong; warning: some are bounded "
-            "or left out; info: to know.",
+            "error (data are lost, or metrics of these rows are wrong), warning (some metrics are "
+            "bounded or omitted) or info (good to know).",
             required=True,
             labels=SEVERITIES,
         ),
-        Column("code", TEXT, "What was found.", required=True),
+        Column("code", TEXT, "Code of the finding.", required=True),
         RESPONSES["model"],
-        Column("format", TEXT, "Format of the responses; null: it is about all, or about records."),
-        Column("of", TEXT, "What is counted: tokens, choices, responses, records.", required=True),
-        total("count", "Rows that it is true of.", "rows"),
-        total("n", "Rows that were looked at.", "rows"),
+        Column(
+            "format",
+            TEXT,
+            "Format of the responses; null: the finding is about all formats, or about records.",
+        ),
+        Column(
+            "of", TEXT, "Unit of count and n: tokens, choices, responses or records.", required=True
+        ),
+        total("count", "Rows with this finding.", "rows"),
+        total("n", "Rows that were examined.", "rows"),
         metric("share", "1", "", "count / n."),
-        known("response_key", "", "", "Of the first such row; null: it is about no one response."),
-        known("choice", "", "", "Of the first such row."),
-        Column("channel", TEXT, "Of the first such row."),
-        known("position", "", "", "Of the first such row."),
-        Column("message", TEXT, "What it means for the metrics, and what to do.", required=True),
+        known(
+            "response_key",
+            "",
+            "",
+            "Key of the first such row; null: the finding is not about single responses.",
+        ),
+        known("choice", "", "", "Choice of the first such row."),
+        Column("channel", TEXT, "Channel of the first such row."),
+        known("position", "", "", "Position of the first such row."),
+        Column("message", TEXT, "Consequence for the metrics, and what to do.", required=True),
     ),
 )

@@ -1,4 +1,4 @@
-"""Results of two runs compared."""
+"""Declare the tables `compare`, `compare_tokens` and `compare_summary`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from toolkit.schema.base import TEXT, Column, Table, known, metric, total
 from toolkit.schema.tables import CHOICE, RESPONSES
 
 _WHICH = (
-    known("response_key_a", "", "", "In the first tables; null: there is no such answer."),
-    known("response_key_b", "", "", "In the second tables; null: there is no such answer."),
+    known("response_key_a", "", "", "Key in the first run; null: it has no such answer."),
+    known("response_key_b", "", "", "Key in the second run; null: it has no such answer."),
     CHOICE,
     RESPONSES["custom_id"],
 )
@@ -18,72 +18,97 @@ _JS = (
         "js_lower",
         "nats",
         "",
-        "Jensen-Shannon divergence of the two distributions, at least: over the texts that both "
-        "lists have and what is left. 0: alike; ln 2: nothing in common. Source: Lin 1991.",
+        "Lower bound of the Jensen-Shannon divergence of the two distributions: over the texts in "
+        "both lists and the rest as one. 0: equal; ln 2: nothing in common. Source: Lin 1991.",
     ),
-    metric("js_upper", "nats", "", "At most: what is not in both lists has nothing in common."),
+    metric(
+        "js_upper",
+        "nats",
+        "",
+        "Upper bound: texts that are not in both lists have nothing in common.",
+    ),
 )
 
 COMPARE = Table(
     "compare",
-    "Two runs, answer by answer: one row per pair, and per answer that has no partner.",
+    "Two runs, answer by answer: one row per pair, and one per answer without a partner.",
     (),
     (
         *_WHICH,
-        Column("model_a", TEXT, "Model of the first."),
-        Column("model_b", TEXT, "Model of the second."),
-        Column("is_paired", pa.bool_(), "Whether both have the answer.", required=True),
-        known("n_tokens_a", "tokens", "", "Token rows of the first."),
-        known("n_tokens_b", "tokens", "", "Token rows of the second."),
-        known("n_common", "tokens", "", "Tokens that both begin with."),
+        Column("model_a", TEXT, "Model of the first run."),
+        Column("model_b", TEXT, "Model of the second run."),
+        Column("is_paired", pa.bool_(), "Whether both runs have the answer.", required=True),
+        known("n_tokens_a", "tokens", "", "Token rows of the first answer."),
+        known("n_tokens_b", "tokens", "", "Token rows of the second answer."),
+        known("n_common", "tokens", "", "Tokens that both answers start with."),
         known(
             "first_divergence",
             "",
             "",
-            "Position of the first token that differs; null: none does, and both are as long.",
+            "Position of the first token that differs; null: no token differs, and both have the "
+            "same length.",
         ),
-        Column("same_text", pa.bool_(), "Whether both say the same; null where one says nothing."),
-        metric("sum_logprob_a", "nats", "higher", "Over the ok tokens of the first."),
-        metric("sum_logprob_b", "nats", "higher", "Over the ok tokens of the second."),
-        known("n_ok_a", "tokens", "", "These tokens."),
-        known("n_ok_b", "tokens", "", "These tokens."),
+        Column("same_text", pa.bool_(), "Whether both texts are equal; null: one has no text."),
+        metric("sum_logprob_a", "nats", "higher", "Sum over the ok tokens of the first answer."),
+        metric("sum_logprob_b", "nats", "higher", "Sum over the ok tokens of the second answer."),
+        known("n_ok_a", "tokens", "", "Ok tokens of the first answer."),
+        known("n_ok_b", "tokens", "", "Ok tokens of the second answer."),
         metric(
             "delta_nll",
             "nats/token",
             "",
-            "Mean surprisal of the second less that of the first; above 0: the first is surer.",
+            "Mean surprisal of the second less that of the first; above 0: the first is more "
+            "certain.",
         ),
-        known("n_compared", "tokens", "", "Positions with the same text before, and both lists."),
-        known("n_flips", "tokens", "", "Those where the likeliest token is another."),
+        known(
+            "n_compared",
+            "tokens",
+            "",
+            "Positions where the texts before are equal and both answers have a list.",
+        ),
+        known("n_flips", "tokens", "", "Of these, positions where the likeliest token differs."),
         *_JS,
     ),
 )
 
 COMPARE_TOKENS = Table(
     "compare_tokens",
-    "Two runs, token by token: one row per position that either answer of a pair has.",
+    "Two runs, token by token: one row per position of either answer of a pair.",
     (),
     (
         *_WHICH,
-        total("position", "0-based.", ""),
-        Column("token_a", TEXT, "Token of the first; null: it has ended."),
-        Column("token_b", TEXT, "Token of the second; null: it has ended."),
-        Column("same_token", pa.bool_(), "Whether both are the same bytes.", required=True),
+        total("position", "0-based position in the channel.", ""),
+        Column("token_a", TEXT, "Token of the first answer; null: it has ended."),
+        Column("token_b", TEXT, "Token of the second answer; null: it has ended."),
+        Column("same_token", pa.bool_(), "Whether both tokens have the same bytes.", required=True),
         Column(
             "same_prefix",
             pa.bool_(),
-            "Whether all tokens before are the same: only there the distributions can be compared.",
+            "Whether all tokens before are equal: only there can the distributions be compared.",
             required=True,
         ),
-        metric("logprob_a", "nats", "higher", "Of the first, tiny positives as 0; null unless ok."),
-        metric("logprob_b", "nats", "higher", "Of the second; null unless ok."),
-        metric("delta_logprob", "nats", "", "logprob_b - logprob_a where both are the same token."),
-        Column("top1_a", TEXT, "Likeliest token of the first's list."),
-        Column("top1_b", TEXT, "Likeliest token of the second's list."),
+        metric(
+            "logprob_a",
+            "nats",
+            "higher",
+            "Logprob of token_a, tiny positives as 0; null unless ok.",
+        ),
+        metric(
+            "logprob_b",
+            "nats",
+            "higher",
+            "Logprob of token_b, tiny positives as 0; null unless ok.",
+        ),
+        metric(
+            "delta_logprob", "nats", "", "logprob_b - logprob_a; null unless both tokens are equal."
+        ),
+        Column("top1_a", TEXT, "Likeliest token in the list of the first."),
+        Column("top1_b", TEXT, "Likeliest token in the list of the second."),
         Column(
             "is_flip",
             pa.bool_(),
-            "Whether these differ; null without the same text before, or without both lists.",
+            "Whether top1_a and top1_b differ; null unless the texts before are equal and both "
+            "answers have a list.",
         ),
         *_JS,
     ),
@@ -94,34 +119,56 @@ COMPARE_SUMMARY = Table(
     "Two runs in one row, with paired bootstrap intervals over the pairs.",
     (),
     (
-        total("n_pairs", "Answers that both have.", "answers"),
-        total("n_only_a", "Answers of the first alone.", "answers"),
-        total("n_only_b", "Answers of the second alone.", "answers"),
-        total("n_scored", "Pairs with ok tokens in both: differences are of these.", "answers"),
+        total("n_pairs", "Answers that both runs have.", "answers"),
+        total("n_only_a", "Answers of the first run only.", "answers"),
+        total("n_only_b", "Answers of the second run only.", "answers"),
+        total(
+            "n_scored",
+            "Pairs with ok tokens in both answers: differences are over these.",
+            "answers",
+        ),
         metric(
             "delta_nll",
             "nats/token",
             "",
-            "Mean over pairs of delta_nll: every answer weighs the same. Above 0: the first is "
-            "surer.",
+            "Mean of delta_nll over pairs, each of the same weight. Above 0: the first run is more "
+            "certain.",
         ),
-        metric("delta_nll_lower", "nats/token", "", "Percentile bootstrap over pairs."),
-        metric("delta_nll_upper", "nats/token", "", "Percentile bootstrap over pairs."),
+        metric(
+            "delta_nll_lower", "nats/token", "", "Lower end of its percentile bootstrap interval."
+        ),
+        metric(
+            "delta_nll_upper", "nats/token", "", "Upper end of its percentile bootstrap interval."
+        ),
         metric(
             "delta_nll_pooled",
             "nats/token",
             "",
-            "Surprisal per token of the second less that of the first, pooled: every token weighs "
-            "the same.",
+            "Surprisal per token of the second run less that of the first, pooled: each token has "
+            "the same weight.",
         ),
-        metric("delta_nll_pooled_lower", "nats/token", "", "Percentile bootstrap over pairs."),
-        metric("delta_nll_pooled_upper", "nats/token", "", "Percentile bootstrap over pairs."),
-        metric("share_above_0", "1", "", "Share of the resamples whose delta_nll is above 0."),
-        metric("same_text_share", "1", "", "Pairs that say the same, of those that both say."),
-        metric("median_first_divergence", "", "", "Median position, over the pairs that diverge."),
-        total("n_compared", "Positions with the same text before, and both lists.", "tokens"),
-        metric("flip_rate", "1", "", "Share of these whose likeliest token is another."),
+        metric("delta_nll_pooled_lower", "nats/token", "", "Lower end of its bootstrap interval."),
+        metric("delta_nll_pooled_upper", "nats/token", "", "Upper end of its bootstrap interval."),
+        metric("share_above_0", "1", "", "Share of resamples whose delta_nll is above 0."),
+        metric(
+            "same_text_share",
+            "1",
+            "",
+            "Share of pairs with equal texts, of those where both have a text.",
+        ),
+        metric(
+            "median_first_divergence",
+            "",
+            "",
+            "Median first_divergence over the pairs that diverge.",
+        ),
+        total(
+            "n_compared",
+            "Positions where the texts before are equal and both answers have a list.",
+            "tokens",
+        ),
+        metric("flip_rate", "1", "", "Share of these positions where the likeliest token differs."),
         *_JS,
     ),
 )
-"""The divergences are means over the n_compared positions."""
+"""The divergences are means over n_compared positions."""

@@ -1,4 +1,4 @@
-"""Results that pictures are made of: histograms, cumulative shares, reasons."""
+"""Declare the tables `token_histogram`, `ecdf` and `finish_reasons`."""
 
 from __future__ import annotations
 
@@ -7,26 +7,27 @@ from toolkit.schema.tables import CHOICES
 
 TOKEN_HISTOGRAM = Table(
     "token_histogram",
-    "Tokens counted by a metric of theirs; columns of `by` stand in front.",
+    "One row per bin: tokens counted by one of their metrics. Columns of `by` come first.",
     (),
     (
-        metric("low", "", "", "Left edge of the bin, in the unit of the column; included."),
-        metric("high", "", "", "Right edge; included in the last bin alone."),
+        metric("low", "", "", "Lower edge of the bin, in the unit of the column; included."),
+        metric("high", "", "", "Upper edge; included only in the last bin."),
         total("count", "Tokens in the bin."),
         metric("share", "1", "", "count / n; null if n is 0."),
         total("n", "Tokens of the group that have a value."),
-        total("n_outside", "Those below the first edge or above the last: in no bin."),
+        total("n_outside", "Tokens below the first edge or above the last, so they are in no bin."),
         total("n_null", "Tokens of the group without a value."),
     ),
 )
 
 ECDF = Table(
     "ecdf",
-    "Empirical distribution function of a metric of answers; columns of `by` stand in front.",
+    "One row per distinct value: empirical distribution function of a metric of answers. Columns "
+    "of `by` come first.",
     (),
     (
-        metric("value", "", "", "A value that occurs, in the unit of the column; increasing."),
-        total("n_at_or_below", "Answers of the group with at most that.", "answers"),
+        metric("value", "", "", "Value of the metric, in the unit of the column; increasing."),
+        total("n_at_or_below", "Answers of the group with at most this value.", "answers"),
         metric("share", "1", "", "n_at_or_below / n."),
         total("n", "Answers of the group that have a value.", "answers"),
     ),
@@ -34,15 +35,15 @@ ECDF = Table(
 
 FINISH_REASONS = Table(
     "finish_reasons",
-    "Choices counted by why they ended; columns of `by` stand in front.",
+    "One row per reason: choices counted by the reason why they ended. Columns of `by` come first.",
     (),
     (
         Column(
             "finish_reason",
             CHOICES["finish_reason"].type,
-            "As sent; null: none was sent.",
+            "Why the choices ended, as sent; null: not sent.",
         ),
-        total("count", "Choices of the group that ended so.", "choices"),
+        total("count", "Choices of the group with this reason.", "choices"),
         metric("share", "1", "", "count / choices of the group."),
     ),
 )

@@ -1,4 +1,4 @@
-"""Columns of `toolkit.metrics.field_metrics`."""
+"""Declare the table `field_metrics`."""
 
 from __future__ import annotations
 
@@ -11,18 +11,20 @@ from toolkit.schema.tables import CHOICE, RESPONSE_KEY
 ALTERNATIVE = pa.struct([("token", TEXT), ("probability", pa.float64())])
 FIELD_METRICS = Table(
     "field_metrics",
-    "How sure the model was of each value of the JSON in its answer.",
+    "One row per value of the JSON in an answer: how certain the model was of it.",
     ("response_key", "choice", "tool_call", "document", "field"),
     (
         RESPONSE_KEY,
         CHOICE,
-        known("tool_call", "", "", "Ordinal of the tool call; null: a field of the content."),
+        known(
+            "tool_call", "", "", "0-based ordinal of the tool call; null: a value of the content."
+        ),
         total("document", "0-based ordinal of the JSON text in the content or arguments.", ""),
         Column(
             "document_state",
             TEXT,
-            "How that JSON text ended: closed; cut (the answer ended before it: fields may lack); "
-            "broken (something stood there that is no JSON; what came before it is kept).",
+            "How that JSON text ended: closed; cut (the answer ended first, so fields may be "
+            "missing); broken (it is not JSON from there on; the values before are kept).",
             required=True,
         ),
         total("field", "0-based ordinal of the value in its JSON text.", ""),
@@ -30,33 +32,39 @@ FIELD_METRICS = Table(
         Column(
             "kind",
             TEXT,
-            "string, number, boolean, null; object or array for an empty one, or for one nested "
-            "deeper than 64, whose values are not told apart.",
+            "string, number, boolean, null; object or array if it is empty, or nested deeper than "
+            "64, where its values have no rows of their own.",
             required=True,
         ),
-        Column("value", TEXT, "A string decoded, any other value as it stands.", required=True),
+        Column("value", TEXT, "A string decoded; any other value as it is written.", required=True),
         Column(
             "is_complete",
             pa.bool_(),
-            "False where the text ends inside the value, or right behind a number.",
+            "Whether the value is complete: false if the text ends inside it, or right after a "
+            "number.",
             required=True,
         ),
-        total("start", "First character of the value in its text.", "characters"),
-        total("end", "The character after the last one.", "characters"),
+        total("start", "Offset of the first character of the value in its text.", "characters"),
+        total("end", "Offset after its last character.", "characters"),
         TEXT_OF,
         *SPAN_COLUMNS,
         metric(
             "first_probability",
             "1",
             "higher",
-            "Probability of the first token of the value, where what it is gets decided.",
+            "Probability of the first token of the value, where the value is mostly decided.",
         ),
-        metric("first_margin", "1", "higher", "margin of that token, as in token_metrics."),
-        metric("first_entropy_lower", "nats", "lower", "entropy_lower of that token."),
+        metric("first_margin", "1", "higher", "margin of the first token, as in token_metrics."),
+        metric(
+            "first_entropy_lower",
+            "nats",
+            "lower",
+            "entropy_lower of the first token, as in token_metrics.",
+        ),
         Column(
             "first_alternatives",
             pa.list_(ALTERNATIVE),
-            "The usable alternatives of that token and their probabilities, likeliest first.",
+            "Usable alternatives of the first token with their probabilities, likeliest first.",
             required=True,
         ),
     ),

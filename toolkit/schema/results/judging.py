@@ -1,4 +1,4 @@
-"""Columns of `toolkit.metrics.p_true` and `expected_score`."""
+"""Declare the tables `p_true` and `expected_score`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from toolkit.schema.results.labels import PLACE, REASON, REST, WHICH
 
 P_TRUE = Table(
     "p_true",
-    "How probable a yes was, one row per answer. Source: Kadavath et al. 2022.",
+    "One row per answer: the probability of true against false. Source: Kadavath et al. 2022.",
     ("response_key", "choice", "channel"),
     (
         *WHICH,
@@ -15,11 +15,15 @@ P_TRUE = Table(
             "p_true",
             "1",
             "higher",
-            "Seen probability of true / (of true + of false); null if neither was seen.",
+            "Seen probability of true / (of true + of false); null: neither was seen.",
         ),
-        metric("p_true_lower", "1", "higher", "What the ratio is at least, unseen mass included."),
-        metric("p_true_upper", "1", "higher", "What it is at most."),
-        Column("answer", TEXT, "true or false, as the answer states; null: neither."),
+        metric(
+            "p_true_lower", "1", "higher", "Lower bound of p_true, whatever the unseen mass holds."
+        ),
+        metric(
+            "p_true_upper", "1", "higher", "Upper bound of p_true, whatever the unseen mass holds."
+        ),
+        Column("answer", TEXT, "true or false, as the answer states; null: it states neither."),
         metric("coverage", "1", "higher", "Seen probability of true and false together."),
         PLACE,
         *REST,
@@ -28,8 +32,8 @@ P_TRUE = Table(
 )
 EXPECTED_SCORE = Table(
     "expected_score",
-    "The mean of the scores that a judge might have given, one row per answer. Source: Liu et al. "
-    "2023 (G-Eval).",
+    "One row per answer of a judge: the expected value of its score. Source: Liu et al. 2023 "
+    "(G-Eval).",
     ("response_key", "choice", "channel"),
     (
         *WHICH,
@@ -37,11 +41,21 @@ EXPECTED_SCORE = Table(
             "score",
             "1",
             "",
-            "Mean of the scores, weighted by their seen probabilities; null if none was seen.",
+            "Mean of the scores, weighted by their seen probabilities; null: none was seen.",
         ),
-        metric("score_lower", "1", "", "What the mean is at least: unseen mass at the low end."),
-        metric("score_upper", "1", "", "What it is at most: unseen mass at the high end."),
-        metric("answer", "1", "", "The score that the answer states; null: none."),
+        metric(
+            "score_lower",
+            "1",
+            "",
+            "Lower bound of the mean: unseen mass counts for the lowest score.",
+        ),
+        metric(
+            "score_upper",
+            "1",
+            "",
+            "Upper bound of the mean: unseen mass counts for the highest score.",
+        ),
+        metric("answer", "1", "", "Score that the answer states; null: it states none."),
         metric("coverage", "1", "higher", "Seen probability of all scores together."),
         PLACE,
         *REST,

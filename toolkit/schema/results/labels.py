@@ -1,4 +1,4 @@
-"""Results of classifying and judging: the probabilities of labels and scores."""
+"""Declare the table `label_distribution`, and columns that the tables of judging share with it."""
 
 from __future__ import annotations
 
@@ -8,54 +8,55 @@ from toolkit.schema.base import TEXT, Column, Table, known, metric
 from toolkit.schema.tables import CHANNEL, CHOICE, RESPONSE_KEY, RESPONSES
 
 WHICH = (RESPONSE_KEY, CHOICE, CHANNEL, RESPONSES["custom_id"], RESPONSES["model"])
-PLACE = known("position", "", "", "Position of the first token of the label; null without one.")
+PLACE = known("position", "", "", "Position of the first token of the label; null: none.")
 REST = (
-    metric("other", "1", "", "Probability of what was seen to lead to no label."),
+    metric("other", "1", "", "Seen probability of texts that are no label."),
     metric(
         "ambiguous",
         "1",
         "lower",
-        "Probability of what begins a label and whose continuation was not seen.",
+        "Probability of texts that may become a label, because their continuation was not seen.",
     ),
     metric(
         "unobserved",
         "1",
         "lower",
-        "Probability of what is not among the alternatives: it could be any label, or none.",
+        "Probability outside the lists of alternatives: it may belong to any label, or to none.",
     ),
 )
 REASON = Column(
     "reason",
     TEXT,
-    "Why there is nothing to tell: no_tokens (none at the position), no_place (the text behind "
-    "which to look is not there, or no token begins behind it), no_probabilities (none that can be "
-    "used), excess_mass (the list adds up to more than 1). Else null.",
+    "Why the probabilities are null: no_tokens (no token at the position), no_place (the text "
+    "after which to look does not occur, or no token starts after it), no_probabilities (none is "
+    "usable), excess_mass (the list adds up to more than 1). Null: they are not.",
 )
 LABEL_DISTRIBUTION = Table(
     "label_distribution",
-    "How probable each label was, one row per answer and label.",
+    "One row per answer and label: the probability of the label, as an interval.",
     ("response_key", "choice", "channel"),
     (
         *WHICH,
-        Column("label", TEXT, "As given, in that order.", required=True),
+        Column("label", TEXT, "Label, as given, in the given order.", required=True),
         metric(
             "probability_lower",
             "1",
             "",
-            "Probability that was seen to lead to this label: what it has at least.",
+            "Lower bound: probability that was seen to lead to this label.",
         ),
         metric(
             "probability_upper",
             "1",
             "",
-            "What it has at most: with all that may lead to it, unseen or ambiguous.",
+            "Upper bound: also all mass that may lead to it, unseen or ambiguous.",
         ),
         metric(
             "share",
             "1",
             "",
-            "Seen probability / its sum over the labels: probability_lower, and for the label that "
-            "the answer ends with all of it; null unless asked for, or if none was seen.",
+            "Seen probability / its sum over the labels. Seen is probability_lower, or the whole "
+            "mass of its path for the label that the answer ends with. Null unless requested, or "
+            "if no label was seen.",
         ),
         Column("is_answer", pa.bool_(), "Whether the answer states this label.", required=True),
         PLACE,

@@ -1,4 +1,4 @@
-"""Results per sequence, and pooled over sequences."""
+"""Declare the tables `sequence_metrics` and `corpus_metrics`."""
 
 from __future__ import annotations
 
@@ -18,24 +18,27 @@ _PERPLEXITY_LOWER = metric(
     "perplexity_lower",
     "1",
     "lower",
-    "What the perplexity over ok and censored tokens is at least, censored ones taken at "
+    "Lower bound of the perplexity over ok and censored tokens, where censored ones count with "
     "surprisal_lower: exp(sum_surprisal_lower / (n_ok + n_censored)); null if there is none.",
 )
 _BITS_PER_BYTE = metric(
     "bits_per_byte",
     "bits/byte",
     "lower",
-    "-sum_logprob_bytes / (ln 2 * n_bytes): tokens without bytes are left out of both; null "
+    "-sum_logprob_bytes / (ln 2 * n_bytes): tokens without bytes are in neither sum; null "
     "without bytes. Source: Gao et al. 2020 (The Pile).",
 )
 _OFF_TOP1_RATE = metric(
-    "off_top1_rate", "1", "lower", "n_off_top1 / n_ranked; null if no token is ranked."
+    "off_top1_rate", "1", "lower", "n_off_top1 / n_ranked; null if n_ranked is 0."
 )
 _MEAN_LOGPROB = metric(
     "mean_logprob", "nats/token", "higher", "sum_logprob / n_ok; null if no token is ok."
 )
 _SUM_LOGPROB = metric(
-    "sum_logprob", "nats", "higher", "Sum over tokens of status ok; null if there is none."
+    "sum_logprob",
+    "nats",
+    "higher",
+    "Sum of logprob over tokens of status ok; null if there is none.",
 )
 _SUM_SURPRISAL_LOWER = metric(
     "sum_surprisal_lower",
@@ -47,19 +50,19 @@ _SUM_LOGPROB_BYTES = metric(
     "sum_logprob_bytes",
     "nats",
     "higher",
-    "Sum over the ok tokens that came with bytes; null if there is none.",
+    "Sum of logprob over the ok tokens that have bytes; null if there is none.",
 )
 _TOKEN_TOTALS = (
     total("n_tokens", "Token rows."),
-    total("n_ok", "Tokens of status ok: those that the point values are made of."),
-    total("n_censored", "Tokens of status censored: they count in the lower bound."),
+    total("n_ok", "Tokens of status ok: point values are over these."),
+    total("n_censored", "Tokens of status censored: they count in the lower bounds."),
     total("n_missing", "Tokens of status missing."),
     total("n_invalid", "Tokens of status invalid."),
-    total("n_excess_mass", "Tokens whose list has a mass above 1; no entropy."),
+    total("n_excess_mass", "Tokens whose list has a mass above 1, so that they have no entropy."),
 )
-_N_BYTES = total("n_bytes", "Bytes of the ok tokens that came with bytes.", "bytes")
+_N_BYTES = total("n_bytes", "Bytes of the ok tokens that have bytes.", "bytes")
 _N_RANKED = total("n_ranked", "Tokens for which off_top1 is known.")
-_N_OFF_TOP1 = total("n_off_top1", "Tokens that are not their list's likeliest.")
+_N_OFF_TOP1 = total("n_off_top1", "Tokens that are less likely than one of their alternatives.")
 _N_ENTROPY = total("n_entropy", "Tokens whose entropy_lower is known.")
 _MEAN_ENTROPIES = (
     metric(
@@ -87,11 +90,11 @@ SEQUENCE_LABELS = (
     RESPONSES["kind"],
     CHOICES["finish_reason"],
 )
-"""Which sequence a row is about."""
+"""Columns that identify a sequence."""
 
 SEQUENCE_METRICS = Table(
     "sequence_metrics",
-    "One row per channel of a choice that has tokens, and one for each choice without any.",
+    "One row per channel of a choice that has tokens, and one per choice without tokens.",
     ("response_key", "choice", "channel"),
     (
         *SEQUENCE_LABELS,
@@ -104,45 +107,60 @@ SEQUENCE_METRICS = Table(
         _N_BYTES,
         _SUM_LOGPROB_BYTES,
         _BITS_PER_BYTE,
-        metric("min_logprob", "nats", "higher", "Least logprob of an ok token; null if none."),
-        metric("min_probability", "1", "higher", "exp(min_logprob): the weakest link."),
+        metric("min_logprob", "nats", "higher", "Lowest logprob of an ok token; null: none."),
+        metric(
+            "min_probability",
+            "1",
+            "higher",
+            "exp(min_logprob): probability of the least likely token.",
+        ),
         Column(
             "weakest_position",
             pa.int32(),
-            "Position of the (first) token with min_logprob; null if there is none.",
+            "Position of the (first) token with min_logprob; null: none.",
         ),
         metric(
             "worst_decile_logprob",
             "nats/token",
             "higher",
-            "Mean of the max(1, floor(n_ok / 10)) least logprobs; null if no token is ok. Source: "
-            "after the bottom-10 % confidence of Fu et al. 2025 (DeepConf), over tokens.",
+            "Mean of the max(1, floor(n_ok / 10)) lowest logprobs; null if no token is ok. After "
+            "the bottom-10 % confidence of Fu et al. 2025 (DeepConf), over tokens.",
         ),
         known(
             "longest_run_below",
             "tokens",
             "lower",
-            "Longest run of tokens with exp(-surprisal_lower) below the threshold, so that a "
-            "censored token counts if it surely is; null without an ok or censored token.",
+            "Longest run of tokens with exp(-surprisal_lower) below the threshold, so a censored "
+            "token counts if it is certainly below; null without an ok or censored token.",
         ),
         known("n_below", "tokens", "lower", "Number of such tokens; null likewise."),
         _N_RANKED,
         _N_OFF_TOP1,
         _OFF_TOP1_RATE,
-        metric("mean_margin", "1", "higher", "Mean of margin over the tokens that have one."),
+        metric(
+            "mean_margin",
+            "1",
+            "higher",
+            "Mean of margin over the tokens that have one; null: none.",
+        ),
         _N_ENTROPY,
         *_MEAN_ENTROPIES,
-        metric("mean_entropy_topk", "nats/token", "lower", "Mean of entropy_topk."),
+        metric(
+            "mean_entropy_topk",
+            "nats/token",
+            "lower",
+            "Mean of entropy_topk over n_entropy tokens.",
+        ),
         _MEAN_MISSING_MASS,
     ),
 )
 
 CORPUS_METRICS = Table(
     "corpus_metrics",
-    "One row per group of sequences, pooled token by token; columns of `by` stand in front.",
+    "One row per group of sequences, pooled token by token. Columns of `by` come first.",
     ("channel",),
     (
-        Column("channel", LABEL, "Channel that was pooled.", required=True),
+        Column("channel", LABEL, "Channel of the pooled tokens.", required=True),
         total("n_sequences", "Sequences: rows of sequence_metrics.", "sequences"),
         total("n_scored", "Sequences with an ok token.", "sequences"),
         *_TOKEN_TOTALS,
@@ -155,8 +173,8 @@ CORPUS_METRICS = Table(
             "perplexity_geometric",
             "1",
             "lower",
-            "exp of the mean of -mean_logprob over the scored sequences, each weighing the same: "
-            "the geometric mean of their perplexities. Null if none is scored.",
+            "exp of the mean of -mean_logprob over the scored sequences, each of the same weight: "
+            "the geometric mean of their perplexities. Null if n_scored is 0.",
         ),
         _N_BYTES,
         _SUM_LOGPROB_BYTES,

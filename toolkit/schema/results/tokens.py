@@ -1,4 +1,4 @@
-"""Results per token, and per position over answers."""
+"""Declare the table `token_metrics`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from toolkit.schema.tables import (
 
 TOKEN_METRICS = Table(
     "token_metrics",
-    "One row per token, in the order of tokens: how sure the model was there.",
+    "One row per token, in the order of tokens: how certain the model was of it.",
     TOKENS.keys,
     (
         RESPONSE_KEY,
@@ -38,8 +38,8 @@ TOKEN_METRICS = Table(
             "surprisal_lower",
             "nats",
             "lower",
-            "surprisal if ok. If censored, what it is at least: -ln min(p_k, m + 1e-6) by the last "
-            "entry of the list and the mass outside it, 0 without a list. Null if missing or "
+            "surprisal if ok. If censored, its lower bound: -ln min(p_k, m + 1e-6) from the last "
+            "entry of the list and the mass outside it; 0 without a list. Null if missing or "
             "invalid. Source: derived.",
         ),
         metric("probability", "1", "higher", "exp(-surprisal); null unless the status is ok."),
@@ -52,7 +52,7 @@ TOKEN_METRICS = Table(
         ),
         total(
             "n_entries",
-            "Usable alternatives: status ok, second copies of the sampled token left out.",
+            "Usable alternatives: of status ok, without second copies of the sampled token.",
             "alternatives",
         ),
         metric(
@@ -73,7 +73,7 @@ TOKEN_METRICS = Table(
             "1",
             "higher",
             "s: probability of the known entries, which are the usable alternatives and the "
-            "sampled token, each once. Null if none is known.",
+            "sampled token, each counted once. Null if none is known.",
         ),
         metric(
             "missing_mass",
@@ -86,7 +86,7 @@ TOKEN_METRICS = Table(
             "entropy_lower",
             "nats",
             "lower",
-            "Least entropy of a distribution with these entries: the missing mass packed into "
+            "Lowest entropy of a distribution with these entries: the missing mass is packed into "
             "tokens of p_k. Null if no entry is known or if excess_mass. Source: derived from "
             "Schur concavity.",
         ),
@@ -94,8 +94,9 @@ TOKEN_METRICS = Table(
             "entropy_upper",
             "nats",
             "lower",
-            "Greatest such entropy: the missing mass spread over the rest of the vocabulary. Null "
-            "as entropy_lower, and without a vocab_size. Source: derived from Schur concavity.",
+            "Highest entropy of such a distribution: the missing mass is spread over the rest of "
+            "the vocabulary. Null as entropy_lower, and without a vocab_size. Source: derived from "
+            "Schur concavity.",
         ),
         metric(
             "entropy_topk",
@@ -107,15 +108,15 @@ TOKEN_METRICS = Table(
         Column(
             "off_top1",
             pa.bool_(),
-            "True if an alternative is likelier than the sampled token; a tie is no. Null without "
-            "a usable alternative or if the status is not ok.",
+            "Whether an alternative is likelier than the sampled token; false for a tie. Null "
+            "without a usable alternative or if the status is not ok.",
             unit="1",
             direction="lower",
         ),
         Column(
             "excess_mass",
             pa.bool_(),
-            "True if s is above 1 by more than the rounding of the logprobs explains.",
+            "Whether s is above 1 by more than the rounding of the logprobs explains.",
             required=True,
         ),
     ),

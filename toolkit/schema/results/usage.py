@@ -1,4 +1,4 @@
-"""Results about tokens used and their cost."""
+"""Declare the table `usage`."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from toolkit.schema.base import Column, Table, metric, tokens_column, total
 
 USAGE = Table(
     "usage",
-    "One row per group of responses: tokens used, and how many of them have logprobs; columns of "
-    "`by` stand in front.",
+    "One row per group of responses: tokens used, their cost, and how many have logprobs. Columns "
+    "of `by` come first.",
     (),
     (
-        total("n_responses", "Responses.", "responses"),
+        total("n_responses", "Responses of the group.", "responses"),
         total("n_errors", "Responses with an error.", "responses"),
-        total("n_finished", "Responses of which every choice has a finish reason.", "responses"),
+        total("n_finished", "Responses in which every choice has a finish reason.", "responses"),
         total("n_choices", "Choices of these responses.", "choices"),
         total("n_with_usage", "Responses that report any of these token counts.", "responses"),
         *(
@@ -28,7 +28,12 @@ USAGE = Table(
             )
         ),
         *(
-            metric(f"{how}_{name}", "tokens/response", "", f"{what} of {name} over those; {rule}")
+            metric(
+                f"{how}_{name}",
+                "tokens/response",
+                "",
+                f"{what} of {name} over these responses; {rule}",
+            )
             for name in ("prompt_tokens", "completion_tokens", "total_tokens")
             for how, what, rule in (
                 ("mean", "Mean", "null: none."),
@@ -47,9 +52,9 @@ USAGE = Table(
                 f"{name}_per_minute",
                 "tokens/minute",
                 "",
-                f"Rate of {name} by `created`: those of the responses before the last, over the "
-                "time from the first to it; responses that lack either are left out. Null if "
-                "all were made in the same second.",
+                f"Rate of {name} by `created`: the tokens of all responses but the last, over the "
+                "time from the first response to the last. Responses that lack either are "
+                "omitted. Null if all were created in the same second.",
             )
             for name in ("completion_tokens", "total_tokens")
         ),
@@ -68,7 +73,7 @@ USAGE = Table(
         Column(
             "finish_reasons",
             pa.map_(pa.string(), pa.int64()),
-            "Choices by finish_reason; a choice without one is under 'null'.",
+            "Choices by finish_reason; choices without one are counted under 'null'.",
             required=True,
             unit="choices",
         ),
@@ -76,8 +81,7 @@ USAGE = Table(
         Column(
             "cost",
             pa.float64(),
-            "Sum of their costs at the prices given, in the currency of these; null if none is "
-            "known.",
+            "Sum of the known costs at the given prices, in their currency; null if none is known.",
             unit="currency",
         ),
     ),

@@ -1,4 +1,4 @@
-"""Columns of `toolkit.metrics.usage_over_time` and `usage_histogram`."""
+"""Declare the tables `usage_over_time` and `usage_histogram`."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from toolkit.schema.base import Column, Table, metric, tokens_column, total
 
 USAGE_OVER_TIME = Table(
     "usage_over_time",
-    "One row per span of time and group; columns of `by` stand in front.",
+    "One row per span of time and group: tokens used in it. Columns of `by` come first.",
     ("start",),
     (
         Column(
-            "start", pa.timestamp("ms", tz="UTC"), "Begin of the span, included.", required=True
+            "start", pa.timestamp("ms", tz="UTC"), "Start of the span, included.", required=True
         ),
         total("n_responses", "Responses created in the span.", "responses"),
-        total("n_with_usage", "Those of them that report any of these counts.", "responses"),
+        total("n_with_usage", "Of these, responses that report any token count.", "responses"),
         *(
-            tokens_column(name, f"Sum of {name} over those that report it; null: none.")
+            tokens_column(name, f"Sum of {name} over the responses that report it; null: none.")
             for name in ("prompt_tokens", "completion_tokens", "total_tokens")
         ),
         *(
@@ -25,7 +25,7 @@ USAGE_OVER_TIME = Table(
                 f"{name}_per_minute",
                 "tokens/minute",
                 "",
-                f"{name} / the span in minutes; 0 where there is no response.",
+                f"{name} / length of the span in minutes; 0 where there is no response.",
             )
             for name in ("completion_tokens", "total_tokens")
         ),
@@ -33,12 +33,13 @@ USAGE_OVER_TIME = Table(
 )
 USAGE_HISTOGRAM = Table(
     "usage_histogram",
-    "One row per bin and group, empty bins included; columns of `by` stand in front.",
+    "One row per bin and group, empty bins included: responses by a token count. Columns of `by` "
+    "come first.",
     ("low",),
     (
         metric("low", "tokens", "", "Lower edge of the bin, included."),
-        metric("high", "tokens", "", "Upper edge, included in the last bin alone."),
+        metric("high", "tokens", "", "Upper edge; included only in the last bin."),
         total("n_responses", "Responses in the bin.", "responses"),
-        metric("share", "1", "", "n_responses / those of the group that report the count."),
+        metric("share", "1", "", "n_responses / responses of the group that report the count."),
     ),
 )

@@ -23,7 +23,7 @@ from toolkit.loaders.decoding import strict_json
 from toolkit.loaders.decoding.body_reader import BodyReader
 from toolkit.loaders.decoding.ranks import derive
 from toolkit.loaders.formats import detect
-from toolkit.loaders.formats.body import Body
+from toolkit.loaders.formats.body import Body, Exchange
 from toolkit.loaders.framing.detect import frame
 from toolkit.loaders.framing.frames import Frames
 from toolkit.loaders.json_values import Reject
@@ -176,15 +176,18 @@ class _Batch:
             self._bodies(detect.bodies(value), at, halves)
         else:
             self.envelopes += 1
-            self._bodies(detect.at(value, path), at, halves)
+            self._bodies(detect.bodies_at(value, path), at, halves)
 
     def _bodies(
-        self, bodies: Iterator[Body | Reject], at: tuple[int, int, int], halves: bool
+        self,
+        bodies: Iterator[Body | Exchange | Reject],
+        at: tuple[int, int, int],
+        halves: bool,
     ) -> None:
         for body in bodies:
             if isinstance(body, Reject):
                 self._reject(body, *at)
-            elif isinstance(body.obj, dict):
+            elif isinstance(body, Body):
                 self._body(body, at, halves)
             else:
                 self._exchange(body, at, halves)
@@ -204,17 +207,17 @@ class _Batch:
             reader.replace_half_pairs(mark)
         decoder.next_record += 1
 
-    def _exchange(self, body: Body, at: tuple[int, int, int], halves: bool) -> None:
+    def _exchange(self, body: Exchange, at: tuple[int, int, int], halves: bool) -> None:
         """Decode the records of one exchange, which no stream outside belongs to."""
         first = self.decoder.next_record
         self.decoder.epoch += buffers.SCOPE
-        if isinstance(body.obj, list):
-            records = ((item, f"{body.path}[{i}]") for i, item in enumerate(body.obj))
+        if isinstance(body.records, list):
+            records = ((item, f"{body.path}[{i}]") for i, item in enumerate(body.records))
         else:
-            records = ((value, body.path) for value in self._values_of(body.obj))
+            records = ((value, body.path) for value in self._values_of(body.records))
         for value, path in records:
             told = iter([value]) if isinstance(value, Reject) else detect.bodies(value, path)
-            self._bodies((detect.within(body, inner) for inner in told), at, halves)
+            self._bodies((detect.inside(body, inner) for inner in told), at, halves)
         self.decoder.epoch += buffers.SCOPE
         if self.decoder.next_record == first:
             self._reject(Reject("empty_record", "expected records, found none", body.path), *at)

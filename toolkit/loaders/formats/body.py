@@ -1,43 +1,80 @@
-"""`Body`: one response body in the canonical form, as formats hand it on."""
+"""What formats return: `Body`, one response in the canonical form, or `Exchange`, several records.
+
+The canonical form is the schema of OpenAI chat completions.
+"""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
+
+Kind = Literal["auto", "either", "final_copy"]
 
 
 class Body(NamedTuple):
-    """One body in the canonical form: the OpenAI chat schema, whole or chunk.
+    """One response, or one chunk of a streamed response, in the canonical form.
+
+    An envelope yields the body that it contains, whose own format is detected afterwards.
 
     Attributes
     ----------
-    obj : dict, list or str
-        The body as parsed; in either key casing. From an envelope also what is still to be told:
-        a list of the records of one exchange, or their text (JSON or server-sent events).
+    obj : dict
+        The body as parsed; keys may be in snake_case or in camelCase.
     format : str
-        Name of the wire format it came in.
+        Name of the wire format of the record.
     path : str
         JSON path of the body inside its record.
     custom_id : object
-        What stands there as the caller's id; checked by the decoder.
+        The caller's id as found; the decoder checks its type.
     error : object
         An error that the envelope reports, or None.
     notes : tuple of str
-        Codes of `toolkit.schema.NOTES` that the envelope earned.
+        Codes of `toolkit.schema.NOTES` that apply because of the envelope.
     alone : bool
-        True for a body that can be no part of a stream, such as a Batch line.
+        Whether the body cannot be part of a stream, such as the body of a Batch line.
     kind : {"auto", "either", "final_copy"}
-        ``"auto"``: told by the choices, which have ``message`` (whole) or ``delta`` (chunk).
-        ``"either"``: the last chunk of a stream if one is open under its id, else whole; its
-        choices have ``delta``, each with a finish reason. For formats that write both alike.
-        ``"final_copy"``: the end of a stream, which has all of it once more; its text and tokens
-        count only where the stream brought none.
+        ``"auto"``: detected from the choices, which have ``message`` (a whole response) or
+        ``delta`` (a chunk).
+        ``"either"``: the last chunk of a stream if one is open under its id, else a whole response;
+        its choices have ``delta``, each with a finish reason. For formats that write both alike.
+        ``"final_copy"``: the end of a stream, which repeats all of it; its text and tokens count
+        only where the stream brought none.
     """
 
-    obj: dict[str, Any] | list[Any] | str
+    obj: dict[str, Any]
     format: str
     path: str = "$"
     custom_id: Any = None
     error: Any = None
     notes: tuple[str, ...] = ()
     alone: bool = False
-    kind: str = "auto"
+    kind: Kind = "auto"
+
+
+class Exchange(NamedTuple):
+    """The records of one recorded exchange with a server, which are still to be decoded.
+
+    No stream crosses the boundaries of an exchange.
+
+    Attributes
+    ----------
+    records : list or str
+        The parsed records, or their text: JSON, JSON lines or server-sent events.
+    path, custom_id, error, notes, alone
+        As in `Body`; they apply to each body of the exchange.
+    """
+
+    records: list[Any] | str
+    path: str = "$"
+    custom_id: Any = None
+    error: Any = None
+    notes: tuple[str, ...] = ()
+    alone: bool = False
+
+
+def body_or_exchange(
+    value: dict[str, Any] | list[Any] | str, format_: str, path: str, custom_id: Any = None
+) -> Body | Exchange:
+    """Return what an envelope contains: an object is a body; a list or a text is an exchange."""
+    if isinstance(value, dict):
+        return Body(value, format_, path, custom_id)
+    return Exchange(value, path, custom_id)

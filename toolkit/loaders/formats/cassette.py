@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from toolkit.loaders.formats.body import Body
+from toolkit.loaders.formats.body import Body, Exchange, body_or_exchange
 from toolkit.loaders.json_values import Reject, is_claimed, kind_of
 
 NAME = "cassette"
@@ -21,7 +21,7 @@ def matches(obj: dict[str, Any]) -> bool:
     return isinstance(obj.get("interactions"), list) and not is_claimed(obj)
 
 
-def unwrap(obj: dict[str, Any], path: str = "$") -> Iterator[Body]:
+def unwrap(obj: dict[str, Any], path: str = "$") -> Iterator[Body | Exchange]:
     """Yield the body of each interaction."""
     for i, interaction in enumerate(obj["interactions"]):
         at = f"{path}.interactions[{i}].response"
@@ -37,4 +37,4 @@ def unwrap(obj: dict[str, Any], path: str = "$") -> Iterator[Body]:
         if not isinstance(body, dict | list | str):
             found = kind_of(body)
             raise Reject("not_an_object", f"expected an object or text, found {found}", at)
-        yield Body(body, NAME, at)
+        yield body_or_exchange(body, NAME, at)

@@ -29,7 +29,7 @@ from toolkit.loaders.formats import (
     tgi_generate,
     together,
 )
-from toolkit.loaders.formats.body import Body
+from toolkit.loaders.formats.body import Body, Exchange
 from toolkit.loaders.json_values import Reject, keys_of, kind_of
 
 FORMATS = (
@@ -45,7 +45,7 @@ FORMATS = (
 ENVELOPES = (cassette, event_data, http_session, inspect_log, openai_batch)
 
 
-def bodies(obj: object, path: str = "$") -> Iterator[Body | Reject]:
+def bodies(obj: object, path: str = "$") -> Iterator[Body | Exchange | Reject]:
     """Yield the canonical bodies of one parsed record.
 
     Parameters
@@ -57,9 +57,9 @@ def bodies(obj: object, path: str = "$") -> Iterator[Body | Reject]:
 
     Yields
     ------
-    Body or Reject
-        At least one. A reject among several costs itself alone. The `obj` of a body is a dict, or
-        what an envelope found and is still to be told: a list of records, or text.
+    Body, Exchange or Reject
+        At least one. A reject costs only the body in whose place it comes. A `Reject` that a format
+        module raises is yielded here, so that callers see each in one way.
 
     Examples
     --------
@@ -70,12 +70,22 @@ def bodies(obj: object, path: str = "$") -> Iterator[Body | Reject]:
     'not_an_object'
     """
     try:
-        yield from _told(obj, path)
+        yield from _detected(obj, path)
     except Reject as reject:
         yield reject
 
 
-def _told(obj: object, path: str) -> Iterator[Body | Reject]:
+def bodies_at(obj: object, place: str, path: str = "$") -> Iterator[Body | Exchange | Reject]:
+    """Yield the canonical bodies of the response at one place of a record; see `embedded.at`."""
+    try:
+        outer = embedded.at(obj, place, path, is_answer)
+    except Reject as reject:
+        yield reject
+    else:
+        yield from _unwrapped(outer)
+
+
+def _detected(obj: object, path: str) -> Iterator[Body | Exchange | Reject]:
     if not isinstance(obj, dict):
         raise Reject("not_an_object", f"expected an object, found {kind_of(obj)}", path)
     for format_ in FORMATS:
@@ -86,21 +96,12 @@ def _told(obj: object, path: str) -> Iterator[Body | Reject]:
     found = False
     for outer in embedded.find(obj, path, is_answer) if unwrapped is None else unwrapped:
         found = True
-        yield from _inside(outer)
+        yield from _unwrapped(outer)
     if found:
         return
     if not error_body.matches(obj):
         raise _unknown(obj, path)
     yield from error_body.normalise(obj, path)
-
-
-def at(obj: object, place: str, path: str = "$") -> Iterator[Body | Reject]:
-    """Yield the canonical bodies of the answer at one place of a record; see `rows.at`."""
-    try:
-        for outer in embedded.at(obj, place, path, is_answer):
-            yield from _inside(outer)
-    except Reject as reject:
-        yield reject
 
 
 def is_answer(obj: object) -> bool:
@@ -117,17 +118,18 @@ def is_envelope(obj: object) -> bool:
     return next(embedded.find(obj, "$", is_answer), None) is not None
 
 
-def _inside(outer: Body) -> Iterator[Body | Reject]:
-    if outer.error is not None and not outer.obj:
-        yield outer._replace(format=error_body.NAME)
-    elif not isinstance(outer.obj, dict):
+def _unwrapped(outer: Body | Exchange) -> Iterator[Body | Exchange | Reject]:
+    """Yield the bodies of what an envelope contains; an exchange is left to the decoder."""
+    if isinstance(outer, Exchange):
         yield outer
+    elif outer.error is not None and not outer.obj:
+        yield outer._replace(format=error_body.NAME)
     else:
-        yield from (within(outer, inner) for inner in bodies(outer.obj, outer.path))
+        yield from (inside(outer, inner) for inner in bodies(outer.obj, outer.path))
 
 
-def within(outer: Body, inner: Body | Reject) -> Body | Reject:
-    """Return a body as it is inside another one: with the id and the error of the outer one."""
+def inside(outer: Body | Exchange, inner: Body | Exchange | Reject) -> Body | Exchange | Reject:
+    """Return a body with the id, error and notes of what contains it; a reject as it is."""
     if isinstance(inner, Reject):
         return inner
     return inner._replace(

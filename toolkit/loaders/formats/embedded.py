@@ -7,9 +7,10 @@ deep. The id of the innermost row around it is kept as ``custom_id``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
-from toolkit.loaders.formats.body import Body
+from toolkit.loaders.formats.body import Body, Exchange
 from toolkit.loaders.json_values import Reject, field_name, kind_of
 
 NAME = "row"
@@ -25,13 +26,13 @@ _HEAD = 1 << 16  # characters of a text that are looked at
 _IsAnswer = Callable[[object], bool]
 
 
-def find(obj: object, path: str, is_answer: _IsAnswer) -> Iterator[Body]:
+def find(obj: dict[str, Any], path: str, is_answer: _IsAnswer) -> Iterator[Body | Exchange]:
     """Yield the answers inside a row.
 
     Parameters
     ----------
-    obj : object
-        A parsed JSON value that is no answer itself.
+    obj : dict
+        A parsed JSON object that is not an answer itself.
     path : str
     is_answer : callable
         Tells a body of a known format.
@@ -39,8 +40,8 @@ def find(obj: object, path: str, is_answer: _IsAnswer) -> Iterator[Body]:
     return _find(obj, path, None, _DEPTH, is_answer)
 
 
-def at(obj: object, place: str, path: str, is_answer: _IsAnswer) -> Iterator[Body]:
-    """Yield the answer at one place of a row.
+def at(obj: object, place: str, path: str, is_answer: _IsAnswer) -> Body | Exchange:
+    """Return the answer at one place of a row.
 
     Parameters
     ----------
@@ -55,7 +56,8 @@ def at(obj: object, place: str, path: str, is_answer: _IsAnswer) -> Iterator[Bod
     Reject
         If nothing is there.
     """
-    custom_id, value = None, obj
+    custom_id: str | None = None
+    value: Any = obj
     for key in place.replace("]", "").replace("[", ".").split("."):
         custom_id = _id_of(value, custom_id)
         path = f"{path}[{key}]" if isinstance(value, list) else f"{path}.{key}"
@@ -68,14 +70,18 @@ def at(obj: object, place: str, path: str, is_answer: _IsAnswer) -> Iterator[Bod
     answer = _answer(value, path, custom_id, is_answer)
     if answer is None:
         raise Reject("no_choices", f"expected an answer, found {kind_of(value)}", path)
-    yield answer
+    return answer
 
 
 def _find(
-    obj: object, path: str, custom_id: str | None, depth: int, is_answer: _IsAnswer
-) -> Iterator[Body]:
+    obj: dict[str, Any] | list[Any],
+    path: str,
+    custom_id: str | None,
+    depth: int,
+    is_answer: _IsAnswer,
+) -> Iterator[Body | Exchange]:
     custom_id = _id_of(obj, custom_id)
-    places = obj.items() if isinstance(obj, dict) else enumerate(obj)
+    places: Iterable[tuple[Any, Any]] = obj.items() if isinstance(obj, dict) else enumerate(obj)
     for key, value in places:
         at_ = f"{path}.{field_name(key)}" if isinstance(obj, dict) else f"{path}[{key}]"
         answer = _answer(value, at_, custom_id, is_answer)
@@ -85,24 +91,24 @@ def _find(
             yield from _find(value, at_, custom_id, depth - 1, is_answer)
 
 
-def _answer(value: object, path: str, custom_id: str | None, is_answer: _IsAnswer) -> Body | None:
-    if is_answer(value):
-        return Body(value, NAME, path, custom_id)
-    if isinstance(value, list) and value and all(map(is_answer, value)):
-        return Body(value, NAME, path, custom_id)
-    if _is_choice(value):
-        return Body({"choices": [value]}, NAME, path, custom_id, alone=True)
-    if isinstance(value, str) and _is_text_of_answer(value):
-        return Body(value, NAME, path, custom_id)
+def _answer(
+    value: object, path: str, custom_id: str | None, is_answer: _IsAnswer
+) -> Body | Exchange | None:
+    if isinstance(value, dict):
+        if is_answer(value):
+            return Body(value, NAME, path, custom_id)
+        if _is_choice(value):
+            return Body({"choices": [value]}, NAME, path, custom_id, alone=True)
+    elif isinstance(value, list):
+        if value and all(map(is_answer, value)):
+            return Exchange(value, path, custom_id)
+    elif isinstance(value, str) and _is_text_of_answer(value):
+        return Exchange(value, path, custom_id)
     return None
 
 
-def _is_choice(value: object) -> bool:
-    return (
-        isinstance(value, dict)
-        and isinstance(value.get("message"), dict)
-        and any(key in value for key in _CHOICE)
-    )
+def _is_choice(value: dict[str, Any]) -> bool:
+    return isinstance(value.get("message"), dict) and any(key in value for key in _CHOICE)
 
 
 def _is_text_of_answer(text: str) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from toolkit.loaders.formats.body import Body
+from toolkit.loaders.formats.body import Body, Exchange, body_or_exchange
 from toolkit.loaders.json_values import read_once
 
 NAME = "event_data"
@@ -28,8 +28,8 @@ def matches(obj: dict[str, Any]) -> bool:
     )
 
 
-def unwrap(obj: dict[str, Any], path: str = "$") -> Iterator[Body]:
+def unwrap(obj: dict[str, Any], path: str = "$") -> Iterator[Body | Exchange]:
     """Yield what is inside; its own format is told afterwards."""
     read_once(obj, frozenset(_KEYS), path)
     key = next(key for key in _KEYS if key in obj)
-    yield Body(obj[key], NAME, f"{path}.{key}")
+    yield body_or_exchange(obj[key], NAME, f"{path}.{key}")

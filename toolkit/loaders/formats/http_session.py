@@ -11,7 +11,7 @@ import base64
 from collections.abc import Iterator
 from typing import Any
 
-from toolkit.loaders.formats.body import Body
+from toolkit.loaders.formats.body import Body, Exchange, body_or_exchange
 from toolkit.loaders.json_values import Reject, is_claimed, kind_of
 
 NAME = "http_session"
@@ -26,7 +26,7 @@ def matches(obj: dict[str, Any]) -> bool:
     )
 
 
-def unwrap(obj: dict[str, Any], path: str = "$") -> Iterator[Body]:
+def unwrap(obj: dict[str, Any], path: str = "$") -> Iterator[Body | Exchange]:
     """Yield the body of each exchange."""
     entries, where = _entries(obj)
     for i, entry in enumerate(entries):
@@ -38,7 +38,7 @@ def unwrap(obj: dict[str, Any], path: str = "$") -> Iterator[Body]:
         else:
             body, at = _har_text(entry.get("response"), at)
         if body:
-            yield Body(_as_body(body, at), NAME, at)
+            yield body_or_exchange(_as_body(body, at), NAME, at)
 
 
 def _entries(obj: dict[str, Any]) -> tuple[list[Any], str]:

@@ -40,8 +40,8 @@ def normalise(obj: dict[str, Any], path: str = "$") -> Iterator[Body]:
         isinstance(choice, dict) and choice.get("finish_reason") is not None for choice in choices
     )
     notes = ("prompt_logprobs",) if any(map(_has_prompt, choices)) else ()
-    kind = "either" if ended else "auto"
-    yield Body({**obj, "choices": choices}, NAME, path, notes=notes, kind=kind)
+    body = {**obj, "choices": choices}
+    yield Body(body, NAME, path, notes=notes, kind="either" if ended else "auto")
 
 
 def _has_prompt(choice: Any) -> bool:

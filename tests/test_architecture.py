@@ -46,7 +46,7 @@ ROOMS = {
     "loaders.prefetch": ("ordered parallel map with look-ahead", ()),
     "loaders.sources": (
         "paths, globs, URIs, file objects to blocks of bytes",
-        ("errors", "limits"),
+        ("errors", "limits", "arguments"),
     ),
     "loaders.framing": (
         "blocks to framed records with line and offset",

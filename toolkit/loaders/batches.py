@@ -27,7 +27,7 @@ from toolkit.loaders.framing.frames import Frames
 from toolkit.loaders.merging.merger import Merger
 from toolkit.loaders.options import ReadOptions
 from toolkit.loaders.prefetch import ordered_map
-from toolkit.loaders.sources.fingerprint import Fingerprint
+from toolkit.loaders.sources.fingerprint import Fingerprint, FingerprintRecord
 from toolkit.loaders.sources.source import Source
 from toolkit.tables import LogprobTables
 
@@ -48,7 +48,7 @@ class _End(NamedTuple):
     """A source ended, or gave out."""
 
     fault: SourceError | None
-    fingerprint: dict[str, Any] | None
+    fingerprint: FingerprintRecord | None
 
 
 @dataclass
@@ -170,7 +170,7 @@ class BatchReader:
                 yield from frame(blocks, limits.record_bytes)
             except SourceError as error:
                 fault = error
-            yield _End(fault, None if fingerprint is None else fingerprint.told())
+            yield _End(fault, None if fingerprint is None else fingerprint.finish())
 
     def _scan(self, step: _Begin | Frames | _End) -> Scanned | None:
         # The scanner finds responses by content, so it cannot read what a path names.

@@ -519,18 +519,18 @@ def test_a_file_that_is_put_aside_is_read_to_its_end(folder: Path) -> None:
 
 def test_what_was_read_of_a_changing_file_is_kept(folder: Path, monkeypatch) -> None:
     import toolkit
-    from toolkit.loaders.sources.watched import Watched
+    from toolkit.loaders.sources.locations import WatchedFile
 
     bodies = [b'{"id": "%d", "choices": [{"message": {"content": "x"}}]}' % i for i in range(4)]
     path = write("log.jsonl", b"\n".join(bodies))  # no line end behind the last
-    check = Watched.check
+    check = WatchedFile.check_unchanged
 
-    def grown(self: Watched) -> None:
+    def grown(self: WatchedFile) -> None:
         with open(path, "ab") as file:
             file.write(b"{")
         check(self)
 
-    monkeypatch.setattr(Watched, "check", grown)
+    monkeypatch.setattr(WatchedFile, "check_unchanged", grown)
     with pytest.warns(toolkit.ToolkitWarning, match="changed_source"):
         lp = toolkit.read(path)
     assert lp.rejects["reason"].to_pylist()[-1] == "changed_source"

@@ -1,4 +1,4 @@
-"""Decompression of gzip, zstd and bz2, told by magic bytes, strict about cut data."""
+"""Decompress gzip, zstd and bz2, detected from magic bytes, and report data that is cut."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import pyarrow as pa
 from toolkit.errors import SourceError
 from toolkit.loaders.sources.size_limits import Expansion
 
-_FIRST = 1 << 16
-_CHUNK = 1 << 16
+_FIRST = 1 << 16  # bytes of the first chunk of an uncompressed source
+_CHUNK = 1 << 16  # compressed bytes that are read at a time
 _GZIP = re.compile(rb"\x1f\x8b")
 _BZ2 = re.compile(rb"BZh[1-9]")
 _ZSTD = re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18")
@@ -29,24 +29,29 @@ class TruncatedSourceError(SourceError):
 
 
 class Reader(Protocol):
-    """Anything that `Source` can read from."""
+    """An object that `Source` can read from."""
 
     def read(self, size: int, /) -> bytes | str | None:
-        """Return at most `size` bytes (or characters), nothing at the end."""
+        """Return at most `size` bytes (or characters); an empty value or None at the end."""
 
 
 class _Decoder(Protocol):
-    """What `bz2.BZ2Decompressor` offers and `_Gzip` imitates."""
+    """The interface of `bz2.BZ2Decompressor`, which `_Gzip` has too."""
 
-    eof: bool
-    needs_input: bool
-    unused_data: bytes
+    @property
+    def eof(self) -> bool: ...
 
-    def decompress(self, data: bytes, max_length: int = -1) -> bytes: ...
+    @property
+    def needs_input(self) -> bool: ...
+
+    @property
+    def unused_data(self) -> bytes: ...
+
+    def decompress(self, data: bytes, max_length: int) -> bytes: ...
 
 
 class _Gzip:
-    """One gzip member; checks its CRC and length."""
+    """Decompresses one gzip member and checks its CRC and length."""
 
     def __init__(self) -> None:
         self._zlib = zlib.decompressobj(wbits=31)
@@ -60,45 +65,50 @@ class _Gzip:
     def unused_data(self) -> bytes:
         return self._zlib.unused_data
 
-    def decompress(self, data: bytes, max_length: int = -1) -> bytes:
+    def decompress(self, data: bytes, max_length: int) -> bytes:
         block = self._zlib.decompress(self._zlib.unconsumed_tail + data, max_length)
-        # A full block may leave output behind even if all input is taken.
+        # After a full block there may be more output, even if all input was consumed.
         self.needs_input = len(block) < max_length
         return block
 
 
-def decompressed(reader: Reader, block_bytes: int, most: int) -> Iterator[bytes]:
-    """Yield the blocks of a reader, decompressed if they are compressed.
+def decompress(reader: Reader, block_bytes: int, max_ratio: int) -> Iterator[bytes]:
+    """Yield the content of a reader in blocks, decompressed if it is compressed.
 
-    More than `most` times their bytes shall not come out.
+    Parameters
+    ----------
+    reader : Reader
+    block_bytes : int
+        Largest size of a block in bytes.
+    max_ratio : int
+        Largest number of decompressed bytes per compressed byte; see `Expansion`.
     """
     head = b""
     while len(head) < 4 and (more := _read(reader, 4 - len(head))):
         head += more
-    expansion = Expansion(most)
+    expansion = Expansion(max_ratio)
+    chunks = expansion.count_compressed(_chunks(reader, head, _CHUNK))
     if _GZIP.match(head):
-        chunks = expansion.counted(_chunks(reader, head, _CHUNK))
-        pieces = _members(chunks, _Gzip, block_bytes)
+        pieces = _decompress_members(chunks, _Gzip, block_bytes)
     elif _BZ2.match(head):
-        chunks = expansion.counted(_chunks(reader, head, _CHUNK))
-        pieces = _members(chunks, bz2.BZ2Decompressor, block_bytes)
+        pieces = _decompress_members(chunks, bz2.BZ2Decompressor, block_bytes)
     elif _ZSTD.match(head):
-        pieces = _frames(expansion.counted(_chunks(reader, head, _CHUNK)), block_bytes)
+        pieces = _decompress_zstd(chunks, block_bytes)
     else:
         yield from _chunks(reader, head, block_bytes)
         return
-    yield from _regrouped(expansion.checked(pieces), block_bytes)
+    yield from _regroup(expansion.check_decompressed(pieces), block_bytes)
 
 
 def _read(reader: Reader, size: int) -> bytes:
     data = reader.read(size)
-    # Half surrogate pairs become bytes that are not UTF-8: rejected later, with their place.
+    # Lone surrogates become bytes that are not UTF-8, so that the decoder rejects their record.
     return data.encode("utf-8", "surrogatepass") if isinstance(data, str) else bytes(data or b"")
 
 
 def _chunks(reader: Reader, head: bytes, size: int) -> Iterator[bytes]:
-    """Yield the head and what follows it in chunks of at most `size`."""
-    # The first one is small, so that what is put together is.
+    """Yield the head and the bytes after it in chunks of at most `size` bytes."""
+    # The first chunk is small, because it is copied to follow the head.
     chunk = head + _read(reader, min(_FIRST, size)) if len(head) >= 4 else head
     while chunk:
         for start in range(0, len(chunk), size):
@@ -106,8 +116,8 @@ def _chunks(reader: Reader, head: bytes, size: int) -> Iterator[bytes]:
         chunk = _read(reader, size)
 
 
-def _regrouped(pieces: Iterable[bytes], block_bytes: int) -> Iterator[bytes]:
-    """Join pieces into blocks, and yield what there is before an error."""
+def _regroup(pieces: Iterable[bytes], block_bytes: int) -> Iterator[bytes]:
+    """Join pieces into blocks; before an error, yield the pieces so far."""
     held: list[bytes] = []
     size = 0
     try:
@@ -125,7 +135,7 @@ def _regrouped(pieces: Iterable[bytes], block_bytes: int) -> Iterator[bytes]:
         yield b"".join(held)
 
 
-def _members(
+def _decompress_members(
     chunks: Iterable[bytes], new: Callable[[], _Decoder], block_bytes: int
 ) -> Iterator[bytes]:
     """Decompress gzip members or bz2 streams that follow one another."""
@@ -149,8 +159,8 @@ def _members(
         raise TruncatedSourceError(_CUT)
 
 
-class _Feed:
-    """The file that Arrow's decompressor reads its chunks from."""
+class _ChunkFile:
+    """A file object that gives Arrow's decompressor the chunks of a source."""
 
     closed = False
 
@@ -162,7 +172,7 @@ class _Feed:
     def read(self, size: int) -> bytes:
         try:
             self._rest = self._rest or next(self._chunks, b"")
-        except Exception as error:  # not to be taken for one of the decompressor's
+        except Exception as error:  # kept, to be distinguished from those of the decompressor
             self.fault = error
             raise
         piece, self._rest = self._rest[:size], self._rest[size:]
@@ -181,12 +191,13 @@ class _Feed:
         self.closed = True
 
 
-def _frames(chunks: Iterator[bytes], block_bytes: int) -> Iterator[bytes]:
+def _decompress_zstd(chunks: Iterator[bytes], block_bytes: int) -> Iterator[bytes]:
     """Decompress zstd frames that follow one another."""
-    feed = _Feed(chunks)
-    stream = pa.CompressedInputStream(pa.PythonFile(feed, mode="r"), "zstd")
+    file = _ChunkFile(chunks)
+    stream = pa.CompressedInputStream(pa.PythonFile(file, mode="r"), "zstd")
     size = min(block_bytes, _CHUNK)
-    # Arrow fills the buffer before it raises, but does not tell how far. 0xff is in no UTF-8.
+    # Before Arrow raises it fills the buffer, but does not report how far. The byte 0xff never
+    # occurs in UTF-8, so it marks the part that was not filled.
     blank = b"\xff" * size
     while True:
         buffer = bytearray(blank)
@@ -195,7 +206,7 @@ def _frames(chunks: Iterator[bytes], block_bytes: int) -> Iterator[bytes]:
         except Exception as error:
             if piece := bytes(buffer).rstrip(b"\xff"):
                 yield piece
-            if feed.fault is not None or not isinstance(error, OSError | pa.ArrowException):
+            if file.fault is not None or not isinstance(error, OSError | pa.ArrowException):
                 raise
             message = _CUT if "Truncated" in str(error) else _CORRUPT
             raise TruncatedSourceError(message) from error

@@ -1,26 +1,34 @@
-"""What is seen of a source while it is read: how many bytes, and their hash."""
+"""Compute the size and SHA-256 of a source while it is read."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import TypedDict
 
 from toolkit.loaders.sources.compression import Reader
 
-_LARGE = 1 << 18  # bytes that are worth another thread
+_LARGE = 1 << 18  # bytes from which hashing on another thread pays off
+
+
+class FingerprintRecord(TypedDict):
+    """The fingerprint of a source as it is stored, before decompression."""
+
+    bytes: int
+    modified_ns: int | None
+    sha256: str
 
 
 class Fingerprint:
-    """The bytes of a source as it is stored, compressed if it is.
+    """The size, time and hash of the bytes of a source as they are stored, before decompression.
 
     Attributes
     ----------
     bytes : int
-        How many were read.
+        Bytes read so far.
     modified_ns : int or None
-        When the file was last written, in nanoseconds since 1970; None: it is no file.
+        Time of the file's last change, in nanoseconds since 1970; None if it is not a file.
     """
 
     def __init__(self) -> None:
@@ -30,14 +38,14 @@ class Fingerprint:
         self._pool: ThreadPoolExecutor | None = None
         self._pending: Future[None] | None = None
 
-    def watching(self, reader: Reader) -> Reader:
-        """Return a reader of the same bytes that are seen here."""
+    def wrap(self, reader: Reader) -> Reader:
+        """Return a reader that adds every byte it reads to this fingerprint."""
         if hasattr(reader, "fileno") and isinstance(getattr(reader, "name", None), str):
             self.modified_ns = os.fstat(reader.fileno()).st_mtime_ns
-        return _Watching(reader, self)
+        return _FingerprintingReader(reader, self)
 
     def add(self, data: bytes) -> None:
-        """Take the next bytes; many are hashed on another thread."""
+        """Add the next bytes; large blocks are hashed on another thread."""
         self.bytes += len(data)
         self._wait()
         if len(data) < _LARGE:
@@ -51,8 +59,8 @@ class Fingerprint:
             self._pending.result()
             self._pending = None
 
-    def told(self) -> dict[str, Any]:
-        """End, and return what was seen."""
+    def finish(self) -> FingerprintRecord:
+        """Stop the hashing thread and return the fingerprint of all bytes."""
         self._wait()
         if self._pool is not None:
             self._pool.shutdown()
@@ -64,13 +72,13 @@ class Fingerprint:
         }
 
 
-class _Watching:
-    def __init__(self, reader: Reader, seen: Fingerprint) -> None:
+class _FingerprintingReader:
+    def __init__(self, reader: Reader, fingerprint: Fingerprint) -> None:
         self._reader = reader
-        self._seen = seen
+        self._fingerprint = fingerprint
 
     def read(self, size: int, /) -> bytes | str | None:
         data = self._reader.read(size)
         raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else bytes(data or b"")
-        self._seen.add(raw)
+        self._fingerprint.add(raw)
         return raw

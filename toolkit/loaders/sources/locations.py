@@ -1,40 +1,72 @@
-"""Where bytes come from: files, URIs, memory, open files, standard input."""
+"""Open the locations that bytes come from: files, URIs, memory, open files, standard input."""
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 import sys
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import pyarrow as pa
 
 from toolkit.errors import SourceError
 from toolkit.loaders.sources.compression import Reader
-from toolkit.loaders.sources.watched import Watched
 
 
-class Place(Protocol):
-    """Somewhere that bytes come from."""
+class ChangedSourceError(SourceError):
+    """A file changed while it was read."""
+
+    reason: ClassVar[str] = "changed_source"
+
+
+class Location(Protocol):
+    """A location that bytes come from."""
 
     def open(self) -> AbstractContextManager[Reader]:
-        """Open it to be read from its start."""
+        """Open the location to read it from its start."""
 
     def size(self) -> int | None:
-        """Return how many bytes there are; None: that is not known, and it can be read but once."""
+        """Return the size in bytes; None if it is unknown and the bytes can be read only once."""
+
+
+class WatchedFile(io.FileIO):
+    """A file that is open for reading, unbuffered, and can check that nobody changed it.
+
+    Parameters
+    ----------
+    path : str
+    """
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path, "rb")
+        self._before = os.fstat(self.fileno())
+
+    def check_unchanged(self) -> None:
+        """Raise `ChangedSourceError` if the file was written to since it was opened."""
+        now = os.fstat(self.fileno())
+        if now.st_size != self._before.st_size:
+            raise ChangedSourceError(
+                f"the file had {self._before.st_size:,} bytes when it was opened and has "
+                f"{now.st_size:,} now; what was read is kept"
+            )
+        if now.st_mtime_ns != self._before.st_mtime_ns:
+            raise ChangedSourceError(
+                "the file was written to while it was read; what was read is kept"
+            )
 
 
 class File:
-    """A file by its path."""
+    """A file that is named by its path."""
 
     __slots__ = ("path",)
 
     def __init__(self, path: str) -> None:
         self.path = path
 
-    def open(self) -> Watched:
-        """Open it, if it is a regular file."""
+    def open(self) -> WatchedFile:
+        """Open the file if it is a regular one."""
         mode = os.stat(self.path).st_mode
         if stat.S_ISDIR(mode):
             raise SourceError("this is a directory, expected a file")
@@ -42,10 +74,10 @@ class File:
             raise SourceError(
                 "this is a pipe or a device, expected a file; for a pipe, use '-' (standard input)"
             )
-        return Watched(self.path)
+        return WatchedFile(self.path)
 
     def size(self) -> int:
-        """Return its size."""
+        """Return the size in bytes."""
         return os.path.getsize(self.path)
 
 
@@ -59,16 +91,16 @@ class Remote:
         self.path = path
 
     def open(self) -> AbstractContextManager[Reader]:
-        """Open it as it is stored."""
+        """Open the file without decompressing it."""
         return self.filesystem.open_input_stream(self.path, compression=None)
 
     def size(self) -> int | None:
-        """Return its size."""
+        """Return the size in bytes."""
         return self.filesystem.get_file_info(self.path).size
 
 
 class Memory:
-    """Bytes."""
+    """Bytes in memory."""
 
     __slots__ = ("data",)
 
@@ -76,16 +108,16 @@ class Memory:
         self.data = data
 
     def open(self) -> AbstractContextManager[Reader]:
-        """Open them as a file."""
+        """Open the bytes as a file."""
         return pa.BufferReader(self.data)
 
     def size(self) -> int:
-        """Return how many they are."""
+        """Return the number of bytes."""
         return len(self.data)
 
 
-class Once:
-    """A file that somebody else opened; it is left open."""
+class FileObject:
+    """A file object of the caller, which can be read once and is left open."""
 
     __slots__ = ("reader",)
 
@@ -93,7 +125,7 @@ class Once:
         self.reader = reader
 
     def open(self) -> AbstractContextManager[Reader]:
-        """Return it as it stands."""
+        """Return the file object at its current position."""
         return nullcontext(self.reader)
 
     def size(self) -> None:
@@ -101,12 +133,12 @@ class Once:
 
 
 class Stdin:
-    """Standard input, as it is when it is read."""
+    """Standard input, looked up when it is read."""
 
     __slots__ = ()
 
     def open(self) -> AbstractContextManager[Reader]:
-        """Return its bytes."""
+        """Return the bytes of standard input."""
         if sys.stdin is None:
             raise SourceError("there is no standard input")
         return nullcontext(getattr(sys.stdin, "buffer", sys.stdin))
@@ -115,8 +147,8 @@ class Stdin:
         """Return None."""
 
 
-class Nowhere:
-    """What was named and is not there."""
+class Unavailable:
+    """A named source that cannot be opened, with the reason."""
 
     __slots__ = ("message",)
 
@@ -124,7 +156,7 @@ class Nowhere:
         self.message = message
 
     def open(self) -> AbstractContextManager[Reader]:
-        """Tell why."""
+        """Raise the stored error."""
         raise SourceError(self.message)
 
     def size(self) -> None:

@@ -1,8 +1,8 @@
-"""From what people name to byte blocks: paths, globs, directories, URIs, file objects, bytes.
+"""Resolve what a caller names to sources: paths, globs, directories, URIs, file objects, bytes.
 
-Every source is opened here and nowhere else. Nothing is fetched over HTTP, pipes and devices are
-not opened by name, and compression is told by magic bytes, never by the file name. Blocks are
-decompressed as they are asked for, so memory is bounded by the block size.
+Nothing is fetched over HTTP, pipes and devices are not opened by name, and compression is detected
+from magic bytes, never from the file name. Blocks are decompressed on demand, so memory is bounded
+by the block size.
 """
 
 from __future__ import annotations
@@ -19,16 +19,23 @@ from typing import Any
 import pyarrow as pa
 
 from toolkit.errors import ArgumentError, SourceError
-from toolkit.loaders.sources.locations import File, Memory, Nowhere, Once, Remote, Stdin
-from toolkit.loaders.sources.source import Source, told
+from toolkit.loaders.sources.locations import (
+    File,
+    FileObject,
+    Memory,
+    Remote,
+    Stdin,
+    Unavailable,
+)
+from toolkit.loaders.sources.source import Source, describe_error
 
 RECORD_SUFFIXES = (".jsonl", ".ndjson", ".json", ".sse", ".har")
-"""Files that are always taken from a directory."""
-LOOKED_INTO_SUFFIXES = (".txt", ".log", ".bin", ".chunks", ".yaml", ".yml", "")
-"""Files that are taken from a directory if they begin like JSON, SSE or a VCR cassette."""
+"""Suffixes of the files that are always taken from a directory."""
+SNIFFED_SUFFIXES = (".txt", ".log", ".bin", ".chunks", ".yaml", ".yml", "")
+"""Suffixes of the files that are taken if they begin like JSON, SSE or a VCR cassette."""
 COMPRESSION_SUFFIXES = (".gz", ".gzip", ".zst", ".zstd", ".bz2")
 
-_LOOK = 1 << 12
+_SNIFFED_BYTES = 1 << 12  # bytes at the start of a file that decide whether it is a recording
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 _SUFFIX = re.compile(r"\.[A-Za-z][A-Za-z0-9_]*\Z")
 _RECORDING = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:[{\[:]|data:|event:|id:|retry:)")
@@ -44,16 +51,17 @@ def resolve(sources: Any) -> list[Source]:
     ----------
     sources : str, path, file object, bytes, or an iterable of these
         A path; a glob (``*``, ``?``, ``[``, ``**``), unless a file of that very name exists; a
-        directory, searched recursively for recordings (hidden files left out); ``"-"`` for
+        directory, searched recursively for recordings (hidden files are skipped); ``"-"`` for
         standard input; a URI that Arrow can open (``s3://``, ``gs://``, ``file://``); an open
-        file, binary or text; or bytes, which are the text of a recording. Globs and directories
-        give their files sorted, each once.
+        file, binary or text; or bytes, which are the text of a recording. The files of globs and
+        directories are sorted, each once.
 
     Returns
     -------
     list of Source
-        A path that is missing, is no regular file, or a pattern or directory with nothing in it
-        gives a source whose `Source.blocks` raises, so that it does not stop the others.
+        A path that does not exist or is not a regular file, and a pattern or directory without
+        recordings, becomes a source whose `Source.blocks` raises, so that it does not stop the
+        others.
 
     Raises
     ------
@@ -67,44 +75,44 @@ def resolve(sources: Any) -> list[Source]:
     >>> [source.name for source in resolve([b"{}", b"{}"])]
     ['<bytes-1>', '<bytes-2>']
     """
-    return _numbered(list(_resolved(sources)))
+    return _numbered(list(_sources(sources)))
 
 
-def _resolved(item: Any) -> Iterator[Source]:
+def _sources(item: Any) -> Iterator[Source]:
     if isinstance(item, str):
-        yield from _named(item)
+        yield from _from_string(item)
     elif isinstance(item, bytes | bytearray | memoryview):
         yield Source("<bytes>", Memory(bytes(item)))
     elif hasattr(item, "read"):
-        yield Source(_file_name(item), Once(item))
+        yield Source(_file_name(item), FileObject(item))
     elif isinstance(item, os.PathLike):
         yield from _local(os.fsdecode(item))
     elif isinstance(item, Iterable) and not isinstance(item, dict):
         for inner in item:
-            yield from _resolved(inner)
+            yield from _sources(inner)
     else:
         raise ArgumentError(
             f"a source is a path, a URI, a file object or bytes, found {type(item).__name__}; "
-            "responses in memory go to from_responses"
+            "for responses in memory, use from_responses"
         )
 
 
-def _named(text: str) -> Iterator[Source]:
+def _from_string(text: str) -> Iterator[Source]:
     if text == "-":
         yield Source("<stdin>", Stdin())
-    elif _SCHEME.match(text):
-        yield from _remote(text)
+    elif scheme := _SCHEME.match(text):
+        yield from _remote(text, scheme[1].lower())
     elif (text.lstrip().startswith("{") or "\n" in text) and not _exists(text):
         raise ArgumentError(
-            "a string names a source, found the text of a record; pass it as bytes to read, "
-            "or to from_responses"
+            "a string is the name of a source, found the text of a record; pass it as bytes to "
+            "read, or to from_responses"
         )
     else:
         yield from _local(text)
 
 
 def _numbered(sources: list[Source]) -> list[Source]:
-    """Tell nameless sources of one kind apart."""
+    """Number the sources without a name, if there are several of one kind."""
     for name in ("<bytes>", "<file>"):
         found = [i for i, source in enumerate(sources) if source.name == name]
         if len(found) > 1:
@@ -117,11 +125,11 @@ def _file_name(file: Any) -> str:
     name = getattr(file, "name", None)
     if isinstance(name, str | bytes | os.PathLike):
         return _printable(os.fsdecode(name)) or "<file>"
-    return "<file>"  # a descriptor's number names nothing
+    return "<file>"  # the number of a descriptor is not a name
 
 
 def _printable(name: str) -> str:
-    """Return the name without the half characters that stand for bytes that are not UTF-8."""
+    """Return a name in which bytes that are not UTF-8 are replaced by U+FFFD."""
     if name.isascii():
         return name
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
@@ -147,13 +155,13 @@ def _local(name: str) -> Iterator[Source]:
         return
     found = {file for hit in glob.glob(path, recursive=True) for file in _expanded(hit)}
     if not found:
-        yield _failing(name, "the pattern matches no file; expected the path of a recording")
+        yield _unavailable(name, "the pattern matches no file; expected the path of a recording")
     for file in sorted(found):
         yield _file(file, file)
 
 
 def _expanded(hit: str) -> list[str]:
-    """Return what a glob's hit stands for: itself or, of a directory, the recordings in it."""
+    """Return the files of a hit of a glob: the file itself, or the recordings in a directory."""
     return list(_recordings(hit)) if os.path.isdir(hit) else [hit]
 
 
@@ -163,13 +171,14 @@ def _directory(path: str) -> Iterator[Source]:
     for file in found:
         yield _file(file, file)
     for error in unlisted:
-        yield _failing(str(error.filename), f"the directory cannot be listed: {told(error)}")
+        message = f"the directory cannot be listed: {describe_error(error)}"
+        yield _unavailable(str(error.filename), message)
     if not found and not unlisted:
-        yield _failing(
+        yield _unavailable(
             path,
             "no recording in this directory; looked for files that end in "
             f"{', '.join(RECORD_SUFFIXES)} (also compressed), and for JSON, SSE or cassettes "
-            f"in files that end in {', '.join(filter(None, LOOKED_INTO_SUFFIXES))} "
+            f"in files that end in {', '.join(filter(None, SNIFFED_SUFFIXES))} "
             "or have no suffix",
         )
 
@@ -189,22 +198,22 @@ def _is_recording(name: str, path: str) -> bool:
     suffix = _suffix(name)
     if suffix in RECORD_SUFFIXES:
         return True
-    return suffix in LOOKED_INTO_SUFFIXES and _begins_like_one(_file(path, path), suffix)
+    return suffix in SNIFFED_SUFFIXES and _begins_like_recording(_file(path, path), suffix)
 
 
 def _suffix(name: str) -> str:
-    """Return the suffix below that of compression; what begins with a digit is none."""
+    """Return the suffix before that of compression; a suffix cannot begin with a digit."""
     root, suffix = os.path.splitext(name.lower())
     if suffix in COMPRESSION_SUFFIXES:
         suffix = os.path.splitext(root)[1]
     return suffix if _SUFFIX.match(suffix) else ""
 
 
-def _begins_like_one(source: Source, suffix: str) -> bool:
+def _begins_like_recording(source: Source, suffix: str) -> bool:
     try:
-        head = next(source.blocks(_LOOK), b"")
+        head = next(source.blocks(_SNIFFED_BYTES), b"")
     except SourceError:
-        return True  # taken, so that its fault is told
+        return True  # taken, so that its fault is reported
     return (_CASSETTE if suffix in _YAML_SUFFIXES else _RECORDING).match(head) is not None
 
 
@@ -212,17 +221,16 @@ def _file(name: str, path: str) -> Source:
     return Source(_printable(name), File(path))
 
 
-def _failing(name: str, message: str) -> Source:
-    return Source(_printable(name), Nowhere(message))
+def _unavailable(name: str, message: str) -> Source:
+    return Source(_printable(name), Unavailable(message))
 
 
 # URIs
 
 
-def _remote(uri: str) -> Iterator[Source]:
+def _remote(uri: str, scheme: str) -> Iterator[Source]:
     from pyarrow import fs
 
-    scheme = _SCHEME.match(uri)[1].lower()
     name = re.sub(r"(?<=://)[^/@]*@", "", uri)
     if scheme in ("http", "https"):
         raise SourceError(f"{name}: nothing is fetched over {scheme}; download it, pass the file")
@@ -231,7 +239,7 @@ def _remote(uri: str) -> Iterator[Source]:
     except (pa.ArrowException, ValueError, ImportError, OSError) as error:
         raise SourceError(
             f"{name}: cannot open this kind of URI ({type(error).__name__}); expected file://, "
-            "s3://, gs:// or another that pyarrow.fs.FileSystem.from_uri takes; otherwise open "
+            "s3://, gs:// or another that pyarrow.fs.FileSystem.from_uri accepts; otherwise open "
             "it yourself and pass the file object"
         ) from error
     if isinstance(filesystem, fs.LocalFileSystem):
@@ -241,10 +249,10 @@ def _remote(uri: str) -> Iterator[Source]:
     try:
         paths = _remote_paths(filesystem, path)
     except (OSError, ValueError, pa.ArrowException) as error:
-        yield _failing(name, told(error))
+        yield _unavailable(name, describe_error(error))
         return
     if not paths:
-        yield _failing(name, "no such file, and no recording matches or lies below it")
+        yield _unavailable(name, "no such file, and no recording matches it or lies below it")
     for found_path in paths:
         found_name = name if found_path == path else f"{scheme}://{found_path}"
         yield Source(_printable(found_name), Remote(filesystem, found_path))
@@ -281,11 +289,11 @@ def _is_remote_recording(filesystem: Any, path: str) -> bool:
     if suffix in RECORD_SUFFIXES:
         return True
     source = Source(path, Remote(filesystem, path))
-    return suffix in LOOKED_INTO_SUFFIXES and _begins_like_one(source, suffix)
+    return suffix in SNIFFED_SUFFIXES and _begins_like_recording(source, suffix)
 
 
 def _matches(parts: list[str], pattern: list[str]) -> bool:
-    """Match the parts of a path; ``**`` stands for any number of them."""
+    """Return whether the parts of a path match a pattern; ``**`` matches any number of parts."""
     if not pattern:
         return not parts
     if pattern[0] == "**":

@@ -1,4 +1,4 @@
-"""Sources that may not become larger than they are allowed to."""
+"""Enforce the limits on the size and the decompression ratio of a source."""
 
 from __future__ import annotations
 
@@ -9,17 +9,23 @@ from toolkit.errors import SourceError
 from toolkit.limits import Limits
 
 FREE_BYTES = 64 << 20
-"""Bytes that may come out of any compressed source."""
+"""Bytes that any compressed source may expand to, whatever its ratio."""
 
 
 class OverLimitError(SourceError):
-    """A source becomes larger, or many times larger, than the limits of the load."""
+    """A source has more bytes, or expands more, than the limits of the load allow."""
 
     reason: ClassVar[str] = "source_over_limit"
 
 
-def within(blocks: Iterable[bytes], limits: Limits) -> Iterator[bytes]:
-    """Yield blocks up to the limit of a source's bytes, the last one cut there."""
+def limit_bytes(blocks: Iterable[bytes], limits: Limits) -> Iterator[bytes]:
+    """Yield blocks up to `Limits.source_bytes`; the last one is cut there.
+
+    Raises
+    ------
+    OverLimitError
+        If there are more bytes.
+    """
     left = limits.source_bytes
     if left is None:
         yield from blocks
@@ -29,7 +35,7 @@ def within(blocks: Iterable[bytes], limits: Limits) -> Iterator[bytes]:
             if left:
                 yield block[:left]
             raise OverLimitError(
-                f"it has more than {limits.source_bytes:,} bytes (Limits.source_bytes); "
+                f"the source has more than {limits.source_bytes:,} bytes (Limits.source_bytes); "
                 "what came before was read"
             )
         left -= len(block)
@@ -37,31 +43,32 @@ def within(blocks: Iterable[bytes], limits: Limits) -> Iterator[bytes]:
 
 
 class Expansion:
-    """Compares what comes out of compressed data with what went in.
+    """Compares the decompressed bytes of a source with its compressed bytes.
 
     Parameters
     ----------
-    most : int
-        How many times more may come out.
+    max_ratio : int
+        Largest number of decompressed bytes per compressed byte.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._went_in = self._came_out = 0
+    def __init__(self, max_ratio: int) -> None:
+        self._max_ratio = max_ratio
+        self._compressed = self._decompressed = 0  # bytes so far
 
-    def counted(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
-        """Count what goes in."""
+    def count_compressed(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        """Yield compressed chunks and count their bytes."""
         for chunk in chunks:
-            self._went_in += len(chunk)
+            self._compressed += len(chunk)
             yield chunk
 
-    def checked(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
-        """Count what comes out, and end where it is too much."""
+    def check_decompressed(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        """Yield decompressed pieces; raise `OverLimitError` when they exceed the ratio."""
         for piece in pieces:
-            self._came_out += len(piece)
-            if self._came_out > max(FREE_BYTES, self._most * self._went_in):
+            self._decompressed += len(piece)
+            if self._decompressed > max(FREE_BYTES, self._max_ratio * self._compressed):
                 raise OverLimitError(
-                    f"{self._went_in:,} compressed bytes become more than {self._came_out:,} "
-                    f"(Limits.expansion is {self._most:,}); what came before was read"
+                    f"{self._compressed:,} compressed bytes expand to more than "
+                    f"{self._decompressed:,} (Limits.expansion is {self._max_ratio:,}); "
+                    "what came before was read"
                 )
             yield piece

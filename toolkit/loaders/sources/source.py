@@ -1,4 +1,4 @@
-"""One stream of bytes: opened, decompressed, watched and bounded."""
+"""Read one source: open it, decompress it, check it for changes and enforce its limits."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import errno
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pyarrow as pa
 
-from toolkit.errors import ArgumentError, SourceError
+from toolkit import arguments
+from toolkit.errors import SourceError
 from toolkit.limits import LIMITS, Limits
-from toolkit.loaders.sources.compression import TruncatedSourceError, decompressed
-from toolkit.loaders.sources.fingerprint import Fingerprint
-from toolkit.loaders.sources.locations import Place
-from toolkit.loaders.sources.size_limits import OverLimitError, within
-from toolkit.loaders.sources.watched import ChangedSourceError, Watched
+from toolkit.loaders.sources.compression import TruncatedSourceError, decompress
+from toolkit.loaders.sources.fingerprint import Fingerprint, FingerprintRecord
+from toolkit.loaders.sources.locations import ChangedSourceError, Location, WatchedFile
+from toolkit.loaders.sources.size_limits import OverLimitError, limit_bytes
 
-_LOOK_BYTES = 1 << 20
+_HASHED_BYTES = 1 << 20  # bytes that are read at a time for a fingerprint alone
 
 
 class UnreadableSourceError(SourceError):
@@ -34,10 +34,10 @@ class Source:
     Attributes
     ----------
     name : str
-        What stands in the ``source`` columns: the path or URI as given or found, ``<stdin>``,
-        ``<bytes>``, or the name of a file object. Passwords in a URI are left out.
-    place : Place
-        Where its bytes come from.
+        The value of the ``source`` columns: the path or URI as given or found, ``<stdin>``,
+        ``<bytes>``, or the name of a file object. Passwords in a URI are omitted.
+    location : Location
+        The location that its bytes come from.
 
     Examples
     --------
@@ -48,47 +48,50 @@ class Source:
     """
 
     name: str
-    place: Place = field(repr=False, compare=False)
+    location: Location = field(repr=False, compare=False)
 
     def size(self) -> int | None:
-        """Return its bytes as it is stored; None if they are not known before it is read."""
+        """Return the stored size in bytes; None if it is unknown before the source is read."""
         try:
-            return self.place.size()
+            return self.location.size()
         except OSError:
             return None
 
-    def look(self) -> dict[str, Any] | None:
-        """Return its `Fingerprint`, without decompressing; None if it can be read only once.
+    def fingerprint(self) -> FingerprintRecord | None:
+        """Return the fingerprint of the stored bytes; None if they can be read only once.
 
         Raises
         ------
         OSError
-            If it cannot be read.
+            If the source cannot be read.
         """
         if self.size() is None:
             return None
-        seen = Fingerprint()
-        with self.place.open() as reader:
-            watching = seen.watching(reader)
-            while watching.read(_LOOK_BYTES):
+        fingerprint = Fingerprint()
+        with self.location.open() as reader:
+            wrapped = fingerprint.wrap(reader)
+            while wrapped.read(_HASHED_BYTES):
                 pass
-        return seen.told()
+        return fingerprint.finish()
 
     def blocks(
-        self, block_bytes: int = 8 << 20, limits: Limits = LIMITS, seen: Fingerprint | None = None
+        self,
+        block_bytes: int = 8 << 20,
+        limits: Limits = LIMITS,
+        fingerprint: Fingerprint | None = None,
     ) -> Iterator[bytes]:
-        """Read the source from its start, decompressed.
+        """Read the source from its start and decompress it.
 
-        A file object is read from where it stands and left open.
+        A file object is read from its current position and left open.
 
         Parameters
         ----------
         block_bytes : int
-            Most bytes of a block.
+            Largest size of a block in bytes.
         limits : Limits
-            `Limits.expansion` and `Limits.source_bytes` are held here.
-        seen : Fingerprint, optional
-            Takes note of the bytes as they are stored.
+            `Limits.expansion` and `Limits.source_bytes` are enforced here.
+        fingerprint : Fingerprint, optional
+            Receives the stored bytes as they are read.
 
         Yields
         ------
@@ -100,29 +103,28 @@ class Source:
         SourceError
             With an attribute ``reason``: ``unreadable_source``; ``truncated_source`` if
             compressed data is cut, corrupt or followed by something else; ``changed_source`` if the
-            file changed meanwhile; ``source_over_limit``. What could be read before is yielded
-            first; of corrupt (not of cut) data, less than one block may lack.
+            file changed while it was read; ``source_over_limit``. The data before the fault is
+            yielded first, except that of corrupt (not of cut) data up to one block may be missing.
         """
-        if block_bytes < 1:
-            raise ArgumentError(f"block_bytes={block_bytes}; give a whole number from 1")
+        block_bytes = arguments.whole("block_bytes", block_bytes)
         try:
-            with self.place.open() as reader:
-                read = reader if seen is None else seen.watching(reader)
-                yield from within(decompressed(read, block_bytes, limits.expansion), limits)
-                if isinstance(reader, Watched):
-                    reader.check()
-        except (zlib.error, EOFError) as error:  # the file object decompresses, as gzip.open does
+            with self.location.open() as reader:
+                stored = reader if fingerprint is None else fingerprint.wrap(reader)
+                yield from limit_bytes(decompress(stored, block_bytes, limits.expansion), limits)
+                if isinstance(reader, WatchedFile):
+                    reader.check_unchanged()
+        except (zlib.error, EOFError) as error:  # from a file object that decompresses (gzip.open)
             raise TruncatedSourceError(f"{self.name}: compressed data is cut or corrupt") from error
         except (TruncatedSourceError, ChangedSourceError, OverLimitError) as error:
             raise type(error)(f"{self.name}: {error}") from error
         except SourceError as error:
             raise UnreadableSourceError(f"{self.name}: {error}") from error
         except (OSError, ValueError, TypeError, pa.ArrowException) as error:
-            raise UnreadableSourceError(f"{self.name}: {told(error)}") from error
+            raise UnreadableSourceError(f"{self.name}: {describe_error(error)}") from error
 
 
-def told(error: Exception) -> str:
-    """Describe an error without quoting anything."""
+def describe_error(error: Exception) -> str:
+    """Describe an error of reading, without quoting any content."""
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         return "no such file"
     if isinstance(error, OSError) and error.errno is not None:

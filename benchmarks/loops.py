@@ -104,7 +104,7 @@ def dict_records(
 
 
 def repaired(line: bytes) -> bytes:
-    """Return a line in which U+FFFD stands for each half of a surrogate pair."""
+    """Return a line with U+FFFD in place of each half of a surrogate pair."""
     text = json.dumps(json.loads(line), ensure_ascii=False)
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import inspect
 import statistics
 import subprocess
 import sys
@@ -13,7 +12,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import toolkit
 from benchmarks import corpus, tables
 from benchmarks.contest import Contestant, Result, run
 from benchmarks.corpus import Spec
@@ -67,13 +65,8 @@ def installed(settings: Settings) -> list[Peer]:
     ]
 
 
-def threaded() -> bool:
-    """Tell whether the toolkit can be asked for threads."""
-    return "threads" in inspect.signature(toolkit.read).parameters
-
-
 def read(settings: Settings) -> Iterator[Table]:
-    """JSON to tables, one thread."""
+    """Time JSON to tables, one thread."""
     specs = [(f"whole responses, k={k}", Spec(k=k, seed=settings.seed)) for k in settings.k]
     base = Spec(k=settings.k[0], seed=settings.seed)
     specs += [
@@ -139,7 +132,7 @@ def _reader(
 
 
 def _rows(results: list[Result], unit: str, **more: Callable[[Result], Any]) -> list[dict]:
-    """Return rows, fastest first; the ratio says how many times faster the toolkit is."""
+    """Return rows, fastest first, with how many times faster the toolkit is."""
     ours = results[0].rate
     return [
         {
@@ -158,7 +151,7 @@ def _rows(results: list[Result], unit: str, **more: Callable[[Result], Any]) -> 
 
 
 def threads(settings: Settings) -> Iterator[Table]:
-    """JSON to tables, one thread and two."""
+    """Time JSON to tables, one thread and two."""
     spec = Spec(k=settings.k[0], seed=settings.seed)
     path = corpus.cached(settings.folder, spec, settings.threads_mb)
     contestants = []
@@ -166,8 +159,6 @@ def threads(settings: Settings) -> Iterator[Table]:
         if not peer.parallel:
             continue
         for n in (1, 2):
-            if peer is TOOLKIT and n > 1 and not threaded():
-                continue
             contestant = _reader(peer, spec, path, settings, "read", threads=n)
             name = f"{peer.name}, {n} thread{'s' if n > 1 else ''}"
             contestants.append(replace(contestant, name=name))
@@ -181,7 +172,7 @@ def threads(settings: Settings) -> Iterator[Table]:
 
 
 def export(settings: Settings) -> Iterator[Table]:
-    """JSON to Parquet."""
+    """Time JSON to Parquet."""
     spec = Spec(k=settings.k[0], seed=settings.seed)
     path = corpus.cached(settings.folder, spec, settings.mb)
     results = run(_readers(settings, spec, path, "export"))
@@ -198,7 +189,7 @@ def _written(result: Result) -> float:
 
 
 def big(settings: Settings) -> Iterator[Table]:
-    """JSON to Parquet where the file is large: does memory grow with it?"""
+    """Time JSON to Parquet of a large file, and see whether memory grows with it."""
     spec = Spec(k=settings.k[0], seed=settings.seed)
     results = []
     for size, suffix in ((0.1, ".jsonl"), (1, ".jsonl"), (1, ".jsonl.gz")):
@@ -228,7 +219,7 @@ def big(settings: Settings) -> Iterator[Table]:
 
 
 def metrics(settings: Settings) -> Iterator[Table]:
-    """Metrics of tables in memory, one thread."""
+    """Time metrics of tables in memory, one thread."""
     spec = Spec(k=settings.k[0], seed=settings.seed)
     path = tables.build(settings.folder, settings.tokens, spec)
     n_tokens, n_alternatives = (tables.rows(path, name) for name in ("tokens", "alternatives"))
@@ -286,7 +277,7 @@ def _short(results: list[Result], unit: str) -> list[dict]:
 
 
 def imports(settings: Settings) -> Iterator[Table]:
-    """What it takes to start."""
+    """Time imports in a fresh interpreter."""
     python = [sys.executable, "-c"]
     commands = {
         "python -c pass": [*python, "pass"],

@@ -48,7 +48,7 @@ _EMOJI = _words("😀 😂 🎉 🚀 ❤️ 👍 🔥 ✅ 🤔 🌍")
 
 
 class Token(NamedTuple):
-    """A token: its text as sent, the bytes it stands for, and what a stream shows of it."""
+    """A token: its text as sent, its bytes, and what a stream shows of it."""
 
     text: str
     raw: bytes
@@ -190,7 +190,7 @@ def _entry(
     wide: bool,
     top: str,
 ) -> dict[str, Any]:
-    """Return one entry; the sampled token stands at `rank` of its list, or, at k, not in it."""
+    """Return one entry; the sampled token is at `rank` of its list, or absent if that is k."""
     k = len(logprobs)
     listed = [other[0] for other in others][: k - (rank < k)]
     if rank < k:

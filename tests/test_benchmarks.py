@@ -29,7 +29,7 @@ SPECS = {
     "spaced": Spec(spaced=True),
     "deferred": Spec(deferred=0.3),
 }
-# What tells a stream from a completion, and where a record stood.
+# Columns that differ between a stream and a completion.
 PLACE = ["response_key", "chunk"]
 
 

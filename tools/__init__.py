@@ -1,1 +1,1 @@
-"""Commands that write parts of the repository: dictionary, notebooks, pictures; and mutation."""
+"""Commands that write parts of the repository (dictionary, notebooks, pictures), and mutation."""

@@ -1,9 +1,9 @@
-"""Change the code a little, and see whether a test fails: ``python -m tools.mutation``.
+"""Measure how many mutants of the code the tests kill: ``python -m tools.mutation``.
 
 Runs mutmut (``pip install '.[mutation]'``) on the modules of each group, in a copy of the project,
-with the tests that are meant to hold them, and prints how many of its mutants they killed. A mutant
-that makes tests run without end is killed too. ``--sample N`` takes every mutant with probability
-1 / N, by a fixed seed.
+with the tests that should fail, and prints how many mutants they killed. A mutant that makes tests
+run without end counts as killed. ``--sample N`` takes each mutant with probability 1 / N, with a
+fixed seed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 GROUPS = {
     "framing": (
-        ["toolkit/framing/*"],
+        ["toolkit/loaders/framing/*"],
         [
             "tests/loaders/framing/test_detect.py",
             "tests/test_limits.py",
@@ -29,7 +29,7 @@ GROUPS = {
         ],
     ),
     "streams": (
-        ["toolkit/streams.py", "toolkit/assign.py"],
+        ["toolkit/loaders/merging/merger.py", "toolkit/loaders/merging/assign.py"],
         [
             "tests/loaders/merging/test_assign.py",
             "tests/loaders/merging/test_merger.py",
@@ -37,7 +37,10 @@ GROUPS = {
         ],
     ),
     "decode": (
-        ["toolkit/decode.py", "toolkit/reference.py", "toolkit/strict_json.py"],
+        [
+            *("toolkit/loaders/decoding/decoder.py", "toolkit/loaders/decoding/reference.py"),
+            *("toolkit/loaders/decoding/ordinals.py", "toolkit/loaders/decoding/strict_json.py"),
+        ],
         [
             *(
                 "tests/loaders/decoding/test_reference.py",
@@ -48,18 +51,19 @@ GROUPS = {
         ],
     ),
     "export": (
-        [
-            *("toolkit/commit.py", "toolkit/dataset.py", "toolkit/parquet.py"),
-            *("toolkit/shards.py", "toolkit/writers.py"),
-        ],
+        ["toolkit/dataset/*"],
         [
             "tests/dataset/test_read.py",
             "tests/dataset/test_shards.py",
             "tests/dataset/test_publish.py",
+            "tests/dataset/test_versions.py",
         ],
     ),
     "metrics": (
-        ["toolkit/metrics/core.py"],
+        [
+            *("toolkit/metrics/_arrays/segments.py", "toolkit/metrics/_arrays/entropy.py"),
+            "toolkit/metrics/_arrays/logprobs.py",
+        ],
         [
             "tests/metrics/_arrays/test_segments.py",
             "tests/metrics/test_tokens.py",
@@ -67,23 +71,23 @@ GROUPS = {
         ],
     ),
 }
-# They take long and hold what others hold faster, or look at the code itself or the clock.
-_LEFT_OUT = (
+# Tests that take long and check what others check faster, or that look at the code or the clock.
+_DESELECTED = (
     "test_whole_and_streamed_are_equal",
     "test_sources_are_read_together_as_each_alone",
     "test_chunks_joined_by_the_scanner_are_those_it_leaves_apart",
-    "test_every_cut_of_a_line_is_told",
+    "test_every_cut_of_a_line_is_rejected",
     "test_imports_nothing_but_numpy",
     "test_no_object_in_memory_stops_a_load",  # mutmut needs four times the stack
     "test_a_thread_that_dies_ends_the_load",
     "test_time_is_linear",
 )
 _SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
-_LIVED = {"survived", "no tests", "suspicious"}
+_SURVIVED = {"survived", "no tests", "suspicious"}
 
 
 def copied(folder: Path) -> Path:
-    """Copy what belongs to the project, and the native scanner."""
+    """Copy the files of the project, and the native scanner, into a folder."""
     names = subprocess.run(
         ["git", "ls-files", "-co", "--exclude-standard"],
         cwd=ROOT, check=True, capture_output=True, text=True,
@@ -97,16 +101,16 @@ def copied(folder: Path) -> Path:
 
 
 def configured(folder: Path, modules: list[str], tests: list[str]) -> None:
-    """Tell mutmut what to change, and which tests are to notice."""
-    left_out = " and ".join(f"not {name}" for name in _LEFT_OUT)
+    """Write mutmut's options: the modules to change, and the tests that should notice."""
+    deselected = " and ".join(f"not {name}" for name in _DESELECTED)
     options = {
         "source_paths": ["toolkit"],
         "only_mutate": modules,
         "also_copy": ["data", "README.md", "setup.py", "toolkit"],
         "pytest_add_cli_args_test_selection": tests,
         "pytest_add_cli_args": [
-            *("-p", "no:cacheprovider", "--hypothesis-profile=first"),
-            *("-m", "not slow", "-k", left_out),
+            *("-n0", "-p", "no:cacheprovider", "--hypothesis-profile=first"),
+            *("-m", "not slow", "-k", deselected),
         ],
         "process_isolation": "forkserver",
         "track_dependencies": False,
@@ -117,7 +121,7 @@ def configured(folder: Path, modules: list[str], tests: list[str]) -> None:
 
 
 def mutmut(folder: Path, *arguments: str, may_fail: bool = False) -> str:
-    """Run a command of mutmut; return what it printed."""
+    """Run a command of mutmut and return its output."""
     done = subprocess.run(
         [sys.executable, "-m", "mutmut", *arguments],
         cwd=folder, check=False, capture_output=True, text=True,
@@ -130,31 +134,31 @@ def mutmut(folder: Path, *arguments: str, may_fail: bool = False) -> str:
 
 
 def measured(group: str, sample: int, jobs: int) -> tuple[int, int, list[str]]:
-    """Return how many mutants of a group were killed, of how many, and those that lived."""
+    """Return the number of killed mutants of a group, of all its mutants, and the survivors."""
     modules, tests = GROUPS[group]
     with tempfile.TemporaryDirectory() as name:
         folder = copied(Path(name))
-        if (ROOT.parent / "shared").is_dir():  # recordings that tests look for there
+        if (ROOT.parent / "shared").is_dir():  # recordings that some tests need
             (folder / "shared").symlink_to(ROOT.parent / "shared")
         configured(folder, modules, tests)
         chosen = []
-        if sample > 1:  # mutants are named once they are made; one run makes them
+        if sample > 1:  # mutants have names only after a run has made them
             mutmut(folder, "run", "no such mutant", may_fail=True)
             rng = random.Random(0)
             chosen = [each for each in sorted(verdicts(folder)) if rng.random() * sample < 1]
         mutmut(folder, "run", "--max-children", str(jobs), *chosen)
         found = verdicts(folder)
         kept = {each: found[each] for each in chosen or found}
-        lived = [
+        survivors = [
             f"{each}: {verdict}\n{difference(folder, each)}"
             for each, verdict in kept.items()
-            if verdict in _LIVED
+            if verdict in _SURVIVED
         ]
-    return len(kept) - len(lived), len(kept), lived
+    return len(kept) - len(survivors), len(kept), survivors
 
 
 def difference(folder: Path, mutant: str) -> str:
-    """Return the lines that a mutant takes out and puts in."""
+    """Return the lines that a mutant removes and adds."""
     lines = mutmut(folder, "show", mutant).splitlines()
     return "\n".join(
         line for line in lines if line[:1] in "+-" and line[:3] not in ("+++", "---") and line
@@ -169,17 +173,17 @@ def verdicts(folder: Path) -> dict[str, str]:
 
 
 def main() -> int:
-    """Measure the groups, and print their figures and the mutants that lived."""
+    """Measure the groups, and print their figures and surviving mutants."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("groups", nargs="*", default=list(GROUPS))
-    parser.add_argument("--sample", type=int, default=1, help="only one in so many mutants")
+    parser.add_argument("--sample", type=int, default=1, help="run one in N mutants", metavar="N")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args()
     killed = total = 0
     for group in options.groups:
-        n, of, lived = measured(group, options.sample, options.jobs)
+        n, of, survivors = measured(group, options.sample, options.jobs)
         killed, total = killed + n, total + of
-        print("\n".join(sorted(lived)))
+        print("\n".join(sorted(survivors)))
         print(f"{group:<10}{n:>6,} of {of:>6,} mutants killed, {n / of:.1%}", flush=True)
     print(f"{'all':<10}{killed:>6,} of {total:>6,} mutants killed, {killed / total:.1%}")
     return 0

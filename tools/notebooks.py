@@ -1,7 +1,7 @@
-"""Run the notebooks from top to bottom and keep what they print: ``python -m tools.notebooks``.
+"""Run the notebooks from top to bottom and keep their outputs: ``python -m tools.notebooks``.
 
-What is kept differs from the last time only where the output does: cells are numbered from 1, ids
-are fixed, and neither times nor paths of this machine stay.
+A file changes only where an output does: cells are numbered from 1, ids are fixed, and times and
+paths of this machine are removed.
 """
 
 import os
@@ -13,13 +13,11 @@ import nbformat
 from nbclient import NotebookClient
 
 ROOT = Path(__file__).resolve().parents[1]
-
-
 MADE_WITH = ROOT / "notebooks" / "MADE_WITH"
 
 
 def versions() -> str:
-    """Return the versions that what is printed depends on."""
+    """Return the versions of the packages on which the outputs depend."""
     return "".join(
         f"{name} {'.'.join(version(name).split('.')[:2])}\n"
         for name in ("numpy", "pandas", "pyarrow", "duckdb")
@@ -40,7 +38,7 @@ def execute(path: Path, folder: Path) -> nbformat.NotebookNode:
 
 
 def clean(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Take away what changes from run to run."""
+    """Remove everything that changes from run to run."""
     notebook.metadata = {
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},
@@ -54,7 +52,7 @@ def clean(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
 
 
 def main(names: list[str]) -> None:
-    """Renew the notebooks of those names, or all."""
+    """Run and save the notebooks with these names, or all."""
     os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
         if not names or path.stem in names:

@@ -1,6 +1,6 @@
 """Make the pictures at the head of README: ``python -m tools.pictures``.
 
-The token view is what Chromium shows of it; the plot is matplotlib's.
+The token view is a screenshot in Chromium; the plot is drawn by matplotlib.
 """
 
 import base64
@@ -16,11 +16,11 @@ from tests.browser import chromium
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "notebooks" / "pictures"
 DATA = ROOT / "data"
-_POINTED_AT = 5  # the token whose panel is open
+_POINTED_AT = 5  # index of the token whose panel is open
 
 
 def token_view(path: Path) -> None:
-    """Draw an answer with the alternatives of one token."""
+    """Save a screenshot of an answer with the alternatives of one token."""
     view = toolkit.show(toolkit.read(DATA / "pairs_whole.jsonl"), response=0)
     with tempfile.TemporaryDirectory() as folder:
         page_path = view.save(Path(folder) / "view.html")
@@ -35,7 +35,7 @@ def token_view(path: Path) -> None:
 
 
 def reliability(path: Path) -> None:
-    """Draw whether confidence in 100 capitals comes true."""
+    """Save the reliability diagram of 100 answers about capitals."""
     answers = toolkit.join_labels(
         toolkit.confidence_metrics(toolkit.read(DATA / "capitals_batch.jsonl")),
         pd.read_csv(DATA / "capitals_labels.csv"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from pathlib import Path
 
 import numpy as np
@@ -12,19 +11,15 @@ import toolkit
 from benchmarks.corpus import Spec
 from benchmarks.flat import VALUES, Flat
 
-THREADED = "threads" in inspect.signature(toolkit.read).parameters
-EXPORT_THREADED = "threads" in inspect.signature(toolkit.export).parameters
-
 
 def read(path: Path, spec: Spec, threads: int) -> toolkit.LogprobTables:
     """Read with the public function."""
-    return toolkit.read(path, **({"threads": threads} if THREADED else {}))
+    return toolkit.read(path, threads=threads)
 
 
 def export(path: Path, spec: Spec, folder: Path, threads: int) -> None:
     """Export with the public function."""
-    options = {"threads": threads} if EXPORT_THREADED else {}
-    toolkit.export(path, folder / "dataset", **options)
+    toolkit.export(path, folder / "dataset", threads=threads)
 
 
 def exported(folder: Path) -> Flat:

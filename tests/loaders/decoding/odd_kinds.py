@@ -31,7 +31,7 @@ from tests.loaders.decoding.odd_records import (
 
 
 def text_kinds():
-    """What is no JSON, or no text."""
+    """Bytes that are not JSON, or not text."""
     for name, raw in {
         "lone continuation": b"\x80",
         "overlong slash": b"\xc0\xaf",
@@ -65,10 +65,12 @@ def text_kinds():
     }.items():
         text = f'{{"id":"{CANARY}","choices":[],"model":{end}'
         yield rejected(f"truncated {name}", text, "truncated", one_value=False)
-    yield rejected("garbage behind", whole + f" {CANARY}", "trailing_garbage", one_value=False)
-    yield rejected("brace behind", whole + "}", "trailing_garbage", one_value=False)
-    yield rejected("comma behind", whole + ",", "trailing_garbage", one_value=False)
-    yield rejected("NUL behind", whole + "\0", "trailing_garbage", one_value=False)
+    yield rejected(
+        "garbage after it", whole + f" {CANARY}", "trailing_garbage", one_value=False
+    )
+    yield rejected("brace after it", whole + "}", "trailing_garbage", one_value=False)
+    yield rejected("comma after it", whole + ",", "trailing_garbage", one_value=False)
+    yield rejected("NUL after it", whole + "\0", "trailing_garbage", one_value=False)
     yield rejected("trailing comma", whole[:-1] + ",}", "not_json")
     yield rejected("trailing comma in an array", body(choices=f"[{choice()},]"), "not_json")
     yield rejected("single quotes", whole.replace('"', "'"), "not_json", one_value=False)
@@ -86,14 +88,14 @@ def text_kinds():
     yield rejected("raw control character", body(model='"\x01"'), "not_json")
     yield rejected("raw tab in a string", body(model='"\t"'), "not_json")
     yield rejected("raw NUL in a string", body(model='"\0"'), "not_json")
-    yield rejected("words", f"{CANARY} is no JSON", "not_json", one_value=False)
+    yield rejected("words", f"{CANARY} is not JSON", "not_json", one_value=False)
     five_thousand = "1" * 5000
     text = f'{{"x":{five_thousand},bad}}'
     yield rejected("broken after an integer of 5,000 digits", text, "not_json")
 
 
 def shape_kinds():
-    """What is JSON, but no response."""
+    """JSON that is not a response."""
     for name, text in {
         "null": "null",
         "true": "true",
@@ -169,7 +171,7 @@ def depth_kinds():
     yield rejected("65 deep", body(unknown=deep(64)), "too_deep")
     yield kept("64 deep", body(unknown=deep(63)))
     yield kept("deep in a string", body(unknown='"' + "[" * 100_000 + '"'))
-    yield kept("deep behind an escaped quote", body(unknown='"\\"' + "[" * 1000 + '"'))
+    yield kept("deep after an escaped quote", body(unknown='"\\"' + "[" * 1000 + '"'))
     yield rejected("deep and never closed", body(unknown="[" * 1000), "too_deep", one_value=False)
     alone = deep(100_000)
     yield rejected("nothing but depth", alone, "too_deep")

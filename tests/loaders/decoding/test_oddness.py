@@ -243,7 +243,7 @@ def test_the_place_of_a_second_value_on_a_line():
 
 
 @pytest.mark.parametrize("end", [b' {"id":', b" nonsense"])
-def test_the_place_of_what_is_broken_behind_a_value(end):
+def test_the_place_of_what_is_broken_after_a_value(end):
     """A value before it is kept if what follows is another; garbage costs the value before it."""
     data = good("a") + b" " + good("b") + end + b"\n" + good("c")
     lp = toolkit.read(data)
@@ -268,7 +268,7 @@ def test_place_counts_bytes_not_characters():
 
 
 def refuse(constant):
-    raise AssertionError(f"{constant} is no JSON")
+    raise AssertionError(f"{constant} is not JSON")
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-1e400", "9" * 5000])

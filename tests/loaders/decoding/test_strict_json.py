@@ -122,12 +122,12 @@ INVALID_TEXTS = [case for cases in INVALID.values() for case in cases.split()] +
     b"\x0c1",
     b"\x0b1",
     b"[\x0c]",
-    b"\xc2\xa01",  # a blank that is none of JSON's
+    b"\xc2\xa01",  # a blank, but not one of JSON's
     "\u30001".encode(),
     "\u20601".encode(),
     "\ufeff1".encode(),
     "\u20281".encode(),
-    "１".encode(),  # a digit that is none of JSON's
+    "１".encode(),  # a digit, but not one of JSON's
     "1e٣".encode(),
     "∞".encode(),
     "é".encode(),
@@ -145,7 +145,7 @@ INVALID_TEXTS = [case for cases in INVALID.values() for case in cases.split()] +
     '"\\é"'.encode(),
     '"\\😀"'.encode(),
     b'"\\u\xc3\xa9"',
-    b'"\xff"',  # from here on it is no UTF-8
+    b'"\xff"',  # from here on, not UTF-8
     b'"\xfe\xff"',
     b'"\x80"',
     b'"\xe9"',

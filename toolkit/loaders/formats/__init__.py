@@ -1,1 +1,1 @@
-"""Recognise wire formats and bring their bodies to the canonical form, one module each."""
+"""Recognise wire formats and convert their bodies to the canonical form, one module each."""

@@ -1,7 +1,8 @@
-"""Envelope: a VCR cassette, ``{"interactions": [{"request", "response": {"body": ...}}]}``.
+"""Unwrap a VCR cassette, ``{"interactions": [{"request", "response": {"body": ...}}]}``.
 
-The body is ``{"string": text}``, text alone, or beside it ``parsed_body``. Cassettes in YAML come
-here too, an interaction at a time (`toolkit.loaders.framing.cassettes`).
+The body is ``{"string": text}`` or a text; if ``parsed_body`` exists, it is used instead. Framing
+passes cassettes in YAML on as records of one interaction each
+(`toolkit.loaders.framing.cassettes`).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ SHAPE = "interactions[].response"
 
 
 def matches(obj: dict[str, Any]) -> bool:
-    """Tell whether this is a cassette."""
+    """Return whether an object is a cassette."""
     return isinstance(obj.get("interactions"), list) and not is_claimed(obj)
 
 

@@ -1,16 +1,15 @@
-"""Wire formats: one module each, told by content.
+"""Detect the wire format of a record from its content, and yield its canonical bodies.
 
-A format module has ``NAME``, ``SHAPE`` (the keys it looks for, for messages), ``matches(obj)`` and
-either ``normalise(obj, path)``, which yields canonical bodies, or, for an envelope,
-``unwrap(obj, path)``, whose bodies are told in turn. At most one module matches an object, so the
-order of the tuples means nothing. What none of them matches may be a row with an answer in it
-(`rows`), else a server's error (`error_body`): rows have a key ``error`` too.
+Every format is a module of its own: a `Format`, or an `Envelope` around records of other formats.
+At most one module matches an object, so the order of the tuples is irrelevant. An object that none
+of them matches may be a row that contains an answer (`embedded`), else a server's error
+(`error_body`), in this order because rows may have a key ``error`` too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Protocol
 
 from toolkit.loaders.formats import (
     cassette,
@@ -32,7 +31,34 @@ from toolkit.loaders.formats import (
 from toolkit.loaders.formats.body import Body, Exchange
 from toolkit.loaders.json_values import Reject, keys_of, kind_of
 
-FORMATS = (
+
+class _Module(Protocol):
+    """The part of the interface that formats and envelopes share."""
+
+    NAME: str
+    """Name of the wire format, as in the column ``format``."""
+    SHAPE: str
+    """The keys that the module looks for, for messages."""
+
+    def matches(self, obj: dict[str, Any], /) -> bool:
+        """Return whether an object is of this format."""
+
+
+class Format(_Module, Protocol):
+    """A module that reads a wire format."""
+
+    def normalise(self, obj: dict[str, Any], path: str) -> Iterator[Body]:
+        """Yield the canonical bodies of an object that matches."""
+
+
+class Envelope(_Module, Protocol):
+    """A module that reads a wrapper around records, whose own formats are detected afterwards."""
+
+    def unwrap(self, obj: dict[str, Any], path: str) -> Iterator[Body | Exchange]:
+        """Yield the contents of an object that matches."""
+
+
+FORMATS: tuple[Format, ...] = (
     openai_chat,
     openai_legacy,
     openai_responses,
@@ -42,7 +68,7 @@ FORMATS = (
     llama_server,
     tgi_generate,
 )
-ENVELOPES = (cassette, event_data, http_session, inspect_log, openai_batch)
+ENVELOPES: tuple[Envelope, ...] = (cassette, event_data, http_session, inspect_log, openai_batch)
 
 
 def bodies(obj: object, path: str = "$") -> Iterator[Body | Exchange | Reject]:
@@ -75,10 +101,10 @@ def bodies(obj: object, path: str = "$") -> Iterator[Body | Exchange | Reject]:
         yield reject
 
 
-def bodies_at(obj: object, place: str, path: str = "$") -> Iterator[Body | Exchange | Reject]:
-    """Yield the canonical bodies of the response at one place of a record; see `embedded.at`."""
+def bodies_at(obj: object, key_path: str, path: str = "$") -> Iterator[Body | Exchange | Reject]:
+    """Yield the canonical bodies of the answer under given keys; see `embedded.answer_at`."""
     try:
-        outer = embedded.at(obj, place, path, is_answer)
+        outer = embedded.answer_at(obj, key_path, path, is_answer)
     except Reject as reject:
         yield reject
     else:
@@ -92,9 +118,13 @@ def _detected(obj: object, path: str) -> Iterator[Body | Exchange | Reject]:
         if format_.matches(obj):
             yield from format_.normalise(obj, path)
             return
-    unwrapped = next((each.unwrap(obj, path) for each in ENVELOPES if each.matches(obj)), None)
+    envelope = next((each for each in ENVELOPES if each.matches(obj)), None)
+    if envelope is None:
+        contents = embedded.find_answers(obj, path, is_answer)
+    else:
+        contents = envelope.unwrap(obj, path)
     found = False
-    for outer in embedded.find(obj, path, is_answer) if unwrapped is None else unwrapped:
+    for outer in contents:
         found = True
         yield from _unwrapped(outer)
     if found:
@@ -105,17 +135,18 @@ def _detected(obj: object, path: str) -> Iterator[Body | Exchange | Reject]:
 
 
 def is_answer(obj: object) -> bool:
-    """Tell whether this is what a server sends for an answer, in an envelope or not."""
-    return isinstance(obj, dict) and any(module.matches(obj) for module in (*FORMATS, *ENVELOPES))
+    """Return whether an object is an answer in a known format, in an envelope or not."""
+    modules: tuple[_Module, ...] = (*FORMATS, *ENVELOPES)
+    return isinstance(obj, dict) and any(module.matches(obj) for module in modules)
 
 
 def is_envelope(obj: object) -> bool:
-    """Tell whether the bodies of this record stand inside a wrapper."""
+    """Return whether the bodies of a record are inside a wrapper."""
     if not isinstance(obj, dict) or any(format_.matches(obj) for format_ in FORMATS):
         return False
     if any(envelope.matches(obj) for envelope in ENVELOPES):
         return True
-    return next(embedded.find(obj, "$", is_answer), None) is not None
+    return next(embedded.find_answers(obj, "$", is_answer), None) is not None
 
 
 def _unwrapped(outer: Body | Exchange) -> Iterator[Body | Exchange | Reject]:
@@ -142,8 +173,9 @@ def inside(outer: Body | Exchange, inner: Body | Exchange | Reject) -> Body | Ex
 
 def _unknown(obj: dict[str, Any], path: str) -> Reject:
     found = f"found the keys {keys_of(obj)}" if obj else "found an empty object"
-    modules = (*FORMATS, *ENVELOPES, embedded, error_body)
-    tried = "; ".join(f"{module.NAME} ({module.SHAPE})" for module in modules)
+    shapes = [(module.NAME, module.SHAPE) for module in (*FORMATS, *ENVELOPES)]
+    shapes += [(embedded.NAME, embedded.SHAPE), (error_body.NAME, error_body.SHAPE)]
+    tried = "; ".join(f"{name} ({shape})" for name, shape in shapes)
     if "choices" in obj and not isinstance(obj["choices"], list):
         choices = kind_of(obj["choices"])
         return Reject("no_choices", f"expected an array, found {choices}", f"{path}.choices")

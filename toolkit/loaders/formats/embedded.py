@@ -1,8 +1,8 @@
-"""Rows of an experiment, with the answer under some key: found by content.
+"""Find the answers inside the rows of an experiment, under whatever key they are.
 
-The last resort, when no format and no envelope matches. An answer is a body of any known format, a
-list of them (one exchange), a bare entry of ``choices``, or the text of one, at most a few levels
-deep. The id of the innermost row around it is kept as ``custom_id``.
+Rows are searched only if no format and no envelope matches. An answer is a body of any known
+format, a list of them (one exchange), a bare entry of ``choices``, or the text of one, at most a
+few levels deep. The id of the innermost row around it becomes the ``custom_id``.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from toolkit.loaders.json_values import Reject, field_name, kind_of
 
 NAME = "row"
 SHAPE = "an answer under some key"
-_DEPTH = 5
+_DEPTH = 5  # levels of a row that are searched
 _IDS = (
     *("custom_id", "request_id", "litellm_call_id", "id", "sample_id", "question_id"),
     *("uuid", "key", "index"),
 )
 _CHOICE = ("logprobs", "finish_reason", "finishReason", "index")
-_HEAD = 1 << 16  # characters of a text that are looked at
+_HEAD = 1 << 16  # characters of a text that are searched
 
 _IsAnswer = Callable[[object], bool]
 
 
-def find(obj: dict[str, Any], path: str, is_answer: _IsAnswer) -> Iterator[Body | Exchange]:
+def find_answers(obj: dict[str, Any], path: str, is_answer: _IsAnswer) -> Iterator[Body | Exchange]:
     """Yield the answers inside a row.
 
     Parameters
@@ -35,30 +35,30 @@ def find(obj: dict[str, Any], path: str, is_answer: _IsAnswer) -> Iterator[Body 
         A parsed JSON object that is not an answer itself.
     path : str
     is_answer : callable
-        Tells a body of a known format.
+        Returns whether a value is a body of a known format.
     """
     return _find(obj, path, None, _DEPTH, is_answer)
 
 
-def at(obj: object, place: str, path: str, is_answer: _IsAnswer) -> Body | Exchange:
-    """Return the answer at one place of a row.
+def answer_at(obj: object, key_path: str, path: str, is_answer: _IsAnswer) -> Body | Exchange:
+    """Return the answer under the given keys of a row.
 
     Parameters
     ----------
     obj : object
-    place : str
-        Keys and indices, as ``"output.raw[0]"``.
+    key_path : str
+        Keys and indices, such as ``"output.raw[0]"``.
     path : str
     is_answer : callable
 
     Raises
     ------
     Reject
-        If nothing is there.
+        If there is no answer.
     """
     custom_id: str | None = None
     value: Any = obj
-    for key in place.replace("]", "").replace("[", ".").split("."):
+    for key in key_path.replace("]", "").replace("[", ".").split("."):
         custom_id = _id_of(value, custom_id)
         path = f"{path}[{key}]" if isinstance(value, list) else f"{path}.{key}"
         if isinstance(value, dict):
@@ -81,14 +81,14 @@ def _find(
     is_answer: _IsAnswer,
 ) -> Iterator[Body | Exchange]:
     custom_id = _id_of(obj, custom_id)
-    places: Iterable[tuple[Any, Any]] = obj.items() if isinstance(obj, dict) else enumerate(obj)
-    for key, value in places:
-        at_ = f"{path}.{field_name(key)}" if isinstance(obj, dict) else f"{path}[{key}]"
-        answer = _answer(value, at_, custom_id, is_answer)
+    members: Iterable[tuple[Any, Any]] = obj.items() if isinstance(obj, dict) else enumerate(obj)
+    for key, value in members:
+        inner_path = f"{path}.{field_name(key)}" if isinstance(obj, dict) else f"{path}[{key}]"
+        answer = _answer(value, inner_path, custom_id, is_answer)
         if answer is not None:
             yield answer
         elif depth > 0 and isinstance(value, dict | list):
-            yield from _find(value, at_, custom_id, depth - 1, is_answer)
+            yield from _find(value, inner_path, custom_id, depth - 1, is_answer)
 
 
 def _answer(
@@ -119,7 +119,7 @@ def _is_text_of_answer(text: str) -> bool:
 
 
 def _id_of(obj: object, default: str | None) -> str | None:
-    """Return the id of a row as text."""
+    """Return the id of a row as text, or the default if it has none."""
     if isinstance(obj, dict):
         for name in _IDS:
             value = obj.get(name)

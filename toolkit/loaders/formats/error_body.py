@@ -1,4 +1,4 @@
-"""A server's error in place of a body: ``{"error": ...}`` without ``choices``."""
+"""Read a server's error in place of a body: ``{"error": ...}`` without ``choices``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SHAPE = "error"
 
 
 def matches(obj: dict[str, Any]) -> bool:
-    """Tell whether this is an error and nothing else that is known."""
+    """Return whether an object is an error and not a body of the chat schema or a Batch line."""
     return bool(obj.get("error")) and not is_claimed(obj) and "custom_id" not in obj
 
 

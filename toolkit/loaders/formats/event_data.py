@@ -1,6 +1,6 @@
-"""Envelope: an event of a stream, ``{"data": {...}}``, as routers and their SDKs dump it.
+"""Unwrap an event of a stream, ``{"data": {...}}``, as routers and their SDKs dump it.
 
-Also ``{"__type__": ..., "__data__": {...}}``, which test recorders write.
+Test recorders write ``{"__type__": ..., "__data__": {...}}`` instead.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _ANSWER = ("choices", "error", "output", "candidates", "type")
 
 
 def matches(obj: dict[str, Any]) -> bool:
-    """Tell whether this is a wrapper around one event."""
+    """Return whether an object is a wrapper around one event."""
     if "choices" in obj or "custom_id" in obj or obj.get("error"):
         return False
     inner = [obj[key] for key in _KEYS if key in obj]
@@ -29,7 +29,7 @@ def matches(obj: dict[str, Any]) -> bool:
 
 
 def unwrap(obj: dict[str, Any], path: str = "$") -> Iterator[Body | Exchange]:
-    """Yield what is inside; its own format is told afterwards."""
+    """Yield the event inside, whose own format is detected afterwards."""
     read_once(obj, frozenset(_KEYS), path)
     key = next(key for key in _KEYS if key in obj)
     yield body_or_exchange(obj[key], NAME, f"{path}.{key}")

@@ -1,8 +1,8 @@
-"""Gemini and Vertex AI: ``candidates[]`` with ``logprobsResult``, in camelCase or snake_case.
+"""Read Gemini and Vertex AI: ``candidates[]`` with ``logprobsResult``, in either key casing.
 
-``chosenCandidates`` are the sampled tokens, ``topCandidates`` the alternatives at each place; the
-sampled one may be absent there. Bytes are not sent. Parts marked as thought are reasoning. Chunks
-of a stream have the same shape; only the last has a finish reason.
+``chosenCandidates`` are the sampled tokens, ``topCandidates`` the alternatives at each position,
+which may lack the sampled token. The server does not send bytes. Parts marked as thought are
+reasoning. Chunks of a stream have the same shape; only the last has a finish reason.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _USAGE = {
 
 
 def matches(obj: dict[str, Any]) -> bool:
-    """Tell whether this is a response of generateContent, or a chunk of one."""
+    """Return whether an object is a response of generateContent, or a chunk of one."""
     candidates = obj.get("candidates")
     return (
         not is_claimed(obj)
@@ -35,7 +35,7 @@ def matches(obj: dict[str, Any]) -> bool:
 
 
 def normalise(obj: dict[str, Any], path: str = "$") -> Iterator[Body]:
-    """Yield the body as chunks of the chat schema are written."""
+    """Yield the body in the form of a chunk of the chat schema."""
     choices = [
         _choice(each, i, f"{path}.candidates[{i}]") for i, each in enumerate(obj["candidates"])
     ]
@@ -59,7 +59,7 @@ def _seconds(time: Any) -> Any:
     try:
         return int(datetime.fromisoformat(time).timestamp())
     except (TypeError, ValueError, OverflowError):
-        return time  # the decoder notes what it cannot read
+        return time  # the decoder adds a note for a value that it cannot read
 
 
 def _usage(found: Any) -> Any:
@@ -99,7 +99,7 @@ def _logprobs(result: Any, path: str) -> Any:
     chosen = _objects(_get(result, "chosen_candidates"), f"{path}.chosenCandidates")
     tops = _objects(_get(result, "top_candidates"), f"{path}.topCandidates")
     if tops and len(tops) != len(chosen):
-        message = f"expected {len(chosen)} lists, as there are tokens, found {len(tops)}"
+        message = f"expected {len(chosen)} lists, one per token, found {len(tops)}"
         raise Reject("unequal_lengths", message, f"{path}.topCandidates")
     entries = []
     for i, entry in enumerate(chosen):

@@ -1,8 +1,8 @@
-"""Envelope: a recorded HTTP session, several exchanges with their response bodies.
+"""Unwrap a recorded HTTP session: several exchanges with their response bodies.
 
-``{"Entries": [{"RequestUri", ..., "ResponseBody": ...}]}`` of test recorders, where a body is an
-object, text, or the lines of an event stream; and HAR, ``{"log": {"entries": [{"response":
-{"content": {"text"}}}]}}``. Requests are not looked at, nor bodies that are empty.
+Test recorders write ``{"Entries": [{"RequestUri", ..., "ResponseBody": ...}]}``, where a body is an
+object, a text, or the lines of an event stream. HAR is ``{"log": {"entries": [{"response":
+{"content": {"text"}}}]}}``. Requests and empty bodies are ignored.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SHAPE = "Entries[].ResponseBody or log.entries[].response"
 
 
 def matches(obj: dict[str, Any]) -> bool:
-    """Tell whether this is a recorded session."""
+    """Return whether an object is a recorded session."""
     return not is_claimed(obj) and any(
         isinstance(entry, dict) and ("ResponseBody" in entry or "response" in entry)
         for entry in _entries(obj)[0]
@@ -60,7 +60,7 @@ def _har_text(response: object, path: str) -> tuple[Any, str]:
 
 
 def _decoded(text: object, encoding: object, path: str) -> str:
-    """Return the text of a body in base64, the one encoding that HAR has."""
+    """Return the text of a body in base64, the only encoding of HAR."""
     if encoding != "base64" or not isinstance(text, str):
         raise Reject("not_json", "expected text or base64", f"{path}.encoding")
     try:

@@ -1,8 +1,8 @@
-"""Envelope: a log of Inspect, or one sample of it.
+"""Unwrap a log of Inspect, or one sample of it.
 
 ``{"samples": [{"id", "epoch", "output": {"model", "choices": [...], "usage"}}]}``. The choices are
-those of the chat schema, but for ``stop_reason`` in place of ``finish_reason``, and the usage
-counts ``input_tokens`` and ``output_tokens``.
+those of the chat schema, with ``stop_reason`` instead of ``finish_reason``, and the usage has
+``input_tokens`` and ``output_tokens``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ SHAPE = "samples[].output.choices"
 
 
 def matches(obj: dict[str, Any]) -> bool:
-    """Tell whether this is a log or a sample."""
+    """Return whether an object is a log or a sample."""
     if is_claimed(obj):
         return False
     samples = obj.get("samples")
@@ -26,7 +26,7 @@ def matches(obj: dict[str, Any]) -> bool:
 
 
 def unwrap(obj: dict[str, Any], path: str = "$") -> Iterator[Body]:
-    """Yield the answer of each sample, its id as the caller's."""
+    """Yield the answer of each sample; the id of the sample becomes the ``custom_id``."""
     if _is_sample(obj):
         yield _body(obj, path)
         return

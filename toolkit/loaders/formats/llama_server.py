@@ -1,8 +1,8 @@
-"""llama.cpp's own ``/completion``: ``content`` and ``stop``, with ``completion_probabilities``.
+"""Read llama.cpp's ``/completion``: ``content``, ``stop`` and ``completion_probabilities``.
 
-Entries are those of the chat schema today; older servers wrote ``{"content", "probs": [{"tok_str",
-"prob"}]}``, probabilities in place of logprobs. ``stop`` is true in the last object of a stream,
-and in the only one of an answer that was not streamed. There is no id.
+Entries are those of the chat schema; older servers wrote ``{"content", "probs": [{"tok_str",
+"prob"}]}``, with probabilities instead of logprobs. ``stop`` is true in the last object of a stream
+and in the only object of an answer that was not streamed. There is no id.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ SHAPE = "content with stop"
 
 
 def matches(obj: dict[str, Any]) -> bool:
-    """Tell whether this is an answer of llama.cpp's own, or a chunk of one."""
+    """Return whether an object is an answer of ``/completion``, or a chunk of one."""
     return (
         isinstance(obj.get("content"), str)
         and isinstance(obj.get("stop"), bool)
@@ -28,7 +28,7 @@ def matches(obj: dict[str, Any]) -> bool:
 
 
 def normalise(obj: dict[str, Any], path: str = "$") -> Iterator[Body]:
-    """Yield the body as chunks of the chat schema are written."""
+    """Yield the body in the form of a chunk of the chat schema."""
     found = obj.get("completion_probabilities")
     entries = [_entry(each) for each in found] if isinstance(found, list) else None
     choice = {
@@ -37,10 +37,12 @@ def normalise(obj: dict[str, Any], path: str = "$") -> Iterator[Body]:
         "logprobs": {"content": entries} if entries is not None else None,
         "finish_reason": obj.get("stop_type") or ("stop" if obj["stop"] else None),
     }
-    usage = None
+    usage: dict[str, Any] | None = None
     if obj["stop"] and ("tokens_evaluated" in obj or "tokens_predicted" in obj):
-        usage = {"prompt_tokens": obj.get("tokens_evaluated")}
-        usage["completion_tokens"] = obj.get("tokens_predicted")
+        usage = {
+            "prompt_tokens": obj.get("tokens_evaluated"),
+            "completion_tokens": obj.get("tokens_predicted"),
+        }
     body = {"model": obj.get("model"), "usage": usage, "choices": [choice]}
     yield Body(body, NAME, path, kind="either" if obj["stop"] else "auto")
 

@@ -1,7 +1,7 @@
-"""Ollama's own API, ``/api/chat`` and ``/api/generate``.
+"""Read Ollama's own API, ``/api/chat`` and ``/api/generate``.
 
-One object a line; ``done`` is true in the last one, or in the only one of an answer that was not
-streamed. There is no id: the lines of one answer follow each other.
+There is one object per line; ``done`` is true in the last one of a stream and in the only one of an
+answer that was not streamed. There is no id, so the lines of an answer must follow one another.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from toolkit.loaders.json_values import is_claimed
 
 NAME = "ollama"
 SHAPE = "done with message or response"
-_FRACTION = re.compile(r"(\.\d{6})\d+")  # nanoseconds
+_FRACTION = re.compile(r"(\.\d{6})\d+")  # of a second in nanoseconds; Python reads microseconds
 
 
 def matches(obj: dict[str, Any]) -> bool:
-    """Tell whether this is a line of Ollama's."""
+    """Return whether an object is a line of Ollama's API."""
     return (
         isinstance(obj.get("done"), bool)
         and not is_claimed(obj)
@@ -29,7 +29,7 @@ def matches(obj: dict[str, Any]) -> bool:
 
 
 def normalise(obj: dict[str, Any], path: str = "$") -> Iterator[Body]:
-    """Yield the body as chunks of the chat schema are written."""
+    """Yield the body in the form of a chunk of the chat schema."""
     message = obj.get("message")
     if not isinstance(message, dict):
         message = {"content": obj.get("response"), "thinking": obj.get("thinking")}
@@ -57,4 +57,4 @@ def _seconds(time: Any) -> Any:
     try:
         return int(datetime.fromisoformat(_FRACTION.sub(r"\1", time)).timestamp())
     except (TypeError, ValueError, OverflowError):
-        return time  # the decoder notes what it cannot read
+        return time  # the decoder adds a note for a value that it cannot read

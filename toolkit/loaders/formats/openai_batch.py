@@ -1,7 +1,7 @@
-"""Envelope: a line of an OpenAI Batch output or error file.
+"""Unwrap a line of an OpenAI Batch output or error file.
 
 ``{"id", "custom_id", "response": {"status_code", "request_id", "body"}, "error"}``. A line with an
-error, or with a status other than 200, is a response without choices that has its ``error`` set.
+error, or with a status other than 200, becomes a response without choices whose ``error`` is set.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ _RESPONSE_KEYS = frozenset({"status_code", "body"})
 
 
 def matches(obj: dict[str, Any]) -> bool:
-    """Tell whether this is a Batch output line."""
+    """Return whether an object is a line of a Batch output or error file."""
     return "custom_id" in obj and ("response" in obj or "error" in obj)
 
 
 def unwrap(obj: dict[str, Any], path: str = "$") -> Iterator[Body]:
     """Yield the body inside, with the caller's id and the error of the envelope.
 
-    The body's own format is told afterwards; here it is only taken out.
+    The body's own format is detected afterwards.
     """
     read_once(obj, _LINE_KEYS, path)
     error = obj.get("error")
@@ -51,5 +51,5 @@ def unwrap(obj: dict[str, Any], path: str = "$") -> Iterator[Body]:
         if not isinstance(body, dict):
             raise Reject("not_an_object", f"expected an object, found {kind_of(body)}", inside)
     elif not isinstance(body, dict) or "choices" not in body:
-        body = {}  # an error line carries no answer
+        body = {}  # an error line has no answer
     yield Body(body, NAME, inside, obj.get("custom_id"), error, notes, alone=True)

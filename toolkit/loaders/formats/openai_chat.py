@@ -1,8 +1,8 @@
-"""OpenAI chat completions, whole and streamed: the canonical form itself.
+"""Read OpenAI chat completions, whole and streamed: the canonical form itself.
 
-Told by a ``choices`` array whose entries have ``message`` or ``delta``; ``object`` is not looked
-at, since servers set it wrongly. A choice without either is a chunk's (Azure's trailing content
-filter results), unless it has the keys of another schema.
+They are detected from a ``choices`` array whose entries have ``message`` or ``delta``; ``object``
+is ignored, because some servers set it wrongly. A choice without either belongs to a chunk (Azure's
+trailing content filter results), unless it has the keys of another schema.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ SHAPE = "choices[].message or choices[].delta"
 
 
 def matches(obj: dict[str, Any]) -> bool:
-    """Tell whether this is a chat completion or a chunk of one."""
+    """Return whether an object is a chat completion or a chunk of one."""
     choices = obj.get("choices")
     if not isinstance(choices, list) or _are_options(choices):
         return False
@@ -26,17 +26,17 @@ def matches(obj: dict[str, Any]) -> bool:
 
 
 def _are_options(choices: list[Any]) -> bool:
-    """Tell the options of a question, which a row of an experiment may have under this key."""
+    """Return whether choices are texts, such as the options of a question in a row."""
     return bool(choices) and all(isinstance(choice, str) for choice in choices)
 
 
 def _is_other(choice: dict[str, Any]) -> bool:
-    """Tell a choice of legacy completions, or one with logprobs of another kind."""
+    """Return whether a choice is one of legacy completions, or has logprobs in another form."""
     if "message" not in choice and "delta" not in choice:
         return "text" in choice
     return has_arrays_or_number(choice)
 
 
 def normalise(obj: dict[str, Any], path: str = "$") -> Iterator[Body]:
-    """Yield the body as it is."""
+    """Yield the body unchanged."""
     yield Body(obj, NAME, path)

@@ -1,10 +1,10 @@
-"""Legacy completions: ``choices[].text``, with logprobs as parallel arrays.
+"""Read legacy completions: ``choices[].text``, with logprobs as parallel arrays.
 
 ``logprobs`` is ``{"tokens", "token_logprobs", "top_logprobs", "text_offset"}``, where each entry of
-``top_logprobs`` is an object of texts and logprobs, or null; servers of today may also send the
-lists of chat completions there. Whole responses and chunks look alike, but that only the last chunk
-has a finish reason. With ``echo`` the prompt's tokens come first, the first of them without a
-logprob.
+``top_logprobs`` is an object of texts and logprobs, or null; newer servers may send the lists of
+chat completions instead. Whole responses and chunks have the same shape, except that only the last
+chunk has a finish reason. With ``echo``, the prompt's tokens come first, and the first of them has
+no logprob.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _CHOICE_KEYS = frozenset({"index", "text", "logprobs", "finish_reason"})
 
 
 def matches(obj: dict[str, Any]) -> bool:
-    """Tell whether this is a legacy completion."""
+    """Return whether an object is a legacy completion."""
     choices = obj.get("choices")
     return isinstance(choices, list) and any(
         isinstance(choice, dict)
@@ -34,7 +34,7 @@ def matches(obj: dict[str, Any]) -> bool:
 
 
 def normalise(obj: dict[str, Any], path: str = "$") -> Iterator[Body]:
-    """Yield the body as chunks of the chat schema are written."""
+    """Yield the body in the form of a chunk of the chat schema."""
     choices = [_choice(choice, f"{path}.choices[{i}]") for i, choice in enumerate(obj["choices"])]
     ended = all(
         isinstance(choice, dict) and choice.get("finish_reason") is not None for choice in choices
@@ -45,13 +45,13 @@ def normalise(obj: dict[str, Any], path: str = "$") -> Iterator[Body]:
 
 
 def _has_prompt(choice: Any) -> bool:
-    """Tell whether vLLM sent logprobs of the prompt, which it puts here."""
+    """Return whether a choice has logprobs of the prompt, which vLLM sends in it."""
     return isinstance(choice, dict) and choice.get("prompt_logprobs") is not None
 
 
 def _choice(choice: Any, path: str) -> Any:
     if not isinstance(choice, dict):
-        return choice  # the decoder says what is wrong with it
+        return choice  # the decoder rejects it
     read_once(choice, _CHOICE_KEYS, path)
     rest = {key: value for key, value in choice.items() if key not in ("text", "logprobs")}
     return {

@@ -1,12 +1,12 @@
-"""OpenAI Responses API: a whole response, or an event of its stream.
+"""Read the OpenAI Responses API: a whole response, or an event of its stream.
 
-The items of ``output`` make one choice: the texts of its messages in order, their logprobs, the
-texts of reasoning, function calls as tool calls. ``finish_reason`` is the server's own word,
+The items of ``output`` make up one choice: the texts of its messages in order, their logprobs, the
+texts of reasoning, and function calls as tool calls. ``finish_reason`` is the server's own word,
 ``incomplete_details.reason`` or ``status``.
 
-In a stream the same tokens come several times. Those of the deltas count; ``.done`` events bring
-nothing; the last event has all of it once more and counts where no deltas came. Most events do not
-name their response: they belong to the one active last.
+In a stream the same tokens are sent several times. Those of the deltas count; ``.done`` events are
+ignored; the last event repeats all of the response and counts only where no deltas came. Most
+events do not name their response: they belong to the one that was active last.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _REASONING = (
 
 
 def matches(obj: dict[str, Any]) -> bool:
-    """Tell whether this is a response or an event."""
+    """Return whether an object is a response or an event."""
     if is_claimed(obj):
         return False
     if _is_event(obj):
@@ -39,7 +39,7 @@ def matches(obj: dict[str, Any]) -> bool:
 
 
 def normalise(obj: dict[str, Any], path: str = "$") -> Iterator[Body]:
-    """Yield the response whole, or the event as a chunk."""
+    """Yield a response as a whole body, or an event as a chunk."""
     if not _is_event(obj):
         yield Body(_body(obj, [_choice("message", obj, path)]), NAME, path)
         return
@@ -99,8 +99,8 @@ def _choice(key: str, response: dict[str, Any], path: str) -> dict[str, Any]:
     role = None
     for i, item in enumerate(response["output"]):
         if not isinstance(item, dict):
-            message = f"expected an object, found {kind_of(item)}"
-            raise Reject("not_an_object", message, f"{path}.output[{i}]")
+            found = f"expected an object, found {kind_of(item)}"
+            raise Reject("not_an_object", found, f"{path}.output[{i}]")
         if item.get("type") == "function_call":
             calls.append(_call(item, len(calls) if key == "delta" else None))
         elif item.get("type") == "reasoning":
@@ -112,16 +112,16 @@ def _choice(key: str, response: dict[str, Any], path: str) -> dict[str, Any]:
             lists += _texts(item.get("content"), "logprobs", list)
     details = response.get("incomplete_details")
     reason = details.get("reason") if isinstance(details, dict) else None
-    message = {name: "".join(some) if some else None for name, some in texts.items()}
+    joined = {name: "".join(some) if some else None for name, some in texts.items()}
     return {
-        key: message | {"role": role, "tool_calls": calls or None},
+        key: {**joined, "role": role, "tool_calls": calls or None},
         "logprobs": {"content": [entry for each in lists for entry in each]} if lists else None,
         "finish_reason": reason if reason is not None else response.get("status"),
     }
 
 
 def _texts(parts: Any, key: str = "text", kind: type = str) -> list[Any]:
-    """Return what the parts of an item have under a key, if it is of that kind."""
+    """Return the values of a key in the parts of an item, if they are of that type."""
     parts = parts if isinstance(parts, list) else ()
     found = [part.get(key) for part in parts if isinstance(part, dict)]
     return [value for value in found if isinstance(value, kind)]
@@ -137,7 +137,7 @@ def _call(item: dict[str, Any], index: int | None) -> dict[str, Any]:
 
 
 def _event(kind: str, obj: dict[str, Any], path: str) -> Body:
-    """Return an event as a chunk; most bring nothing."""
+    """Return an event as a chunk; most have no choices."""
     delta: dict[str, Any] = {}
     logprobs = None
     text = obj.get("delta")

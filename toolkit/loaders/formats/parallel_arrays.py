@@ -1,4 +1,4 @@
-"""Logprobs as parallel arrays, as legacy completions have them and some chat servers too."""
+"""Read logprobs in parallel arrays, the form of legacy completions and of some chat servers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _ESCAPE = re.compile(rb"\\x([0-9a-fA-F]{2})")
 
 
 def are_arrays(logprobs: object) -> bool:
-    """Tell whether logprobs are parallel arrays and not lists of entries."""
+    """Return whether logprobs are parallel arrays, not lists of entries."""
     return (
         isinstance(logprobs, dict)
         and isinstance(logprobs.get("tokens"), list)
@@ -21,7 +21,7 @@ def are_arrays(logprobs: object) -> bool:
 
 
 def has_arrays_or_number(choice: object) -> bool:
-    """Tell a choice of a chat whose logprobs are arrays, or the number of its one token."""
+    """Return whether a chat's choice has logprobs in arrays, or one number for its only token."""
     if not isinstance(choice, dict) or not ("message" in choice or "delta" in choice):
         return False
     logprobs, delta = choice.get("logprobs"), choice.get("delta")
@@ -31,7 +31,7 @@ def has_arrays_or_number(choice: object) -> bool:
 
 
 def entries_of(logprobs: Any, path: str) -> Any:
-    """Return logprobs with a list of entries in place of the arrays; others as they are.
+    """Return logprobs with a list of entries instead of the arrays; other values unchanged.
 
     Raises
     ------
@@ -58,19 +58,19 @@ def _column(logprobs: dict[str, Any], name: str, n: int, path: str) -> list[Any]
     if values is None:
         return [None] * n
     if isinstance(values, dict) and name == "top_logprobs" and n == 1:
-        values = [values]  # one token, its alternatives not in a list
+        values = [values]  # the alternatives of a single token, without a list around them
     if not isinstance(values, list):
         raise Reject(
             "entry_not_object", f"expected an array, found {kind_of(values)}", f"{path}.{name}"
         )
     if len(values) != n:
-        message = f"expected {n} values, as there are tokens, found {len(values)}"
+        message = f"expected {n} values, one per token, found {len(values)}"
         raise Reject("unequal_lengths", message, f"{path}.{name}")
     return values
 
 
 def _top(top: Any, path: str) -> Any:
-    """Return alternatives as a list of entries, in the order in which they were sent."""
+    """Return alternatives as a list of entries, in the order of the server."""
     if not isinstance(top, dict):
         return top
     read_all_once(top, path)
@@ -81,7 +81,7 @@ def _top(top: Any, path: str) -> Any:
 
 
 def _bytes(token: Any) -> list[int] | None:
-    r"""Return the bytes that a token spells as ``bytes: \xe2\x80``; None: it does not."""
+    r"""Return the bytes that a token spells as ``bytes: \xe2\x80``; None if it does not."""
     if not isinstance(token, str) or not token.startswith("bytes:"):
         return None
     spelled = token[6:].encode("utf-8", "surrogatepass")

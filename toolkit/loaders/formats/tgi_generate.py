@@ -1,7 +1,7 @@
-"""Text Generation Inference's own ``generate``: told by name, and not read.
+"""Reject Text Generation Inference's own ``generate`` API by name.
 
-Its tokens have ids and logprobs, but no bytes, and its ``details`` no alternatives in the order of
-the chat schema; the same server answers chat completions.
+The format is not read, because its tokens have no bytes and its ``details`` have no alternatives in
+the order of the chat schema. The same server answers chat completions.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ SHAPE = "generated_text"
 
 
 def matches(obj: dict[str, Any]) -> bool:
-    """Tell whether this is an answer of generate, or an event of its stream."""
+    """Return whether an object is an answer of generate, or an event of its stream."""
     return "generated_text" in obj and not is_claimed(obj)
 
 
 def normalise(obj: dict[str, Any], path: str = "$") -> Iterator[Body]:
-    """Refuse the record."""
+    """Reject the record."""
     raise Reject(
         "unsupported_format",
         "this is Text Generation Inference's own generate API, which is not read: ask the same "
         "server at /v1/chat/completions with logprobs",
         path,
     )
-    yield  # a generator, as the others are
+    yield  # makes this a generator, as in the other modules

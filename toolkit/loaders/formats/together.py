@@ -1,7 +1,7 @@
-"""Together and its kin: chat completions whose logprobs are parallel arrays, or one number.
+"""Read Together and similar servers: chat completions with logprobs in arrays, or one number.
 
-Whole answers have ``choices[].logprobs`` as legacy completions do. A chunk brings one token: its
-logprob is a number in ``choices[].logprobs``, its text the content of the delta.
+Whole answers have ``choices[].logprobs`` in the form of legacy completions. A chunk has one token:
+its logprob is a number in ``choices[].logprobs``, its text is the content of the delta.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ SHAPE = "choices[].message or delta with logprobs.tokens, or logprobs a number"
 
 
 def matches(obj: dict[str, Any]) -> bool:
-    """Tell whether this is a chat completion or chunk with logprobs of this kind."""
+    """Return whether an object is a chat completion or a chunk with logprobs in this form."""
     choices = obj.get("choices")
     return isinstance(choices, list) and any(map(has_arrays_or_number, choices))
 
 
 def normalise(obj: dict[str, Any], path: str = "$") -> Iterator[Body]:
-    """Yield the body with lists of entries."""
+    """Yield the body with logprobs as lists of entries."""
     choices = [_choice(choice, f"{path}.choices[{i}]") for i, choice in enumerate(obj["choices"])]
     yield Body({**obj, "choices": choices}, NAME, path)
 

@@ -3,7 +3,7 @@
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from toolkit.visible_text import (
@@ -104,3 +104,18 @@ def test_short_texts_are_clipped():
     assert len(plain("x" * 200)) == 48
     assert len(plain("x" * 200, most=None)) == 200
     assert plain("a\nb") == "a↵b"
+
+
+@given(st.text(max_size=40), st.lists(st.integers(1, 6), max_size=20))
+@settings(deadline=None)
+def test_no_character_is_lost_between_tokens(text, sizes):
+    data, at, tokens = text.encode("utf-8", "replace"), 0, []
+    for size in sizes:
+        tokens.append(("", data[at : at + size]))
+        at += size
+    tokens.append(("", data[at:]))
+    parts = list(token_texts(tokens))
+    assert "".join(part for part, _ in parts) == data.decode()
+    for (part, rest), (_, raw) in zip(parts, tokens, strict=True):
+        assert raw.endswith(rest)
+        assert part or rest or not raw

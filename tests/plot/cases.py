@@ -1,4 +1,4 @@
-"""One call of each plot, on answers of any kind: what all of them must bear."""
+"""Answers of any kind, one call of each plot, and what is read from the axes."""
 
 import warnings
 
@@ -28,6 +28,30 @@ def body(tokens, *, model="m", **fields):
     message = {"content": "".join(text for text, _ in tokens)}
     choice = {"message": message, "logprobs": {"content": entries}, "finish_reason": "stop"}
     return {"model": model, "choices": [choice], **fields}
+
+
+def answer(tokens, *, channel="content", **fields):
+    """Load one completion of these tokens: text, (text, logprob) or (text, logprob, bytes)."""
+    entries = []
+    for token in tokens:
+        text, logprob, *raw = (token, -0.5) if isinstance(token, str) else token
+        raw = raw[0] if raw else text.encode()
+        entries.append({"token": text, "logprob": logprob, "bytes": list(raw)})
+    choice = {"message": {channel: "x"}, "logprobs": {channel: entries}}
+    return load({"id": "a", "model": "m", **fields, "choices": [choice]})
+
+
+def boxes(ax):
+    return [patch for patch in ax.patches if (patch.get_gid() or "").startswith("token-")]
+
+
+def texts(ax):
+    return [text.get_text() for text in ax.texts]
+
+
+def draw(ax):
+    ax.figure.canvas.draw()
+    return ax
 
 
 def load(*bodies):

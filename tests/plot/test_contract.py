@@ -1,23 +1,18 @@
 """What holds for every plot, whatever it is given."""
 
+import subprocess
+import sys
 import warnings
 
 import matplotlib as mpl
 import pytest
 from matplotlib import pyplot as plt
 
-from tests.plot.cases import NEEDS_A_TOKEN, NEEDS_AN_ANSWER, PLOTS, answers
+from tests.plot.cases import NEEDS_A_TOKEN, NEEDS_AN_ANSWER, PLOTS, answers, body, load
 from toolkit import plot
 from toolkit.errors import ArgumentError, SelectionError
 
 ANSWERS = answers()
-
-
-@pytest.fixture(autouse=True)
-def _close_figures():
-    plt.close("all")
-    yield
-    plt.close("all")
 
 
 def test_every_plot_is_here():
@@ -37,7 +32,7 @@ def test_any_answers_can_be_drawn(name, kind):
         ax = PLOTS[name](lp)
         ax.figure.canvas.draw()
     assert dict(mpl.rcParams) == before
-    assert ax.get_title(loc="left") or ax.get_title()
+    assert ax.get_title()
     drawn = ax.lines or ax.patches or ax.collections or ax.images
     assert drawn or ax.texts, "neither data nor a sentence"
     for text in ax.figure.findobj(mpl.text.Text):
@@ -55,7 +50,7 @@ def test_a_given_axes_alone_is_drawn_on(name):
     assert plt.get_fignums() == [figure.number]
     for artists in (right.lines, right.patches, right.texts, right.collections, right.images):
         assert not artists
-    assert right.get_title(loc="left") == ""
+    assert right.get_title() == ""
 
 
 @pytest.mark.parametrize("name", PLOTS)
@@ -67,6 +62,51 @@ def test_axes_are_named_with_unit_or_direction(name):
 
 
 @pytest.mark.parametrize("name", PLOTS)
+def test_a_title_of_the_users_replaces_ours(name):
+    ax = PLOTS[name](ANSWERS["json"])
+    ax.set_title("mine")
+    assert [ax.get_title(loc=loc) for loc in ("left", "center", "right")] == ["", "mine", ""]
+
+
+@pytest.mark.parametrize(
+    "function",
+    [plot.token_confidence, plot.entropy_by_position, plot.confidence_over_position],
+)
+def test_titles_keep_the_letters_of_all_alphabets(function):
+    lp = load(body([("a", -0.5), ("b", -0.5)], model="modèle", id="ïd-1"))
+    assert function(lp, response=0).get_title() == "modèle · ïd-1 · perplexity 1.65"
+
+
+NARROW = (4.2, 3.0)  # inches
+
+
+@pytest.mark.parametrize("size", [None, NARROW], ids=["default", "narrow"])
+@pytest.mark.parametrize("name", PLOTS)
+def test_titles_labels_and_legends_are_inside_the_figure(name, size):
+    ax = None if size is None else plt.figure(figsize=size, layout="constrained").subplots()
+    ax = PLOTS[name](ANSWERS["json"], ax=ax)
+    ax.figure.canvas.draw()
+    page = ax.figure.bbox
+    written = [ax.title, ax.get_legend(), *(ax.child_axes + [ax.xaxis, ax.yaxis]) * ax.axison]
+    for artist in filter(None, written):
+        box = artist.get_tightbbox()
+        assert box.x0 >= page.x0 - 1, artist
+        assert box.x1 <= page.x1 + 1, artist
+        assert box.y0 >= page.y0 - 1, artist
+        assert box.y1 <= page.y1 + 1, artist
+
+
+@pytest.mark.parametrize("name", PLOTS)
+def test_a_legend_covers_neither_data_nor_labels(name):
+    ax = PLOTS[name](ANSWERS["json"])
+    ax.figure.canvas.draw()
+    if legend := ax.get_legend():
+        box = legend.get_window_extent()
+        assert box.y1 <= ax.get_window_extent().y0
+        assert box.y1 <= ax.xaxis.label.get_window_extent().y0
+
+
+@pytest.mark.parametrize("name", PLOTS)
 def test_the_same_answers_make_the_same_picture(name):
     def picture():
         ax = PLOTS[name](ANSWERS["json"])
@@ -74,3 +114,9 @@ def test_the_same_answers_make_the_same_picture(name):
         return bytes(ax.figure.canvas.buffer_rgba())
 
     assert picture() == picture()
+
+
+def test_importing_the_plots_leaves_pyplot_alone():
+    code = "import sys, toolkit.plot; print('matplotlib.pyplot' in sys.modules)"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "False"

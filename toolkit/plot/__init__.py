@@ -1,7 +1,8 @@
-"""Pictures of metric tables: each function draws on Axes and computes no statistic.
+"""Plot metric tables with matplotlib.
 
-Every function takes tables, ``ax=`` and options, and returns the Axes. With no ``ax`` it makes a
-figure through pyplot, so that notebooks show it; with one it touches that one alone.
+Every function takes tables, ``ax=`` and options, and returns the Axes. Without ``ax`` it makes a
+figure through pyplot, so that notebooks show it; with ``ax`` it draws there and touches nothing
+else. No function computes a statistic: what is drawn is in the tables of `toolkit.metrics`.
 """
 
 from toolkit.plot.agreement import agreement
@@ -9,10 +10,9 @@ from toolkit.plot.alternatives import alternatives
 from toolkit.plot.calibration import reliability
 from toolkit.plot.compare import compare
 from toolkit.plot.distributions import finish_reasons, logprob_histogram, perplexity_ecdf
-from toolkit.plot.entropy import entropy_by_position
 from toolkit.plot.fields import field_confidence
 from toolkit.plot.labels import label_heatmap
-from toolkit.plot.positions import confidence_over_position
+from toolkit.plot.positions import confidence_over_position, entropy_by_position
 from toolkit.plot.selective import risk_coverage
 from toolkit.plot.tokens import token_confidence
 from toolkit.plot.usage import usage_over_time
@@ -36,5 +36,5 @@ __all__ = [
 
 
 def __dir__() -> list[str]:
-    """List the public names alone."""
+    """List only the public names."""
     return sorted(__all__)

@@ -1,4 +1,4 @@
-"""Lay tokens out as running text: boxes of runs, in lines of a given width."""
+"""Lay out tokens as running text: boxes of runs, in lines of a given width."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ class Box(NamedTuple):
     Attributes
     ----------
     token : int
-        Its place among the tokens that were laid out.
+        Index among the tokens that were laid out.
     line : int
     x, width : float
         In points.
     runs : list of (Run, float)
-        With the x of each, in points.
+        The runs with the x of each, in points.
     """
 
     token: int
@@ -38,14 +38,14 @@ def flow(tokens: Iterable[tuple[list[Run], bool]], width: float) -> list[Box]:
     Parameters
     ----------
     tokens : iterable of (list of Run, bool)
-        What is drawn for each token, and whether it ends the line.
+        The runs of each token, and whether it ends the line.
     width : float
-        Of a line, in points. A token wider than that is split.
+        Width of a line, in points. A wider token is split.
 
     Returns
     -------
     list of Box
-        In order; a token that is split has several.
+        In the order of the tokens; a token that is split has several.
     """
     boxes: list[Box] = []
     line, x = 0, 0.0

@@ -1,4 +1,4 @@
-"""How several answers to one request agree."""
+"""Plot how far several answers to each question agree."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.axes import Axes
 
+from toolkit import arguments
 from toolkit.metrics import agreement as table_of
 from toolkit.metrics import votes
 from toolkit.plot._axes import new_axes
-from toolkit.plot._style import DARK, bare, legend_below, say, title
-from toolkit.plot.labels import check_most
+from toolkit.plot._style import DARK, axis_labels, bare, legend_below, say, title
 from toolkit.tables import LogprobTables
 
 
@@ -24,7 +24,7 @@ def agreement(
     ax: Axes | None = None,
     **options: Any,
 ) -> Axes:
-    """Draw how the answers to each question are shared out over meanings.
+    """Draw which share of the answers to each question has the same meaning.
 
     Parameters
     ----------
@@ -32,7 +32,8 @@ def agreement(
     answer : callable, optional
         As in `toolkit.agreement`.
     max_questions : int
-        Questions after so many are left out, those of most agreement first, and counted.
+        At most this many questions are drawn, those of most agreement first; the title counts the
+        others.
     ax : Axes, optional
         Where to draw. Default: a new figure.
     **options
@@ -41,13 +42,13 @@ def agreement(
     Returns
     -------
     Axes
-        One bar per question, sorted by the share of the majority, which is dark; the other answers
-        stand above it, lighter, in the order of their size.
+        One bar per question, sorted by the share of the majority, which is dark. The other answers
+        are above it, lighter, the most frequent first.
 
     Raises
     ------
     ArgumentError
-        As `toolkit.agreement`, or if `max_questions` is no positive integer.
+        As `toolkit.agreement`, or if `max_questions` is not a positive integer.
 
     Examples
     --------
@@ -56,18 +57,18 @@ def agreement(
     >>> ax.get_ylabel()
     'share of the answers'
     """
-    check_most("max_questions", max_questions)
+    max_questions = arguments.whole("max_questions", max_questions)
     questions = table_of(lp, answer=answer, **options)
     ballots = votes(lp, answer=answer, **options)
     questions = questions[questions["n_answered"] > 0]
     ranked = questions.sort_values("majority_share", ascending=False, kind="stable")
     shown = ranked.head(max_questions)
     ax = ax if ax is not None else new_axes(9, 3.6)
-    left_out = len(ranked) - len(shown)
+    omitted = len(ranked) - len(shown)
     title(
         ax,
-        [f"agreement of answers to {len(shown):,} questions",
-         f"{left_out:,} more left out" if left_out else None],
+        ["agreement", f"{len(shown):,} questions",
+         f"{omitted:,} more omitted" if omitted else None],
     )  # fmt: skip
     if shown.empty:
         return say(ax, "no answers")
@@ -80,12 +81,11 @@ def agreement(
             colour = DARK if number == 0 else tones(min(0.45 + 0.12 * number, 0.95))
             ax.bar(place, share, 0.82, bottom=base, color=colour, ec="white", lw=0.6)
             base += share
-    ax.plot([], [], "s", color=DARK, label="the majority's answer")
+    ax.plot([], [], "s", color=DARK, label="most frequent answer")
     ax.plot([], [], "s", color=tones(0.6), label="other answers")
     ax.set(xlim=(-0.6, len(shown) - 0.4), ylim=(0, 1.0))
     ax.set_xticks([])
-    ax.set_xlabel("questions, the most agreed on first")
-    ax.set_ylabel("share of the answers")
+    axis_labels(ax, "questions, most agreement first", "share of the answers")
     bare(ax)
-    legend_below(ax, drop=-0.12)
+    legend_below(ax)
     return ax

@@ -1,4 +1,4 @@
-"""Two runs of the same requests."""
+"""Plot how two runs of the same requests differ."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from toolkit.metrics import compare as table_of
 from toolkit.metrics import compare_summary
 from toolkit.plot._axes import new_axes
-from toolkit.plot._style import DARK, LIGHT, SECOND, bare, legend_below, say, title
+from toolkit.plot._style import DARK, GUIDE, SECOND, axis_labels, bare, legend_below, say, title
 from toolkit.tables import LogprobTables
 
 
@@ -21,7 +21,7 @@ def compare(
     level: float = 0.95,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw by how much two runs differ, answer by answer.
+    """Draw how much surer one run is than another, answer by answer.
 
     Parameters
     ----------
@@ -30,15 +30,16 @@ def compare(
         As in `toolkit.compare`.
     channel : {"content", "refusal", "reasoning"}
     level : float
-        Of the interval of the mean.
+        Confidence level of the interval of the mean.
     ax : Axes, optional
         Where to draw. Default: a new figure.
 
     Returns
     -------
     Axes
-        A dot per pair, sorted: mean surprisal of the second less that of the first, in nats per
-        token. Open dots say the same text. The band is the interval of the mean.
+        A dot per pair of answers, sorted: mean surprisal in the second run minus that in the first,
+        in nats per token; above 0 the first run is surer. Open dots: both runs have the same text.
+        The band is the interval of the mean.
 
     Raises
     ------
@@ -47,7 +48,7 @@ def compare(
 
     See Also
     --------
-    toolkit.compare, toolkit.compare_summary : give what is drawn.
+    toolkit.compare, toolkit.compare_summary : the tables that are drawn.
 
     Examples
     --------
@@ -62,30 +63,28 @@ def compare(
     alone = int(summary["n_only_a"] + summary["n_only_b"])
     title(
         ax,
-        [f"second run less first, {int(summary['n_scored']):,} pairs",
-         f"{alone:,} without a partner" if alone else None],
+        ["second run minus first", f"{int(summary['n_scored']):,} pairs",
+         f"{alone:,} answers without a pair" if alone else None],
     )  # fmt: skip
     scored = pairs[pairs["delta_nll"].notna()].sort_values("delta_nll", kind="stable")
     if scored.empty:
         return say(ax, "no pair has usable logprobs in both runs")
-    ax.axhline(0.0, color="#777777", lw=1)
+    ax.axhline(0.0, color=GUIDE, lw=1)
     ax.axhline(summary["delta_nll"], color=SECOND, lw=1.3, ls="--", label="mean over answers")
     ax.axhspan(
         summary["delta_nll_lower"], summary["delta_nll_upper"], color=SECOND, alpha=0.2, lw=0,
-        label=f"its interval, {100 * level:g} % (bootstrap over pairs)",
+        label=f"{100 * level:g} % interval of the mean (bootstrap)",
     )  # fmt: skip
     place = pd.Series(range(len(scored)), scored.index)
     same = scored["same_text"].astype("boolean").fillna(False).astype(bool)
-    for mask, face, name in ((~same, DARK, "another text"), (same, "white", "the same text")):
+    for mask, face, name in ((~same, DARK, "different texts"), (same, "white", "same text")):
         if mask.any():
             ax.plot(
                 place[mask], scored.loc[mask, "delta_nll"], "o", ms=5, mfc=face, mec=DARK, mew=1,
                 ls="none", label=name,
             )  # fmt: skip
     ax.set_xticks([])
-    ax.set_xlabel("pairs of answers, sorted")
-    ax.set_ylabel("nats per token\n(above 0: the first is surer)")
-    ax.spines["left"].set_color(LIGHT)
+    axis_labels(ax, "pairs of answers, sorted", "nats per token (above 0: the first is surer)")
     bare(ax)
-    legend_below(ax, columns=4, drop=-0.1)
+    legend_below(ax)
     return ax

@@ -1,13 +1,15 @@
-"""How logprobs, perplexities and finish reasons are spread, model by model."""
+"""Plot how logprobs, perplexities and finish reasons are distributed, by model or other groups."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
-from toolkit.errors import ArgumentError
+from toolkit import arguments
 from toolkit.metrics import ecdf, token_histogram
 from toolkit.metrics import finish_reasons as count_reasons
 from toolkit.plot._axes import new_axes
@@ -16,6 +18,7 @@ from toolkit.plot._style import (
     MOST_SERIES,
     SERIES,
     STROKES,
+    axis_labels,
     bare,
     legend_below,
     say,
@@ -23,6 +26,13 @@ from toolkit.plot._style import (
     title,
 )
 from toolkit.tables import LogprobTables
+
+
+class _Group(NamedTuple):
+    """The rows of one value of `by`, and what they are called in the legend."""
+
+    name: str
+    rows: pd.DataFrame
 
 
 def logprob_histogram(
@@ -34,13 +44,13 @@ def logprob_histogram(
     log: bool = True,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw how the logprobs of the sampled tokens are spread.
+    """Draw a histogram of the logprobs of the sampled tokens.
 
     Parameters
     ----------
     lp : LogprobTables
     by : str, optional
-        A column that tells answers apart, such as ``"model"``; at most six values.
+        A column of responses or choices to group by, such as ``"model"``; at most six groups.
     bins : int or sequence of float
         As in `toolkit.metrics.token_histogram`.
     channel : {"content", "refusal", "reasoning"}
@@ -52,16 +62,16 @@ def logprob_histogram(
     Returns
     -------
     Axes
-        Logprobs in nats; higher is more certain.
+        Logprobs in nats; higher is more certain. Groups without a usable logprob are omitted.
 
     Raises
     ------
     ArgumentError
-        If an option is out of range, or `by` has more than six values.
+        If an option is out of range, or there are more than six groups.
 
     See Also
     --------
-    toolkit.metrics.token_histogram : gives what is drawn.
+    toolkit.metrics.token_histogram : the table that is drawn.
 
     Examples
     --------
@@ -72,40 +82,39 @@ def logprob_histogram(
     1.0
     """
     table = token_histogram(lp, "logprob", bins=bins, by=by, channel=channel)
-    groups = _groups(table, by)
+    groups = _curves(table, by)
     ax = ax if ax is not None else new_axes(9, 3.6)
-    n = sum(int(own["n"].iloc[0]) for _, own in groups if len(own))
+    n = sum(int(rows["n"].iloc[0]) for _, rows in groups)
     title(ax, ["logprobs of the sampled tokens", channel, f"{n:,} tokens"])
     if not n:
         return say(ax, "no tokens with usable logprobs")
-    for (name, own), colour, stroke in zip(groups, SERIES, STROKES, strict=False):
-        edges = [*own["low"], own["high"].iloc[-1]]
+    for (name, rows), colour, stroke in zip(groups, SERIES, STROKES, strict=False):
+        edges = [*rows["low"], rows["high"].iloc[-1]]
         ax.stairs(
-            own["share"].fillna(0.0), edges, color=colour, ls=stroke, lw=1.5,
-            fill=len(groups) == 1, alpha=0.85, label=f"{name} ({int(own['n'].iloc[0]):,} tokens)",
+            rows["share"], edges, color=colour, ls=stroke, lw=1.5,
+            fill=len(groups) == 1, alpha=0.85, label=f"{name} ({int(rows['n'].iloc[0]):,} tokens)",
         )  # fmt: skip
     if log:
         ax.set_yscale("log")
         ax.yaxis.set_major_formatter("{x:g}")
         ax.yaxis.set_minor_formatter("")
-    ax.set_xlabel("logprob in nats (higher: more certain)")
-    ax.set_ylabel("share of the tokens")
+    axis_labels(ax, "logprob in nats (higher: more certain)", "share of the tokens")
     bare(ax)
     if len(groups) > 1:
-        legend_below(ax, columns=2)
+        legend_below(ax)
     return ax
 
 
 def perplexity_ecdf(
     lp: LogprobTables, *, by: str | None = "model", channel: str = "content", ax: Axes | None = None
 ) -> Axes:
-    """Draw which share of the answers has at most so much perplexity.
+    """Draw the cumulative distribution of the answers' perplexities.
 
     Parameters
     ----------
     lp : LogprobTables
     by : str, optional
-        A column that tells answers apart; at most six values.
+        A column of responses or choices to group by; at most six groups.
     channel : {"content", "refusal", "reasoning"}
     ax : Axes, optional
         Where to draw. Default: a new figure.
@@ -113,16 +122,17 @@ def perplexity_ecdf(
     Returns
     -------
     Axes
-        Perplexity on a logarithmic axis; a curve further left is more certain.
+        The share of the answers that have at most each perplexity, on a logarithmic axis; a curve
+        further left is more certain.
 
     Raises
     ------
     ArgumentError
-        If `by` is no such column, or has more than six values.
+        If `by` is not such a column, or there are more than six groups.
 
     See Also
     --------
-    toolkit.metrics.ecdf : gives what is drawn.
+    toolkit.metrics.ecdf : the table that is drawn.
 
     Examples
     --------
@@ -132,27 +142,37 @@ def perplexity_ecdf(
     1.0
     """
     table = ecdf(lp, "perplexity", by=by, channel=channel)
-    groups = _groups(table, by)
+    groups = _curves(table, by)
     ax = ax if ax is not None else new_axes(9, 3.6)
-    n = sum(int(own["n"].iloc[0]) for _, own in groups if len(own))
+    n = sum(int(rows["n"].iloc[0]) for _, rows in groups)
     title(ax, ["perplexity of answers", channel, f"{n:,} answers"])
     if not n:
         return say(ax, "no answers with usable logprobs")
-    for (name, own), colour, stroke in zip(groups, SERIES, STROKES, strict=False):
+    for (name, rows), colour, stroke in zip(groups, SERIES, STROKES, strict=False):
         # A step at every value, from the share before it.
         ax.step(
-            [own["value"].iloc[0], *own["value"]], [0.0, *own["share"]], where="post",
-            color=colour, ls=stroke, lw=1.6, label=f"{name} ({int(own['n'].iloc[0]):,})",
+            [rows["value"].iloc[0], *rows["value"]], [0.0, *rows["share"]], where="post",
+            color=colour, ls=stroke, lw=1.6, label=f"{name} ({int(rows['n'].iloc[0]):,})",
         )  # fmt: skip
-    ax.set_xscale("log")
-    ax.xaxis.set_major_formatter("{x:g}")
-    ax.xaxis.set_minor_formatter("{x:g}")
+    _perplexity_ticks(ax)
     ax.set_ylim(0, 1.02)
-    ax.set_xlabel("perplexity of the answer (lower: more certain)")
-    ax.set_ylabel("share with at most that")
+    axis_labels(ax, "perplexity of the answer (lower: more certain)", "share with at most that")
     bare(ax)
-    legend_below(ax, columns=2)
+    legend_below(ax)
     return ax
+
+
+def _perplexity_ticks(ax: Axes) -> None:
+    """Scale the x axis logarithmically from 1, with ticks whose labels keep apart."""
+    ax.set_xscale("log")
+    high = max(ax.get_xlim()[1], 1.02)
+    ax.set_xlim(1.0, high)
+    if high < 4:
+        ax.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+    else:
+        ax.xaxis.set_major_locator(LogLocator(10, (1.0, 2.0, 5.0) if high < 200 else (1.0,)))
+    ax.xaxis.set_major_formatter("{x:,.6g}")
+    ax.xaxis.set_minor_formatter(NullFormatter())
 
 
 def finish_reasons(lp: LogprobTables, *, by: str = "model", ax: Axes | None = None) -> Axes:
@@ -162,23 +182,23 @@ def finish_reasons(lp: LogprobTables, *, by: str = "model", ax: Axes | None = No
     ----------
     lp : LogprobTables
     by : str
-        A column that tells answers apart.
+        A column of responses or choices to group by.
     ax : Axes, optional
         Where to draw. Default: a new figure.
 
     Returns
     -------
     Axes
-        One bar per group; counts stand in its parts.
+        One bar per group, with the counts in its parts.
 
     Raises
     ------
     ArgumentError
-        If `by` is no such column.
+        If `by` is not such a column.
 
     See Also
     --------
-    toolkit.metrics.finish_reasons : gives what is drawn.
+    toolkit.metrics.finish_reasons : the table that is drawn.
 
     Examples
     --------
@@ -188,7 +208,7 @@ def finish_reasons(lp: LogprobTables, *, by: str = "model", ax: Axes | None = No
     [1.0]
     """
     table = count_reasons(lp, by=by)
-    groups = _split(table, by)
+    groups = _groups(table, by)
     ax = ax if ax is not None else new_axes(9, 1.7 + 0.45 * max(len(groups), 1))
     title(ax, ["why answers ended", f"{int(table['count'].sum()):,} choices"])
     if table.empty:
@@ -197,28 +217,28 @@ def finish_reasons(lp: LogprobTables, *, by: str = "model", ax: Axes | None = No
     reasons = table.groupby("reason")["count"].sum().sort_values(ascending=False).index
     left = [0.0] * len(groups)
     for i, reason in enumerate(reasons):
-        for row, (_, own) in enumerate(_split(table, by)):
+        for row, (_, own) in enumerate(_groups(table, by)):
             for share, count in own.loc[own["reason"] == reason, ["share", "count"]].to_numpy():
-                _part(ax, row, left[row], share, int(count), i, reason)
+                _draw_part(ax, row, left[row], share, int(count), i, reason)
                 left[row] += share
-    ticks(ax.yaxis, range(len(groups)), [name for name, _ in groups])
+    ticks(ax.yaxis, [group.name for group in groups])
     ax.invert_yaxis()
     ax.set_xlim(0, 1)
-    ax.set_xlabel("share of the choices")
+    axis_labels(ax, "share of the choices")
     bare(ax)
-    legend_below(ax, columns=4, drop=-0.75 / (0.45 * len(groups) + 0.4))
+    legend_below(ax)
     return ax
 
 
-def _part(
+def _draw_part(
     ax: Axes, row: int, left: float, share: float, count: int, number: int, reason: str
 ) -> None:
     """Draw one part of a bar, with its count where there is room."""
-    named = reason in ax.get_legend_handles_labels()[1]
+    is_named = reason in ax.get_legend_handles_labels()[1]
     ax.barh(
         row, share, 0.62, left=left, color=SERIES[number % MOST_SERIES], alpha=0.75, lw=0.5,
         hatch=HATCHES[number % len(HATCHES)], edgecolor="white",
-        label="_nolegend_" if named else reason,
+        label="_nolegend_" if is_named else reason,
     )  # fmt: skip
     if share > 0.05:
         ax.text(
@@ -227,18 +247,18 @@ def _part(
         )  # fmt: skip
 
 
-def _split(table: pd.DataFrame, by: str | None) -> list[tuple[str, pd.DataFrame]]:
+def _groups(table: pd.DataFrame, by: str | None) -> list[_Group]:
+    """Split a table at the values of `by`, in the order of the table."""
     if by is None:
-        return [("all", table)]
+        return [_Group("all", table)]
     groups = table.groupby(by, dropna=False, sort=False)
-    return [("none" if pd.isna(name) else str(name), own) for name, own in groups]
+    return [_Group("none" if pd.isna(name) else str(name), rows) for name, rows in groups]
 
 
-def _groups(table: pd.DataFrame, by: str | None) -> list[tuple[str, pd.DataFrame]]:
-    groups = _split(table, by)
+def _curves(table: pd.DataFrame, by: str | None) -> list[_Group]:
+    """Return the groups that have values, as many as can be told apart."""
+    groups = [group for group in _groups(table, by) if len(group.rows) and group.rows["n"].iloc[0]]
     if len(groups) > MOST_SERIES:
-        raise ArgumentError(
-            f"by={by!r} has {len(groups)} values, more than {MOST_SERIES} can be told apart: "
-            "filter before you draw"
-        )
+        expected = f"a column of at most {MOST_SERIES} values"
+        raise arguments.invalid("by", by, f"{expected}, it has {len(groups)} values; filter first")
     return groups

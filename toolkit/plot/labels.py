@@ -1,4 +1,4 @@
-"""Many answers at a glance: labels, votes, values of JSON."""
+"""Plot the probabilities of labels, answer by answer."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import Colormap
 from matplotlib.patches import Rectangle
 
-from toolkit.errors import ArgumentError
+from toolkit import arguments
 from toolkit.metrics import label_distribution
-from toolkit.palettes import readable_on
+from toolkit.palettes import UNKNOWN, readable_on
 from toolkit.plot._axes import new_axes
-from toolkit.plot._style import say, ticks, title
+from toolkit.plot._style import axis_labels, row_size, say, ticks, title
 from toolkit.tables import LogprobTables
 
 
@@ -34,7 +35,7 @@ def label_heatmap(
     labels : sequence of str, or mapping
         As in `toolkit.label_distribution`.
     max_answers : int
-        Answers after so many are left out, and counted in the title.
+        At most this many answers are drawn; the title counts the others.
     ax : Axes, optional
         Where to draw. Default: a new figure.
     **options
@@ -43,14 +44,14 @@ def label_heatmap(
     Returns
     -------
     Axes
-        One row per answer, one column per label. The colour is ``probability_lower``; the number is
-        that too, and behind ``–`` the upper bound where it differs. A frame marks the label that
-        the answer states. Answers of which nothing is known are grey.
+        One row per answer, one column per label. The colour and the first number are
+        ``probability_lower``; the second number is the upper bound, where it differs. A frame marks
+        the label that the answer states. Answers without a known probability are grey.
 
     Raises
     ------
     ArgumentError
-        As `toolkit.label_distribution`, or if `max_answers` is no positive integer.
+        As `toolkit.label_distribution`, or if `max_answers` is not a positive integer.
 
     Examples
     --------
@@ -59,15 +60,15 @@ def label_heatmap(
     >>> len(ax.texts)
     40
     """
-    check_most("max_answers", max_answers)
+    max_answers = arguments.whole("max_answers", max_answers)
     table = label_distribution(lp, labels, **options)
     names = list(dict.fromkeys(table["label"]))
     n = len(table) // max(len(names), 1)
     shown = table.head(max_answers * len(names))
     rows = len(shown) // max(len(names), 1)
     ax = ax if ax is not None else new_axes(2.8 + 1.3 * len(names), 1.5 + 0.26 * max(rows, 1))
-    left_out = f"{n - rows:,} more left out" if n > rows else None
-    title(ax, ["labels", f"{rows:,} answers", left_out])
+    omitted = f"{n - rows:,} more omitted" if n > rows else None
+    title(ax, ["labels", f"{rows:,} answers", omitted])
     if not rows:
         return say(ax, "no answers")
     low, high = (
@@ -75,34 +76,31 @@ def label_heatmap(
         for name in ("probability_lower", "probability_upper")
     )
     stated = shown["is_answer"].to_numpy().reshape(rows, -1)
-    colours = mpl.colormaps["cividis"].with_extremes(bad="#d9d9d9")
+    colours = mpl.colormaps["cividis"].with_extremes(bad=UNKNOWN)
     image = ax.imshow(np.ma.masked_invalid(low), cmap=colours, vmin=0, vmax=1, aspect="auto")
+    size = row_size(ax, rows, 8)
     for row, column in np.ndindex(low.shape):
-        _cell(ax, row, column, low[row, column], high[row, column], colours)
+        _write_bounds(ax, row, column, low[row, column], high[row, column], colours, size)
         if stated[row, column]:
             ax.add_patch(
                 Rectangle((column - 0.47, row - 0.44), 0.94, 0.88, fill=False, ec="#d55e00", lw=2)
             )
-    ticks(ax.xaxis, range(len(names)), names)
+    ticks(ax.xaxis, names)
     first = shown.iloc[:: len(names)]
     ids = first["custom_id"].astype(object).where(first["custom_id"].notna(), None)
     marks = [each or f"answer {i}" for i, each in enumerate(ids)]
-    ticks(ax.yaxis, range(rows), marks, most=20)
-    ax.set_xlabel("probability at least – at most; framed: what the answer states", fontsize=9)
+    ticks(ax.yaxis, marks, most=20)
+    axis_labels(ax, "probability at least – at most (framed: what the answer states)")
     ax.figure.colorbar(image, ax=ax, label="probability, lower bound", fraction=0.05, pad=0.03)
     return ax
 
 
-def _cell(ax: Axes, row: int, column: int, low: float, high: float, colours: Any) -> None:
+def _write_bounds(
+    ax: Axes, row: int, column: int, low: float, high: float, colours: Colormap, size: float
+) -> None:
     if np.isnan(low):
         text, ink = "unknown", "black"
     else:
         text = f"{low:.2f}" if high - low < 0.005 else f"{low:.2f} – {high:.2f}"
         ink = readable_on(colours(low)[:3])
-    ax.text(column, row, text, ha="center", va="center", fontsize=8, color=ink)
-
-
-def check_most(name: str, value: object) -> None:
-    """Raise `ArgumentError` unless an option is a positive integer."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ArgumentError(f"{name}={value!r}; give a positive integer")
+    ax.text(column, row, text, ha="center", va="center", color=ink, fontsize=size)

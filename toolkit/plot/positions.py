@@ -1,16 +1,27 @@
-"""Confidence along the tokens of one answer, or of many."""
+"""Plot probability and entropy along the tokens of one answer, or of all answers."""
 
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from toolkit.errors import ArgumentError
+from toolkit import arguments
 from toolkit.metrics import position_metrics, sequence_metrics, token_metrics
-from toolkit.metrics._arrays import windows
-from toolkit.plot._axes import new_axes, one_choice, title_of
-from toolkit.plot._style import DARK, LIGHT, bare, legend_below, say, title
+from toolkit.metrics.positions import windowed_probability
+from toolkit.plot._axes import answer_title, new_axes, one_choice
+from toolkit.plot._style import (
+    ALERT,
+    DARK,
+    LIGHT,
+    SECOND,
+    axis_labels,
+    bare,
+    legend_below,
+    say,
+    title,
+)
 from toolkit.tables import LogprobTables, Selector
 
 
@@ -23,11 +34,11 @@ def confidence_over_position(
     window: int = 16,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw the probability of the tokens along one answer, or along all.
+    """Draw the probability of the tokens along one answer, or along all answers.
 
-    For one answer every token is a dot, and a line their mean over a window that ends there. For
-    all, the median and the middle half of the answers at each position, and below how many answers
-    are that long.
+    For one answer, every token is a dot, and a line shows the mean over the window that ends at
+    each token. For all answers: the median and the middle half of the answers at each position, and
+    the share of the answers that are that long.
 
     Parameters
     ----------
@@ -38,7 +49,7 @@ def confidence_over_position(
         Index of the choice of that response.
     channel : {"content", "refusal", "reasoning"}
     window : int
-        Tokens that the line is a mean of; those without a usable logprob are left out.
+        Number of tokens in each mean; tokens without a usable logprob are skipped.
     ax : Axes, optional
         Where to draw. Default: a new figure.
 
@@ -56,7 +67,7 @@ def confidence_over_position(
 
     See Also
     --------
-    toolkit.token_metrics, toolkit.metrics.position_metrics : give what is drawn.
+    toolkit.token_metrics, toolkit.metrics.position_metrics : the tables that are drawn.
 
     Examples
     --------
@@ -68,57 +79,179 @@ def confidence_over_position(
     >>> ax.lines[1].get_ydata().round(3).tolist()
     [0.803]
     """
-    if isinstance(window, bool) or not isinstance(window, int) or window < 1:
-        raise ArgumentError(f"window={window!r}; give a positive integer")
+    window = arguments.whole("window", window)
     if response is None:
         metrics = position_metrics(lp, channel=channel)
         ax = ax if ax is not None else new_axes(9, 3.6)
-        n = int(metrics["n_tokens"].max()) if len(metrics) else 0
-        title(ax, ["probability by position", channel, f"{n:,} answers"])
-        drawn = _draw_many(ax, metrics)
+        title(ax, ["probability by position", channel, _count(metrics)])
+        drawn = _draw_probabilities(ax, metrics)
     else:
-        alone, row = one_choice(lp, response, choice, channel)
-        metrics = token_metrics(alone)
-        metrics = metrics[metrics["channel"] == channel]
+        metrics, parts = _one_answer(lp, response, choice, channel)
         ax = ax if ax is not None else new_axes(9, 3.6)
-        title(ax, [title_of(row, choice, channel, sequence_metrics(alone))])
-        drawn = _draw_one(ax, metrics, window)
+        title(ax, parts)
+        drawn = _draw_probability(ax, metrics, window)
     if not drawn:
         return say(ax, "no tokens with usable logprobs")
     ax.set_ylim(-0.02, 1.02)
-    ax.set_ylabel("probability (higher: more certain)")
-    ax.set_xlabel("position of the token")
+    return _finished(ax, "probability (higher: more certain)")
+
+
+def entropy_by_position(
+    lp: LogprobTables,
+    *,
+    response: Selector | None = None,
+    choice: int = 0,
+    channel: str = "content",
+    vocab_size: int | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the entropy at each token position, in nats; lower is more certain.
+
+    Servers send only the top of each distribution, so the entropy is an interval. Its lower bound
+    is a line; with `vocab_size` the interval is a band. For one answer, the entropy of the
+    renormalised list of alternatives is drawn too; for all answers, the median and the quartiles.
+
+    Parameters
+    ----------
+    lp : LogprobTables
+    response : int or str, optional
+        Row number, ``response_id`` or ``custom_id``. Default: all answers.
+    choice : int
+        Index of the choice of that response.
+    channel : {"content", "refusal", "reasoning"}
+    vocab_size : int, optional
+        Number of tokens that the model can choose from.
+    ax : Axes, optional
+        Where to draw. Default: a new figure.
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    SelectionError
+        If there is no such response or choice.
+    ArgumentError
+        If an option is out of range.
+
+    See Also
+    --------
+    toolkit.token_metrics, toolkit.metrics.position_metrics : the tables that are drawn.
+
+    Examples
+    --------
+    >>> import toolkit
+    >>> entry = {"token": "a", "logprob": 0.0, "top_logprobs": [{"token": "a", "logprob": 0.0}]}
+    >>> choice = {"message": {"content": "a"}, "logprobs": {"content": [entry]}}
+    >>> ax = entropy_by_position(toolkit.from_responses({"choices": [choice]}), response=0)
+    >>> ax.lines[0].get_ydata().tolist()
+    [0.0]
+    """
+    if response is None:
+        metrics = position_metrics(lp, channel=channel, vocab_size=vocab_size)
+        ax = ax if ax is not None else new_axes(9, 3.6)
+        title(ax, ["entropy by position", channel, _count(metrics)])
+        drawn = _draw_entropies(ax, metrics, vocab_size)
+    else:
+        metrics, parts = _one_answer(lp, response, choice, channel, vocab_size)
+        ax = ax if ax is not None else new_axes(9, 3.6)
+        title(ax, parts)
+        drawn = _draw_entropy(ax, metrics, vocab_size)
+    if not drawn:
+        return say(ax, "no tokens with logprobs")
+    ax.set_ylim(bottom=0)
+    return _finished(ax, "entropy in nats (lower: more certain)")
+
+
+def _one_answer(
+    lp: LogprobTables,
+    response: Selector,
+    choice: int,
+    channel: str,
+    vocab_size: int | None = None,
+) -> tuple[pd.DataFrame, list[str]]:
+    """Return the token metrics of one answer, and the parts of its title."""
+    alone, row = one_choice(lp, response, choice, channel)
+    metrics = token_metrics(alone, vocab_size=vocab_size)
+    parts = answer_title(row, choice, channel, sequence_metrics(alone))
+    return metrics[metrics["channel"] == channel], parts
+
+
+def _count(metrics: pd.DataFrame) -> str:
+    return f"{int(metrics['n_tokens'].max()) if len(metrics) else 0:,} answers"
+
+
+def _finished(ax: Axes, y_label: str) -> Axes:
+    axis_labels(ax, "position of the token", y_label)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     bare(ax)
     legend_below(ax)
     return ax
 
 
-def _draw_one(ax: Axes, metrics: object, window: int) -> bool:
+def _draw_probability(ax: Axes, metrics: pd.DataFrame, window: int) -> bool:
+    """Draw one answer; return whether it has a usable logprob."""
     x, y = (metrics[name].to_numpy(float) for name in ("position", "probability"))
     known = ~np.isnan(y)
     if not known.any():
         return False
     ax.plot(x[known], y[known], "o", ms=3, color=LIGHT, label="a token")
-    if known.sum() >= window:
-        means = windows.means(y[known], window)
+    means = windowed_probability(metrics, window).to_numpy(float)
+    full = ~np.isnan(means)
+    if full.any():
         label = f"mean of the last {window} tokens"
-        ax.plot(x[known][window - 1 :], means, color=DARK, lw=1.6, label=label)
+        ax.plot(x[full], means[full], color=DARK, lw=1.6, label=label)
     if not known.all():
-        low = np.full((~known).sum(), 0.0)
-        ax.plot(x[~known], low, "x", ms=4, color="#8a1538", label="no usable logprob")
+        low = np.zeros(np.count_nonzero(~known))
+        ax.plot(x[~known], low, "x", ms=4, color=ALERT, label="no usable logprob")
     return True
 
 
-def _draw_many(ax: Axes, metrics: object) -> bool:
-    low, middle, high = (
-        metrics[f"probability_{name}"].to_numpy(float) for name in ("q25", "median", "q75")
-    )
-    if not (~np.isnan(middle)).any():
+def _draw_probabilities(ax: Axes, metrics: pd.DataFrame) -> bool:
+    """Draw all answers; return whether any has a usable logprob."""
+    if metrics["probability_median"].isna().all():
         return False
+    _draw_quartiles(ax, metrics, "probability", "median")
     x = metrics["position"].to_numpy(float)
-    ax.fill_between(x, low, high, color=DARK, alpha=0.2, lw=0, label="middle half of the answers")
-    ax.plot(x, middle, color=DARK, lw=1.3, label="median")
     share = metrics["n_tokens"].to_numpy(float) / metrics["n_tokens"].max()
     ax.plot(x, share, color=LIGHT, lw=1.2, ls="--", label="share of the answers that go so far")
     return True
+
+
+def _draw_entropy(ax: Axes, metrics: pd.DataFrame, vocab_size: int | None) -> bool:
+    """Draw one answer; return whether any of its tokens has an entropy."""
+    x, lower, upper, listed = (
+        metrics[name].to_numpy(float)
+        for name in ("position", "entropy_lower", "entropy_upper", "entropy_topk")
+    )
+    if np.isnan(lower).all():
+        return False
+    if vocab_size is not None:
+        ax.fill_between(x, lower, upper, color=LIGHT, alpha=0.35, lw=0, label="possible values")
+    label = "lower bound" if vocab_size is not None else "lower bound (upper needs vocab_size)"
+    ax.plot(x, lower, color=DARK, lw=1.3, marker="o", ms=2.5, label=label)
+    if np.isfinite(listed).any():
+        ax.plot(x, listed, color=SECOND, lw=1, ls="--", label="of the listed tokens, renormalised")
+    return True
+
+
+def _draw_entropies(ax: Axes, metrics: pd.DataFrame, vocab_size: int | None) -> bool:
+    """Draw all answers; return whether any token has an entropy."""
+    if metrics["entropy_lower_median"].isna().all():
+        return False
+    _draw_quartiles(ax, metrics, "entropy_lower", "lower bound, median")
+    if vocab_size is not None:
+        upper = metrics["entropy_upper_median"].to_numpy(float)
+        x = metrics["position"].to_numpy(float)
+        ax.plot(x, upper, color=LIGHT, lw=1.3, ls="--", label="upper bound, median")
+    return True
+
+
+def _draw_quartiles(ax: Axes, metrics: pd.DataFrame, name: str, label: str) -> None:
+    low, middle, high = (
+        metrics[f"{name}_{quantile}"].to_numpy(float) for quantile in ("q25", "median", "q75")
+    )
+    x = metrics["position"].to_numpy(float)
+    ax.fill_between(x, low, high, color=DARK, alpha=0.2, lw=0, label="middle half of the answers")
+    ax.plot(x, middle, color=DARK, lw=1.3, label=label)

@@ -1,4 +1,4 @@
-"""Risk of the answers that a threshold accepts."""
+"""Plot the risk of the answers that a confidence threshold accepts."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from matplotlib.axes import Axes
 from toolkit.metrics import risk_coverage as curve_of
 from toolkit.metrics import selective
 from toolkit.plot._axes import new_axes
-from toolkit.plot._style import DARK, SECOND, bare, legend_below, say, title
+from toolkit.plot._style import DARK, SECOND, axis_labels, bare, legend_below, say, title
 
 
 def risk_coverage(
     confidence: Any, correct: Any, *, level: float = 0.95, ax: Axes | None = None
 ) -> Axes:
-    """Draw which share of the answers is wrong if only the surest are kept.
+    """Draw which share of the answers is wrong when only the surest ones are kept.
 
     Parameters
     ----------
     confidence : array-like of float
-        Any score; higher is surer.
+        Any score; higher is more certain.
     correct : array-like of bool
         Whether each answer is right.
     level : float
-        Of the intervals.
+        Confidence level of the intervals.
     ax : Axes, optional
         Where to draw. Default: a new figure.
 
     Returns
     -------
     Axes
-        The curve with its Wilson intervals, one by one; the dashed line is the share of all that
-        is wrong, which a confidence that knows nothing would give.
+        The curve with the Wilson interval of each point. The dashed line is the share of all
+        answers that is wrong, which an uninformative confidence would give.
 
     Raises
     ------
@@ -42,7 +42,7 @@ def risk_coverage(
 
     See Also
     --------
-    toolkit.metrics.risk_coverage, toolkit.selective : give what is drawn.
+    toolkit.metrics.risk_coverage, toolkit.selective : the tables that are drawn.
 
     Examples
     --------
@@ -54,9 +54,9 @@ def risk_coverage(
     found = selective(confidence, correct, level=level, n_bootstrap=0).iloc[0]
     ax = ax if ax is not None else new_axes(7, 4)
     scores = [f"{name.upper()} {found[name]:.3f}" for name in ("aurc", "auroc") if found["n"]]
-    title(ax, [f"risk and coverage of {found['n']:,.0f} answers", *scores])
+    title(ax, ["risk and coverage", f"{found['n']:,.0f} answers", *scores])
     if curve.empty:
-        return say(ax, "no answers with confidence and truth")
+        return say(ax, "no answers with a confidence and a label")
     x = curve["coverage"].to_numpy(float)
     ax.plot(
         x, curve["risk"], drawstyle="steps-pre", color=DARK, lw=1.6, label="wrong among the kept"
@@ -67,8 +67,9 @@ def risk_coverage(
     )  # fmt: skip
     ax.axhline(1 - found["accuracy"], color=SECOND, ls="--", lw=1.2, label="wrong among all")
     ax.set(xlim=(0, 1.01), ylim=(0, 1.02))
-    ax.set_xlabel("share of the answers that is kept, the surest first")
-    ax.set_ylabel("share that is wrong (lower: better)")
+    axis_labels(
+        ax, "share of the answers that is kept (the surest first)", "share wrong (lower: better)"
+    )
     bare(ax)
-    legend_below(ax, columns=3)
+    legend_below(ax)
     return ax

@@ -1,4 +1,4 @@
-"""The text of an answer, each token on a ground of its probability."""
+"""Plot the text of an answer, each token on a background coloured by its probability."""
 
 from __future__ import annotations
 
@@ -6,26 +6,30 @@ import math
 
 import matplotlib as mpl
 import numpy as np
+import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap, Normalize
+from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
-from toolkit.errors import ArgumentError
+from toolkit import arguments
 from toolkit.metrics import sequence_metrics, token_metrics
 from toolkit.palettes import UNKNOWN, readable_on
-from toolkit.plot._axes import new_axes, one_choice, title_of
+from toolkit.plot._axes import Extent, answer_title, extent, new_axes, one_choice
 from toolkit.plot._glyphs import runs
 from toolkit.plot._layout import Box, flow
+from toolkit.plot._style import FAINT, title
 from toolkit.tables import LogprobTables, Selector
 from toolkit.visible_text import token_texts
 
 _LINE = 1.75  # height of a line, in font sizes
-_LEGEND = 52.0  # points below the text
-_WIDTH = 9.0  # inches of a figure of our own
-_MARGIN = 12.0  # points around it
-_TITLE = 24.0
+_WIDTH = 9.0  # width of a figure of our own, in inches
+_MARGIN = 12.0  # points around the axes of a figure of our own
+_TITLE = 24.0  # points for the title above them
+_LEGEND = 52.0  # points for the colour bar below the text
+_NOTE = 16.0  # points for the note between text and colour bar
 
 
 def token_confidence(
@@ -40,13 +44,13 @@ def token_confidence(
     max_tokens: int = 2000,
     legend: bool = True,
 ) -> Axes:
-    """Draw the text of one answer, each token on a ground of its probability.
+    """Draw the text of one answer, each token on a background coloured by its probability.
 
-    Blanks, line ends and tabs are visible (``·``, ``↵``, ``⇥``); other characters that do not show
-    are written as code points, and bytes that are part of a character as bytes: ``⟨f0 9f⟩``. A
-    character stands in the token that completes it. Tokens without a usable logprob are grey and
-    hatched. Text runs from left to right in the order of the tokens; right-to-left scripts are
-    shown so too.
+    Hidden characters are shown as `toolkit.show` shows them: blanks that would go unseen (``␣``),
+    line ends (``↵``) and tabs (``⇥``), other characters as code points (``⟨U+001B⟩``), and bytes of
+    an incomplete character in hexadecimal (``⟨f0 9f⟩``); a character is drawn in the token that
+    completes it. Tokens without a usable logprob are grey and hatched. Tokens run from left to
+    right in their order, in right-to-left scripts too.
 
     Parameters
     ----------
@@ -57,21 +61,22 @@ def token_confidence(
         Index of the choice, as sent.
     channel : {"content", "refusal", "reasoning"}
     ax : Axes, optional
-        Where to draw; text that does not fit is cut. Default: a new figure, as high as needed.
+        Where to draw; tokens that do not fit are omitted and counted. Default: a new figure, as
+        high as needed.
     cmap : str
-        A colour map from 0 (left end) to 1.
+        Name of a matplotlib colour map; its left end is probability 0, its right end 1.
     fontsize : float
         In points.
     max_tokens : int
-        Longer answers are cut, and say so.
+        At most this many tokens are drawn; a note counts the others.
     legend : bool
         Draw the colour bar.
 
     Returns
     -------
     Axes
-        Its data units are points. `Rectangle` patches with a ``gid`` of ``token-<position>`` are
-        the grounds; a token that goes over a line end has several.
+        Its data units are points. The backgrounds are `Rectangle` patches with the ``gid``
+        ``token-<position>``; a token that continues on the next line has several.
 
     Raises
     ------
@@ -82,7 +87,8 @@ def token_confidence(
 
     See Also
     --------
-    toolkit.token_metrics : gives ``probability``.
+    toolkit.token_metrics : the table with the column ``probability``.
+    toolkit.show : the same in HTML, with alternatives.
 
     Examples
     --------
@@ -93,83 +99,83 @@ def token_confidence(
     >>> [text.get_text() for text in ax.texts]
     ['Hello']
     """
-    if not fontsize > 0 or max_tokens < 1:
-        raise ArgumentError(
-            f"fontsize={fontsize!r}, max_tokens={max_tokens!r}; both must be positive"
-        )
+    fontsize = arguments.positive("fontsize", fontsize)
+    max_tokens = arguments.whole("max_tokens", max_tokens)
     if cmap not in mpl.colormaps:
-        raise ArgumentError(f"cmap={cmap!r} is no colour map of matplotlib")
+        raise arguments.invalid("cmap", cmap, "the name of a matplotlib colour map")
     alone, row = one_choice(lp, response, choice, channel)
     metrics = token_metrics(alone)
     mine = np.asarray(metrics["channel"] == channel)
-    probability = metrics["probability"].to_numpy()[mine]
+    probability = metrics["probability"].to_numpy(float)[mine]
     tokens = alone.tokens.filter(mine).select(["token", "bytes"]).to_pylist()
     texts = list(token_texts((token["token"], token["bytes"]) for token in tokens))[:max_tokens]
-
-    own = ax is None
-    width = _WIDTH * 72 - 2 * _MARGIN if own else _points(ax)[0]
     drawn = [(runs(text, rest, fontsize), text.endswith("\n")) for text, rest in texts]
-    boxes = flow(drawn, width)
-    below = _LEGEND if legend else 0.0
-    height = (boxes[-1].line + 1 if boxes else 1) * _LINE * fontsize + below
-    if own:
-        ax = _own_axes(height)
+
+    parts = answer_title(row, choice, channel, sequence_metrics(alone))
+    is_cut = ax is not None or len(texts) < len(tokens)
+    has_note = is_cut or not tokens or bool(np.isnan(probability).any())
+    below = (_LEGEND if legend else 0.0) + (_NOTE if has_note else 0.0)
+    line = _LINE * fontsize
+    if ax is None:
+        page = Extent(_WIDTH * 72 - 2 * _MARGIN, 0.0)
+        boxes = flow(drawn, page.width)
+        page = page._replace(height=(boxes[-1].line + 1 if boxes else 1) * line + below)
+        ax = _own_axes(page.height, parts, fontsize)
     else:
-        boxes = _fitting(boxes, _points(ax)[1] - below, fontsize)
-        height = _points(ax)[1]
-    ax.set(xlim=(0, width), ylim=(height, 0))
+        page = extent(ax)
+        boxes = _fitting(flow(drawn, page.width), max(int((page.height - below) / line), 1))
+        title(ax, parts, fontsize)
+    ax.set(xlim=(0, page.width), ylim=(page.height, 0))
     ax.set_axis_off()
-    ax.set_title(
-        title_of(row, choice, channel, sequence_metrics(alone)),
-        loc="left",
-        fontsize=fontsize,
-        parse_math=False,
-    )
-    _draw(ax, boxes, probability, mpl.colormaps[cmap], fontsize)
-    left_out = len(tokens) - (boxes[-1].token + 1 if boxes else 0)
-    notes = ["no tokens with logprobs"] if not tokens else []
-    if np.isnan(probability).any():
-        notes.append("grey: no usable logprob")
-    if left_out:
-        notes.append(f"… {left_out:,} more tokens")
-    note = " · ".join(notes)
+    colours = mpl.colormaps[cmap]
+    _draw(ax, boxes, probability, colours, fontsize)
+    n_omitted = len(tokens) - (boxes[-1].token + 1 if boxes else 0)
+    if notes := _notes(probability, n_omitted):
+        y = page.height - below + 11
+        ax.text(0, y, " · ".join(notes), fontsize=9, color=FAINT, va="baseline")
     if legend:
-        _draw_legend(ax, mpl.colormaps[cmap], note, width, height)
-    elif note:
-        _say(ax, width, height - 2, note)
+        _draw_legend(ax, colours, page)
     return ax
 
 
-def _own_axes(height: float) -> Axes:
-    """Make a figure in whose axes a data unit is a point."""
-    ax = new_axes(_WIDTH, (height + 2 * _MARGIN + _TITLE) / 72)
-    figure = ax.figure
-    figure.set_layout_engine("none")
-    w, h = _WIDTH * 72, height + 2 * _MARGIN + _TITLE
-    ax.set_position((_MARGIN / w, _MARGIN / h, 1 - 2 * _MARGIN / w, height / h))
+def _own_axes(height: float, parts: list[str], fontsize: float) -> Axes:
+    """Make a figure of axes with a title; a data unit of the axes is a point."""
+    ax = new_axes(_WIDTH, 1.0, layout=None)
+    margin = _MARGIN / (_WIDTH * 72)
+    ax.set_position((margin, 0.0, 1 - 2 * margin, 1.0))
+    more_lines = title(ax, parts, fontsize) - 1
+    total = height + 2 * _MARGIN + _TITLE + 1.2 * fontsize * more_lines
+    assert isinstance(ax.figure, Figure)
+    ax.figure.set_size_inches(_WIDTH, total / 72)
+    ax.set_position((margin, _MARGIN / total, 1 - 2 * margin, height / total))
     return ax
 
 
-def _points(ax: Axes) -> tuple[float, float]:
-    """Return width and height of the axes, in points."""
-    extent = ax.get_window_extent()
-    scale = 72 / ax.figure.dpi
-    return extent.width * scale, extent.height * scale
-
-
-def _fitting(boxes: list[Box], height: float, fontsize: float) -> list[Box]:
-    """Leave out whole tokens that do not fit."""
-    lines = max(int(height / (_LINE * fontsize)), 1)
+def _fitting(boxes: list[Box], lines: int) -> list[Box]:
+    """Omit the tokens that do not fit completely into so many lines."""
     over = {box.token for box in boxes if box.line >= lines}
     return [box for box in boxes if box.token not in over]
 
 
+def _notes(probability: npt.NDArray[np.float64], n_omitted: int) -> list[str]:
+    """Return what a reader has to know about the tokens."""
+    if not len(probability):
+        return ["no tokens with logprobs"]
+    notes = ["grey: no usable logprob"] if np.isnan(probability).any() else []
+    return [*notes, f"… {n_omitted:,} more tokens"] if n_omitted else notes
+
+
 def _draw(
-    ax: Axes, boxes: list[Box], probability: np.ndarray, cmap: Colormap, fontsize: float
+    ax: Axes,
+    boxes: list[Box],
+    probability: npt.NDArray[np.float64],
+    cmap: Colormap,
+    fontsize: float,
 ) -> None:
+    """Draw the background and the text of each box."""
     for box in boxes:
         p = probability[box.token]
-        ground = UNKNOWN if math.isnan(p) else cmap(p)
+        ground = mpl.colors.to_rgb(UNKNOWN if math.isnan(p) else cmap(p))
         top = box.line * _LINE * fontsize
         ax.add_patch(
             Rectangle(
@@ -183,7 +189,7 @@ def _draw(
                 gid=f"token-{box.token}",
             )
         )
-        colour = readable_on(mpl.colors.to_rgb(ground))
+        colour = readable_on(ground)
         for run, x in box.runs:
             text = Text(
                 x,
@@ -198,8 +204,10 @@ def _draw(
             ax._add_text(text) if hasattr(ax, "_add_text") else ax.add_artist(text)
 
 
-def _draw_legend(ax: Axes, cmap: Colormap, note: str, width: float, height: float) -> None:
-    bar = ax.inset_axes((0, height - 26, min(200, width), 8), transform=ax.transData)
+def _draw_legend(ax: Axes, cmap: Colormap, page: Extent) -> None:
+    """Draw the colour bar at the bottom left."""
+    place = (0, page.height - 26, min(200, page.width), 8)
+    bar = ax.inset_axes(place, transform=ax.transData)
     colours = ax.figure.colorbar(
         ScalarMappable(Normalize(0, 1), cmap), cax=bar, orientation="horizontal"
     )
@@ -207,9 +215,3 @@ def _draw_legend(ax: Axes, cmap: Colormap, note: str, width: float, height: floa
     colours.ax.tick_params(labelsize=8, length=2)
     colours.outline.set_visible(False)
     bar.set_title("probability of the token (higher: more certain)", fontsize=8, loc="left", pad=3)
-    if note:
-        _say(ax, width, height - 19, note)
-
-
-def _say(ax: Axes, x: float, y: float, note: str) -> None:
-    ax.text(x, y, note, fontsize=9, color="#555555", ha="right", va="baseline", parse_math=False)

@@ -1,4 +1,4 @@
-"""Tokens used, over time."""
+"""Plot token usage over time."""
 
 from __future__ import annotations
 
@@ -27,8 +27,7 @@ def usage_over_time(lp: LogprobTables, *, span: str = "1min", ax: Axes | None = 
     Returns
     -------
     Axes
-        Steps of prompt and completion tokens, time in UTC. Where responses report nothing, there
-        is a gap.
+        Steps of prompt and completion tokens, time in UTC; a gap where responses report no usage.
 
     Raises
     ------
@@ -37,7 +36,7 @@ def usage_over_time(lp: LogprobTables, *, span: str = "1min", ax: Axes | None = 
 
     See Also
     --------
-    toolkit.usage_over_time : gives what is drawn.
+    toolkit.usage_over_time : the table that is drawn.
 
     Examples
     --------
@@ -51,7 +50,7 @@ def usage_over_time(lp: LogprobTables, *, span: str = "1min", ax: Axes | None = 
     n = int(table["n_responses"].sum())
     title(ax, [f"tokens used per {span}", f"{n:,} responses with a time"])
     if not n:
-        return say(ax, "no response says when it was made")
+        return say(ax, "no response has a time")
     length = pd.Timedelta(pd.tseries.frequencies.to_offset(span))
     starts = table["start"].dt.tz_localize(None).to_numpy()
     edges = np.append(starts, starts[-1] + length.to_timedelta64())
@@ -67,7 +66,7 @@ def usage_over_time(lp: LogprobTables, *, span: str = "1min", ax: Axes | None = 
         )  # fmt: skip
     ax.set_ylim(bottom=0)
     ax.set_ylabel("tokens")
-    ax.set_xlabel("time (UTC)")
+    ax.set_xlabel("time (UTC)", loc="left")  # the axis writes the date on the right
     locator = dates.AutoDateLocator(maxticks=8)
     ax.xaxis.set_major_locator(locator)
     ax.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))

@@ -1,4 +1,4 @@
-"""Plots: what stands on the artists is what the metric tables say."""
+"""Plots of the text of an answer."""
 
 import math
 import warnings
@@ -14,42 +14,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 import toolkit
+from tests.plot.cases import answer, boxes, draw, texts
 from toolkit.palettes import readable_on
-from toolkit.plot._glyphs import run_width, runs
-from toolkit.plot._layout import GAP, flow
-from toolkit.visible_text import pieces, token_texts
-
-
-@pytest.fixture(autouse=True)
-def _close_figures():
-    plt.close("all")
-    yield
-    plt.close("all")
-
-
-def answer(tokens, *, channel="content"):
-    """Load one completion of these tokens: text, (text, logprob) or (text, logprob, bytes)."""
-    entries = []
-    for token in tokens:
-        text, logprob, *raw = (token, -0.5) if isinstance(token, str) else token
-        raw = raw[0] if raw else text.encode()
-        entries.append({"token": text, "logprob": logprob, "bytes": list(raw)})
-    choice = {"message": {channel: "x"}, "logprobs": {channel: entries}}
-    with warnings.catch_warnings(action="ignore"):
-        return toolkit.from_responses({"id": "a", "model": "m", "choices": [choice]})
-
-
-def boxes(ax):
-    return [patch for patch in ax.patches if (patch.get_gid() or "").startswith("token-")]
-
-
-def texts(ax):
-    return [text.get_text() for text in ax.texts]
-
-
-def draw(ax):
-    ax.figure.canvas.draw()
-    return ax
+from toolkit.plot._layout import GAP
+from toolkit.visible_text import pieces
 
 
 def contrast(first, second):
@@ -59,9 +27,6 @@ def contrast(first, second):
 
     high, low = sorted((luminance(to_rgb(first)), luminance(to_rgb(second))), reverse=True)
     return (high + 0.05) / (low + 0.05)
-
-
-# token_confidence
 
 
 def test_each_token_is_a_box_of_its_probability():
@@ -82,7 +47,7 @@ def test_text_stands_out_on_any_ground():
 
 def test_the_title_says_what_is_shown():
     lp = answer([("a", -1.0)])
-    title = toolkit.plot.token_confidence(lp).get_title(loc="left")
+    title = toolkit.plot.token_confidence(lp).get_title()
     assert title == "m · a · perplexity 2.72"
 
 
@@ -159,7 +124,7 @@ def test_the_refusal_channel():
     lp = answer(["I'm", " sorry"], channel="refusal")
     ax = toolkit.plot.token_confidence(lp, channel="refusal")
     assert "".join(texts(ax)) == "I'm sorry"
-    assert "refusal" in ax.get_title(loc="left")
+    assert "refusal" in ax.get_title()
 
 
 def test_a_long_answer_is_cut_and_says_so():
@@ -190,7 +155,7 @@ def test_one_of_several_choices():
     ]
     ax = toolkit.plot.token_confidence(toolkit.from_responses({"choices": choices}), choice=1)
     assert texts(ax) == ["b"]
-    assert "choice 1" in ax.get_title(loc="left")
+    assert "choice 1" in ax.get_title()
 
 
 @pytest.mark.parametrize(
@@ -220,24 +185,6 @@ def test_all_scripts_are_drawn_without_a_warning(samples):
             plt.close(ax.figure)
 
 
-# Glyphs and flow
-
-
-@given(st.text(max_size=40), st.lists(st.integers(1, 6), max_size=20))
-@settings(deadline=None)
-def test_no_character_is_lost_between_tokens(text, sizes):
-    data, at, tokens = text.encode("utf-8", "replace"), 0, []
-    for size in sizes:
-        tokens.append(("", data[at : at + size]))
-        at += size
-    tokens.append(("", data[at:]))
-    parts = list(token_texts(tokens))
-    assert "".join(part for part, _ in parts) == data.decode()
-    for (part, rest), (_, raw) in zip(parts, tokens, strict=True):
-        assert raw.endswith(rest)
-        assert part or rest or not raw
-
-
 @given(st.text(max_size=20))
 @settings(deadline=None, max_examples=50)
 def test_any_text_can_be_drawn(text):
@@ -247,77 +194,18 @@ def test_any_text_can_be_drawn(text):
     draw(ax)
 
 
-@given(st.lists(st.tuples(st.text("ab \n", min_size=1, max_size=30), st.booleans()), max_size=30))
-@settings(deadline=None, max_examples=50)
-def test_flow_keeps_order_and_width(tokens):
-    width = 120.0
-    laid = flow([(runs(text, b"", 10.0), ends) for text, ends in tokens], width)
-    assert [box.token for box in laid] == sorted(box.token for box in laid)
-    assert {box.token for box in laid} == set(range(len(tokens)))
-    for box in laid:
-        assert box.x + box.width <= width + 1e-6
-        assert box.width >= sum(run_width(run) for run, _ in box.runs)
-    lines = [box.line for box in laid]
-    assert lines == sorted(lines)
-
-
-# entropy_by_position
-
-
-@pytest.fixture
-def listed():
-    top = [{"token": t, "logprob": v} for t, v in (("a", -0.4), ("b", -1.5), ("c", -3.0))]
-    entry = {"token": "a", "logprob": -0.4, "top_logprobs": top}
-    choice = {"message": {"content": "aaa"}, "logprobs": {"content": [entry] * 3}}
-    short = {"message": {"content": "a"}, "logprobs": {"content": [entry]}}
-    return toolkit.from_responses([{"choices": [choice]}, {"choices": [short]}])
-
-
-def test_entropy_of_one_answer(listed):
-    ax = draw(toolkit.plot.entropy_by_position(listed, response=0, vocab_size=100))
-    metrics = toolkit.token_metrics(listed, vocab_size=100)[:3]
-    assert ax.lines[0].get_ydata().tolist() == metrics["entropy_lower"].tolist()
-    assert ax.lines[1].get_ydata().tolist() == metrics["entropy_topk"].tolist()
-    band = ax.collections[0].get_paths()[0].vertices
-    assert band[:, 1].max() == pytest.approx(metrics["entropy_upper"].max())
-    assert "lower: more certain" in ax.get_ylabel()
-
-
-def test_entropy_of_all_answers(listed):
-    ax = draw(toolkit.plot.entropy_by_position(listed))
-    metrics = toolkit.metrics.position_metrics(listed)
-    assert metrics["n_tokens"].tolist() == [2, 1, 1]
-    assert ax.lines[0].get_ydata().tolist() == metrics["entropy_lower_median"].tolist()
-
-
-def test_entropy_without_tokens_says_so():
-    with warnings.catch_warnings(action="ignore"):
-        lp = toolkit.from_responses({"choices": [{"message": {"content": "a"}}]})
-    for response in (0, None):
-        ax = draw(toolkit.plot.entropy_by_position(lp, response=response))
-        assert texts(ax) == ["no tokens with logprobs"]
-
-
-def test_position_metrics_are_quantiles_of_token_metrics(samples):
-    lp = toolkit.read(samples / "stories_k10.jsonl")
-    tokens = toolkit.token_metrics(lp)
-    table = toolkit.metrics.position_metrics(lp).set_index("position")
-    for position in (0, 17, 159):
-        values = tokens.loc[tokens["position"] == position, "entropy_lower"]
-        assert table.loc[position, "n_tokens"] == len(values)
-        for name, q in (("q25", 25), ("median", 50), ("q75", 75)):
-            expected = np.percentile(values.dropna(), q)
-            assert table.loc[position, f"entropy_lower_{name}"] == pytest.approx(expected)
-
-
-def test_importing_the_plots_leaves_pyplot_alone():
-    import subprocess
-    import sys
-
-    code = "import sys, toolkit.plot; print('matplotlib.pyplot' in sys.modules)"
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert out.stdout.strip() == "False"
-
-
 def test_boxes_are_rectangles():
     assert all(isinstance(b, Rectangle) for b in boxes(toolkit.plot.token_confidence(answer("ab"))))
+
+
+@pytest.mark.parametrize("legend", [True, False])
+def test_notes_cover_neither_text_nor_legend(legend):
+    figure = Figure(figsize=(3, 2.5), dpi=100)
+    ax = figure.subplots()
+    tokens = [("a", None), *[" word"] * 400]
+    draw(toolkit.plot.token_confidence(answer(tokens), ax=ax, legend=legend))
+    (note,) = [text for text in ax.texts if "more tokens" in text.get_text()]
+    assert "grey" in note.get_text()
+    covered = [box.get_window_extent() for box in boxes(ax)]
+    covered += [child.get_tightbbox() for child in ax.child_axes]
+    assert not any(note.get_window_extent().overlaps(box) for box in covered)

@@ -1,0 +1,35 @@
+"""The plot of the alternatives at one position shows what the tables say."""
+
+import math
+
+import numpy as np
+import pytest
+from matplotlib.patches import Rectangle
+
+from toolkit import plot
+from toolkit.errors import ArgumentError
+
+
+def test_alternatives(stories):
+    ax = plot.alternatives(stories, response=0, position=3)
+    key = stories.responses["response_key"][0].as_py()
+    alone = stories.filter(response_key=key)
+    entries = [e for e in alone.alternatives.to_pylist() if e["position"] == 3 and e["choice"] == 0]
+    entries.sort(key=lambda entry: entry["rank"])
+    bars = [patch for patch in ax.patches if isinstance(patch, Rectangle)]
+    p = [math.exp(entry["logprob"]) for entry in entries]
+    found = [bar.get_width() for bar in bars]
+    np.testing.assert_allclose(found[: len(p)], p)
+    assert sum(found) == pytest.approx(1.0, abs=1e-6)
+    names = [label.get_text() for label in ax.get_yticklabels()]
+    assert sum(name.startswith("▸") for name in names) == 1
+    assert names[-1] == "not listed"
+    for bad in (-1, 10_000, True, 1.0):
+        with pytest.raises(ArgumentError, match="position"):
+            plot.alternatives(stories, position=bad)
+
+
+def test_the_title_says_what_is_before(stories):
+    assert plot.alternatives(stories, position=0).get_title() == "position 0 · at the beginning"
+    title = plot.alternatives(stories, position=2).get_title()
+    assert title == "position 2 · after “ there lived”"

@@ -1,4 +1,4 @@
-"""Fixtures for all tests: recordings, and a naive way to read tables."""
+"""Fixtures of all tests (folders of recordings), and how tests are ordered and generated."""
 
 from pathlib import Path
 
@@ -43,5 +43,13 @@ def data() -> Path:
     return ROOT / "data"
 
 
-# For runs in which failing is what counts, not the smallest example.
+# No deadline, because other workers and threads share the cores; time is tested where it matters.
+settings.register_profile("toolkit", deadline=None)
+settings.load_profile("toolkit")
+# For mutants, where any failure counts and the smallest example does not.
 settings.register_profile("first", phases=[Phase.explicit, Phase.generate], deadline=None)
+
+
+def pytest_collection_modifyitems(items):
+    """Run slow tests first, so that no worker is left with one at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)

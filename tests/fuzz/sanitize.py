@@ -37,7 +37,7 @@ print("%d inputs, %d taken, no report" % run({inputs}, {seed}))
 """
 _PYTEST = """
 import pytest
-sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", *{files!r}]))
+sys.exit(pytest.main(["-q", "-n0", "-p", "no:cacheprovider", *{files!r}]))
 """
 
 

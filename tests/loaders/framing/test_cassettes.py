@@ -77,12 +77,12 @@ def test_the_same_in_json():
             b"interactions:\n- response: &a {body: x}\n- response: *a\n",
             "line 3: a cassette with YAML al",
         ),
-        (b"interactions:\n- response: {body: [\n", "no YAML: line 3"),
+        (b"interactions:\n- response: {body: [\n", "not valid YAML: line 3"),
         (
             b"interactions:\n- " + b"[" * 100_000 + b"]" * 100_000,
             "line 2: a cassette nested deeper",
         ),
-        (b"interactions:\n- response: {body: \xff}\n", "no YAML"),
+        (b"interactions:\n- response: {body: \xff}\n", "not valid YAML"),
     ],
 )
 def test_what_cannot_be_read_is_said(data, message):

@@ -1,4 +1,4 @@
-"""The structure of JSON text: brackets outside strings, and how deep they are nested."""
+"""Find the brackets of JSON text that are outside strings, and how deep they nest."""
 
 from __future__ import annotations
 
@@ -16,13 +16,24 @@ OPEN_BRACE, _CLOSE_BRACE = b"{}"
 
 
 class Structure(NamedTuple):
-    """Brackets outside strings in a text, with the depth before and after each."""
+    """The brackets outside strings in a text, with the depth before and after each.
 
-    at: NDArray[np.int64]
+    Attributes
+    ----------
+    positions : ndarray of int64, shape (n_brackets,)
+    before, after : ndarray of int64, shape (n_brackets,)
+        Depth before and after each bracket.
+    quoted : bool
+        Whether the text ends inside a string.
+    broken : int
+        Position of the first newline inside a string, or the length of the text.
+    """
+
+    positions: NDArray[np.int64]
     before: NDArray[np.int64]
     after: NDArray[np.int64]
-    quoted: bool  # the text ends inside a string
-    broken: int  # place of the first newline inside a string, or the length of the text
+    quoted: bool
+    broken: int
 
 
 def structure(text: bytes, depth: int, quoted: bool) -> Structure:
@@ -31,26 +42,26 @@ def structure(text: bytes, depth: int, quoted: bool) -> Structure:
     inside = _inside_strings(array, quoted)
     folded = array | 0x20  # maps [ to { and ] to }
     opens = folded == OPEN_BRACE
-    at = np.flatnonzero((opens | (folded == _CLOSE_BRACE)) & ~inside)
-    after = depth + np.cumsum(np.where(opens[at], 1, -1))
-    # A bracket too many closes nothing: the depth never sinks below 0.
+    positions = np.flatnonzero((opens | (folded == _CLOSE_BRACE)) & ~inside)
+    after = depth + np.cumsum(np.where(opens[positions], 1, -1))
+    # The depth is never below 0, because a surplus bracket closes nothing.
     after -= np.minimum(np.minimum.accumulate(after), 0)
     before = np.concatenate([[depth], after[:-1]])[: len(after)]
     newlines = (array == NEWLINE) & inside
     broken = int(newlines.argmax()) if newlines.any() else len(text)
-    return Structure(at, before, after, bool(inside[-1]), broken)
+    return Structure(positions, before, after, bool(inside[-1]), broken)
 
 
 def _inside_strings(array: NDArray[np.uint8], quoted: bool) -> NDArray[np.bool_]:
-    """Tell for each byte if the number of quotes up to it is odd; escaped ones do not count."""
+    """Return for each byte whether the number of unescaped quotes up to it is odd."""
     quotes = array == _QUOTE
     slashes = np.flatnonzero(array == _BACKSLASH)
     if len(slashes):
         starts_run = np.diff(slashes, prepend=-2) != 1
-        place_in_run = slashes - np.maximum.accumulate(np.where(starts_run, slashes, 0))
-        escaped = slashes[place_in_run % 2 == 0] + 1
+        index_in_run = slashes - np.maximum.accumulate(np.where(starts_run, slashes, 0))
+        escaped = slashes[index_in_run % 2 == 0] + 1
         quotes[escaped[escaped < len(array)]] = False
-    # Eight bytes at a time: the parity within a byte of bits, then that of all bytes before it.
+    # Eight text bytes at a time: the parity inside each packed byte, then that of all before it.
     bits = np.packbits(quotes)
     for shift in (1, 2, 4):
         bits ^= bits >> shift
@@ -61,7 +72,7 @@ def _inside_strings(array: NDArray[np.uint8], quoted: bool) -> NDArray[np.bool_]
 
 
 def windows(data: bytes) -> Iterator[bytes]:
-    """Cut a text into windows none of which ends inside an escape, but for the last."""
+    """Cut a text into windows; only the last may end inside an escape."""
     start = 0
     while start < len(data):
         window = data[start : start + frames.WINDOW]
@@ -72,7 +83,7 @@ def windows(data: bytes) -> Iterator[bytes]:
 
 
 def ends_in_escape(text: bytes) -> bool:
-    """Tell if the text ends in a backslash that escapes what follows."""
+    """Return whether a text ends in a backslash that escapes the next character."""
     return (len(text) - len(text.rstrip(b"\\"))) % 2 == 1
 
 
@@ -82,8 +93,8 @@ def nesting(data: bytes) -> int:
     Parameters
     ----------
     data : bytes
-        JSON, or something like it: brackets in strings do not count, and brackets that close
-        nothing are ignored.
+        JSON, valid or not: brackets in strings do not count, and surplus closing brackets are
+        ignored.
 
     Returns
     -------

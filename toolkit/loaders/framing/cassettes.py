@@ -1,6 +1,6 @@
-"""VCR cassettes in YAML to frames: one an interaction, with its response as JSON.
+"""Frame VCR cassettes in YAML: one frame per interaction, with its response as JSON.
 
-YAML folds long texts, so nothing but a YAML parser can read them; PyYAML is an extra.
+Only a YAML parser can read them, because YAML folds long texts; PyYAML is an extra.
 """
 
 from __future__ import annotations
@@ -9,51 +9,68 @@ import json
 import re
 import zlib
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from toolkit.errors import SourceError
-from toolkit.loaders.framing.frames import Batch, Frames
+from toolkit.loaders.framing.frames import FrameBuilder, Frames
 
-_MAX_DEPTH = 100
-_MAX_BODY = 64 << 20
+_MAX_DEPTH = 100  # levels of YAML collections
+_MAX_BODY = 64 << 20  # bytes of a decompressed body
 _OPENING, _CLOSING = list(b"[{"), list(b"]}")
 _GZIP = b"\x1f\x8b"
 HEAD = re.compile(rb"(?:(?:#[^\n]*|---[^\n]*|version:[^\n]*)?\r?\n)*interactions:[ \t]*\r?\n")
 
 
-def frame_cassette(blocks: Iterator[bytes], skipped: int, most: int) -> Iterator[Frames]:
-    """Frame a cassette of at most `most` bytes; `skipped` bytes came before the blocks.
+class _Response(NamedTuple):
+    """The response of an interaction, with the position of its node in the text."""
+
+    line: int
+    offset: int
+    length: int
+    value: Any
+
+
+def frame_cassette(blocks: Iterator[bytes], skipped: int, max_bytes: int) -> Iterator[Frames]:
+    """Frame the interactions of a cassette.
+
+    Parameters
+    ----------
+    blocks : iterator of bytes
+    skipped : int
+        Bytes of the source before the blocks.
+    max_bytes : int
+        Bytes of the whole cassette.
 
     Raises
     ------
     SourceError
-        If PyYAML is not installed, the text is no YAML or too long, or it has aliases, which can
-        make a small file endless.
+        If PyYAML is not installed, the text is not valid YAML or is too long, or it has aliases,
+        because those can make a small file expand without limit.
     """
-    text = _whole(blocks, most)
-    batch = Batch(skipped)
-    batch.bytes += len(text)
+    text = _whole(blocks, max_bytes)
+    builder = FrameBuilder(skipped)
+    builder.bytes += len(text)
     for line, offset, length, response in _responses(text):
         interaction = {"interactions": [{"response": response}]}
-        batch.add(json.dumps(interaction, default=_as_json).encode(), line, offset, length)
-    yield batch.flush()
+        builder.add(json.dumps(interaction, default=_as_json).encode(), line, offset, length)
+    yield builder.flush()
 
 
-def _whole(blocks: Iterator[bytes], most: int) -> bytes:
+def _whole(blocks: Iterator[bytes], max_bytes: int) -> bytes:
     held: list[bytes] = []
     for block in blocks:
         held.append(block)
-        if sum(map(len, held)) > most:
+        if sum(map(len, held)) > max_bytes:
             raise SourceError(
-                f"a cassette of more than {most:,} bytes (Limits.record_bytes): it is one document"
+                f"a cassette of more than {max_bytes:,} bytes (Limits.record_bytes), which is read "
+                "as one document"
             )
     return b"".join(held)
 
 
-def _responses(text: bytes) -> Iterator[tuple[int, int, int, Any]]:
-    """Yield the response of each interaction, with the place of its node."""
+def _responses(text: bytes) -> Iterator[_Response]:
     try:
         import yaml
     except ImportError:
@@ -64,7 +81,7 @@ def _responses(text: bytes) -> Iterator[tuple[int, int, int, Any]]:
         source = text.decode()
         depth = 0
         for event in yaml.parse(source, loader_type):
-            # The C library composes recursively, in some versions without a limit of its own.
+            # The limit is checked here, because some versions of the C library recurse without one.
             depth += isinstance(event, yaml.CollectionStartEvent)
             depth -= isinstance(event, yaml.CollectionEndEvent)
             if depth > _MAX_DEPTH:
@@ -84,14 +101,14 @@ def _responses(text: bytes) -> Iterator[tuple[int, int, int, Any]]:
                 first = len(source[: start.index].encode())
                 length = len(source[start.index : end.index].encode())
                 value = loader.construct_document(response)
-                yield start.line + 1, first, length, value
+                yield _Response(start.line + 1, first, length, value)
         finally:
             loader.dispose()
     except (yaml.YAMLError, RecursionError, ValueError, AttributeError) as error:
         mark = getattr(error, "problem_mark", None)
         if mark is not None and _bracket_depth(source[: mark.index]) > _MAX_DEPTH:
             raise SourceError(_too_deep(mark.line + 1)) from error
-        raise SourceError(f"a VCR cassette that is no YAML: {_of(error)}") from error
+        raise SourceError(f"a VCR cassette is not valid YAML: {_describe(error)}") from error
 
 
 def _too_deep(line: int) -> str:
@@ -101,7 +118,8 @@ def _too_deep(line: int) -> str:
 def _bracket_depth(text: str) -> int:
     """Return how deep the brackets of a text nest.
 
-    Some versions of the C library scan ahead and refuse deep brackets before their first event.
+    It is needed because some versions of the C library scan ahead and reject deep brackets before
+    they give the first event.
     """
     codes = np.frombuffer(text.encode(), np.uint8)
     steps = np.isin(codes, _OPENING).astype(np.int8) - np.isin(codes, _CLOSING)
@@ -109,19 +127,19 @@ def _bracket_depth(text: str) -> int:
 
 
 def _value(node: Any, key: str) -> Any:
-    """Return the value node of a key of a mapping node, or None."""
+    """Return the node of the value under a key of a mapping node, or None."""
     pairs = node.value if getattr(node, "id", None) == "mapping" else ()
     return next((value for name, value in pairs if name.value == key), None)
 
 
-def _of(error: Exception) -> str:
+def _describe(error: Exception) -> str:
     """Describe an error without quoting the file."""
     mark = getattr(error, "problem_mark", None)
     return f"line {mark.line + 1}" if mark is not None else type(error).__name__
 
 
 def _as_json(value: object) -> str | None:
-    """Return bytes as the text they are, compressed or not; null for what is none, as dates are."""
+    """Return the text of bytes, compressed or not; None if there is none, as for a date."""
     if not isinstance(value, bytes):
         return None
     try:

@@ -1,9 +1,10 @@
-"""From byte blocks to framed records: JSON lines, JSON documents and arrays, server-sent events.
+"""Split byte blocks into framed records, after detecting the container from the first 64 KiB.
 
-A frame is the text of (normally) one JSON value with its place in the source. Framing parses
-nothing, rejects nothing and drops nothing: what it cannot make sense of becomes a frame, so that
-the decoder rejects it with its place. Every byte is in a frame, in a line that is counted by
-class, or is whitespace or a separator. How the blocks are cut makes no difference.
+A container is JSON lines, JSON documents and arrays, server-sent events, or a cassette in YAML. A
+frame is the text of (normally) one JSON value with its position in the source. Framing parses
+nothing, rejects nothing and drops nothing: text that it cannot interpret becomes a frame, so that
+the decoder rejects it with its position. Every byte is in a frame, in a line that is counted by
+class, or is whitespace or a separator. The result does not depend on how the blocks are cut.
 """
 
 from __future__ import annotations
@@ -29,49 +30,48 @@ from toolkit.loaders.framing.frames import (
 from toolkit.loaders.framing.lines import frame_lines
 
 HEAD_BYTES = 1 << 16
-"""Bytes of a source that are looked at to tell its container."""
+"""Bytes of a source from which its container is detected."""
 
 _BOM = b"\xef\xbb\xbf"
 _LEAD = re.compile(rb"(?:[ \t\r\n]*\[DONE\](?=[ \t\r\n]|\Z))*[ \t\r\n]*")
 _HTTP = re.compile(rb"HTTP/[^\r\n]*[\r\n](?:.*[\r\n])?(?:data|event|id|retry):", re.S)
 _KEY_ON_NEXT_LINE = re.compile(rb'^\{[ \t\r]*\n[ \t\r\n]*"', re.M)
 
-
 _Framer = Callable[[Iterator[bytes], int, int], Iterator[Frames]]
 
 
-def frame(blocks: Iterable[bytes], most: int = LIMITS.record_bytes) -> Iterator[Frames]:
-    r"""Split a source into frames, one per JSON value as a rule.
+def frame(blocks: Iterable[bytes], max_bytes: int = LIMITS.record_bytes) -> Iterator[Frames]:
+    r"""Split a source into frames, normally one per JSON value.
 
-    The container is told from the first 64 KiB:
+    The container is detected from the first 64 KiB:
 
     - *events* (SSE) if the first line is a field or a comment. Lines end in ``\n``, ``\r\n`` or
-      ``\r``; the data lines of an event are joined with ``\n``; what is pending at the end is an
-      event too. For dumps without blank lines, an event ends before a data line if it is
-      complete, or if the line begins with ``{`` where no JSON value can (in a stream without any
-      blank line: if it is a complete object). Bare JSON is a frame.
-    - *documents* for JSON that spreads over lines, one document after the other, and for
-      top-level arrays, which are opened: each element is a frame. An array that is never closed
-      ends in a frame without text, so that the cut is told.
+      ``\r``; the data lines of an event are joined with ``\n``; an event that is open at the end of
+      the source counts too. For dumps without blank lines, an event ends before a data line if the
+      event is complete, or if the line begins with ``{`` where no JSON value can begin (in a stream
+      without any blank line: if the line is a complete object). Bare JSON is a frame.
+    - *documents* if JSON values span lines, one after the other, and for top-level arrays, of which
+      each element is a frame. An array that is never closed ends in a frame without text, so that
+      the cut is reported.
     - *cassettes* (YAML of VCR) if the first key is ``interactions``.
-    - *lines* (JSONL) else: a frame a line, whatever is on it.
+    - *lines* (JSONL) otherwise: one frame per line, whatever its content.
 
-    A document that never closes swallows what follows, unless there is proof that it is broken: a
-    newline inside a string, or a line that begins with ``{`` in column 0 where no JSON value can
-    begin. Then framing takes up again at the next line that begins with ``{``, in column 0 or
-    indented as the broken document was.
+    A document that is never closed includes all text after it, unless something proves that it is
+    broken: a newline inside a string, or a line that begins with ``{`` in column 0 where no JSON
+    value can begin. Framing then resumes at the next line that begins with ``{``, in column 0 or
+    with the indentation of the broken document.
 
     Parameters
     ----------
     blocks : iterable of bytes
         The decompressed source, cut anywhere.
-    most : int
-        Bytes of a frame, from its first in the source to its last. Longer ones come without text.
+    max_bytes : int
+        Bytes of the source from the first to the last byte of a frame; longer frames have no text.
 
     Yields
     ------
     Frames
-        A few per block at most; in memory bounded by that of a few frames.
+        A few per block at most. Memory is bounded by the size of a few frames.
 
     Raises
     ------
@@ -89,14 +89,14 @@ def frame(blocks: Iterable[bytes], most: int = LIMITS.record_bytes) -> Iterator[
     skipped = len(_BOM) if head.startswith(_BOM) else 0
     framer = _container(head[skipped:HEAD_BYTES], whole)
     if head:
-        for frames in framer(chain([head[skipped:]], feed), skipped, most):
-            yield without_long(frames, most)
+        for frames in framer(chain([head[skipped:]], feed), skipped, max_bytes):
+            yield without_long(frames, max_bytes)
     if feed.fault is not None:
         raise feed.fault
 
 
 class _Feed:
-    """Blocks that end at an error, which is kept."""
+    """Iterates over blocks up to an error of the source, which is kept in `fault`."""
 
     def __init__(self, blocks: Iterable[bytes]) -> None:
         self._blocks = iter(blocks)
@@ -113,7 +113,7 @@ class _Feed:
             raise StopIteration from None
 
     def head(self) -> tuple[bytes, bool]:
-        """Return at least `HEAD_BYTES`, or all there is and True."""
+        """Return at least `HEAD_BYTES` bytes and False, or all bytes of the source and True."""
         held: list[bytes] = []
         size = 0
         for block in self:
@@ -128,8 +128,9 @@ class _Feed:
 
 
 def _container(head: bytes, whole: bool) -> _Framer:
-    """Tell the container from the head of a source; `whole` if there is no more of it."""
-    at = _LEAD.match(head).end()
+    """Return the framer for the container that the head shows; `whole`: it is the whole source."""
+    lead = _LEAD.match(head)
+    at = lead.end() if lead else 0
     text = head[at:]
     in_margin = at == 0 or head[at - 1] in b"\r\n"
     if (in_margin and FIELD.match(text)) or _HTTP.match(text):
@@ -148,7 +149,7 @@ def _container(head: bytes, whole: bool) -> _Framer:
 
 
 def _spread_objects(text: bytes, lines: list[bytes], whole: bool) -> bool:
-    """Tell if objects spread over lines; else there is one a line, of which some are broken."""
+    """Return whether objects span lines; otherwise there is one per line, and some are broken."""
     if _KEY_ON_NEXT_LINE.search(text):
         return True
     full = lines if whole else lines[:-1]
@@ -162,7 +163,7 @@ def _spread_objects(text: bytes, lines: list[bytes], whole: bool) -> bool:
         if depth <= 0:
             return i > 0
         before = line.rstrip(SPACE) or before
-    # The first object is broken, or longer than the head. One a line shows in the next lines.
+    # The first object is broken, or longer than the head: the other lines decide.
     if not whole and lines[-1].startswith(b"{"):
         return False
     others = [line for line in full[1:] if line.strip(SPACE)]

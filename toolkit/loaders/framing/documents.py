@@ -1,4 +1,4 @@
-"""JSON documents, and the elements of top-level arrays, to frames."""
+"""Frame JSON documents and the elements of top-level arrays."""
 
 from __future__ import annotations
 
@@ -16,66 +16,81 @@ from toolkit.loaders.framing.brackets import (
     structure,
     windows,
 )
-from toolkit.loaders.framing.frames import NEWLINE, SPACE, Batch, Frames, awaits_value, masked
+from toolkit.loaders.framing.frames import (
+    NEWLINE,
+    SPACE,
+    FrameBuilder,
+    Frames,
+    Position,
+    awaits_value,
+    masked,
+)
 
 
-def frame_documents(blocks: Iterator[bytes], skipped: int, most: int) -> Iterator[Frames]:
-    """Frame documents and elements of arrays; `skipped` bytes came before the blocks.
+def frame_documents(blocks: Iterator[bytes], skipped: int, max_bytes: int) -> Iterator[Frames]:
+    """Frame documents and the elements of top-level arrays.
 
-    The text of a value of more than `most` bytes is not held.
+    Parameters
+    ----------
+    blocks : iterator of bytes
+    skipped : int
+        Bytes of the source before the blocks.
+    max_bytes : int
+        Bytes of a value; the text of a longer one is not kept.
     """
-    documents = _Documents(skipped, most)
+    documents = _Documents(skipped, max_bytes)
     for block in blocks:
-        documents.batch.bytes += len(block)
+        documents.builder.bytes += len(block)
         for window in windows(block):
-            documents.take(window)
-        yield documents.batch.flush()
+            documents.consume(window)
+        yield documents.builder.flush()
     documents.finish()
-    yield documents.batch.flush()
+    yield documents.builder.flush()
 
 
 class _Documents:
     """Turns JSON documents, and the elements of top-level arrays, into frames.
 
-    Text is taken on piece by piece: `parts` holds the open value or, between values, the gap
-    since the last one. `level` is the depth at which values are frames: 1 in a top-level array.
+    Text is consumed piece by piece: `parts` has the open value or, between values, the gap since
+    the last one. `level` is the depth at which values are frames: 1 in a top-level array.
     """
 
-    def __init__(self, skipped: int, most: int) -> None:
-        self.batch = Batch(skipped)
-        self.most = most
-        self.held = b""  # must be seen together with what follows
-        self.offset, self.line = skipped, 1  # of the next byte to take
+    def __init__(self, skipped: int, max_bytes: int) -> None:
+        self.builder = FrameBuilder(skipped)
+        self.max_bytes = max_bytes
+        self.pending = b""  # text that can be scanned only together with the text after it
+        self.line, self.offset = 1, skipped  # of the next byte to consume
         self.parts: list[bytes] = []
-        self.start, self.start_line = skipped, 1  # of parts
-        self.long_gap = frames.WINDOW  # bytes from which on a gap is framed in part
-        self.array: tuple[int, int] | None = None  # offset and line of an open top-level array
+        self.start = Position(1, skipped)  # of `parts`
+        self.long_gap = frames.WINDOW  # bytes above which a gap is framed before it ends
+        self.array: Position | None = None  # of the open top-level array
         self.depth = 0
         self.quoted = False  # inside a string
         self.is_open = False  # inside a value
         self.is_lost = False  # in broken text, until the next line that begins like the last value
-        self.follows_value = False  # in an array: a value came before the gap
-        self.indent = b""  # what precedes the value on its line
-        self.last = b""  # last byte taken that is not whitespace
-        self.ends_line = True  # the last byte taken is a newline
+        self.follows_value = False  # in an array: whether a value precedes the gap
+        self.indent = b""  # whitespace before the value on its line
+        self.last = b""  # last consumed byte that is not whitespace
+        self.ends_line = True  # whether the last consumed byte is a newline
 
     @property
     def level(self) -> int:
+        """Depth at which values are frames."""
         return 0 if self.array is None else 1
 
-    def take(self, text: bytes, *, final: bool = False) -> None:
-        """Take on more of the source."""
-        text = self.held + text
+    def consume(self, text: bytes, *, final: bool = False) -> None:
+        """Consume the next text of the source; `final`: it is the last."""
+        text = self.pending + text
         while text:
             n = self._resync(text, final) if self.is_lost else self._scan(text, final)
             if n is None:
                 break
             text = text[n:]
-        self.held = text
+        self.pending = text
 
     def finish(self) -> None:
-        """Frame what is pending."""
-        self.take(b"", final=True)
+        """Frame the rest at the end of the source."""
+        self.consume(b"", final=True)
         if self.is_lost or self.is_open:
             self._cut_off()
         else:
@@ -93,16 +108,16 @@ class _Documents:
 
     @property
     def is_long(self) -> bool:
-        """Whether the parts are too long to be held."""
-        return self.offset - self.start > self.most
+        """Whether the parts are too long to be kept."""
+        return self.offset - self.start.offset > self.max_bytes
 
     def _begin(self) -> None:
         self.parts = []
-        self.start, self.start_line = self.offset, self.line
+        self.start = Position(self.line, self.offset)
         self.long_gap = frames.WINDOW
 
     def _scan(self, text: bytes, final: bool) -> int | None:
-        """Take on text up to a fault or its end; return how much, None: more is needed."""
+        """Consume text up to a fault or its end, and return its length; None if it is too short."""
         if not final and ends_in_escape(text):
             text = text[:-1]
             if not text:
@@ -127,23 +142,24 @@ class _Documents:
         self.quoted = found.quoted
         if len(found.after):
             self.depth = int(found.after[-1])
-        is_due = self.is_lost or self.offset - self.start > self.long_gap
+        is_due = self.is_lost or self.offset - self.start.offset > self.long_gap
         if self.array and not self.is_open and not self.is_long and is_due:
             self._drain_gap()
         return found.broken
 
     def _turns(self, text: bytes, found: Structure) -> Iterator[tuple[int, int, int]]:
-        """Yield brackets near the base, and those that begin a line, with their depths."""
+        """Yield the brackets near depth 0, and those that begin a line, with their depths."""
         array = np.frombuffer(text, np.uint8)
-        begins_line = np.where(found.at > 0, array[found.at - 1] == NEWLINE, self.ends_line)
+        at = found.positions
+        begins_line = np.where(at > 0, array[at - 1] == NEWLINE, self.ends_line)
         chosen = np.minimum(found.before, found.after) <= 1
-        chosen |= begins_line & (array[found.at] == OPEN_BRACE)
-        chosen &= found.at < found.broken
-        columns = (column[chosen].tolist() for column in found[:3])
-        return zip(*columns, strict=True)
+        chosen |= begins_line & (array[at] == OPEN_BRACE)
+        chosen &= at < found.broken
+        columns = (at[chosen], found.before[chosen], found.after[chosen])
+        return zip(*(column.tolist() for column in columns), strict=True)
 
     def _is_impossible(self, text: bytes, at: int, *, opens: bool) -> bool:
-        """Tell if a bracket inside a value begins an object, in column 0, where none can be."""
+        """Return whether a bracket in a value begins an object in column 0 where none can be."""
         if not opens or text[at] != OPEN_BRACE:
             return False
         if not (text.startswith(b"\n", at - 1) if at else self.ends_line):
@@ -151,25 +167,27 @@ class _Documents:
         return not awaits_value(text[:at].rstrip(SPACE)[-1:] or self.last)
 
     def _turn(self, bracket: bytes, *, opens: bool, leaves: bool) -> None:
-        """Take on a bracket that opens a value or array, closes a value, or leaves the array."""
+        """Consume a bracket that opens a value or array, closes a value, or leaves the array."""
         if opens:
             self._end_gap("value")
             self._begin()
             if bracket == b"[" and self.array is None:
-                self.array = (self.offset, self.line)
+                self.array = self.start
                 self._advance(bracket)
                 self._begin_gap(follows_value=False)
             else:
                 self.is_open = True
                 self._advance(bracket)
-        elif leaves:
+        elif leaves and self.array is not None:
             gap = b"".join(self.parts)
             if not self.follows_value and not self.is_long and not gap.strip(SPACE):
-                self._add(b"[" + gap + bracket, *self.array, b"")
+                self._add(b"[" + gap + bracket, self.array, b"")
             else:
                 self._end_gap("array")
-                if bracket != b"]":  # one too many, of a value before: the decoder shall say so
-                    self.batch.add(bracket, self.line, self.offset, 1)
+                if (
+                    bracket != b"]"
+                ):  # a surplus bracket of an earlier value, for the decoder to reject
+                    self.builder.add(bracket, self.line, self.offset, 1)
             self.array = None
             self._advance(bracket)
             self._begin_gap(follows_value=False)
@@ -186,22 +204,23 @@ class _Documents:
             self.indent = b""
 
     def _add_parts(self, strip: bytes) -> None:
-        """Frame what was taken on, without the bytes to strip; no text if it is too long."""
+        """Frame the parts, stripped of some bytes; without text if they are too long."""
         if self.is_long:
-            self.batch.add(b"", self.start_line, self.start, self.offset - self.start)
+            self.builder.add(b"", *self.start, self.offset - self.start.offset)
         else:
-            self._add(b"".join(self.parts), self.start, self.start_line, strip)
+            self._add(b"".join(self.parts), self.start, strip)
 
-    def _add(self, text: bytes, offset: int, line: int, strip: bytes) -> None:
-        """Frame a text that begins at a place, without the bytes to strip."""
+    def _add(self, text: bytes, start: Position, strip: bytes) -> None:
+        """Frame a text that begins at a position, stripped of some bytes."""
         lead = len(text) - len(text.lstrip(strip))
         body = text.strip(strip)
-        self.batch.add(body, line + text.count(b"\n", 0, lead), offset + lead, len(body))
+        line = start.line + text.count(b"\n", 0, lead)
+        self.builder.add(body, line, start.offset + lead, len(body))
 
     def _end_gap(self, ending: str) -> None:
-        """Frame what stands between values: scalars, garbage, and nothing between commas.
+        """Frame the text between values: scalars, garbage, and nothing between commas.
 
-        The gap ends at a value, or at the end of the array or of the source.
+        The gap ends at a ``"value"``, or at the end of the ``"array"`` or of the ``"source"``.
         """
         if self.is_long:
             self._add_parts(SPACE)
@@ -213,22 +232,22 @@ class _Documents:
             self.indent = b"" if before.strip(SPACE) else before
         if self.array is None:
             if bare.strip(SPACE + b","):
-                self._add(text, self.start, self.start_line, SPACE + b",")
+                self._add(text, self.start, SPACE + b",")
         elif ending == "array" and text == b"DONE" and not self.follows_value:
-            self.batch.mark()
+            self.builder.add_done()
         elif ending != "value" or bare != (b"," if self.follows_value else b""):
             self._end_pieces(text, ending)
 
     def _end_pieces(self, text: bytes, ending: str) -> None:
-        """Frame what stands between the commas of a gap in an array."""
+        """Frame the pieces between the commas of a gap in an array."""
         pieces = _split_at_commas(text)
-        offset, line = self.start, self.start_line
+        line, offset = self.start
         for i, piece in enumerate(pieces):
             may_be_empty = i == len(pieces) - 1 and ending == "value"
             if i == 0 and self.follows_value and (len(pieces) > 1 or ending != "source"):
                 may_be_empty = True
             if not may_be_empty or piece.strip(SPACE):
-                self._add(piece, offset, line, SPACE)
+                self._add(piece, Position(line, offset), SPACE)
             offset += len(piece) + 1
             line += piece.count(b"\n")
 
@@ -239,15 +258,16 @@ class _Documents:
         if rest <= len(text):
             self._end_pieces(text[:-rest], "comma")
             if b"\n" in text[:-rest]:
-                self.indent = b""  # the value, if on this line, is behind a comma
+                self.indent = b""  # a value on this line would follow a comma
             self.parts = [text[-rest:]]
-            self.start = self.offset - rest
-            self.start_line = self.line - self.parts[0].count(b"\n")
+            line = self.line - self.parts[0].count(b"\n")
+            self.start = Position(line, self.offset - rest)
             self.follows_value = True
-        self.long_gap = frames.WINDOW + 2 * rest  # a long scalar shall not be joined at each window
+        # The next time is later for a long scalar, so that it is not joined again at each window.
+        self.long_gap = frames.WINDOW + 2 * rest
 
     def _resync(self, text: bytes, final: bool) -> int | None:
-        """Take on broken text up to the next line that begins as its value did."""
+        """Consume broken text up to the next line that begins as its value did."""
         pattern = b"\n" + self.indent + b"{"
         found = text.find(pattern)
         if found < 0:
@@ -260,7 +280,7 @@ class _Documents:
         return at
 
     def _cut_off(self) -> None:
-        """Frame a value that did not close, and go on as behind it."""
+        """Frame a value that is not closed, and continue as after a value."""
         self._add_parts(SPACE + b",")
         self._begin()
         self.depth, self.quoted = self.level, False

@@ -1,4 +1,4 @@
-"""What the framers share: frames, their collection, and a look at JSON text."""
+"""Define frames, collect them, and inspect JSON text: what all framers share."""
 
 from __future__ import annotations
 
@@ -9,27 +9,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 WINDOW = 1 << 16
-"""Bytes that are scanned at a time: they fit the cache, and may be scanned again."""
+"""Bytes that are scanned at a time: few enough for the cache, because some are scanned again."""
 SPACE = b" \t\r\n"
 DONE = b"[DONE]"
 NEWLINE = b"\n"[0]
 FIELD = re.compile(rb"data:|event:|id:|retry:|:")
 
 
+class Position(NamedTuple):
+    """A position in the (decompressed) source: 1-based line and byte offset."""
+
+    line: int
+    offset: int
+
+
 class Counts(NamedTuple):
-    """What was seen in a block and is in no frame, and how many bytes there were.
+    """Counts of the lines of a block that are not in a frame, and of its bytes.
 
     Attributes
     ----------
     blank : int
-        Lines with nothing on them; in events, only those that end no event.
+        Empty lines; of an event stream, only those that do not end an event.
     done : int
         ``[DONE]`` markers.
     comments : int
         Lines that begin with a colon.
     control : int
-        Other lines of an event stream that bring no data: ``event:``, ``id:``, ``retry:``, an
-        empty ``data:``, HTTP headers.
+        Other lines of an event stream without data: ``event:``, ``id:``, ``retry:``, an empty
+        ``data:``, HTTP headers.
     bytes : int
         Bytes of the source.
     """
@@ -42,23 +49,23 @@ class Counts(NamedTuple):
 
 
 class Frames(NamedTuple):
-    """The frames that a block brought.
+    """The frames of a block.
 
     Attributes
     ----------
     data : bytes
-        Holds the text of every frame.
+        Contains the text of every frame.
     starts, stops : ndarray of int64, shape (n_frames,)
         Frame ``i`` is ``data[starts[i]:stops[i]]``.
     lines : ndarray of int64, shape (n_frames,)
         1-based line of the source on which the text of the frame starts.
     offsets : ndarray of int64, shape (n_frames,)
-        Offset of its first byte in the (decompressed) source.
+        Offset of the frame's first byte in the (decompressed) source.
     lengths : ndarray of int64, shape (n_frames,)
-        Bytes of the source from its first to its last; more than its text has where an event
-        spreads over several lines.
+        Bytes of the source from the first to the last byte of the frame; more than the length of
+        its text if an event spans several lines.
     breaks : ndarray of int64, shape (n_done,)
-        For each ``[DONE]``, the number of frames of this block before it; never decreasing.
+        For each ``[DONE]``, the number of frames of this block before it; ascending.
     counts : Counts
     """
 
@@ -72,69 +79,84 @@ class Frames(NamedTuple):
     counts: Counts
 
 
-def passed_over(line: int, offset: int, length: int, seen: int) -> Frames:
-    """Return the frame of a record that is too long: without its text."""
+def too_long_frame(position: Position, length: int, n_bytes: int) -> Frames:
+    """Return the frame of a record that is too long, without its text.
+
+    Parameters
+    ----------
+    position : Position
+    length : int
+        Bytes of the record.
+    n_bytes : int
+        Bytes of the source to count.
+    """
     none = np.empty(0, np.int64)
-    zero, *place = (np.array([value], np.int64) for value in (0, line, offset, length))
-    return Frames(b"", zero, zero, *place, none, Counts(0, 0, 0, 0, seen))
+    zero, lines, offsets, lengths = np.array([0, *position, length], np.int64).reshape(-1, 1)
+    return Frames(b"", zero, zero, lines, offsets, lengths, none, Counts(0, 0, 0, 0, n_bytes))
 
 
-def without_long(frames: Frames, most: int) -> Frames:
-    """Empty the frames of more than `most` bytes, so that nobody reads them."""
-    is_long = frames.lengths > most
+def without_long(frames: Frames, max_bytes: int) -> Frames:
+    """Remove the text of frames of more than `max_bytes` bytes, so that they are not decoded."""
+    is_long = frames.lengths > max_bytes
     if not is_long.any():
         return frames
     return frames._replace(stops=np.where(is_long, frames.starts, frames.stops))
 
 
-class Batch:
-    """Frames that are copied together, for containers whose frames are not in one piece."""
+class FrameBuilder:
+    """Collects copies of texts as frames, for containers whose frames are not contiguous.
+
+    Parameters
+    ----------
+    skipped : int
+        Bytes of the source before the first frame, to count.
+    """
 
     def __init__(self, skipped: int) -> None:
         self.bytes = skipped
         self._clear()
 
     def _clear(self) -> None:
-        self.texts: list[bytes] = []
-        self.places: list[tuple[int, int, int]] = []
-        self.breaks: list[int] = []
+        self._texts: list[bytes] = []
+        self._spans: list[tuple[int, int, int]] = []  # line, offset, length
+        self._breaks: list[int] = []
         self.blank = self.comments = self.control = 0
 
     def add(self, text: bytes, line: int, offset: int, length: int) -> None:
-        """Add a frame and its place."""
-        self.texts.append(text)
-        self.places.append((line, offset, length))
+        """Add a frame with its line, offset and length in the source."""
+        self._texts.append(text)
+        self._spans.append((line, offset, length))
 
-    def mark(self) -> None:
-        """Note a ``[DONE]``."""
-        self.breaks.append(len(self.texts))
+    def add_done(self) -> None:
+        """Add a ``[DONE]``."""
+        self._breaks.append(len(self._texts))
 
     def flush(self) -> Frames:
-        """Return what was added, and begin anew."""
-        stops = np.cumsum([0, *map(len, self.texts)], dtype=np.int64)
-        lines, offsets, lengths = np.array(self.places, np.int64).reshape(-1, 3).T.copy()
-        counts = Counts(self.blank, len(self.breaks), self.comments, self.control, self.bytes)
-        breaks = np.array(self.breaks, np.int64)
-        data = b"".join(self.texts)
+        """Return the frames since the last flush."""
+        stops = np.cumsum([0, *map(len, self._texts)], dtype=np.int64)
+        lines, offsets, lengths = np.array(self._spans, np.int64).reshape(-1, 3).T.copy()
+        counts = Counts(self.blank, len(self._breaks), self.comments, self.control, self.bytes)
+        breaks = np.array(self._breaks, np.int64)
+        data = b"".join(self._texts)
         self._clear()
         self.bytes = 0
         return Frames(data, stops[:-1], stops[1:], lines, offsets, lengths, breaks, counts)
 
 
 def awaits_value(text: bytes) -> bool:
-    """Tell if, in JSON, an object can follow this text inside another one."""
+    """Return whether, inside a JSON value, another value can follow this text."""
     return text[-1:] in (b"[", b",", b":")
 
 
 def masked(text: bytes) -> bytes:
-    """Return the text with escaped quotes and backslashes overwritten, byte for byte."""
+    """Return a text of equal length in which escaped quotes and backslashes are overwritten."""
     if b"\\" not in text:
         return text
     return text.replace(b"\\\\", b"__").replace(b'\\"', b"__")
 
 
 def balance(line: bytes) -> int | None:
-    """Return how many more brackets a line opens than it closes; None if a string stays open."""
+    """Return how many more brackets a line opens than it closes; None if a string is not closed."""
     segments = masked(line).split(b'"')
     if len(segments) % 2 == 0:
         return None

@@ -1,4 +1,4 @@
-"""JSON lines to frames."""
+"""Frame JSON lines."""
 
 from __future__ import annotations
 
@@ -7,52 +7,70 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit.loaders.framing.frames import DONE, FIELD, NEWLINE, SPACE, Counts, Frames, passed_over
+from toolkit.loaders.framing.frames import (
+    DONE,
+    FIELD,
+    NEWLINE,
+    SPACE,
+    Counts,
+    Frames,
+    Position,
+    too_long_frame,
+)
 from toolkit.loaders.scanner import find_lines
 
 _RETURN = b"\r"[0]
 _OPEN_BRACKET, _BRACE = b"[{"
 
 
-def frame_lines(blocks: Iterator[bytes], skipped: int, most: int) -> Iterator[Frames]:
-    """Frame JSON lines; `skipped` bytes came before the blocks.
+def frame_lines(blocks: Iterator[bytes], skipped: int, max_bytes: int) -> Iterator[Frames]:
+    """Frame JSON lines.
 
-    Lines are framed where they stand; only one that goes over the end of a block is copied, if it
-    has no more than `most` bytes.
+    Frames refer to the block that they are in; only a line that spans blocks is copied, if it has
+    at most `max_bytes` bytes.
+
+    Parameters
+    ----------
+    blocks : iterator of bytes
+    skipped : int
+        Bytes of the source before the blocks.
+    max_bytes : int
+        Bytes of a frame; longer ones have no text.
     """
-    held = _Held(most)
-    line, offset, seen = 1, skipped, skipped
+    partial = _PartialLine(max_bytes)
+    position, n_bytes = Position(1, skipped), skipped
     for block in blocks:
-        seen += len(block)
+        n_bytes += len(block)
         end = block.rfind(b"\n") + 1
         if not end:
-            held.add(block)
+            partial.add(block)
             continue
-        start = block.index(b"\n") + 1 if held.bytes else 0
-        if held.bytes:
-            held.add(block[:start])
-            yield held.framed(line, offset, 0)
-            line, offset = line + 1, offset + held.bytes
-            held = _Held(most)
-        frames, n = _framed_lines(block, start, end, (line, offset), seen, most)
+        start = block.index(b"\n") + 1 if partial.bytes else 0
+        if partial.bytes:
+            partial.add(block[:start])
+            yield partial.framed(position, 0)
+            position = Position(position.line + 1, position.offset + partial.bytes)
+            partial = _PartialLine(max_bytes)
+        frames, n_lines = _framed_lines(block, start, end, position, n_bytes, max_bytes)
         yield frames
-        line, offset, seen = line + n, offset + end - start, 0
-        held.add(block[end:])
-    if held.bytes or seen:
-        yield held.framed(line, offset, seen)
+        position = Position(position.line + n_lines, position.offset + end - start)
+        n_bytes = 0
+        partial.add(block[end:])
+    if partial.bytes or n_bytes:
+        yield partial.framed(position, n_bytes)
 
 
-class _Held:
-    """A line that goes over the end of a block; of one that is too long only the length."""
+class _PartialLine:
+    """A line that spans blocks; if it is too long, only its length is kept."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, max_bytes: int) -> None:
         self.bytes = 0
-        self._most = most
+        self._max_bytes = max_bytes
         self._pieces: list[bytes] = []
         self._end = b""
 
     def add(self, piece: bytes) -> None:
-        """Take more of the line."""
+        """Add the next piece of the line."""
         self.bytes += len(piece)
         self._end = (self._end + piece[-2:])[-2:]
         self._pieces.append(piece)
@@ -60,86 +78,78 @@ class _Held:
             self._pieces = []
 
     def _is_too_long(self) -> bool:
-        return self.bytes - len(self._end) > self._most
+        return self.bytes - len(self._end) > self._max_bytes
 
-    def framed(self, line: int, offset: int, seen: int) -> Frames:
-        """Frame the line, with its end if it has one."""
+    def framed(self, position: Position, n_bytes: int) -> Frames:
+        """Frame the line, which may have a line end."""
         if self._is_too_long():
             ending = len(self._end) - len(self._end.rstrip(b"\r\n"))
-            return passed_over(line, offset, self.bytes - ending, seen)
+            return too_long_frame(position, self.bytes - ending, n_bytes)
         text = b"".join(self._pieces)
-        return _framed_lines(text, 0, len(text), (line, offset), seen, self._most)[0]
+        return _framed_lines(text, 0, len(text), position, n_bytes, self._max_bytes)[0]
 
 
-def _lines(text: bytes, start: int, stop: int) -> tuple[NDArray[np.int64], NDArray[np.int64], bool]:
-    """Find the lines of a part of a text.
+# Starts and stops of lines, without their ends, and whether all of them begin as JSON lines do.
+_Lines = tuple[NDArray[np.int64], NDArray[np.int64], bool]
 
-    Returns
-    -------
-    starts, stops : int64 array
-        Of the lines, without their ends.
-    usual : bool
-        Whether each begins as JSON lines do.
-    """
+
+def _lines(text: bytes, start: int, stop: int) -> _Lines:
     found = find_lines(text, start, stop)
     return _lines_by_numpy(text, start, stop) if found is None else found
 
 
-def _lines_by_numpy(
-    text: bytes, start: int, stop: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64], bool]:
+def _lines_by_numpy(text: bytes, start: int, stop: int) -> _Lines:
     array = np.frombuffer(text, np.uint8)
     ends = np.flatnonzero(array[start:stop] == NEWLINE) + start
     if start < stop and text[stop - 1] != NEWLINE:
         ends = np.append(ends, stop)
     starts = np.concatenate([[start], ends[:-1] + 1])[: len(ends)]
     stops = ends - ((ends > starts) & (array[ends - 1] == _RETURN))
-    return starts, stops, all(_are_usual(array, starts, stops))
+    return starts, stops, bool(_are_usual(array, starts, stops).all())
 
 
 def _are_usual(
     array: NDArray[np.uint8], starts: NDArray[np.int64], stops: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
-    """Tell which lines begin with an object, or an array that is no [DONE]."""
+    """Return which lines begin with an object, or an array that is not [DONE]."""
     first, second = array[starts % len(array)], array[(starts + 1) % len(array)]
     array_begins = (first == _OPEN_BRACKET) & ((stops - starts < 2) | (second != DONE[1]))
     return (starts < stops) & ((first == _BRACE) | array_begins)
 
 
 def _framed_lines(
-    text: bytes, start: int, stop: int, at: tuple[int, int], seen: int, most: int
+    text: bytes, start: int, stop: int, position: Position, n_bytes: int, max_bytes: int
 ) -> tuple[Frames, int]:
-    """Frame the whole lines of a part of a text (the last may lack its end).
+    """Frame the lines of a part of a text; the last one may lack its line end.
 
     Parameters
     ----------
     text : bytes
     start, stop : int
         The part.
-    at : (int, int)
-        Line and offset in the source at which the part begins.
-    seen : int
-        Bytes to be counted.
-    most : int
-        Bytes of a line that is looked at; a longer one is a frame, whatever is on it.
+    position : Position
+        Position in the source at which the part begins.
+    n_bytes : int
+        Bytes of the source to count.
+    max_bytes : int
+        A longer line becomes a frame whatever its content.
 
     Returns
     -------
     frames : Frames
     n_lines : int
     """
-    line, offset = at
     starts, stops, usual = _lines(text, start, stop)
     n = len(starts)
-    lines = np.arange(line, line + n)
+    lines = np.arange(position.line, position.line + n, dtype=np.int64)
+    moved = position.offset - start  # from the text to the source
     if usual:
-        counts = Counts(0, 0, 0, 0, seen)
-        none = np.empty(0, np.int64)
-        spans = (lines, starts + (offset - start), stops - starts, none, counts)
-        return Frames(text, starts, stops, *spans), n
+        none, counts = np.empty(0, np.int64), Counts(0, 0, 0, 0, n_bytes)
+        frames = Frames(text, starts, stops, lines, starts + moved, stops - starts, none, counts)
+        return frames, n
     starts = starts.copy()
-    keep = _are_usual(np.frombuffer(text, np.uint8), starts, stops) | (stops - starts > most)
-    kinds: dict[str, list[int]] = {"blank": [], "done": [], "comment": [], "control": []}
+    keep = _are_usual(np.frombuffer(text, np.uint8), starts, stops) | (stops - starts > max_bytes)
+    kinds: dict[str, list[int]] = {"blank": [], "done": [], "comments": [], "control": []}
     for i in np.flatnonzero(~keep).tolist():
         kind, skip = _classified(text[starts[i] : stops[i]])
         if kind == "frame":
@@ -147,15 +157,15 @@ def _framed_lines(
             starts[i] += skip
         else:
             kinds[kind].append(i)
-    breaks = np.cumsum(keep)[np.array(kinds["done"], np.int64)]
-    counts = Counts(*(len(found) for found in kinds.values()), seen)
+    breaks = np.cumsum(keep, dtype=np.int64)[np.array(kinds["done"], np.int64)]
+    counts = Counts(**{kind: len(found) for kind, found in kinds.items()}, bytes=n_bytes)
     starts, stops, lines = starts[keep], stops[keep], lines[keep]
-    spans = (lines, starts + (offset - start), stops - starts, breaks, counts)
-    return Frames(text, starts, stops, *spans), n
+    frames = Frames(text, starts, stops, lines, starts + moved, stops - starts, breaks, counts)
+    return frames, n
 
 
 def _classified(line: bytes) -> tuple[str, int]:
-    """Return what a line among JSON lines is and, of a frame, how many bytes precede it."""
+    """Return the kind of a line among JSON lines and, of a frame, the bytes before its text."""
     text = line.strip(SPACE)
     if not text:
         return "blank", 0
@@ -169,5 +179,5 @@ def _classified(line: bytes) -> tuple[str, int]:
     if text == DONE:
         return "done", 0
     if text.startswith(b":"):
-        return "comment", 0
+        return "comments", 0
     return ("control", 0) if FIELD.match(text) else ("frame", 0)

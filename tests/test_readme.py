@@ -1,18 +1,23 @@
-"""What README says is true."""
+"""README and CONTRIBUTING are true: commands run, links and names exist, tables are current."""
 
 import re
 
 import pytest
 
 from tests.conftest import ROOT
-from tools import dictionary
+from tools import dictionary, rooms
 
 README = (ROOT / "README.md").read_text()
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, flags=re.DOTALL)
 
 
 def test_the_data_dictionary_is_the_schema():
     assert dictionary.parts(README)[1] == dictionary.dictionary()
+
+
+def test_the_table_of_rooms_is_that_of_the_architecture_test():
+    assert rooms.parts(CONTRIBUTING)[1] == rooms.table()
 
 
 def test_each_route_is_two_lines():
@@ -67,6 +72,19 @@ def test_promises_name_tests_that_exist():
     assert len(named) > 10
     for name in named:
         assert (ROOT / name).is_file(), name
-    for module in re.findall(r"`python -m ([\w.]+)", promises):
+
+
+def test_commands_name_modules_that_exist():
+    modules = set(
+        re.findall(r"python -m ((?:tests|tools|benchmarks)[\w.]*)", README + CONTRIBUTING)
+    )
+    assert len(modules) >= 10
+    for module in modules:
         place = ROOT / module.replace(".", "/")
         assert place.with_suffix(".py").is_file() or (place / "__main__.py").is_file(), module
+
+
+def test_contributing_names_files_that_exist():
+    """Paths are given from the root, or from the package."""
+    for name in re.findall(r"`([a-z_]+/[\w/.]+\.\w+)`", CONTRIBUTING):
+        assert any((home / name).exists() for home in (ROOT, ROOT / "toolkit")), name

@@ -151,12 +151,11 @@ def conform(table: pa.Table, declared: Table) -> pa.Table:
     0
     """
     arrays = []
+    names = table.column_names
     for declared_column in declared.columns:
         name = declared_column.name
-        if name not in table.column_names:
-            raise SchemaError(
-                f"table {declared.name} lacks column {name!r}; it has {table.column_names}"
-            )
+        if name not in names:
+            raise SchemaError(f"table {declared.name} lacks column {name!r}; it has {names}")
         column = _cast(table[name], declared_column, declared.name)
         if declared_column.required and column.null_count:
             raise SchemaError(

@@ -72,10 +72,20 @@ def take_runs(bounds: np.ndarray, runs: np.ndarray) -> np.ndarray:
     >>> take_runs(np.array([0, 2, 2, 5]), np.array([2, 0])).tolist()
     [2, 3, 4, 0, 1]
     """
-    lengths = bounds[runs + 1] - bounds[runs]
-    ends = np.cumsum(lengths)
-    total = int(ends[-1]) if len(ends) else 0
-    return np.arange(total) + np.repeat(bounds[runs] - (ends - lengths), lengths)
+    return run_rows(bounds[runs], bounds[runs + 1] - bounds[runs])
+
+
+def run_rows(starts: np.ndarray, lengths: np.ndarray) -> NDArray[np.int64]:
+    """Return the row indices of runs that begin at some rows, one run after the other.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> run_rows(np.array([2, 0]), np.array([3, 2])).tolist()
+    [2, 3, 4, 0, 1]
+    """
+    before = np.cumsum(lengths) - lengths
+    return np.arange(int(lengths.sum())) + np.repeat(starts - before, lengths)
 
 
 def codes(column: pa.ChunkedArray, labels: tuple[str, ...]) -> np.ndarray:

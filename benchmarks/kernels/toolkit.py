@@ -1,4 +1,8 @@
-"""The toolkit's own kernels (`toolkit.metrics._arrays`), and its public functions as a whole."""
+"""Private kernels of the toolkit (`toolkit.metrics._arrays`), and whole public functions.
+
+`perplexity`, `perplexity_by_counts` and `entropy` are built from kernels that users cannot call;
+their rows are labelled "kernel". `token_metrics` and `sequence_metrics` are public.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +25,7 @@ _OK = schema.STATUSES.index("ok")
 
 
 def load(lp: toolkit.LogprobTables) -> toolkit.LogprobTables:
-    """Take the tables as they are."""
+    """Return the tables unchanged."""
     return lp
 
 
@@ -45,15 +49,15 @@ def perplexity(lp: toolkit.LogprobTables) -> pa.Table:
 
 
 def perplexity_by_counts(lp: toolkit.LogprobTables) -> pa.Table:
-    """Find the answers by what the choices table says of their lengths, then reduce."""
+    """Find the answers by their lengths in the choices table, then reduce."""
     names = [f"n_{channel}_tokens" for channel in schema.CHANNELS]
     counts = np.column_stack([lp.choices[name].to_numpy() for name in names]).ravel()
-    offsets = np.concatenate([[0], np.cumsum(counts[counts > 0])])
+    offsets = arrow.offsets(counts[counts > 0])
     return _perplexity(lp.tokens, offsets)
 
 
 def _perplexity(tokens: pa.Table, offsets: np.ndarray) -> pa.Table:
-    """Reduce block by block, so that what is made in between stays in the cache."""
+    """Reduce block by block, so that temporary arrays stay in the cache."""
     status = arrow.codes(tokens["status"], schema.STATUSES)
     logprobs = arrow.floats(tokens["logprob"])
     value = np.empty(len(offsets) - 1)
@@ -71,7 +75,7 @@ def _perplexity(tokens: pa.Table, offsets: np.ndarray) -> pa.Table:
 
 
 def entropy(lp: toolkit.LogprobTables) -> pa.Table:
-    """Reduce block by block; the rows are those of the tokens."""
+    """Reduce block by block; one row per token."""
     value = np.empty(lp.tokens.num_rows)
     for block in blocks(lp):
         ok = arrow.codes(block.alternatives["status"], schema.STATUSES) == _OK

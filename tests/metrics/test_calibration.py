@@ -1,3 +1,5 @@
+"""Calibration errors and reliability tables against plain loops, and against scikit-learn."""
+
 import math
 
 import numpy as np
@@ -323,9 +325,9 @@ def test_arguments_are_not_changed():
         ({"by": "model"}, "by='model': expected a Series"),
         ({"by": 3}, "by=3: expected a Series"),
         ({"by": ["a", "b"]}, "by='a': expected a Series, or a sequence"),
-        ({"by": pd.Series([1, 2])}, "needs a name"),
-        ({"by": pd.Series([1, 2], name="ece")}, "needs a name of its own"),
-        ({"by": [pd.Series([1, 2], name="a")] * 2}, "needs a name of its own"),
+        ({"by": pd.Series([1, 2])}, "needs a unique name"),
+        ({"by": pd.Series([1, 2], name="ece")}, "needs a unique name"),
+        ({"by": [pd.Series([1, 2], name="a")] * 2}, "needs a unique name"),
         ({"by": pd.Series([1], name="a")}, "has 1 values for 2 answers"),
         ({"by": pd.Series([1, [2]], name="a")}, "cannot be grouped"),
     ],

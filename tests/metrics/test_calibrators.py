@@ -1,3 +1,5 @@
+"""Calibrators: fits against known curves, saved and restored, without scikit-learn in use."""
+
 import json
 import math
 import subprocess
@@ -181,7 +183,12 @@ def test_few_answers_and_one_kind(method):
         ([], [], {}, "no answer has both"),
         ([None, 0.5], [1, None], {}, "no answer has both"),
         ([0.0, 0.5, 1.0], [1, 1, 0], {}, "which no temperature changes"),
-        ([math.inf, 0.5], [1, 0], {"method": "platt"}, "confidence must be finite"),
+        (
+            [math.inf, 0.5],
+            [1, 0],
+            {"method": "platt"},
+            "confidence has infinite values",
+        ),
     ],
 )
 def test_bad_arguments(sure, right, options, message):
@@ -245,7 +252,7 @@ def test_what_is_no_saved_calibrator(saved, message):
 
 
 def test_temperature_refuses_what_is_no_probability():
-    with pytest.raises(ArgumentError, match="confidence must be probabilities"):
+    with pytest.raises(ArgumentError, match="confidence holds .*: expected probabilities"):
         Calibrator("temperature", {"temperature": 1.0}, 1, 0)([-0.5])
 
 

@@ -243,7 +243,7 @@ def test_what_belongs_together_must_be_clear():
         compare(one, two)
     assert compare(one, two, on="position")["is_paired"].tolist() == [True, False]
     twice = run([("x", -0.5)], [("y", -0.5)], ids=["1", "1"])
-    with pytest.raises(ArgumentError, match="twice in b"):
+    with pytest.raises(ArgumentError, match="occurs twice in b"):
         compare(run([("x", -0.5)], ids=["1"]), twice)
 
 

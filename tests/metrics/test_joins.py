@@ -1,3 +1,5 @@
+"""Labels joined to rows by key, and by the number of the request."""
+
 import warnings
 
 import numpy as np
@@ -121,8 +123,8 @@ def test_nothing_to_join(seq):
 @pytest.mark.parametrize(
     ("labels", "options", "error", "message"),
     [
-        ({"z": 1}, {}, ArgumentError, "no custom_id of seq stands in labels: seq has 'b'"),
-        ({1: 1}, {}, ArgumentError, "no custom_id of seq stands in labels"),
+        ({"z": 1}, {}, ArgumentError, "no custom_id of seq is in labels: seq has 'b'"),
+        ({1: 1}, {}, ArgumentError, "no custom_id of seq is in labels"),
         ({None: 1, "a": 1}, {}, ArgumentError, "1 rows have no custom_id"),
         ("labels.csv", {}, ArgumentError, "labels is a str: expected a DataFrame or a"),
         (None, {}, ArgumentError, "labels is a NoneType: expected a DataFrame"),
@@ -137,13 +139,13 @@ def test_nothing_to_join(seq):
             pd.DataFrame({"custom_id": ["a", "b", "a"], "y": [1, 0, 1]}),
             {},
             ArgumentError,
-            "custom_id must be unique; 1 of them stand there more than once, such as 'a'",
+            "custom_id must be unique; 1 of them occur more than once, such as 'a'",
         ),
         (
             pd.DataFrame({"custom_id": ["a"], "min_probability": [1]}),
             {},
             ArgumentError,
-            r"columns \['min_probability'\] stand in seq too",
+            r"columns \['min_probability'\] are in seq too",
         ),
         (
             pd.DataFrame([["a", 1, 2]], columns=["custom_id", "y", "y"]),

@@ -1,3 +1,5 @@
+"""Columns of confidence and correctness: what is accepted, and what is refused."""
+
 import datetime
 import math
 
@@ -44,21 +46,21 @@ def test_what_is_one_but_for_rounding_is_one():
 @pytest.mark.parametrize(
     ("sure", "right", "message"),
     [
-        ([0.5], [0.5], "correct must hold True/False or 1/0, null for unknown; found 0.5"),
-        ([0.5], [2], "found 2"),
-        ([0.5], ["yes"], "correct must hold numbers, null for unknown; found string"),
+        ([0.5], [0.5], "correct holds 0.5: expected True/False or 1/0, null for unknown"),
+        ([0.5], [2], "correct holds 2: expected True/False"),
+        ([0.5], ["yes"], "correct holds string: expected numbers, null for unknown"),
         ([0.5, 0.6], [1], "confidence has 2 values, correct 1"),
-        (["0.5"], [1], "confidence must hold numbers"),
+        (["0.5"], [1], "confidence holds .*: expected numbers"),
         ([True], [1], "are confidence and correct swapped"),
-        ([0.5j], [1], "confidence must hold numbers"),
-        ([datetime.date(2024, 1, 1)], [1], "confidence must hold numbers"),
-        ([[0.5]], [1], "confidence must have one dimension, not 2"),
-        (0.5, [1], "confidence must be an array or a Series, not float"),
-        (None, [1], "confidence must be an array"),
-        ("0.5", [1], "confidence must be an array"),
-        ({"a": 0.5}, [1], "confidence must be an array"),
-        (pd.DataFrame({"a": [0.5]}), [1], "confidence must be an array"),
-        ([0.5], 1, "correct must be an array"),
+        ([0.5j], [1], "confidence holds .*: expected numbers"),
+        ([datetime.date(2024, 1, 1)], [1], "confidence holds .*: expected numbers"),
+        ([[0.5]], [1], "confidence has 2 dimensions: expected one"),
+        (0.5, [1], "confidence is a float: expected an array or a Series"),
+        (None, [1], "confidence is a .*: expected an array"),
+        ("0.5", [1], "confidence is a .*: expected an array"),
+        ({"a": 0.5}, [1], "confidence is a .*: expected an array"),
+        (pd.DataFrame({"a": [0.5]}), [1], "confidence is a .*: expected an array"),
+        ([0.5], 1, "correct is a int: expected an array"),
         (
             pd.Series([0.5, 0.6]),
             pd.Series([1, 0], index=[1, 0]),
@@ -74,7 +76,7 @@ def test_bad_columns(take, sure, right, message):
 @pytest.mark.parametrize("take", [calibration, reliability, fit_calibrator])
 @pytest.mark.parametrize("value", [-0.1, 1.1, math.inf, -math.inf])
 def test_probabilities_lie_between_0_and_1(take, value):
-    with pytest.raises(ArgumentError, match="confidence must be probabilities"):
+    with pytest.raises(ArgumentError, match="confidence holds .*: expected probabilities"):
         take([0.5, value], [1, 0])
 
 

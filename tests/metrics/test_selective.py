@@ -1,3 +1,5 @@
+"""Selective prediction against enumeration, and the guarantee of thresholds."""
+
 import itertools
 import math
 
@@ -301,7 +303,7 @@ def test_much_data_finds_nearly_the_true_threshold():
         *(({"seed": b}, "seed=.*: expected") for b in (-1, 0.5, None, True)),
         *(({"level": b}, "level=.*: expected") for b in (0, 1, math.nan, "0.9", True, None)),
         ({"by": "model"}, "by='model': expected a Series"),
-        ({"by": pd.Series([1, 2], name="auroc")}, "needs a name of its own"),
+        ({"by": pd.Series([1, 2], name="auroc")}, "needs a unique name"),
     ],
 )
 def test_bad_options(options, message):

@@ -1,3 +1,5 @@
+"""Metrics of sequences and corpora against plain loops."""
+
 import math
 
 import numpy as np

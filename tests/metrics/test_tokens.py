@@ -1,3 +1,5 @@
+"""Metrics of tokens against plain loops, and entropy bounds against whole distributions."""
+
 import math
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""Usage summaries against plain counting."""
+
 import math
 import statistics
 

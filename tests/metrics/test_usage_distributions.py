@@ -1,3 +1,5 @@
+"""Usage over time and by size, groups of Series, and list prices."""
+
 from datetime import UTC, datetime
 
 import numpy as np

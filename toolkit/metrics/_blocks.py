@@ -1,4 +1,4 @@
-"""Between the Arrow tables and NumPy: blocks of token rows, label codes, groups, result frames."""
+"""Read token rows in blocks, with their alternatives, and check that tables belong together."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from toolkit import arrow
 from toolkit.errors import SchemaError
 from toolkit.metrics._arrays.types import Counts
 
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
     from toolkit.tables import LogprobTables
 
 BLOCK_ROWS = 1 << 16
-_STEP = 8
-"""Rows of tokens and alternatives that are worked on at a time, so that temporaries stay small."""
+"""Rows of tokens or alternatives of one block, so that temporary arrays stay small."""
+_STEP = 8  # one in so many tokens is checked against its alternatives
 
 
 class Block(NamedTuple):
@@ -25,10 +26,10 @@ class Block(NamedTuple):
     Attributes
     ----------
     rows : slice
-        Where the token rows stand in the table.
+        The token rows of the block in ``lp.tokens``.
     tokens, alternatives : pyarrow.Table
     offsets : ndarray of shape (n_tokens + 1,)
-        Alternatives of token ``i`` are rows ``offsets[i]:offsets[i + 1]`` of `alternatives`.
+        The alternatives of token ``i`` are rows ``offsets[i]:offsets[i + 1]`` of `alternatives`.
     """
 
     rows: slice
@@ -38,23 +39,22 @@ class Block(NamedTuple):
 
 
 def blocks(lp: LogprobTables, cuts: Counts | None = None) -> Iterator[Block]:
-    """Yield the token rows in blocks of about `BLOCK_ROWS` rows, alternatives included.
+    """Yield the token rows in blocks of about `BLOCK_ROWS` rows, with their alternatives.
 
     Parameters
     ----------
     lp : LogprobTables
     cuts : ndarray of int64, optional
-        Increasing token row numbers, from 0 to the number of token rows, at which a block may end;
-        default: all.
+        Increasing token row numbers, from 0 to the number of token rows, at which a block may end.
+        Default: at any row.
 
     Raises
     ------
     SchemaError
-        If the alternatives are not those that ``tokens.n_alternatives`` announces, row by row.
+        If the alternatives do not match ``tokens.n_alternatives``, row by row.
     """
     counts = lp.tokens["n_alternatives"].to_numpy()
-    offsets = np.zeros(len(counts) + 1, np.int64)
-    np.cumsum(counts, out=offsets[1:])
+    offsets = arrow.offsets(counts)
     if offsets[-1] != lp.alternatives.num_rows:
         raise SchemaError(
             f"alternatives has {lp.alternatives.num_rows} rows, but tokens.n_alternatives adds up "
@@ -78,8 +78,8 @@ def blocks(lp: LogprobTables, cuts: Counts | None = None) -> Iterator[Block]:
 
 
 def _check_parents(block: Block) -> None:
-    # Rows that do not belong together are out of step over many tokens; a look at some finds them,
-    # where looking at all would cost as much as a metric.
+    # Tables that do not belong together differ at many tokens, so checking some of them is enough;
+    # checking all would take as long as a metric.
     filled = np.flatnonzero(np.diff(block.offsets))
     filled = np.append(filled[::_STEP], filled[-1:])
     starts = block.offsets[filled]
@@ -93,7 +93,7 @@ def _check_parents(block: Block) -> None:
 
 
 def rows_of(table: np.ndarray, wanted: np.ndarray, name: str) -> Counts:
-    """Return the row of each wanted key in the sorted keys of the table of that name."""
+    """Return the row of each wanted key in the sorted keys of a table, whose name is for errors."""
     check_increasing(table, name)
     rows = np.searchsorted(table, wanted)
     if (rows == len(table)).any() or (table[rows] != wanted).any():
@@ -105,6 +105,6 @@ def rows_of(table: np.ndarray, wanted: np.ndarray, name: str) -> Counts:
 
 
 def check_increasing(keys: np.ndarray, name: str) -> None:
-    """Raise `SchemaError` unless the keys are sorted, each standing there once."""
+    """Raise `SchemaError` unless the keys are sorted and unique."""
     if (keys[1:] <= keys[:-1]).any():
         raise SchemaError(f"rows of table {name} are not sorted by their key columns, each once")

@@ -1,4 +1,4 @@
-"""What `check` can find: the severity of each finding, what it means, and what to do."""
+"""Define the findings of `check`: severity, meaning, and what to do."""
 
 from __future__ import annotations
 
@@ -14,50 +14,51 @@ class Kind(NamedTuple):
     message: str
 
 
-_GRAVE_NOTES = ("gap", "bad_logprobs", "bad_top_logprobs", "duplicate_index")
-_GRAVE_REASONS = ("unreadable_source", "truncated_source", "changed_source")
+_WARNING_NOTES = ("gap", "bad_logprobs", "bad_top_logprobs", "duplicate_index")
+_ERROR_REASONS = ("unreadable_source", "truncated_source", "changed_source")
 
 KINDS: dict[str, Kind] = {
-    "no_responses": Kind("error", "Nothing was read that could be measured: see the rejects."),
+    "no_responses": Kind("error", "No response was read that could be measured: see the rejects."),
     "invalid_logprobs": Kind(
         "error",
-        "Logprobs above 0 are logits or scores. These tokens are left out of all metrics; ask the "
-        "server for normalised logprobs.",
+        "Logprobs above 0 are logits or scores. These tokens are excluded from all metrics; ask "
+        "the server for normalised logprobs.",
     ),
     "excess_mass": Kind(
         "error",
-        "The probabilities of a list add up to more than 1, beyond rounding: they are no "
+        "The probabilities of a list add up to more than 1, beyond rounding, so they are not a "
         "distribution. Entropies and labels are null there.",
     ),
     "all_zero": Kind(
         "error",
-        "Every logprob is 0, as if all had been certain: servers send this when they decode "
+        "Every logprob is 0, as if every token were certain: servers send this if they decode "
         "greedily, or give probabilities after sampling. Perplexity and confidence mean nothing.",
     ),
     "no_logprobs": Kind(
         "warning",
-        "There is text and no logprobs: these answers have null metrics. Were logprobs asked for?",
+        "There is text without logprobs: these answers have null metrics. Were logprobs requested?",
     ),
     "censored_logprobs": Kind(
         "warning",
-        "A sentinel or clamp (-9999, -3.4e38, -inf) stands for the logprob. Point values leave "
-        "these tokens out; perplexity_lower and surprisal_lower bound them.",
+        "A sentinel or clamp (-9999, -3.4e38, -inf) replaces the logprob. Point values exclude "
+        "these tokens; perplexity_lower and surprisal_lower bound them.",
     ),
     "missing_logprobs": Kind(
-        "warning", "The logprob is null or NaN. These tokens keep their place, and are left out."
+        "warning",
+        "The logprob is null or NaN. These tokens keep their position, and metrics exclude them.",
     ),
     "clamped": Kind(
         "warning",
-        "The least logprob is a round number that comes again and again: the server cuts off "
+        "The least logprob is a round number that occurs many times: the server clamps logprobs "
         "there. Sums and minima are too high.",
     ),
     "tokens_short": Kind(
-        "warning", "The text goes on where the tokens end: metrics are of its beginning."
+        "warning", "The text continues after the last token: metrics cover its beginning only."
     ),
     "mismatch": Kind(
         "warning",
-        "Tokens and text say different things. Sums are of the tokens; words, spans and fields "
-        "are those of the tokens' own text.",
+        "Tokens and text differ. Sums are over the tokens; words, spans and fields are those of "
+        "the text that the tokens join to.",
     ),
     "replacement_characters": Kind(
         "warning",
@@ -65,17 +66,17 @@ KINDS: dict[str, Kind] = {
         "and fields around it may be misplaced.",
     ),
     "unfinished": Kind(
-        "warning", "There is no finish reason: the answer broke off, or the recording did."
+        "warning", "There is no finish reason: the answer or the recording was cut off."
     ),
-    "failed": Kind("warning", "The server sent an error beside the answer, or in its place."),
+    "failed": Kind("warning", "The server sent an error with the answer, or instead of it."),
     "duplicate_response_id": Kind(
         "warning",
         "Responses share an id: was the same recording read twice? All counts would be double.",
     ),
     "duplicate_custom_id": Kind(
         "warning",
-        "Responses share a custom_id. Joins of labels and comparisons of runs need one each; "
-        "agreement(by='custom_id') takes them together.",
+        "Responses share a custom_id. Joins of labels and comparisons of runs need unique ones; "
+        "agreement(by='custom_id') groups by them.",
     ),
     "tokens_extra": Kind(
         "info",
@@ -85,7 +86,7 @@ KINDS: dict[str, Kind] = {
     "coverage_low": Kind(
         "info",
         "Usage counts more completion tokens than have logprobs: reasoning, tool calls or stop "
-        "tokens came without. Sums are of what came.",
+        "tokens have none. Sums are over the tokens that have logprobs.",
     ),
     "coverage_high": Kind(
         "info",
@@ -93,56 +94,58 @@ KINDS: dict[str, Kind] = {
         "several, or fewer kinds of token.",
     ),
     "no_alternatives": Kind(
-        "info", "There is no list of alternatives: entropy, margin and labels are null or open."
+        "info",
+        "There is no list of alternatives: entropy, margin and labels are unknown.",
     ),
     "short_lists": Kind(
         "info",
-        "Lists are shorter than most: intervals are wider there, and confidence_metrics leaves "
-        "these tokens out.",
+        "These lists are shorter than most: intervals are wider there, and confidence_metrics "
+        "excludes these tokens.",
     ),
     "extra_entry": Kind(
         "info",
-        "The sampled token was added below the likeliest ones: k + 1 entries. Its mass counts; it "
-        "does not bound what is unseen.",
+        "The sampled token was added below the k likeliest ones: k + 1 entries. Its mass counts; "
+        "it does not bound the tokens outside the list.",
     ),
     "repeated_entry": Kind(
-        "info", "The sampled token stands twice in the list: its mass counts once."
+        "info", "The sampled token occurs twice in the list: its mass counts once."
     ),
-    "unsorted_lists": Kind("info", "Lists are not sorted by probability; ranks are ours."),
+    "unsorted_lists": Kind("info", "Lists are not sorted by probability; ranks are computed."),
     "sampled_unlisted": Kind(
         "info", "The sampled token is not among the alternatives; its own logprob is known."
     ),
     "missing_bytes": Kind(
-        "info", "No bytes were sent: the text of the token stands in for them where it can."
+        "info", "No bytes were sent: the text of the token is used instead where possible."
     ),
     "low_precision": Kind(
         "info",
         "Logprobs have at most three decimals: ties, ranks and small differences are uncertain.",
     ),
     "cut_by_length": Kind(
-        "info", "The answer was cut by the limit of tokens: its end was not the model's."
+        "info", "The answer was cut by the token limit: the model did not end it."
     ),
     "content_filter": Kind("info", "The answer was cut by a content filter."),
     "mixed_models": Kind(
         "info", "Several models in one load: group by model before you compare or pool."
     ),
-    "mixed_formats": Kind("info", "Several formats in one load: their tokens may differ in kind."),
+    "mixed_formats": Kind("info", "Several formats in one load: their tokens may differ."),
     "mixed_k": Kind(
         "info",
-        "Lists of several usual lengths: entropies and confidence do not compare between them.",
+        "The usual length of lists differs: entropies and confidence cannot be compared between "
+        "them.",
     ),
     **{
         f"note_{note}": Kind(
-            "warning" if note in _GRAVE_NOTES else "info", f"Kept with a note: {text}."
+            "warning" if note in _WARNING_NOTES else "info", f"Kept with a note: {text}."
         )
         for note, text in NOTES.items()
     },
     **{
         f"rejected_{reason}": Kind(
-            "error" if reason in _GRAVE_REASONS else "warning",
+            "error" if reason in _ERROR_REASONS else "warning",
             f"Records were rejected: {text}. They are in no metric; see the rejects.",
         )
         for reason, text in REASONS.items()
     },
 }
-"""By code; within a severity in the order in which they are told."""
+"""Findings by code, in the order of a result within each severity."""

@@ -1,4 +1,4 @@
-"""Group rows of result frames by columns."""
+"""Group rows of DataFrames by columns."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from toolkit import arrow
 from toolkit.metrics._arrays.segments import segment_sum
 from toolkit.metrics._arrays.types import Array, Counts
 
 
 class Groups(NamedTuple):
-    """Rows of a frame by the values of some columns.
+    """Rows of a DataFrame, grouped by the values of some columns.
 
     Attributes
     ----------
     keys : DataFrame
-        The values of the columns, one row per group, sorted; null is a value of its own.
-    order : ndarray
+        The values of the columns, one row per group, sorted; null is a separate group.
+    order : ndarray of int64
         Row numbers, group after group.
     offsets : ndarray of shape (n_groups + 1,)
         Group ``i`` is ``order[offsets[i]:offsets[i + 1]]``.
@@ -38,20 +39,34 @@ class Groups(NamedTuple):
         return segment_sum(values[self.order].astype(np.float64), self.offsets).astype("i8")
 
     def exact_total(self, values: Array) -> Array:
-        """Sum over each group without rounding in between, so that order makes no difference."""
+        """Sum over each group, rounded once, so the result does not depend on the order."""
         ordered = values[self.order].tolist()
         bounds = zip(self.offsets[:-1].tolist(), self.offsets[1:].tolist(), strict=True)
         return np.array([math.fsum(ordered[start:stop]) for start, stop in bounds], np.float64)
 
 
+def with_keys(groups: Groups, sizes: int | list[int], table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with the keys of its groups as first columns.
+
+    Parameters
+    ----------
+    groups : Groups
+    sizes : int or list of int
+        Rows of the table that each group has; an int: as many for every group.
+    table : DataFrame
+    """
+    rows = np.repeat(np.arange(len(groups.keys)), sizes)
+    return pd.concat([groups.keys.loc[rows].reset_index(drop=True), table], axis=1)
+
+
 def grouped(table: pd.DataFrame, by: list[str]) -> Groups:
-    """Group rows by columns; without columns there is one group, even of no rows."""
+    """Group rows by columns; without columns there is one group, even if there are no rows."""
     if not by:
         order = np.arange(len(table))
         return Groups(pd.DataFrame(index=range(1)), order, np.array([0, len(table)]))
     numbers = table.groupby(by, dropna=False, observed=True, sort=True).ngroup().to_numpy()
     order = np.argsort(numbers, kind="stable")
     counts = np.bincount(numbers) if len(numbers) else np.empty(0, np.int64)
-    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    offsets = arrow.offsets(counts)
     keys = table[by].take(order[offsets[:-1]]).reset_index(drop=True)
     return Groups(keys, order, offsets)

@@ -1,9 +1,9 @@
-"""Confidences beside whether the answers were right: checked, complete, sorted, grouped."""
+"""Check confidences and correctness of answers; drop incomplete ones, sort and group the rest."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -15,19 +15,20 @@ from toolkit.metrics._arrays.logprobs import ROUNDING
 from toolkit.metrics._arrays.types import Array
 from toolkit.metrics._groups import grouped
 
-By = pd.Series | Sequence[pd.Series] | None
+SeriesBy: TypeAlias = "pd.Series | Sequence[pd.Series] | None"
+"""What judged answers can be grouped by."""
 
 _NUMBERS = ("floating", "integer", "mixed-integer-float", "decimal", "empty")
 
 
 class Judged(NamedTuple):
-    """Answers of which confidence and correctness are known, sorted by both.
+    """Answers with known confidence and correctness, sorted by both.
 
     Attributes
     ----------
     confidence, correct : ndarray of float64
     n_missing : int
-        Answers that lack either, left out.
+        Answers that lack either; they are omitted.
     """
 
     confidence: Array
@@ -35,13 +36,15 @@ class Judged(NamedTuple):
     n_missing: int
 
 
-def judged(confidence: npt.ArrayLike, correct: npt.ArrayLike, *, scores: bool = False) -> Judged:
-    """Return the complete answers; `scores` allows confidences outside [0, 1]."""
-    return complete(*_checked(confidence, correct, scores))
+def judged(
+    confidence: npt.ArrayLike, correct: npt.ArrayLike, *, as_probability: bool = True
+) -> Judged:
+    """Return the complete answers; `as_probability`: refuse confidences outside [0, 1]."""
+    return complete(*_checked(confidence, correct, as_probability))
 
 
 def complete(confidence: Array, correct: Array) -> Judged:
-    """Return the answers that lack nothing, sorted."""
+    """Return the answers that have both values, sorted."""
     known = ~np.isnan(confidence) & ~np.isnan(correct)
     missing = len(known) - int(known.sum())
     confidence, correct = confidence[known], correct[known]
@@ -52,20 +55,20 @@ def complete(confidence: Array, correct: Array) -> Judged:
 def judged_groups(
     confidence: npt.ArrayLike,
     correct: npt.ArrayLike,
-    by: By,
+    by: SeriesBy,
     taken: Sequence[str],
     *,
-    scores: bool = False,
+    as_probability: bool = True,
 ) -> tuple[pd.DataFrame, list[Judged]]:
     """Return the values of `by` per group, and the complete answers of each group.
 
     Raises
     ------
     ArgumentError
-        If confidence and correct are no such columns, or a Series of `by` has no name, one in
-        `taken`, or not a value for each answer.
+        If `confidence` or `correct` is not a valid column, or if a Series of `by` has no name, a
+        name in `taken`, or not one value per answer.
     """
-    values = _checked(confidence, correct, scores)
+    values = _checked(confidence, correct, as_probability)
     n = len(values[0])
     columns = [by] if isinstance(by, pd.Series) else ([] if by is None else by)
     if isinstance(columns, str | bytes) or not isinstance(columns, Sequence):
@@ -76,8 +79,7 @@ def judged_groups(
             raise _no_series(each)
         if not isinstance(each.name, str) or each.name in taken or each.name in keys:
             raise ArgumentError(
-                f"by: each Series needs a name of its own, none of {list(taken)}; "
-                f"found {each.name!r}"
+                f"by: each Series needs a unique name, none of {list(taken)}; found {each.name!r}"
             )
         if len(each) != n:
             raise ArgumentError(f"by: Series {each.name!r} has {len(each)} values for {n} answers")
@@ -87,8 +89,8 @@ def judged_groups(
         groups = grouped(pd.DataFrame(keys, index=range(n)), list(keys))
     except TypeError as error:
         raise ArgumentError(f"by: values that cannot be grouped by ({error})") from error
-    parts = zip(*(groups.split(each) for each in values), strict=True)
-    return groups.keys, [complete(*part) for part in parts]
+    answers = zip(*(groups.split(each) for each in values), strict=True)
+    return groups.keys, [complete(*each) for each in answers]
 
 
 def _no_series(by: object) -> ArgumentError:
@@ -96,30 +98,30 @@ def _no_series(by: object) -> ArgumentError:
 
 
 def _checked(
-    confidence: npt.ArrayLike, correct: npt.ArrayLike, scores: bool
+    confidence: npt.ArrayLike, correct: npt.ArrayLike, as_probability: bool
 ) -> tuple[Array, Array]:
     truth = floats("correct", correct, booleans=True)
     wrong = truth[~np.isnan(truth) & (truth != 0) & (truth != 1)]
     if len(wrong):
         raise ArgumentError(
-            f"correct must hold True/False or 1/0, null for unknown; found {wrong[0]:g}"
+            f"correct holds {wrong[0]:g}: expected True/False or 1/0, null for unknown"
         )
-    sure = floats("confidence", confidence) if scores else probabilities(confidence)
+    sure = probabilities(confidence) if as_probability else floats("confidence", confidence)
     if len(sure) != len(truth):
         raise ArgumentError(
-            f"confidence has {len(sure)} values, correct {len(truth)}; give one each per answer"
+            f"confidence has {len(sure)} values, correct {len(truth)}: expected one each per answer"
         )
     _check_index("confidence", confidence, "correct", correct)
     return sure, truth
 
 
 def _check_index(name: str, one: object, other_name: str, other: object) -> None:
-    """Refuse two Series whose rows are labelled otherwise: they may be of another order."""
+    """Refuse two Series of different index, because their rows may be in different order."""
     if isinstance(one, pd.Series) and isinstance(other, pd.Series):  # noqa: SIM102
         if not one.index.equals(other.index):
             raise ArgumentError(
                 f"{name} and {other_name} are Series of different index; align them, or give "
-                "both .to_numpy() if their rows do belong together"
+                "both .to_numpy() if their rows are in the same order"
             )
 
 
@@ -129,20 +131,20 @@ def probabilities(confidence: npt.ArrayLike) -> Array:
     outside = values[(values < 0) | (values > 1 + ROUNDING)]
     if len(outside):
         raise ArgumentError(
-            f"confidence must be probabilities in [0, 1]; found {outside[0]:g} "
-            "(of a logprob take np.exp)"
+            f"confidence holds {outside[0]:g}: expected probabilities in [0, 1] "
+            "(np.exp of a logprob)"
         )
     return np.minimum(values, 1.0)
 
 
 def floats(name: str, values: npt.ArrayLike, *, booleans: bool = False) -> Array:
-    """Return one column of numbers as float64, null as NaN, or say why that is not possible."""
+    """Return a column of numbers as float64, null as NaN, or raise `ArgumentError`."""
     if isinstance(values, str | bytes | dict | set | pd.DataFrame) or not hasattr(
         values, "__len__"
     ):
-        raise ArgumentError(f"{name} must be an array or a Series, not {type(values).__name__}")
+        raise ArgumentError(f"{name} is a {type(values).__name__}: expected an array or a Series")
     if np.ndim(values) != 1:
-        raise ArgumentError(f"{name} must have one dimension, not {np.ndim(values)}")
+        raise ArgumentError(f"{name} has {np.ndim(values)} dimensions: expected one")
     column = values if isinstance(values, pd.Series) else pd.Series(np.asarray(values))
     if isinstance(column.dtype, pd.CategoricalDtype):
         column = column.astype(object)
@@ -150,5 +152,5 @@ def floats(name: str, values: npt.ArrayLike, *, booleans: bool = False) -> Array
     if kind == "boolean" and not booleans:
         raise ArgumentError(f"{name} holds True and False; are {name} and correct swapped?")
     if kind not in (*_NUMBERS, "boolean"):
-        raise ArgumentError(f"{name} must hold numbers, null for unknown; found {kind}")
+        raise ArgumentError(f"{name} holds {kind}: expected numbers, null for unknown")
     return column.to_numpy(np.float64, na_value=np.nan, copy=True)

@@ -1,4 +1,4 @@
-"""Answers read for labels: where the label begins, what could come, what was stated."""
+"""Read answers for labels: where the label begins, which tokens could come, what is stated."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import pandas as pd
 
 from toolkit import arguments, schema
 from toolkit.errors import ArgumentError
-from toolkit.metrics._alignment.texts import Places, Text, places, texts
+from toolkit.metrics._alignment.texts import Text, TokenRuns, texts, token_runs
+from toolkit.metrics._arrays.logprobs import probability
 from toolkit.metrics._blocks import rows_of
 from toolkit.metrics._label_paths import Labels, Masses, Option, Step, masses, stated
 from toolkit.metrics._results import categorical, integers, text_type
@@ -23,13 +24,13 @@ if TYPE_CHECKING:
 
 
 class Answer(NamedTuple):
-    """What is known of one answer: where its label begins, its masses, what it states."""
+    """One answer: where its label begins, the masses of all labels, and what it states."""
 
     row: int  # in lp.choices
-    position: int | None
+    position: int | None  # of the token at which the label begins
     masses: Masses
-    stated: int | None
-    reason: str | None
+    stated: int | None  # index of the label
+    reason: str | None  # why nothing is known
 
 
 def read_answers(
@@ -39,32 +40,32 @@ def read_answers(
     position: int,
     after: str | re.Pattern[str] | None,
 ) -> Iterator[Answer]:
-    """Yield every choice, with what its tokens say about the labels."""
+    """Yield every choice, with the masses of the labels in its tokens."""
     at = schema.CHANNELS.index(arguments.channel(channel))
     position = arguments.whole("position", position, 0)
     pattern = _checked_pattern(after)
-    steps = _Steps(lp, places(lp))
+    steps = _Steps(lp, token_runs(lp))
     placed = dict(texts(lp, channel)) if pattern else {}
     unknown = [math.nan] * labels.n
-    nothing = Masses(unknown, unknown, unknown, *[math.nan] * 3)
+    nothing = Masses(unknown, unknown, unknown, math.nan, math.nan, math.nan)
     for row in range(lp.choices.num_rows):
-        start, count = int(steps.places.starts[row, at]), int(steps.places.counts[row, at])
+        start, count = int(steps.runs.starts[row, at]), int(steps.runs.counts[row, at])
         begin: int | None = position
         if pattern:
-            begin = _behind(pattern, placed[row]) if row in placed else None
+            begin = _position_after(pattern, placed[row]) if row in placed else None
         if begin is None or begin >= count:
             reason = "no_tokens" if not count or begin is not None else "no_place"
             yield Answer(row, None, nothing, None, reason)
             continue
         run = range(start + begin, start + count)
-        reason = steps.fault(run[0])
-        found = nothing if reason else masses(labels, map(steps.step, run))
-        said = stated(labels, map(steps.raw, run))
-        yield Answer(row, begin, found, said, reason)
+        fault = steps.fault(run[0])
+        found = nothing if fault else masses(labels, map(steps.step, run))
+        label = stated(labels, map(steps.raw, run))
+        yield Answer(row, begin, found, label, fault)
 
 
-def _behind(pattern: re.Pattern[str], text: Text) -> int | None:
-    """Return the position of the token that begins behind the last match."""
+def _position_after(pattern: re.Pattern[str], text: Text) -> int | None:
+    """Return the position of the token that begins right after the last match, or None."""
     ends = [match.end() for match in pattern.finditer(text.text)]
     if not ends:
         return None
@@ -75,10 +76,10 @@ def _behind(pattern: re.Pattern[str], text: Text) -> int | None:
 
 
 class _Steps:
-    """What could come at each token, read when it is asked for."""
+    """The tokens that could come at each position, read on demand."""
 
-    def __init__(self, lp: LogprobTables, where: Places) -> None:
-        self.places = where
+    def __init__(self, lp: LogprobTables, runs: TokenRuns) -> None:
+        self.runs = runs
         metrics = token_metrics(lp)
         self._missing = metrics["missing_mass"].to_numpy()
         self._excess = metrics["excess_mass"].to_numpy()
@@ -89,17 +90,17 @@ class _Steps:
         self._alternatives = lp.alternatives.select(columns)
 
     def fault(self, row: int) -> str | None:
-        """Say why a list cannot be used."""
+        """Return why the list of a token cannot be used, or None."""
         if self._excess[row]:
             return "excess_mass"
         return "no_probabilities" if math.isnan(self._missing[row]) else None
 
     def raw(self, row: int) -> bytes:
-        """Return the bytes of the token that came."""
-        return self.places.bytes[row].as_py()
+        """Return the bytes of the sampled token."""
+        return self.runs.bytes[row].as_py()
 
     def step(self, row: int) -> Step:
-        """Return what could come; with a list that cannot be used, anything."""
+        """Return the known options; all mass is missing if the list cannot be used."""
         if self.fault(row):
             return Step([], 1.0)
         n = int(self._counts[row])
@@ -107,7 +108,7 @@ class _Steps:
         entries = [entry for entry in entries if entry["status"] == "ok"]
         own = next((entry for entry in entries if entry["is_sampled"]), None)
         options = [
-            Option(_raw(entry), math.exp(min(entry["logprob"], 0.0)), entry["is_sampled"])
+            Option(_raw(entry), probability(entry["logprob"]), entry["is_sampled"])
             for entry in entries
             if own is None or entry is own or not _is_copy(entry, own)
         ]
@@ -122,7 +123,7 @@ def _raw(entry: dict[str, Any]) -> bytes:
 
 
 def _is_copy(entry: dict[str, Any], own: dict[str, Any]) -> bool:
-    """Some servers send the sampled token twice, with the very same logprob."""
+    """Return whether an entry repeats the sampled token: some servers send it twice."""
     if entry["logprob"] != own["logprob"]:
         return False
     for key in ("token_id", "bytes"):
@@ -131,8 +132,8 @@ def _is_copy(entry: dict[str, Any], own: dict[str, Any]) -> bool:
     return entry["token"] == own["token"]
 
 
-def labelled(lp: LogprobTables, found: list[Answer], channel: str) -> dict[str, np.ndarray]:
-    """Return the keys of the answers and what is said once of each."""
+def answer_keys(lp: LogprobTables, found: list[Answer], channel: str) -> dict[str, np.ndarray]:
+    """Return the keys of the answers, and the values that are the same for every label."""
     rows = np.array([answer.row for answer in found], np.int64)
     keys = lp.choices["response_key"].to_numpy()[rows]
     responses = lp.responses.select(["custom_id", "model"]).take(
@@ -155,7 +156,7 @@ def labelled(lp: LogprobTables, found: list[Answer], channel: str) -> dict[str, 
 
 
 def text_series(values: Any) -> Any:
-    """Return texts as pandas' default type, anything else as it is."""
+    """Return texts as pandas' default type, and any other column unchanged."""
     return pd.Series(values, dtype=text_type()) if values.dtype == object else values
 
 
@@ -163,7 +164,7 @@ def text_series(values: Any) -> Any:
 
 
 def matcher_of(forms: list[list[str]], ignore_case: bool, ignore_space: bool) -> Labels:
-    """Check the texts of labels and how they are to be compared."""
+    """Return checked labels, and how their texts are compared."""
     for name, value in (("ignore_case", ignore_case), ("ignore_space", ignore_space)):
         arguments.one_of(name, value, (True, False))
     if ignore_space:
@@ -175,7 +176,7 @@ def matcher_of(forms: list[list[str]], ignore_case: bool, ignore_space: bool) ->
 
 
 def checked_forms(labels: object) -> dict[str, list[str]]:
-    """Return each label with the texts that state it."""
+    """Return each label with the texts that state it, or raise `ArgumentError`."""
     if isinstance(labels, str) or not isinstance(labels, Mapping | Sequence) or not len(labels):
         raise arguments.invalid(
             "labels", labels, "a sequence of texts, or a mapping of labels to texts"

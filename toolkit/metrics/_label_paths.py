@@ -1,12 +1,12 @@
-"""What alternatives say about labels: exact paths of tokens, and what is left open.
+"""Compute bounds on the probability of labels from alternatives, along exact paths of tokens.
 
-An answer **states** the longest label that stands at its beginning and ends where a token ends. So
-``1`` and ``0`` in two tokens state 10, not 1, where both are labels; ``positively`` as one token
-does not state positive.
+An answer **states** the longest label that it begins with and that ends where a token ends. Thus
+``1`` and ``0`` in two tokens state 10, not 1, if both are labels; ``positively`` as one token does
+not state positive.
 
-Along the path that was sampled every step's distribution is known, and off it the first step
-alone. So the mass of an alternative is counted as a label's only where nothing that can follow
-would change it; where it begins a (longer) label and was not sampled, it is ambiguous.
+The distribution is known at every step of the sampled path, and off this path only at the first
+step. The mass of an alternative therefore counts for a label only if nothing that can follow would
+change it. If it begins a (longer) label and was not sampled, it is ambiguous.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from toolkit.errors import ArgumentError
 
 
 class Option(NamedTuple):
-    """A token that could come next: its bytes, its probability, and whether it did come."""
+    """A token that could come next: its bytes, its probability, and whether it was sampled."""
 
     raw: bytes
     probability: float
@@ -27,24 +27,25 @@ class Option(NamedTuple):
 
 
 class Step(NamedTuple):
-    """One position: the options that are known, and the mass of those that are not."""
+    """One position: the known options, and the mass of the unknown ones."""
 
     options: list[Option]
     missing: float
 
 
 class Masses(NamedTuple):
-    """What is known about labels.
+    """The probability mass of labels.
 
     Attributes
     ----------
     lower, upper : list of float
-        Of each label. They enclose the probability that an answer states it.
+        Bounds on the probability that the answer states each label.
     seen : list of float
-        `lower`, and for the label that the answer states and ends with, though a longer one could
-        have followed (1, of 1 and 10), all of its mass: as if it had been certain to end there.
+        `lower`; but if the answer ends with a label that a longer one could have continued (1, of
+        1 and 10), this label has all of the mass of its path, as if the end had been certain.
     other, ambiguous, unobserved : float
-        With the sum of `lower` they add up to 1.
+        Mass of no label, of paths that are not known to their end, and outside of the lists. With
+        the sum of `lower` they add up to 1.
     """
 
     lower: list[float]
@@ -56,14 +57,14 @@ class Masses(NamedTuple):
 
 
 class Labels:
-    """The surface forms of labels, and how texts are brought to them.
+    """The texts that state each label, and how other texts are compared with them.
 
     Parameters
     ----------
     forms : list of list of str
-        Of each label.
+        Texts of each label.
     ignore_case, ignore_space : bool
-        Space: around the label.
+        Whether to ignore case, and white space around the label.
     """
 
     def __init__(self, forms: list[list[str]], *, ignore_case: bool, ignore_space: bool) -> None:
@@ -78,14 +79,14 @@ class Labels:
                     raise ArgumentError(f"labels: the text {form!r} states two labels")
 
     def stated(self, text: bytes) -> int | None:
-        """Return the label that a text is, exactly."""
+        """Return the label that a text states exactly, or None."""
         normal = self._normal(text)
         return self.of_form.get(normal.rstrip() if self._ignore_space else normal)
 
     def ahead(self, text: bytes) -> set[int]:
-        """Return the labels that a text begins and is not yet."""
+        """Return the labels that a text is the beginning of, but not all of."""
         whole = self._normal(text)
-        if self._ignore_case:  # part of a character has no case
+        if self._ignore_case:  # an incomplete character has no case
             whole = self._normal(text[: len(text) - _incomplete(text)])
         return {
             label
@@ -103,27 +104,29 @@ class Labels:
 
 
 def _incomplete(text: bytes) -> int:
-    """Return how many bytes at the end belong to a character that is not whole."""
+    """Return how many bytes at the end belong to an incomplete character."""
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     decoder.decode(text)
     return len(decoder.getstate()[0])
 
 
 def masses(labels: Labels, steps: Iterator[Step]) -> Masses:
-    """Follow the sampled path while it may still lead to a label, and sum up.
+    """Follow the sampled path while it may still lead to a label, and add up masses.
 
     Parameters
     ----------
     labels : Labels
     steps : iterator of Step
-        From the deciding position on; asked for as far as needed.
+        From the position at which the label begins; read as far as needed.
     """
     tally = _Tally(labels.n)
-    text, reached, weight = b"", None, 1.0
+    text = b""
+    reached: int | None = None  # the longest label that the path has stated
+    weight = 1.0  # probability of the path
     for step in steps:
         ahead = labels.ahead(text)
         tally.unobserved += weight * step.missing
-        tally.may(ahead | {reached}, weight * step.missing)
+        tally.add_open(ahead, reached, weight * step.missing)
         follow = None
         for option in step.options:
             mass = weight * option.probability
@@ -132,25 +135,26 @@ def masses(labels: Labels, steps: Iterator[Step]) -> Masses:
             label = reached if label is None else label
             further = labels.ahead(longer)
             if not further:
-                tally.does(label, mass)
+                tally.add_stated(label, mass)
             elif option.is_sampled and follow is None:
                 follow = longer, label, mass
             else:
                 tally.ambiguous += mass
-                tally.may(further | {label}, mass)
+                tally.add_open(further, label, mass)
         if follow is None:
             break
         text, reached, weight = follow
-    else:  # the tokens end where a label could still follow
+    else:  # the answer ends where a longer label could still follow
         tally.ambiguous += weight
-        tally.may(labels.ahead(text) | {reached}, weight)
+        tally.add_open(labels.ahead(text), reached, weight)
         tally.ended = {reached: weight}
     return tally.masses()
 
 
 def stated(labels: Labels, path: Iterator[bytes]) -> int | None:
-    """Return the label that an answer states."""
-    text, reached = b"", None
+    """Return the label that an answer states, or None."""
+    text = b""
+    reached: int | None = None
     for raw in path:
         text += raw
         label = labels.stated(text)
@@ -161,6 +165,8 @@ def stated(labels: Labels, path: Iterator[bytes]) -> int | None:
 
 
 class _Tally:
+    """Masses of labels that are added up along a path."""
+
     def __init__(self, n: int) -> None:
         self.lower = [0.0] * n
         self.open = [0.0] * n
@@ -169,14 +175,14 @@ class _Tally:
         self.unobserved = 0.0
         self.ended: dict[int | None, float] = {}
 
-    def does(self, label: int | None, mass: float) -> None:
+    def add_stated(self, label: int | None, mass: float) -> None:
         if label is None:
             self.other += mass
         else:
             self.lower[label] += mass
 
-    def may(self, labels: set[int | None], mass: float) -> None:
-        for label in labels - {None}:
+    def add_open(self, ahead: set[int], reached: int | None, mass: float) -> None:
+        for label in ahead if reached is None else ahead | {reached}:
             self.open[label] += mass
 
     def masses(self) -> Masses:
@@ -186,10 +192,10 @@ class _Tally:
 
 
 def ratio_bounds(values: list[float], found: Masses) -> tuple[float, float] | None:
-    """Return the least and greatest mean of values, weighted by the labels' probabilities.
+    """Return the least and greatest mean of values, weighted by the probabilities of labels.
 
-    What is open is given to the lowest (highest) values first, as far as it may be theirs, while
-    that moves the mean. None where no label is possible.
+    Unassigned mass goes to the lowest (highest) values first, up to the upper bound of each label,
+    while that moves the mean. None if no label is possible.
     """
     room = found.ambiguous + found.unobserved
     bounds = []

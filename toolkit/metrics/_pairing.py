@@ -1,4 +1,4 @@
-"""The answers of two runs brought together, and their tokens set side by side."""
+"""Pair the answers of two runs, and align their tokens."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from toolkit import arguments, schema
+from toolkit import arguments, arrow, schema
 from toolkit.errors import ArgumentError
 from toolkit.metrics import tokens
-from toolkit.metrics._alignment.spans import ranges
-from toolkit.metrics._alignment.texts import places
+from toolkit.metrics._alignment.texts import token_runs
 from toolkit.metrics._arrays import divergence
 from toolkit.metrics._arrays.segments import segment_max, segment_min, segment_sum
 from toolkit.metrics._arrays.types import Array, Counts, Flags
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from toolkit.tables import LogprobTables
 
 _ON = ("custom_id", "position", None)
+_EXCESS = 1e-2  # mass above 1 up to which a list is compared
 
 
 class Pairs(NamedTuple):
@@ -30,8 +30,8 @@ class Pairs(NamedTuple):
 
     row_a: Counts
     row_b: Counts
-    start: list[Counts]
-    count: list[Counts]
+    starts: list[Counts]  # of either run: first row of the answer's tokens
+    counts: list[Counts]  # of either run: number of tokens
 
     @property
     def is_paired(self) -> Flags:
@@ -43,25 +43,25 @@ class Pairs(NamedTuple):
         return (self.row_a, self.row_b)[side]
 
 
-class Lined(NamedTuple):
-    """The positions of all pairs, one after the other."""
+class Positions(NamedTuple):
+    """The positions of all pairs, one after the other, and how their tokens compare."""
 
-    owner: Counts  # the pair
+    owner: Counts  # index of the pair
     position: Counts
-    rows: list[Counts]  # in the tokens of either side, -1 where it has ended
+    rows: list[Counts]  # of either run: rows of ``lp.tokens``, -1 after the end of the answer
     is_same: Flags
-    same_prefix: Flags
-    n_common: Counts  # of each pair
-    diverges: Flags  # each pair
-    is_compared: Flags
-    is_flip: Flags
-    top: list[Counts]  # rows of the likeliest alternatives, -1 without
+    same_prefix: Flags  # whether all tokens before are the same
+    n_common: Counts  # by pair: tokens before the first difference
+    diverges: Flags  # by pair
+    is_compared: Flags  # whether both lists can be compared
+    is_flip: Flags  # whether the likeliest tokens differ
+    top: list[Counts]  # of either run: rows of the likeliest alternatives, -1 without a list
     js_lower: Array
     js_upper: Array
 
 
 def pair(a: LogprobTables, b: LogprobTables, on: str | None, channel: str) -> Pairs:
-    """Bring together the choices of two runs, those of `a` first, and say where tokens stand."""
+    """Pair the choices of two runs, in the order of `a`, and find their token rows."""
     at = schema.CHANNELS.index(arguments.channel(channel))
     keys = _names(a, b, on)
     tables = [
@@ -82,11 +82,11 @@ def pair(a: LogprobTables, b: LogprobTables, on: str | None, channel: str) -> Pa
     rows = [merged[f"row_{i}"].fillna(-1).to_numpy(np.int64) for i in range(2)]
     starts, counts = [], []
     for side, own in zip((a, b), rows, strict=True):
-        where = places(side)
-        there = own >= 0
-        starts.append(np.where(there, where.starts[own, at] if len(where.starts) else 0, 0))
-        counts.append(np.where(there, where.counts[own, at] if len(where.counts) else 0, 0))
-    return Pairs(*rows, starts, counts)
+        runs = token_runs(side)
+        exists = own >= 0
+        starts.append(np.where(exists, runs.starts[own, at] if len(runs.starts) else 0, 0))
+        counts.append(np.where(exists, runs.counts[own, at] if len(runs.counts) else 0, 0))
+    return Pairs(rows[0], rows[1], starts, counts)
 
 
 def response_rows(lp: LogprobTables) -> Counts:
@@ -96,15 +96,15 @@ def response_rows(lp: LogprobTables) -> Counts:
 
 
 def _names(a: LogprobTables, b: LogprobTables, on: str | None) -> list[np.ndarray]:
-    """Return what each response of either side is known by."""
+    """Return the name by which each response of either run is paired."""
     arguments.one_of("on", on, _ON)
     ids = [side.responses["custom_id"].to_pylist() for side in (a, b)]
     if on is None:
         has_ids = all(None not in own for own in ids)
         if not has_ids and len(a) != len(b):
             raise ArgumentError(
-                f"not every response has a custom_id, and there are {len(a)} and {len(b)}: say "
-                "on='custom_id' or on='position'"
+                f"not every response has a custom_id, and there are {len(a)} and {len(b)} "
+                "responses: expected on='custom_id' or on='position'"
             )
         on = "custom_id" if has_ids else "position"
     if on == "position":
@@ -113,36 +113,36 @@ def _names(a: LogprobTables, b: LogprobTables, on: str | None) -> list[np.ndarra
         if None in own:
             raise ArgumentError(f"on='custom_id': a response of {letter} has none")
         if len(set(own)) < len(own):
-            raise ArgumentError(f"on='custom_id': one stands twice in {letter}")
+            raise ArgumentError(f"on='custom_id': a custom_id occurs twice in {letter}")
     return [np.array(own, object) for own in ids]
 
 
-def line_up(a: LogprobTables, b: LogprobTables, pairs: Pairs) -> Lined:
-    """Set the tokens of each pair side by side, and compare them."""
-    length = np.where(pairs.is_paired, np.maximum(*pairs.count), 0)
+def align(a: LogprobTables, b: LogprobTables, pairs: Pairs) -> Positions:
+    """Align the tokens of each pair by position, and compare them."""
+    length = np.where(pairs.is_paired, np.maximum(*pairs.counts), 0)
     owner = np.repeat(np.arange(len(length)), length)
-    position = ranges(np.zeros(len(length), np.int64), length)
+    position = arrow.run_rows(np.zeros(len(length), np.int64), length)
     rows = [
         np.where(position < count[owner], start[owner] + position, -1)
-        for start, count in zip(pairs.start, pairs.count, strict=True)
+        for start, count in zip(pairs.starts, pairs.counts, strict=True)
     ]
     both = (rows[0] >= 0) & (rows[1] >= 0)
     is_same = both.copy()
-    taken = [_token_bytes(side, own[both]) for side, own in zip((a, b), rows, strict=True)]
-    is_same[both] = pc.equal(*taken).to_numpy(zero_copy_only=False)
+    written = [_token_bytes(side, own[both]) for side, own in zip((a, b), rows, strict=True)]
+    is_same[both] = pc.equal(*written).to_numpy(zero_copy_only=False)
     differs = np.flatnonzero(~is_same)
     ends = np.cumsum(length)
     first = np.append(differs, len(is_same))[np.searchsorted(differs, ends - length)]
     n_common = np.minimum(first, ends) - (ends - length)
     same_prefix = position <= n_common[owner]
-    codes_a, codes_b, tops = _entries(a, b, rows, both & same_prefix)
+    known, tops = _entries(a, b, rows, both & same_prefix)
     n = len(owner)
-    lower, upper = divergence.bounds(codes_a, codes_b, n)
+    lower, upper = divergence.bounds(known[0], known[1], n)
     is_compared = both & same_prefix & (tops[0] >= 0) & (tops[1] >= 0)
     is_flip = is_compared.copy()
     best = [_entry_bytes(side, top[is_compared]) for side, top in zip((a, b), tops, strict=True)]
     is_flip[is_compared] = pc.not_equal(*best).to_numpy(zero_copy_only=False)
-    return Lined(
+    return Positions(
         owner, position, rows, is_same, same_prefix, n_common, n_common < length,
         is_compared, is_flip, tops, lower, upper,
     )  # fmt: skip
@@ -163,46 +163,54 @@ def _joined(table: pa.Table) -> pa.Array:
 
 def _entries(
     a: LogprobTables, b: LogprobTables, rows: list[Counts], wanted: Flags
-) -> tuple[divergence.Known, divergence.Known, list[Counts]]:
-    """Return the entries of both lists at the wanted places, the same texts with the same codes."""
-    found, tops, raws = [], [], []
-    for side, own in zip((a, b), rows, strict=True):
-        entries, top = _own_entries(side, own, wanted)
-        found.append(entries)
-        tops.append(top)
-        raws.append(_entry_bytes(side, entries[1]))
-    codes = pc.dictionary_encode(pa.concat_arrays(raws)).indices.to_numpy()
-    cut = len(raws[0])
+) -> tuple[list[divergence.Known], list[Counts]]:
+    """Return the entries of both lists at the wanted positions, and the likeliest ones.
+
+    Entries of the same text have the same code.
+    """
+    found = [_own_entries(side, own, wanted) for side, own in zip((a, b), rows, strict=True)]
+    raw = [_entry_bytes(side, own.rows) for side, own in zip((a, b), found, strict=True)]
+    codes = pc.dictionary_encode(pa.concat_arrays(raw)).indices.to_numpy().astype(np.int64)
     known = [
-        divergence.Known(place, codes_, p, cap)
-        for (place, _, p, cap), codes_ in zip(found, (codes[:cut], codes[cut:]), strict=True)
+        divergence.Known(own.ids, own_codes, own.p, own.cap)
+        for own, own_codes in zip(found, np.split(codes, [len(raw[0])]), strict=True)
     ]
-    return *(k._replace(codes=k.codes.astype(np.int64)) for k in known), tops
+    return known, [own.top for own in found]
 
 
-def _own_entries(lp: LogprobTables, rows: Counts, wanted: Flags) -> tuple:
-    """Return place, row, probability of each usable entry, the caps, and the likeliest entries."""
+class _Listed(NamedTuple):
+    """The usable alternatives of one run at some positions."""
+
+    ids: Counts  # position that each entry belongs to
+    rows: Counts  # of the entries in ``lp.alternatives``
+    p: Array
+    cap: Array  # by position: the most that a token outside the list may have
+    top: Counts  # by position: row of the likeliest entry, -1 without a list
+
+
+def _own_entries(lp: LogprobTables, rows: Counts, wanted: Flags) -> _Listed:
+    """Read the usable alternatives of one run at the wanted positions."""
     counts = lp.tokens["n_alternatives"].to_numpy()
     ends = np.cumsum(counts, dtype=np.int64)
     place = np.flatnonzero(wanted)
     token = rows[place]
     sizes = counts[token] if len(token) else token
     first = ends[token] - sizes if len(token) else token
-    at = ranges(first, sizes)
+    at = arrow.run_rows(first, sizes)
     ids = np.repeat(np.arange(len(place)), sizes)
-    offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    offsets = arrow.offsets(sizes)
     block = Block(slice(0, 0), lp.tokens.take(token), lp.alternatives.take(at), offsets)
     entries = tokens.entries(block)
     p = np.where(entries.usable, np.exp(np.where(entries.usable, entries.logprob, 0.0)), 0.0)
-    # The sampled token may have been added below the top k, so it sets no cap.
+    # The sampled token may have been added below the top k, so it does not set the cap.
     others = entries.usable & ~entries.own
     lowest = segment_min(np.where(others, p, np.inf), offsets)
     cap = np.ones(len(rows))
     cap[place] = np.where(np.isfinite(lowest), lowest, 1.0)
     mass = segment_sum(p, offsets)
-    usable = entries.usable & (mass <= 1.0 + 1e-2)[ids]
+    usable = entries.usable & (mass <= 1.0 + _EXCESS)[ids]
     best = segment_max(np.where(usable, p, -1.0), offsets, empty=-1.0)
-    tops = np.full(len(rows), -1, np.int64)
-    leads = np.flatnonzero(usable & (p == best[ids]))[::-1]  # the first of equals is written last
-    tops[place[ids[leads]]] = at[leads]
-    return (place[ids[usable]], at[usable], p[usable], cap), tops
+    top = np.full(len(rows), -1, np.int64)
+    leads = np.flatnonzero(usable & (p == best[ids]))[::-1]  # first of equals last
+    top[place[ids[leads]]] = at[leads]
+    return _Listed(place[ids[usable]], at[usable], p[usable], cap, top)

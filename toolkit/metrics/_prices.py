@@ -1,11 +1,11 @@
-"""What responses cost: by a price table of one's own, or by the one that genai-prices keeps."""
+"""Compute the cost of responses, from a table of prices or from the package genai-prices."""
 
 from __future__ import annotations
 
-import numbers
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from types import ModuleType
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +15,8 @@ from toolkit import arguments, arrow
 from toolkit.errors import ArgumentError
 from toolkit.metrics._arrays.types import Array
 
-Price = tuple[float, float] | Mapping[str, float]
+Price: TypeAlias = tuple[float, float] | Mapping[str, float]
+"""Per million tokens: (input, output), or a mapping that may have cached_input too."""
 GENAI_PRICES = "genai-prices"
 COUNTS = ("prompt_tokens", "completion_tokens", "cached_tokens")
 
@@ -37,7 +38,7 @@ def costs(responses: pa.Table, prices: Mapping[str, Price] | str | None) -> Arra
     Raises
     ------
     ArgumentError
-        If `prices` is none of these, a price is none, or genai-prices is not installed.
+        If `prices` is none of these, a price is invalid, or genai-prices is not installed.
     """
     if isinstance(prices, str):
         arguments.one_of("prices", prices, (GENAI_PRICES,))
@@ -49,21 +50,24 @@ def costs(responses: pa.Table, prices: Mapping[str, Price] | str | None) -> Arra
 
 def _checked(prices: Mapping[str, Price]) -> dict[str, tuple[float, float, float]]:
     """Return (input, output, cached input) by model."""
-    checked = {}
+    checked: dict[str, tuple[float, float, float]] = {}
     for model, price in prices.items():
         if isinstance(price, Mapping):
-            fields = {"input": None, "output": None, "cached_input": price.get("input"), **price}
-            values = tuple(fields.values()) if len(fields) == 3 else ()
+            cached = price.get("cached_input", price.get("input"))
+            values = [price.get("input"), price.get("output"), cached]
+            is_whole = set(price) <= {"input", "output", "cached_input"}
         else:
-            values = (*price, price[0]) if isinstance(price, Sequence) and len(price) == 2 else ()
-        if len(values) != 3 or not all(isinstance(v, numbers.Real) and v >= 0 for v in values):
+            is_whole = isinstance(price, Sequence) and len(price) == 2
+            values = [*price, price[0]] if is_whole else []
+        known = [float(v) for v in values if isinstance(v, int | float) and v >= 0]
+        if not is_whole or len(known) < 3:
             raise arguments.invalid(
                 f"prices[{model!r}]",
                 price,
                 "(input, output), or a mapping with the keys input, output and, optionally, "
                 "cached_input: each a number of at least 0, per million tokens",
             )
-        checked[model] = values
+        checked[model] = (known[0], known[1], known[2])
     return checked
 
 
@@ -71,7 +75,7 @@ def _by_table(responses: pa.Table, prices: Mapping[str, tuple[float, float, floa
     encoded = responses["model"].combine_chunks().dictionary_encode()
     unknown = (np.nan, np.nan, np.nan)
     by_code = [prices.get(model, unknown) for model in encoded.dictionary.to_pylist()]
-    table = np.array([*by_code, unknown])  # the last stands for null
+    table = np.array([*by_code, unknown])  # the last row is the price of a null model
     price = table[pc.fill_null(encoded.indices, len(by_code)).to_numpy()]
     prompt, completion, cached = (arrow.floats(responses[name]) for name in COUNTS)
     cached = np.minimum(np.nan_to_num(cached), prompt)
@@ -90,7 +94,7 @@ def _genai_prices() -> ModuleType:
 
 
 def _looked_up(responses: pa.Table, book: ModuleType) -> Array:
-    """Ask genai-prices for each model, day and usage once: prices change, and have tiers."""
+    """Look up each model, day and usage once, because prices change and depend on volume."""
     day = pc.floor_temporal(responses["created"], unit="day")
     asked = pa.table(
         {"model": responses["model"], "day": day, **{name: responses[name] for name in COUNTS}}
@@ -123,6 +127,6 @@ def _price(
     when = day or datetime.now(UTC)
     try:
         found = book.calc_price(book.Usage(**counts), model, genai_request_timestamp=when)
-    except LookupError:  # it does not know the model
+    except LookupError:  # the package does not know the model
         return np.nan
     return float(found.total_price)

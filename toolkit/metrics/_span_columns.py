@@ -1,4 +1,4 @@
-"""Reduce the tokens of each span to its metrics."""
+"""Compute the metrics of spans from their tokens."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from toolkit import schema
+from toolkit import arrow, schema
+from toolkit.metrics._alignment.spans import SpanTokens, without_tokens
 from toolkit.metrics._arrays.segments import (
     ratio,
     segment_count,
@@ -17,26 +18,24 @@ from toolkit.metrics._arrays.segments import (
     segment_nansum,
 )
 from toolkit.metrics._arrays.types import Array, Counts, Flags
-from toolkit.metrics._results import integers
+from toolkit.metrics._results import integers, text_type
 from toolkit.metrics.tokens import token_metrics
 
 if TYPE_CHECKING:
     from toolkit.tables import LogprobTables
-from toolkit.metrics._alignment.spans import Cover, no_cover
-from toolkit.metrics._results import text_type
 
 
-def covered_columns(lp: LogprobTables, found: list[Cover]) -> dict[str, Any]:
-    """Reduce the tokens of each span to its metrics, in the order of what the spans are called."""
-    empty = no_cover(np.empty(0, np.int64))
-    at, sizes, rows, is_covered, is_aligned, n_partial = (
-        np.concatenate([part[i] for part in (empty, *found)]) for i in range(6)
+def span_columns(lp: LogprobTables, found: list[SpanTokens]) -> dict[str, Any]:
+    """Return the metrics of each span, sorted by the index of the span in the result."""
+    empty = without_tokens(np.empty(0, np.int64))
+    ids, sizes, rows, is_covered, is_aligned, n_partial = (
+        np.concatenate([spans[i] for spans in (empty, *found)]) for i in range(6)
     )
     text_of = np.repeat(
-        np.array([part.text_of for part in found], object), [len(part.at) for part in found]
+        np.array([spans.text_of for spans in found], object), [len(spans.ids) for spans in found]
     )
-    order = np.argsort(at)
-    values = reduced(lp, rows, sizes) | {
+    order = np.argsort(ids)
+    values = reduce_runs(lp, rows, sizes) | {
         "is_covered": is_covered,
         "is_aligned": is_aligned,
         "n_partial": n_partial,
@@ -45,9 +44,9 @@ def covered_columns(lp: LogprobTables, found: list[Cover]) -> dict[str, Any]:
     return columns | {"text_of": pd.Series(text_of[order], dtype=text_type())}
 
 
-def reduced(lp: LogprobTables, rows: Counts, sizes: Counts) -> dict[str, Any]:
-    """Return counts and metrics of runs of token rows, one value for each run."""
-    offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+def reduce_runs(lp: LogprobTables, rows: Counts, sizes: Counts) -> dict[str, Any]:
+    """Return counts and metrics of runs of token rows, one value per run."""
+    offsets = arrow.offsets(sizes)
     metrics = token_metrics(lp)
     status = metrics["status"].cat.codes.to_numpy()[rows]
     position = metrics["position"].to_numpy()[rows].astype(np.float64)

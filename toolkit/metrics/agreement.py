@@ -1,4 +1,4 @@
-"""Several choices for one question: how far they agree, and what they vote for."""
+"""Compute agreement, majority votes and semantic entropy of several choices per question."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pandas as pd
 from toolkit import arguments, schema
 from toolkit.errors import ArgumentError
 from toolkit.metrics._blocks import rows_of
-from toolkit.metrics._results import frame, text_type
+from toolkit.metrics._results import result_frame, text_type
 from toolkit.metrics.confidence import confidence_metrics
 from toolkit.metrics.sequences import sequence_metrics
 
@@ -33,45 +33,46 @@ def agreement(
     keep: float = 1.0,
     by: str = "response",
 ) -> pd.DataFrame:
-    """How far several choices agree, and what they vote for.
+    """Compute agreement, majority vote and entropy of several choices per question.
 
     Parameters
     ----------
     lp : LogprobTables
     answer : callable, optional
-        Takes the text of a choice and returns what it answers, or None. Default: the text without
-        white space around it.
+        Takes the text of a choice and returns its answer, or None. Default: the text without white
+        space around it.
     equal : callable, optional
-        Tells whether two answers mean the same. An answer joins the first cluster whose first
-        answer it is equal to, in the order of the choices. Default: ``==``.
+        Takes two answers and returns whether they mean the same. An answer joins the first cluster
+        whose first answer equals it, in the order of the choices. Default: ``==``.
     clusters : array-like, optional
-        Instead of `equal`: a label for each row of ``lp.choices``; null: no answer.
+        Instead of `equal`: a cluster for each row of ``lp.choices``; null: no answer.
     weight : str or array-like, optional
         A column of `confidence_metrics` or `sequence_metrics` that is never below 0 (such as
         ``"tail_confidence"`` or ``"mean_probability"``), or a number for each row of
-        ``lp.choices``. Default: all weigh the same.
+        ``lp.choices``. Default: equal weights.
     keep : float
         Share of the answers that take part in the weighted vote, those with the most weight; above
-        0 and up to 1. At least one is kept, and all that weigh as much as the last one.
+        0 and up to 1. At least one is kept, and every answer that ties with the last one.
     by : {"response", "custom_id"}
-        What belongs together: the choices of a response, or those of all responses of a custom_id.
+        A question is one response with its choices, or all responses of a custom_id.
 
     Returns
     -------
     DataFrame
-        One row per question, in the columns of ``schema.AGREEMENT``. Shares are of those that
-        answered; entropies are in nats, lower is more certain. NaN where none answered, never 0.
+        One row per question, in the columns of ``schema.AGREEMENT``. Shares are of the choices
+        that have an answer; entropies are in nats, lower is more certain. NaN without answers,
+        never 0.
 
     Raises
     ------
     ArgumentError
-        If an option is none of the choices, or `answer` or `equal` raises.
+        If an option is invalid, or `answer` or `equal` raises.
 
     Notes
     -----
     Majority vote: Wang et al. 2023 (self-consistency). Weights and `keep`: Fu et al. 2025
-    (DeepConf). Semantic entropy: Kuhn et al. 2023, Farquhar et al. 2024, with `equal` in the place
-    of their entailment model.
+    (DeepConf). Semantic entropy: Kuhn et al. 2023, Farquhar et al. 2024, with `equal` instead of
+    their entailment model.
 
     Examples
     --------
@@ -89,9 +90,9 @@ def agreement(
     first = ballots.drop_duplicates("group").sort_values("group")
     columns = {name: np.array([row[name] for row in rows]) for name in (rows[0] if rows else ())}
     if not rows:
-        return frame(schema.AGREEMENT, dict.fromkeys(schema.AGREEMENT.names, []))
+        return result_frame(schema.AGREEMENT, dict.fromkeys(schema.AGREEMENT.names, []))
     texts = ("majority", "weighted_majority")
-    return frame(
+    return result_frame(
         schema.AGREEMENT,
         {name: first[name].reset_index(drop=True) for name in schema.AGREEMENT.names[:4]}
         | columns
@@ -109,7 +110,7 @@ def votes(
     keep: float = 1.0,
     by: str = "response",
 ) -> pd.DataFrame:
-    """What each choice votes for: the rows that `agreement` is made of.
+    """Return the vote of each choice: the rows that `agreement` summarises.
 
     Parameters
     ----------
@@ -136,7 +137,7 @@ def votes(
     [['yes', True], ['no', False], ['yes', True]]
     """
     ballots = _ballots(lp, answer, equal, clusters, weight, keep, by)
-    return frame(schema.VOTES, {name: ballots[name] for name in schema.VOTES.names})
+    return result_frame(schema.VOTES, {name: ballots[name] for name in schema.VOTES.names})
 
 
 def _ballots(
@@ -157,17 +158,17 @@ def _ballots(
     ballots = pd.DataFrame({"response_key": keys, "choice": lp.choices["choice"].to_numpy()})
     ballots = pd.concat([ballots, named], axis=1)
     ballots["group"] = _groups(ballots, by)
-    said = _answers(lp, ballots, answer)
-    labels = _aligned("clusters", clusters, choices) if clusters is not None else None
-    ballots["cluster"] = _clustered(ballots, said, equal, labels)
+    answers = _answers(lp, ballots, answer)
+    given = _aligned("clusters", clusters, choices) if clusters is not None else None
+    ballots["cluster"] = _clustered(ballots, answers, equal, given)
     ballots["answer"] = pd.Series(
-        [None if each is None else str(each) for each in said], dtype=text_type()
+        [None if each is None else str(each) for each in answers], dtype=text_type()
     )
     sequences = sequence_metrics(lp)
     mine = sequences[sequences["channel"] == "content"].set_index(["response_key", "choice"])
-    places = pd.MultiIndex.from_frame(ballots[["response_key", "choice"]])
-    ballots["mean_logprob"] = mine["mean_logprob"].reindex(places).to_numpy()
-    ballots["weight"] = _weights(lp, weight, places, choices)
+    index = pd.MultiIndex.from_frame(ballots[["response_key", "choice"]])
+    ballots["mean_logprob"] = mine["mean_logprob"].reindex(index).to_numpy()
+    ballots["weight"] = _weights(lp, weight, index, choices)
     ballots["is_kept"] = False
     ballots["is_majority"] = False
     for _, group in ballots.groupby("group"):
@@ -179,7 +180,7 @@ def _ballots(
 
 
 def _groups(ballots: pd.DataFrame, by: str) -> np.ndarray:
-    """Number the questions in the order in which they come up; no custom_id: one of its own."""
+    """Number the questions in order of appearance; a response without custom_id is a question."""
     if by == "response":
         return pd.factorize(ballots["response_key"])[0]
     ids = ballots["custom_id"].astype(object)
@@ -192,8 +193,8 @@ def _groups(ballots: pd.DataFrame, by: str) -> np.ndarray:
 
 
 def _answers(lp: LogprobTables, ballots: pd.DataFrame, answer: Any) -> list[Any]:
-    """Return what each choice answers."""
-    found = []
+    """Return the answer of each choice, or None."""
+    found: list[Any] = []
     for text, key, choice in zip(
         lp.choices["content"].to_pylist(), ballots["response_key"], ballots["choice"], strict=True
     ):
@@ -216,15 +217,15 @@ def _called(name: str, function: Any, values: tuple[Any, ...], key: int, choice:
 
 
 def _clustered(
-    ballots: pd.DataFrame, said: list[Any], equal: Any, labels: list[Any] | None
+    ballots: pd.DataFrame, answers: list[Any], equal: Any, given: list[Any] | None
 ) -> pd.arrays.IntegerArray:
-    """Number the meanings of each question in the order in which they come up."""
-    numbers_ = np.zeros(len(said), np.int64)
-    known = np.zeros(len(said), np.bool_)
+    """Number the clusters of each question in order of appearance; NA for no answer."""
+    cluster_of = np.zeros(len(answers), np.int64)
+    known = np.zeros(len(answers), np.bool_)
     firsts: dict[int, list[Any]] = {}
-    values = said if labels is None else labels
+    values = answers if given is None else given
     for i, (group, value) in enumerate(zip(ballots["group"].tolist(), values, strict=True)):
-        if value is None or said[i] is None:
+        if value is None or answers[i] is None:
             continue
         known[i] = True
         seen = firsts.setdefault(group, [])
@@ -234,15 +235,16 @@ def _clustered(
                 first == value if equal is None else _called("equal", equal, (first, value), *place)
             )
             if same:
-                numbers_[i] = number
+                cluster_of[i] = number
                 break
         else:
-            numbers_[i] = len(seen)
+            cluster_of[i] = len(seen)
             seen.append(value)
-    return pd.arrays.IntegerArray(numbers_, ~known)
+    return pd.arrays.IntegerArray(cluster_of, ~known)
 
 
-def _weights(lp: LogprobTables, weight: Any, places: pd.MultiIndex, n: int) -> np.ndarray:
+def _weights(lp: LogprobTables, weight: Any, index: pd.MultiIndex, n: int) -> np.ndarray:
+    """Return the weight of each choice; NaN where it is null."""
     if weight is None:
         return np.ones(n)
     if isinstance(weight, str):
@@ -251,7 +253,7 @@ def _weights(lp: LogprobTables, weight: Any, places: pd.MultiIndex, n: int) -> n
             if weight in metrics.select_dtypes("number"):
                 mine = metrics[metrics["channel"] == "content"]
                 mine = mine.set_index(["response_key", "choice"])[weight]
-                values = mine.reindex(places).to_numpy(float, na_value=math.nan)
+                values = mine.reindex(index).to_numpy(float, na_value=math.nan)
                 break
         else:
             expected = "a numeric column of confidence_metrics or sequence_metrics"
@@ -268,7 +270,7 @@ def _weights(lp: LogprobTables, weight: Any, places: pd.MultiIndex, n: int) -> n
 
 
 def _kept(group: pd.DataFrame, keep: float) -> pd.Index:
-    """Return the answers with the most weight: a share of them, and whoever ties with the last."""
+    """Return the given share of the answers, those with most weight, and ties with the last one."""
     able = group[group["cluster"].notna() & group["weight"].notna()]
     if able.empty:
         return able.index
@@ -278,7 +280,7 @@ def _kept(group: pd.DataFrame, keep: float) -> pd.Index:
 
 
 def _ranked(sizes: pd.Series) -> list[tuple[int, float]]:
-    """Return clusters and sizes, the largest first, then the one that came up first."""
+    """Return clusters and sizes, the largest first; equal ones in order of appearance."""
     return sorted(sizes.items(), key=lambda item: (-item[1], item[0]))
 
 
@@ -309,12 +311,14 @@ def _tally(group: pd.DataFrame) -> dict[str, Any]:
 
 
 def _first_of(ballots: pd.DataFrame, ranked: list[tuple[int, float]]) -> str | None:
+    """Return the first answer of the largest cluster."""
     if not ranked or not ranked[0][1]:
         return None
     return ballots[ballots["cluster"] == ranked[0][0]]["answer"].iloc[0]
 
 
 def _share(ranked: list[tuple[int, float]], place: int) -> float:
+    """Return the share of the cluster at a place of the ranking."""
     total = math.fsum(size for _, size in ranked)
     if not total:
         return math.nan
@@ -333,8 +337,8 @@ def _entropy(sizes: list[float]) -> float:
 
 def _check(answer: Any, equal: Any, clusters: Any, keep: Any, by: Any) -> None:
     for name, function in (("answer", answer), ("equal", equal)):
-        if function is not None:
-            arguments.instance(name, function, Callable, "a function or None")
+        if function is not None and not callable(function):
+            raise arguments.invalid(name, function, "a function or None")
     if equal is not None and clusters is not None:
         raise ArgumentError("equal and clusters exclude each other: expected one of them")
     arguments.share("keep", keep)

@@ -1,4 +1,4 @@
-"""Does a confidence of 0.8 mean right in 80 of 100? Scores and the table under the diagram."""
+"""Compute calibration errors of confidences, and the table of a reliability diagram."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from toolkit import arguments, schema
 from toolkit.metrics._arrays.bootstrap import percentile_interval, resampled
 from toolkit.metrics._arrays.calibration import (
     brier_parts,
-    calibrated_errors,
+    calibration_errors,
     log_losses,
     mass_offsets,
-    scores,
+    simulated_ece,
     width_offsets,
 )
 from toolkit.metrics._arrays.proportions import wilson
 from toolkit.metrics._arrays.segments import ratio, segment_sum
 from toolkit.metrics._arrays.types import Array
 from toolkit.metrics._bins import MOST_BINS
-from toolkit.metrics._judged import By, Judged, judged, judged_groups
-from toolkit.metrics._results import frame
+from toolkit.metrics._judged import Judged, SeriesBy, judged, judged_groups
+from toolkit.metrics._results import result_frame
 
 _COUNTS = ("n", "n_missing", "n_certain_wrong")
 
@@ -33,58 +33,58 @@ def calibration(
     correct: npt.ArrayLike,
     *,
     bins: int = 10,
-    by: By = None,
+    by: SeriesBy = None,
     clip: float = 0.0,
     n_bootstrap: int = 1000,
     level: float = 0.95,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Score how well confidences agree with how often the answers are right.
+    """Compute calibration errors: how well confidences agree with the share of right answers.
 
     Parameters
     ----------
     confidence : array_like of shape (n,)
-        Probability that each answer is right, in [0, 1]; null for unknown. Of a summed logprob
-        take ``np.exp``.
+        Probability that each answer is right, in [0, 1]; null for unknown. Convert a summed
+        logprob with ``np.exp``.
     correct : array_like of shape (n,)
-        Whether it is: True/False or 1/0; null for unknown. Answers that lack either are left out
-        and counted.
+        Whether each answer is right: True/False or 1/0; null for unknown. Answers that lack
+        either value are omitted and counted.
     bins : int
-        Number of bins of equal width, and at most of equal mass, up to 10,000.
+        Number of bins of equal width, and most bins of equal mass, up to 10,000.
     by : Series or sequence of them, optional
-        Named columns to group by, a value for each answer. Null is a group too.
+        Named columns to group by, with one value per answer. Null is a group too.
     clip : float
-        For the log loss alone, confidences are held in [clip, 1 − clip]; from 0, where nothing is
-        clipped and certain but wrong makes it infinite, to below 0.5.
+        For the log loss alone, confidences are clipped to [clip, 1 − clip]. From 0 (nothing is
+        clipped, and a certain but wrong answer makes the loss infinite) to below 0.5.
     n_bootstrap : int
         Resamples for the intervals, and simulated samples for ``ece_if_calibrated``; 0: neither,
         which is much faster for many groups.
     level : float
         Probability of each interval, in (0, 1).
     seed : int
-        Of the random numbers, 0 or more; each group draws the same as if it stood alone.
+        Of the random numbers, 0 or more. The resamples of a group do not depend on other groups.
 
     Returns
     -------
     DataFrame
         The columns of `by`, then those of ``schema.CALIBRATION``; groups are sorted. Without `by`
-        one row, even of no answer. Counts are int64, all else float64 with NaN for null: scores
-        of no answer, intervals without resamples. All but ``brier_resolution`` are errors: less
-        is better.
+        one row, even without answers. Counts are int64, all other columns float64, with NaN for
+        null: errors without answers, intervals without resamples. All but ``brier_resolution`` are
+        errors: lower is better.
 
     Raises
     ------
     ArgumentError
-        If an argument is of another type, shape or range, or Series of different index are mixed.
+        If an argument has a wrong type, shape or range, or if Series differ in their index.
 
     Notes
     -----
-    The ECE (Guo et al. 2017) of few answers is above 0 even for a perfect model, and so is that
-    of each resample: percentile intervals (Efron 1979) of ``ece``, ``ace``, ``mce`` and
-    ``smooth_ece`` lie too high for well-calibrated models. ``ece_if_calibrated`` and
-    ``p_calibrated`` say what chance alone would do (Bröcker and Smith 2007). Resamples keep the
-    bins of the answers. The interval of the accuracy is Wilson's (1927). Rows are taken as
-    independent: several answers to one question are not, and make intervals too narrow.
+    The ECE (Guo et al. 2017) of few answers is above 0 even for a perfect model, and so is the ECE
+    of each resample. Percentile intervals (Efron 1979) of ``ece``, ``ace``, ``mce`` and
+    ``smooth_ece`` are therefore too high for well-calibrated models. ``ece_if_calibrated`` and
+    ``p_calibrated`` show the effect of chance alone (Bröcker and Smith 2007). Resamples keep the
+    bins of the answers. The interval of the accuracy is Wilson's (1927). Rows are assumed to be
+    independent; several answers to one question are not, and make intervals too narrow.
 
     Examples
     --------
@@ -107,16 +107,16 @@ def calibration(
         )
         for name in schema.CALIBRATION.names
     }
-    return pd.concat([keys, frame(schema.CALIBRATION, columns)], axis=1)
+    return pd.concat([keys, result_frame(schema.CALIBRATION, columns)], axis=1)
 
 
 def _scored(
     group: Judged, *, bins: int, clip: float, n_bootstrap: int, level: float, seed: int
 ) -> dict[str, float]:
-    """Return the row of one group; what is not in it is null."""
+    """Return the row of one group; columns that it lacks are null."""
     sure, right, n_missing = group
     n = len(sure)
-    row = {
+    row: dict[str, float] = {
         "n": n,
         "n_missing": n_missing,
         "n_certain_wrong": int(np.isinf(log_losses(sure, right, 0.0)).sum()),
@@ -126,7 +126,7 @@ def _scored(
     offsets = width_offsets(sure, bins), mass_offsets(sure, bins)
 
     def statistics(weights: Array) -> dict[str, Array]:
-        return scores(weights, sure, right, offsets, clip)
+        return calibration_errors(weights, sure, right, offsets, clip)
 
     found = {name: float(values[0]) for name, values in statistics(np.ones((1, n))).items()}
     low, high = wilson(right.sum(), n, level)
@@ -140,7 +140,7 @@ def _scored(
     for name, values in resampled(statistics, n, n_bootstrap, seed).items():
         row[f"{name}_lower"], row[f"{name}_upper"] = percentile_interval(values, level)
     if n_bootstrap:
-        chance = calibrated_errors(sure, offsets[0], n_bootstrap, seed)
+        chance = simulated_ece(sure, offsets[0], n_bootstrap, seed)
         as_large = int((chance >= found["ece"] - 1e-12).sum())
         row["ece_if_calibrated"] = float(chance.mean())
         row["p_calibrated"] = (1 + as_large) / (1 + n_bootstrap)
@@ -155,36 +155,36 @@ def reliability(
     strategy: str = "width",
     level: float = 0.95,
 ) -> pd.DataFrame:
-    """Compare confidence with accuracy, bin by bin: the table under a reliability diagram.
+    """Compare confidence with accuracy, bin by bin: the table of a reliability diagram.
 
     Parameters
     ----------
     confidence, correct : array_like of shape (n,)
         As in `calibration`.
     bins : int
-        Number of bins, up to 10,000; of equal mass it is the most there can be.
+        Number of bins, up to 10,000; with equal mass, the most bins.
     strategy : {"width", "mass"}
-        Bins of equal width over [0, 1], or of about as many answers each. Equal confidences are
-        never split over two bins.
+        Bins of equal width over [0, 1], or of about equally many answers. Equal confidences are
+        always in the same bin.
     level : float
         Probability of the interval of the accuracy, in (0, 1).
 
     Returns
     -------
     DataFrame
-        One row per bin, in the columns of ``schema.RELIABILITY``. Counts are int64, all else
-        float64; a bin without answers (of equal width) has n 0 and NaN. No answers make no bin of
-        equal mass.
+        One row per bin, in the columns of ``schema.RELIABILITY``. Counts are int64, all other
+        columns float64. A bin of equal width without answers has n 0 and NaN. Without answers
+        there are no bins of equal mass.
 
     Raises
     ------
     ArgumentError
-        If an argument is of another type, shape or range.
+        If an argument has a wrong type, shape or range.
 
     Notes
     -----
-    Bins of equal width are (low, high], the first with 0 (Guo et al. 2017). The interval is
-    Wilson's (1927): where the diagonal lies inside it, the bin says nothing against calibration.
+    Bins of equal width are (low, high]; the first includes 0 (Guo et al. 2017). The interval is
+    Wilson's (1927): if it includes the mean confidence, the bin does not contradict calibration.
 
     Examples
     --------
@@ -220,4 +220,4 @@ def reliability(
         "accuracy_upper": accuracy_upper,
         "n_missing": np.full(len(n), n_missing),
     }
-    return frame(schema.RELIABILITY, columns)
+    return result_frame(schema.RELIABILITY, columns)

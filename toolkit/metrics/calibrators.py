@@ -1,11 +1,13 @@
-"""Learn from judged answers how to turn confidence into a probability of being right."""
+"""Fit and apply calibrators: maps from confidence to the probability of being right."""
 
 from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -22,8 +24,9 @@ _PARAMETERS = {
     "isotonic": ("x", "y"),
 }
 METHODS = tuple(_PARAMETERS)
-_HOTTEST = 1000.0
-_HALVINGS = 200
+Parameters: TypeAlias = dict[str, float | tuple[float, ...]]
+_HOTTEST = 1000.0  # greatest temperature; the least is its inverse
+_HALVINGS = 200  # most steps of the bisection; it ends when no number lies in between
 
 
 @dataclass(frozen=True)
@@ -35,11 +38,11 @@ class Calibrator:
     method : {"temperature", "platt", "isotonic"}
     parameters : dict
         ``temperature`` (above 1: the confidences were too extreme); or ``slope`` and
-        ``intercept``; or ``x`` and ``y``, the corners of a line that never falls, as tuples.
+        ``intercept``; or ``x`` and ``y``, the points of a line that never falls, as tuples.
     n : int
-        Answers it was fitted on.
+        Number of answers it was fitted on.
     n_missing : int
-        Answers left out because they lack confidence or correctness.
+        Answers omitted because they lack confidence or correctness.
 
     Examples
     --------
@@ -49,7 +52,7 @@ class Calibrator:
     """
 
     method: str
-    parameters: dict[str, float | tuple[float, ...]]
+    parameters: Parameters
     n: int
     n_missing: int
 
@@ -65,17 +68,17 @@ class Calibrator:
         Parameters
         ----------
         confidence : array_like of shape (n,)
-            As it was fitted on: in [0, 1] for temperature, else any scores; null stays null.
+            On the scale of the fit: in [0, 1] for temperature, else any scores. Null stays null.
 
         Returns
         -------
         ndarray of float64, or Series
-            A Series, with its index and name, for a Series.
+            A Series with the same index and name if `confidence` is a Series.
 
         Raises
         ------
         ArgumentError
-            If these are no numbers, or outside [0, 1] for temperature.
+            If the values are not numbers, or outside [0, 1] for temperature.
 
         Examples
         --------
@@ -83,24 +86,25 @@ class Calibrator:
         [0.5]
         """
         if self.method == "temperature":
-            values = _tempered(probabilities(confidence), self.parameters["temperature"])
+            temperature = self.parameters["temperature"]
+            values = _sigmoid(_log_odds(probabilities(confidence)) / temperature)
+        elif self.method == "platt":
+            slope, intercept = self.parameters["slope"], self.parameters["intercept"]
+            values = _sigmoid(floats("confidence", confidence) * slope + intercept)
         else:
-            values = floats("confidence", confidence)
-            if self.method == "platt":
-                values = _sigmoid(_line(values, **self.parameters))
-            else:
-                # Not extrapolated: beyond the ends it stays where it is there.
-                values = np.interp(values, self.parameters["x"], self.parameters["y"])
+            # Beyond its ends the line stays level: it is not extrapolated.
+            x, y = self.parameters["x"], self.parameters["y"]
+            values = np.interp(floats("confidence", confidence), x, y)
         if isinstance(confidence, pd.Series):
             return pd.Series(values, index=confidence.index, name=confidence.name)
         return values
 
     def __call__(self, confidence: npt.ArrayLike) -> Array | pd.Series:
-        """Return `transform` of it."""
+        """Return the calibrated confidences; see `transform`."""
         return self.transform(confidence)
 
     def to_dict(self) -> dict[str, object]:
-        """Return it as a dict that JSON can hold.
+        """Return the calibrator as a dict that can be saved as JSON.
 
         Returns
         -------
@@ -120,8 +124,8 @@ class Calibrator:
         }
 
     @classmethod
-    def from_dict(cls, saved: Mapping[str, object]) -> Calibrator:
-        """Build it from what `to_dict` returned.
+    def from_dict(cls, saved: Mapping[str, Any]) -> Calibrator:
+        """Build a calibrator from the dict that `to_dict` returned.
 
         Parameters
         ----------
@@ -134,7 +138,7 @@ class Calibrator:
         Raises
         ------
         ArgumentError
-            If keys are missing or others stand there, or a value is none that it can have.
+            If a key is missing or unknown, or a value is invalid.
 
         Examples
         --------
@@ -152,50 +156,49 @@ class Calibrator:
 def fit_calibrator(
     confidence: npt.ArrayLike, correct: npt.ArrayLike, *, method: str = "temperature"
 ) -> Calibrator:
-    """Fit a map from confidence to the probability of being right.
+    """Fit a calibrator: a map from confidence to the probability of being right.
 
-    Judge it on other answers than those it was fitted on: on its own it always looks good,
+    Evaluate it on other answers than those it was fitted on, because on these it always looks good,
     isotonic most of all.
 
     Parameters
     ----------
     confidence : array_like of shape (n,)
-        Probabilities in [0, 1] for temperature; for the others any scores that are higher for
-        more certain. Null for unknown.
+        Probabilities in [0, 1] for temperature; for the other methods any scores that are higher
+        for more certain answers. Null for unknown.
     correct : array_like of shape (n,)
         Whether each answer is right: True/False or 1/0; null for unknown. Answers that lack
-        either are left out and counted.
+        either value are omitted and counted.
     method : {"temperature", "platt", "isotonic"}
-        ``temperature``: one parameter, divides the log-odds; keeps 0.5 where it is and every
-        order; for few answers. ``platt``: two parameters, a logistic curve on the score; for few
-        answers and any score. ``isotonic``: a line that never falls, any shape; for about a
-        thousand answers or more, and it makes ties. The last two need the extra ``stats``
-        (scikit-learn).
+        ``temperature``: one parameter that divides the log-odds; it keeps 0.5 and every order; for
+        few answers. ``platt``: two parameters, a logistic curve of the score; for few answers and
+        any score. ``isotonic``: a line of any shape that never falls; for about a thousand answers
+        or more, and it makes ties. The last two need the extra ``stats`` (scikit-learn).
 
     Returns
     -------
     Calibrator
         Call it, or its ``transform``, with confidences; ``parameters`` are readable, ``to_dict``
-        and ``Calibrator.from_dict`` keep it as JSON. Using it needs no scikit-learn.
+        and ``Calibrator.from_dict`` save and restore it. Its use does not need scikit-learn.
 
     Raises
     ------
     ArgumentError
-        If an argument is of another type, shape or range; if no answer is left to fit on (for
-        temperature: none of a confidence other than 0, 0.5 and 1; for the others: infinite
-        scores); if the extra is needed and not installed.
+        If an argument has a wrong type, shape or range; if no answer remains to fit on (for
+        temperature: none with a confidence other than 0, 0.5 and 1); if a score is infinite; if the
+        extra is needed and not installed.
 
     Warns
     -----
     ToolkitWarning
-        If the temperature ends at its bound (0.001 or 1000): the answers are all on the right
-        side of 0.5, or confidence says nothing about them.
+        If the temperature reaches its bound (0.001 or 1000), because all answers are on the right
+        side of 0.5, or because confidence says nothing about them.
 
     Notes
     -----
     Temperature scaling (Guo et al. 2017) of the binary log-odds minimises the log loss;
-    confidences of 0 and 1 stay so at every temperature and do not bear on it. Platt (1999) with
-    his smoothed targets (N₊ + 1)/(N₊ + 2) and 1/(N₋ + 2). Isotonic regression by pool adjacent
+    confidences of 0 and 1 do not change with temperature and do not affect it. Platt (1999) with
+    smoothed targets (N₊ + 1)/(N₊ + 2) and 1/(N₋ + 2). Isotonic regression by pool adjacent
     violators (Zadrozny and Elkan 2002).
 
     Examples
@@ -207,16 +210,15 @@ def fit_calibrator(
     [0.8, 0.5]
     """
     arguments.one_of("method", method, METHODS)
-    group = judged(confidence, correct, scores=method != "temperature")
+    group = judged(confidence, correct, as_probability=method == "temperature")
     if not len(group.confidence):
         raise ArgumentError("confidence: no answer has both a confidence and a correctness")
     if np.isinf(group.confidence).any():
-        raise ArgumentError("confidence must be finite to fit on; leave such answers out")
-    fit = {"temperature": _fit_temperature, "platt": _fit_platt, "isotonic": _fit_isotonic}[method]
-    return Calibrator(method, fit(group), len(group.confidence), group.n_missing)
+        raise ArgumentError("confidence has infinite values: expected finite ones")
+    return Calibrator(method, _FITS[method](group), len(group.confidence), group.n_missing)
 
 
-def _parameters(method: str, given: object) -> dict[str, float | tuple[float, ...]]:
+def _parameters(method: str, given: object) -> Parameters:
     """Return checked parameters, numbers as floats and lists as tuples."""
     names = _PARAMETERS[method]
     if not isinstance(given, Mapping) or set(given) != set(names):
@@ -233,11 +235,11 @@ def _parameters(method: str, given: object) -> dict[str, float | tuple[float, ..
     return {"x": tuple(x.tolist()), "y": tuple(y.tolist())}
 
 
-def _fit_temperature(group: Judged) -> dict[str, float]:
-    """Halve the range in which the slope of the log loss along log temperature changes sign."""
+def _fit_temperature(group: Judged) -> Parameters:
+    """Find by bisection where the slope of the log loss along log temperature changes sign."""
     log_odds, right = _log_odds(group.confidence), group.correct
-    telling = np.isfinite(log_odds) & (log_odds != 0)
-    log_odds, right = log_odds[telling], right[telling]
+    informative = np.isfinite(log_odds) & (log_odds != 0)
+    log_odds, right = log_odds[informative], right[informative]
     if not len(log_odds):
         raise ArgumentError("confidence: only 0, 0.5 and 1, which no temperature changes")
     low, high = -math.log(_HOTTEST), math.log(_HOTTEST)
@@ -251,7 +253,7 @@ def _fit_temperature(group: Judged) -> dict[str, float]:
     temperature = math.exp((low + high) / 2)
     if not 1.001 / _HOTTEST < temperature < _HOTTEST / 1.001:
         warnings.warn(
-            f"the temperature went to its bound, {temperature:.4g}: "
+            f"the temperature reached its bound, {temperature:.4g}: "
             + (
                 "confidence says nothing about these answers"
                 if temperature > 1
@@ -263,13 +265,13 @@ def _fit_temperature(group: Judged) -> dict[str, float]:
     return {"temperature": temperature}
 
 
-def _fit_platt(group: Judged) -> dict[str, float]:
+def _fit_platt(group: Judged) -> Parameters:
     linear_model = _scikit_learn("linear_model")
     n_right = float(group.correct.sum())
     n_wrong = len(group.correct) - n_right
     target = np.where(group.correct > 0, (n_right + 1) / (n_right + 2), 1 / (n_wrong + 2))
-    # A target between 0 and 1 is one answer of each kind, weighted. Scores of unit scale are what
-    # the solver's tolerance is made for.
+    # A target between 0 and 1 is one weighted answer of each kind. The solver's tolerance assumes
+    # scores of unit scale.
     centre, scale = group.confidence.mean(), group.confidence.std() or 1.0
     scores = np.tile((group.confidence - centre) / scale, 2)[:, None]
     kinds = np.repeat([1, 0], len(target))
@@ -279,21 +281,28 @@ def _fit_platt(group: Judged) -> dict[str, float]:
     return {"slope": slope, "intercept": float(model.intercept_[0]) - slope * centre}
 
 
-def _fit_isotonic(group: Judged) -> dict[str, tuple[float, ...]]:
+def _fit_isotonic(group: Judged) -> Parameters:
     model = _scikit_learn("isotonic").IsotonicRegression(y_min=0.0, y_max=1.0)
     model.fit(group.confidence, group.correct)
     return {"x": tuple(model.X_thresholds_.tolist()), "y": tuple(model.y_thresholds_.tolist())}
 
 
-def _scikit_learn(module: str) -> object:
+def _scikit_learn(module: str) -> ModuleType:
     try:
         from sklearn import isotonic, linear_model
     except ImportError as error:
         raise ArgumentError(
-            "method: platt and isotonic need scikit-learn: pip install 'logprob-toolkit[stats]'; "
-            "temperature does not"
+            "method: platt and isotonic need scikit-learn, and temperature does not: "
+            "pip install 'logprob-toolkit[stats]'"
         ) from error
     return {"isotonic": isotonic, "linear_model": linear_model}[module]
+
+
+_FITS: dict[str, Callable[[Judged], Parameters]] = {
+    "temperature": _fit_temperature,
+    "platt": _fit_platt,
+    "isotonic": _fit_isotonic,
+}
 
 
 def _log_odds(probability: Array) -> Array:
@@ -301,15 +310,7 @@ def _log_odds(probability: Array) -> Array:
         return np.log(probability) - np.log1p(-probability)
 
 
-def _tempered(probability: Array, temperature: float) -> Array:
-    return _sigmoid(_log_odds(probability) / temperature)
-
-
-def _line(values: Array, *, slope: float, intercept: float) -> Array:
-    return values * slope + intercept
-
-
 def _sigmoid(log_odds: Array) -> Array:
-    # exp of what is not above 0 cannot overflow.
+    # The argument of exp is never above 0, so it cannot overflow.
     small = np.exp(-np.abs(log_odds))
     return np.where(log_odds < 0, small, 1.0) / (1.0 + small)

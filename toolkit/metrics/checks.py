@@ -1,7 +1,8 @@
-"""The provider doctor: what is odd in a load, and what that means for the metrics."""
+"""Check a load for missing, censored, clamped or inconsistent data, and say what it affects."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -15,21 +16,21 @@ from toolkit.metrics._arrays.segments import segment_count, segment_min
 from toolkit.metrics._arrays.types import Array, Counts, Flags
 from toolkit.metrics._blocks import Block, blocks, rows_of
 from toolkit.metrics._check_messages import KINDS
-from toolkit.metrics._results import frame, integers, text_type
+from toolkit.metrics._results import integers, result_frame, text_type
 from toolkit.schema.results.checks import SEVERITIES
 from toolkit.tables import LogprobTables
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_CLAMP, _CLAMPED = -10.0, 5  # a round least logprob from here down, so many times
-_FEW = 20  # tokens that say nothing yet of a server's habits
-_COVERAGE = 0.02  # stop tokens and rounding
-_DECIMALS = 3
+_CLAMP, _CLAMPED = -10.0, 5  # a clamp: a round least logprob at or below it, that many times
+_FEW = 20  # tokens; below this number, decimals say nothing about a server
+_COVERAGE = 0.02  # share by which counts may differ because of stop tokens and rounding
+_DECIMALS = 3  # of logprobs of low precision, at most
 
 
 def check(lp: LogprobTables) -> pd.DataFrame:
-    """Find what is odd in a load, and say what it means for the metrics.
+    """Check a load for problems in the data, and say what they mean for the metrics.
 
     Parameters
     ----------
@@ -38,20 +39,20 @@ def check(lp: LogprobTables) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row per finding, model and format, the gravest first, in the columns of
-        ``schema.CHECK``; none if nothing is odd. ``severity`` is error (data are lost, or
-        metrics of these rows are wrong), warning (some are bounded or left out) or info. The keys
-        are those of the first such row.
+        One row per finding, model and format, the most severe first, in the columns of
+        ``schema.CHECK``; no rows without findings. ``severity`` is error (data are lost, or metrics
+        of these rows are wrong), warning (some metrics are bounds or null) or info. The keys are
+        those of the first row with the finding.
 
     Raises
     ------
     ArgumentError
-        If `lp` is no `LogprobTables`.
+        If `lp` is not a `LogprobTables`.
 
     Notes
     -----
-    What cannot be told from responses alone is not told: whether logprobs are of the distribution
-    before or after temperature and other sampling settings.
+    Responses do not show whether logprobs are those of the distribution before or after
+    temperature and other sampling settings, so this is not checked.
 
     Examples
     --------
@@ -63,7 +64,7 @@ def check(lp: LogprobTables) -> pd.DataFrame:
     [['warning', 'censored_logprobs', 1], ['warning', 'unfinished', 1]]
     """
     arguments.instance("lp", lp, LogprobTables)
-    groups = _Groups.of(lp)
+    groups = _Origins.of(lp)
     found = [
         *_of_records(lp),
         *_of_responses(lp, groups),
@@ -76,10 +77,11 @@ def check(lp: LogprobTables) -> pd.DataFrame:
     def rank(i: int) -> tuple[int, int, int]:
         return severities[i], order.index(found[i].code), -found[i].count
 
-    return _frame([found[i] for i in sorted(range(len(found)), key=rank)])
+    return _as_table([found[i] for i in sorted(range(len(found)), key=rank)])
 
 
-class _Finding(NamedTuple):
+@dataclass(frozen=True)
+class _Finding:
     code: str
     of: str
     count: int
@@ -92,14 +94,14 @@ class _Finding(NamedTuple):
     position: int | None = None
 
 
-class _Groups(NamedTuple):
-    """Responses by model and format."""
+class _Origins(NamedTuple):
+    """The pairs of model and format, and which of them each response has."""
 
-    names: list[tuple[str | None, str]]
+    names: list[tuple[str | None, str | None]]
     of_response: Counts
 
     @classmethod
-    def of(cls, lp: LogprobTables) -> _Groups:
+    def of(cls, lp: LogprobTables) -> _Origins:
         pairs = list(
             zip(lp.responses["model"].to_pylist(), lp.responses["format"].to_pylist(), strict=True)
         )
@@ -115,9 +117,9 @@ class _Groups(NamedTuple):
 
 
 class _Tally:
-    """Counts flagged rows of one table, group by group, with the first of each."""
+    """Counts of flagged rows of one table, by group, with the first such row of each."""
 
-    def __init__(self, groups: _Groups, of: str, table: pa.Table, owners: Counts) -> None:
+    def __init__(self, groups: _Origins, of: str, table: pa.Table, owners: Counts) -> None:
         self._groups, self._of, self._table = groups, of, table
         self.owners = owners
         n = len(groups.names)
@@ -126,7 +128,7 @@ class _Tally:
         self._firsts: dict[str, np.ndarray] = {}
 
     def add(self, code: str, flags: Flags, start: int = 0) -> None:
-        """Count flags of the rows from `start` on."""
+        """Count flags of consecutive rows that begin at `start`."""
         at = np.flatnonzero(flags) + start
         n = len(self._groups.names)
         counts = self._counts.setdefault(code, np.zeros(n, np.int64))
@@ -135,7 +137,7 @@ class _Tally:
         np.minimum.at(firsts, self.owners[at], at)
 
     def findings(self) -> list[_Finding]:
-        """Return one finding for each code and group that has any."""
+        """Return one finding for each code and group with flagged rows."""
         found = []
         for code, counts in self._counts.items():
             for group in np.flatnonzero(counts).tolist():
@@ -163,7 +165,7 @@ def _of_records(lp: LogprobTables) -> list[_Finding]:
     return [*found, *([] if len(lp) else [_Finding("no_responses", "responses", 0, 0)])]
 
 
-def _of_responses(lp: LogprobTables, groups: _Groups) -> list[_Finding]:
+def _of_responses(lp: LogprobTables, groups: _Origins) -> list[_Finding]:
     table = lp.responses
     tally = _Tally(groups, "responses", table, groups.of_response)
     tally.add("failed", table["error"].is_valid().to_numpy())
@@ -181,9 +183,9 @@ def _of_responses(lp: LogprobTables, groups: _Groups) -> list[_Finding]:
     return [*tally.findings(), *_coverage(lp, groups)]
 
 
-def _coverage(lp: LogprobTables, groups: _Groups) -> list[_Finding]:
-    """Compare the tokens that came with those that usage counts, group by group."""
-    said = arrow.floats(lp.responses["completion_tokens"])
+def _coverage(lp: LogprobTables, groups: _Origins) -> list[_Finding]:
+    """Compare the number of token rows with the count in usage, group by group."""
+    reported = arrow.floats(lp.responses["completion_tokens"])
     tokens_of = np.bincount(
         rows_of(
             lp.responses["response_key"].to_numpy(),
@@ -192,24 +194,23 @@ def _coverage(lp: LogprobTables, groups: _Groups) -> list[_Finding]:
         ),
         minlength=len(lp),
     )
-    both = (said > 0) & (tokens_of > 0)
+    both = (reported > 0) & (tokens_of > 0)
     n = len(groups.names)
     owners = groups.of_response[both]
-    told = np.bincount(owners, said[both], minlength=n)
-    came = np.bincount(owners, tokens_of[both], minlength=n)
+    expected = np.bincount(owners, reported[both], minlength=n)
+    found_tokens = np.bincount(owners, tokens_of[both], minlength=n)
     found = []
-    for group in np.flatnonzero(told > 0).tolist():
-        share = came[group] / told[group]
+    for group in np.flatnonzero(expected > 0).tolist():
+        count, total = int(found_tokens[group]), int(expected[group])
+        share = count / total
         if abs(share - 1.0) > _COVERAGE:
             code = "coverage_low" if share < 1.0 else "coverage_high"
             model, format_ = groups.names[group]
-            found.append(
-                _Finding(code, "tokens", int(came[group]), int(told[group]), model, format_)
-            )
+            found.append(_Finding(code, "tokens", count, total, model, format_))
     return found
 
 
-def _of_choices(lp: LogprobTables, groups: _Groups) -> list[_Finding]:
+def _of_choices(lp: LogprobTables, groups: _Origins) -> list[_Finding]:
     table = lp.choices
     tally = _Tally(groups, "choices", table, groups.at(lp, table))
     has_text = np.logical_or.reduce([table[name].is_valid() for name in schema.CHANNELS])
@@ -231,14 +232,14 @@ def _of_choices(lp: LogprobTables, groups: _Groups) -> list[_Finding]:
 
 
 class _Habits(NamedTuple):
-    """What the tokens of each group have in common."""
+    """Properties of the lists and logprobs, by token and by group."""
 
-    n_entries: Counts  # of each token
-    k: Counts  # of each token: the usual length of its group's lists in its source
-    least: Array  # the least usable logprob
-    greatest: Array
-    decimals: Counts
-    n_ok: Counts
+    n_entries: Counts  # by token: usable alternatives
+    k: Counts  # by token: the usual length of the lists of its group and source
+    least: Array  # by group: the least usable logprob
+    greatest: Array  # by group: the greatest absolute logprob
+    decimals: Counts  # by group: the most decimals of a logprob
+    n_ok: Counts  # by group: tokens of status ok
 
 
 def _habits(lp: LogprobTables, owners: Counts, n: int) -> _Habits:
@@ -265,7 +266,7 @@ def _habits(lp: LogprobTables, owners: Counts, n: int) -> _Habits:
 
 
 def _usual(lp: LogprobTables, owners: Counts, n_entries: Counts) -> Counts:
-    """Return for each token the length that most lists of its group and source have."""
+    """Return for each token the most frequent length of lists of its group and source."""
     source = lp.tokens["response_key"].to_numpy() >> 32
     of, place = np.unique((owners << 32) + source, return_inverse=True)
     listed = n_entries > 0
@@ -273,12 +274,12 @@ def _usual(lp: LogprobTables, owners: Counts, n_entries: Counts) -> Counts:
         (place[listed].astype(np.int64) << 32) + n_entries[listed], return_counts=True
     )
     k = np.zeros(len(of), np.int64)
-    order = np.argsort(counts, kind="stable")  # the most frequent is written last
+    order = np.argsort(counts, kind="stable")  # the most frequent length is written last
     k[pairs[order] >> 32] = pairs[order] & 0xFFFFFFFF
     return k[place]
 
 
-def _of_tokens(lp: LogprobTables, groups: _Groups) -> list[_Finding]:
+def _of_tokens(lp: LogprobTables, groups: _Origins) -> list[_Finding]:
     owners, n = groups.at(lp, lp.tokens), len(groups.names)
     tally = _Tally(groups, "tokens", lp.tokens, owners)
     habits = _habits(lp, owners, n)
@@ -315,7 +316,7 @@ def _of_tokens(lp: LogprobTables, groups: _Groups) -> list[_Finding]:
 
 
 def _flags(block: Block, own: Counts, habits: _Habits) -> tuple[dict[str, Flags], Counts]:
-    """Return what is true of each token of a block, and how often it has its group's least."""
+    """Return the flags of each token of a block, and how often it has the least logprob."""
     table, offsets = block.tokens, block.offsets
     entries = tokens.entries(block)
     status = arrow.codes(table["status"], schema.STATUSES)
@@ -353,7 +354,7 @@ def _flags(block: Block, own: Counts, habits: _Habits) -> tuple[dict[str, Flags]
     }, at_least
 
 
-def _frame(found: list[_Finding]) -> pd.DataFrame:
+def _as_table(found: list[_Finding]) -> pd.DataFrame:
     columns: dict[str, Any] = {
         "severity": pd.Categorical(
             [KINDS[row.code].severity for row in found], categories=list(SEVERITIES)
@@ -369,4 +370,4 @@ def _frame(found: list[_Finding]) -> pd.DataFrame:
         values = [getattr(row, name) for row in found]
         known = np.array([value is not None for value in values], np.bool_)
         columns[name] = integers(np.array([v or 0 for v in values], np.int64), known)
-    return frame(schema.CHECK, columns)
+    return result_frame(schema.CHECK, columns)

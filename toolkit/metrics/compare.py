@@ -1,4 +1,4 @@
-"""Two runs of the same requests, answer by answer and token by token."""
+"""Compare two runs of the same requests, answer by answer and token by token."""
 
 from __future__ import annotations
 
@@ -12,13 +12,12 @@ import pyarrow.compute as pc
 from toolkit import arguments, arrow, schema
 from toolkit.errors import SchemaError
 from toolkit.metrics import tokens
-from toolkit.metrics._alignment.spans import ranges
 from toolkit.metrics._arrays.bootstrap import percentile_interval, resampled
 from toolkit.metrics._arrays.logprobs import clipped
 from toolkit.metrics._arrays.segments import ratio, segment_count, segment_nansum
 from toolkit.metrics._arrays.types import Array, Counts
-from toolkit.metrics._pairing import Pairs, line_up, pair, response_rows
-from toolkit.metrics._results import frame, integers, text_type
+from toolkit.metrics._pairing import Pairs, align, pair, response_rows
+from toolkit.metrics._results import integers, result_frame, text_type
 
 if TYPE_CHECKING:
     from toolkit.tables import LogprobTables
@@ -32,29 +31,29 @@ def compare(
     Parameters
     ----------
     a, b : LogprobTables
-        Two models, two settings, two days.
+        The runs, such as those of two models, two settings or two days.
     on : {"custom_id", "position"}, optional
-        What tells which answers belong together: the responses' custom_id, or their order. Default:
-        custom_id if every response has one, else the order, if there are as many.
+        Pair responses by their custom_id, or by their order. Default: by custom_id if every
+        response has one, else by order if both runs have equally many responses.
     channel : {"content", "refusal", "reasoning"}
 
     Returns
     -------
     DataFrame
-        One row per choice, in the order of `a`, then what `b` has alone, in the columns of
-        ``schema.COMPARE``. An answer without a partner has nulls on the other side, and
-        ``is_paired`` False: nothing is dropped. ``delta_nll`` is in nats per token, above 0 where
-        `a` is surer. Counts are Int64.
+        One row per choice, in the order of `a`, then those of `b` alone, in the columns of
+        ``schema.COMPARE``. An answer without a partner is kept: it has nulls on the other side, and
+        ``is_paired`` False. ``delta_nll`` is in nats per token, above 0 where `a` is more certain.
+        Counts are Int64.
 
     Raises
     ------
     ArgumentError
-        If a custom_id stands twice or is missing, or it is not clear what belongs together.
+        If a custom_id occurs twice or is missing, or if it is unclear how to pair the responses.
 
     See Also
     --------
-    compare_summary : the same in one row, with intervals.
-    compare_tokens : the tokens.
+    compare_summary : the comparison in one row, with intervals.
+    compare_tokens : the comparison token by token.
 
     Examples
     --------
@@ -67,30 +66,30 @@ def compare(
     [[True, 0.75]]
     """
     pairs = pair(a, b, on, channel)
-    lined = line_up(a, b, pairs)
+    found = align(a, b, pairs)
     n = len(pairs.row_a)
-    sums = [_sums(side, pairs.start[i], pairs.count[i]) for i, side in enumerate((a, b))]
-    owner = lined.owner
+    sums = [_sums(side, pairs.starts[i], pairs.counts[i]) for i, side in enumerate((a, b))]
+    owner = found.owner
     both = pairs.is_paired
-    compared = np.bincount(owner, lined.is_compared, minlength=n)
+    compared = np.bincount(owner, found.is_compared, minlength=n)
     columns = {
         "is_paired": both,
-        "n_common": integers(lined.n_common, both),
-        "first_divergence": integers(lined.n_common, both & lined.diverges),
+        "n_common": integers(found.n_common, both),
+        "first_divergence": integers(found.n_common, both & found.diverges),
         "same_text": _same_text(a, b, pairs),
         "delta_nll": ratio(-sums[1]["sum"], sums[1]["n"]) - ratio(-sums[0]["sum"], sums[0]["n"]),
         "n_compared": integers(compared.astype(np.int64), both),
-        "n_flips": integers(np.bincount(owner, lined.is_flip, minlength=n).astype(np.int64), both),
+        "n_flips": integers(np.bincount(owner, found.is_flip, minlength=n).astype(np.int64), both),
     }
-    for name, values in (("js_lower", lined.js_lower), ("js_upper", lined.js_upper)):
-        kept = np.where(lined.is_compared, values, 0.0)
+    for name, values in (("js_lower", found.js_lower), ("js_upper", found.js_upper)):
+        kept = np.where(found.is_compared, values, 0.0)
         columns[name] = ratio(np.bincount(owner, kept, minlength=n), compared)
     for i, letter in enumerate("ab"):
-        there = pairs.rows(i) >= 0
-        columns[f"n_tokens_{letter}"] = integers(pairs.count[i], there)
-        columns[f"n_ok_{letter}"] = integers(sums[i]["n"], there)
+        exists = pairs.rows(i) >= 0
+        columns[f"n_tokens_{letter}"] = integers(pairs.counts[i], exists)
+        columns[f"n_ok_{letter}"] = integers(sums[i]["n"], exists)
         columns[f"sum_logprob_{letter}"] = sums[i]["sum"]
-    return frame(schema.COMPARE, _which(a, b, pairs, models=True) | columns)
+    return result_frame(schema.COMPARE, _which(a, b, pairs, models=True) | columns)
 
 
 def compare_tokens(
@@ -107,9 +106,9 @@ def compare_tokens(
     -------
     DataFrame
         One row per position that either answer of a pair has, in the columns of
-        ``schema.COMPARE_TOKENS``; logprobs and divergences are in nats. Lists are compared where
-        all tokens before are the same, at the first token that differs too, and nowhere behind it.
-        Answers without a partner have no row.
+        ``schema.COMPARE_TOKENS``; logprobs and divergences are in nats. Lists are compared up to
+        and including the first token that differs, and nowhere after it. Answers without a partner
+        have no row.
 
     Raises
     ------
@@ -118,8 +117,8 @@ def compare_tokens(
 
     Notes
     -----
-    Lists are cut, so the Jensen-Shannon divergence (Lin 1991) has bounds; the lower one compares
-    what both lists have, and all else as a tail.
+    Lists are truncated, so the Jensen-Shannon divergence (Lin 1991) is given by bounds; the lower
+    one compares the entries of both lists, and the rest as a tail.
 
     Examples
     --------
@@ -133,26 +132,26 @@ def compare_tokens(
     [['a', 'b', False, True]]
     """
     pairs = pair(a, b, on, channel)
-    lined = line_up(a, b, pairs)
+    found = align(a, b, pairs)
     which = _which(a, b, pairs, models=False)
-    repeated = pd.DataFrame(which).take(lined.owner).reset_index(drop=True)
+    repeated = pd.DataFrame(which).take(found.owner).reset_index(drop=True)
     columns: dict[str, Any] = dict(repeated.items())
-    logprob = [_logprob_at(side, lined.rows[i]) for i, side in enumerate((a, b))]
+    logprob = [_logprob_at(side, found.rows[i]) for i, side in enumerate((a, b))]
     for i, (letter, side) in enumerate((("a", a), ("b", b))):
-        columns[f"token_{letter}"] = _texts(side.tokens["token"], lined.rows[i])
+        columns[f"token_{letter}"] = _texts(side.tokens["token"], found.rows[i])
         columns[f"logprob_{letter}"] = logprob[i]
-        columns[f"top1_{letter}"] = _texts(side.alternatives["token"], lined.top[i])
-    return frame(
+        columns[f"top1_{letter}"] = _texts(side.alternatives["token"], found.top[i])
+    return result_frame(
         schema.COMPARE_TOKENS,
         columns
         | {
-            "position": lined.position,
-            "same_token": lined.is_same,
-            "same_prefix": lined.same_prefix,
-            "delta_logprob": np.where(lined.is_same, logprob[1] - logprob[0], np.nan),
-            "is_flip": pd.arrays.BooleanArray(lined.is_flip, ~lined.is_compared),
-            "js_lower": np.where(lined.is_compared, lined.js_lower, np.nan),
-            "js_upper": np.where(lined.is_compared, lined.js_upper, np.nan),
+            "position": found.position,
+            "same_token": found.is_same,
+            "same_prefix": found.same_prefix,
+            "delta_logprob": np.where(found.is_same, logprob[1] - logprob[0], np.nan),
+            "is_flip": pd.arrays.BooleanArray(found.is_flip, ~found.is_compared),
+            "js_lower": np.where(found.is_compared, found.js_lower, np.nan),
+            "js_upper": np.where(found.is_compared, found.js_upper, np.nan),
         },
     )
 
@@ -160,24 +159,24 @@ def compare_tokens(
 def compare_summary(
     pairs: pd.DataFrame, *, n_bootstrap: int = 2000, level: float = 0.95, seed: int = 0
 ) -> pd.DataFrame:
-    """Sum two runs up in one row, with intervals.
+    """Summarise the comparison of two runs in one row, with intervals.
 
     Parameters
     ----------
     pairs : DataFrame
-        As `compare` returns it.
+        The result of `compare`.
     n_bootstrap : int
         Resamples of the pairs; 0: no intervals.
     level : float
-        Of the intervals, above 0 and below 1.
+        Probability of the intervals, above 0 and below 1.
     seed : int
-        Of the resamples.
+        Of the resamples, 0 or more.
 
     Returns
     -------
     DataFrame
         One row, in the columns of ``schema.COMPARE_SUMMARY``; nats per token. NaN where no pair
-        can tell.
+        has the values.
 
     Raises
     ------
@@ -188,8 +187,8 @@ def compare_summary(
 
     Notes
     -----
-    Pairs are drawn with replacement, both answers of a pair together, and the ends are percentiles
-    (Efron 1979; in pairs: Koehn 2004).
+    Pairs are drawn with replacement, both answers of a pair together (Koehn 2004). Intervals are
+    percentile intervals (Efron 1979) that end at order statistics, as in `calibration`.
 
     Examples
     --------
@@ -243,12 +242,12 @@ def compare_summary(
         name: np.array([np.nan if pd.isna(row.get(name)) else row[name]])
         for name in schema.COMPARE_SUMMARY.names
     }
-    return frame(schema.COMPARE_SUMMARY, columns)
+    return result_frame(schema.COMPARE_SUMMARY, columns)
 
 
 def _sums(lp: LogprobTables, start: Counts, count: Counts) -> dict[str, np.ndarray]:
-    rows = ranges(start, count)
-    offsets = np.concatenate([[0], np.cumsum(count)]).astype(np.int64)
+    """Return the sum and the number of known logprobs of runs of token rows."""
+    rows, offsets = arrow.run_rows(start, count), arrow.offsets(count)
     logprob = _logprob_at(lp, rows)
     return {
         "sum": segment_nansum(logprob, offsets),
@@ -257,7 +256,7 @@ def _sums(lp: LogprobTables, start: Counts, count: Counts) -> dict[str, np.ndarr
 
 
 def _logprob_at(lp: LogprobTables, rows: Counts) -> Array:
-    """Return the logprobs of token rows that are ok; NaN for others and for -1."""
+    """Return the logprobs of token rows of status ok; NaN for other rows and for -1."""
     is_ok = arrow.codes(lp.tokens["status"], schema.STATUSES) == tokens.OK
     logprob = np.where(is_ok, clipped(arrow.floats(lp.tokens["logprob"])), np.nan)
     values = np.full(len(rows), np.nan)
@@ -266,6 +265,7 @@ def _logprob_at(lp: LogprobTables, rows: Counts) -> Array:
 
 
 def _same_text(a: LogprobTables, b: LogprobTables, pairs: Pairs) -> pd.arrays.BooleanArray:
+    """Return whether the contents of each pair are equal; NA where one is null."""
     texts = []
     for side, rows in zip((a, b), (pairs.row_a, pairs.row_b), strict=True):
         own = side.choices["content"].take(pa.array(np.maximum(rows, 0), mask=rows < 0))
@@ -276,17 +276,17 @@ def _same_text(a: LogprobTables, b: LogprobTables, pairs: Pairs) -> pd.arrays.Bo
 
 
 def _which(a: LogprobTables, b: LogprobTables, pairs: Pairs, *, models: bool) -> dict[str, Any]:
-    """Return what tells the pairs apart."""
+    """Return the keys, ids and models of the pairs."""
     columns: dict[str, Any] = {}
     ids, choice = [], np.zeros(len(pairs.row_a), np.int32)
     for letter, side, rows in (("a", a, pairs.row_a), ("b", b, pairs.row_b)):
-        there = rows >= 0
+        exists = rows >= 0
         keys = np.zeros(len(rows), np.int64)
-        keys[there] = side.choices["response_key"].to_numpy()[rows[there]]
-        choice[there] = side.choices["choice"].to_numpy()[rows[there]]
-        columns[f"response_key_{letter}"] = integers(keys, there)
+        keys[exists] = side.choices["response_key"].to_numpy()[rows[exists]]
+        choice[exists] = side.choices["choice"].to_numpy()[rows[exists]]
+        columns[f"response_key_{letter}"] = integers(keys, exists)
         response = np.full(len(rows), -1, np.int64)
-        response[there] = response_rows(side)[rows[there]]
+        response[exists] = response_rows(side)[rows[exists]]
         ids.append(_texts(side.responses["custom_id"], response))
         if models:
             columns[f"model_{letter}"] = _texts(side.responses["model"], response)
@@ -300,11 +300,12 @@ def _texts(column: pa.ChunkedArray, rows: Counts) -> pd.Series:
 
 
 def _pooled(totals: Array) -> Array:
-    """Return the difference per token; of (nll of a, tokens of a, nll of b, tokens of b)."""
+    """Return the difference of nll per token, b less a, of (nll a, tokens a, nll b, tokens b)."""
     return totals[..., 2] / totals[..., 3] - totals[..., 0] / totals[..., 1]
 
 
 def _check_pairs(pairs: pd.DataFrame) -> None:
+    """Raise unless the table is one that `compare` returned."""
     arguments.instance("pairs", pairs, pd.DataFrame, "the DataFrame that compare returns")
     if missing := [name for name in schema.COMPARE.names if name not in pairs]:
         raise SchemaError(f"pairs lacks column {missing[0]!r}; it has {list(pairs.columns)}")

@@ -1,4 +1,4 @@
-"""Confidence of tokens and answers, by the measures that rank and filter answers."""
+"""Compute the confidence of tokens and answers, for ranking and filtering answers (DeepConf)."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from toolkit.metrics._arrays.segments import (
 )
 from toolkit.metrics._arrays.types import Array, Counts
 from toolkit.metrics._blocks import Block, blocks
-from toolkit.metrics._results import Columns, categorical, frame, integers
-from toolkit.metrics.sequences import find_sequences, labels_of
+from toolkit.metrics._results import Columns, categorical, integers, result_frame
+from toolkit.metrics.sequences import find_sequences, sequence_keys
 
 if TYPE_CHECKING:
     from toolkit.tables import LogprobTables
@@ -36,28 +36,28 @@ _LISTED = ("confidence", "self_certainty_topk", "entropy_partial", "varentropy_t
 def token_confidence(
     lp: LogprobTables, *, k: int | None = None, window: int = 2048
 ) -> pd.DataFrame:
-    """How peaked the list of each token is, over a fixed number of its likeliest entries.
+    """Compute the confidence of each token: how peaked the k likeliest entries of its list are.
 
     Parameters
     ----------
     lp : LogprobTables
     k : int, optional
-        Entries that are taken of each list. Default: as many as most lists have, so that an entry
-        that a server added for the sampled token is left out; it depends on all tokens given.
+        Entries used of each list. Default: the most frequent length of a list, which excludes an
+        entry that a server added for the sampled token; it depends on all tokens in `lp`.
     window : int
-        Tokens that ``group_confidence`` is a mean of.
+        Number of tokens whose mean is ``group_confidence``.
 
     Returns
     -------
     DataFrame
         One row per token, in the columns of ``schema.TOKEN_CONFIDENCE``, in nats; NaN where a list
-        has fewer than `k` usable entries. **Higher confidence is more certain**, though it is a sum
-        of unlikely alternatives.
+        has fewer than `k` usable entries. **Higher confidence is more certain**, because
+        alternatives that are less likely add more.
 
     Raises
     ------
     ArgumentError
-        If `k` or `window` is no positive integer.
+        If `k` or `window` is not a whole number of at least 1.
 
     Notes
     -----
@@ -82,7 +82,7 @@ def token_confidence(
         if len(known) >= window:
             group[known[window - 1 :]] = windows.means(lists.columns["confidence"][known], window)
     table = lp.tokens
-    return frame(
+    return result_frame(
         schema.TOKEN_CONFIDENCE,
         lists.columns
         | {name: table[name].to_numpy() for name in ("response_key", "choice", "position")}
@@ -102,25 +102,25 @@ def confidence_metrics(
     bottom: float = 0.1,
     min_k: float = 0.2,
 ) -> pd.DataFrame:
-    """How sure the model was of each answer, by the measures that rank and filter answers.
+    """Compute the confidence of each answer, by measures that rank and filter answers.
 
     Parameters
     ----------
     lp : LogprobTables
     k, window
-        As in `token_confidence`. Answers shorter than the window have their mean as every group
-        measure.
+        As in `token_confidence`. If an answer is shorter than the window, every group measure is
+        its mean.
     bottom : float
-        Share of the windows that ``bottom_group_confidence`` is a mean of, above 0 and up to 1.
+        Share of the windows whose mean is ``bottom_group_confidence``, above 0 and up to 1.
     min_k : float
-        Share of the tokens that ``min_k_logprob`` is a mean of, above 0 and up to 1.
+        Share of the tokens whose mean is ``min_k_logprob``, above 0 and up to 1.
 
     Returns
     -------
     DataFrame
         The rows of `sequence_metrics`, in the columns of ``schema.CONFIDENCE_METRICS``; higher is
-        more certain, but for ``entropy_rate`` and ``varentropy_topk``. NaN where no token can
-        tell, never 0 or 1.
+        more certain, except for ``entropy_rate`` and ``varentropy_topk``. NaN where no token has
+        the values, never 0 or 1.
 
     Raises
     ------
@@ -129,8 +129,8 @@ def confidence_metrics(
 
     Notes
     -----
-    DeepConf: Fu et al. 2025. Normalised by length: Malinin and Gales 2021. Sources of the others
-    stand in ``schema.CONFIDENCE_METRICS``.
+    DeepConf: Fu et al. 2025. Normalised by length: Malinin and Gales 2021. The sources of the other
+    measures are in ``schema.CONFIDENCE_METRICS``.
 
     Examples
     --------
@@ -153,14 +153,14 @@ def confidence_metrics(
         is_count = values.dtype.kind == "i"
         filled[name] = np.full(n_rows, 0 if is_count else np.nan, values.dtype)
         filled[name][found.filled] = values
-    return frame(
+    return result_frame(
         schema.CONFIDENCE_METRICS,
-        labels_of(lp, found) | filled | {"k": lists.k_column(n_rows)},
+        sequence_keys(lp, found) | filled | {"k": lists.k_column(n_rows)},
     )
 
 
 def _sums(lp: LogprobTables, offsets: Counts, min_k: float) -> Columns:
-    """Reduce the tokens' own logprobs, sequence by sequence."""
+    """Reduce the logprobs of the sampled tokens, sequence by sequence."""
     is_ok = arrow.codes(lp.tokens["status"], schema.STATUSES) == tokens.OK
     logprob = np.where(is_ok, clipped(arrow.floats(lp.tokens["logprob"])), np.nan)
     n_ok = segment_count(is_ok, offsets)
@@ -180,7 +180,7 @@ def _sums(lp: LogprobTables, offsets: Counts, min_k: float) -> Columns:
 
 
 def _list_sums(lists: _Lists, offsets: Counts, window: int, bottom: float) -> Columns:
-    """Reduce what the lists of the tokens say, sequence by sequence."""
+    """Reduce the measures of the tokens' lists, sequence by sequence."""
     confidence = lists.columns["confidence"]
     n_lists = segment_count(~np.isnan(confidence), offsets)
     means = {name: segment_mean(lists.columns[name], offsets) for name in _LISTED}
@@ -196,7 +196,7 @@ def _list_sums(lists: _Lists, offsets: Counts, window: int, bottom: float) -> Co
 
 
 class _Lists(NamedTuple):
-    """What the k likeliest entries of each token say."""
+    """Measures of the k likeliest entries of each token."""
 
     k: int | None
     n_entries: Counts
@@ -207,6 +207,7 @@ class _Lists(NamedTuple):
 
 
 def _read(lp: LogprobTables, k: int | None) -> _Lists:
+    """Compute the measures of every token; `k` None: the most frequent length of a list."""
     if k is not None:
         k = arguments.whole("k", k)
     n_tokens = lp.tokens.num_rows
@@ -240,7 +241,7 @@ def _reduce(block: Block, k: int) -> Columns:
     total = segment_sum(logprob, offsets)
     mass = segment_sum(p, offsets)
     partial = segment_sum(entropy_terms(p, logprob), offsets)
-    with np.errstate(divide="ignore", invalid="ignore"):  # lists that are too short
+    with np.errstate(divide="ignore", invalid="ignore"):  # of lists that are too short
         log_mass = np.log(mass)
         q = p / mass[found.ids]
         log_q = np.where(taken, logprob - log_mass[found.ids], 0.0)

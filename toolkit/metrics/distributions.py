@@ -1,4 +1,4 @@
-"""How metrics are spread over tokens and answers: the tables that pictures are made of."""
+"""Compute histograms of tokens, cumulative distributions of answers, and finish reasons."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 
 from toolkit import arguments, schema
+from toolkit.metrics._arrays.segments import ratio
 from toolkit.metrics._bins import bin_edges
-from toolkit.metrics._groups import Groups, grouped
-from toolkit.metrics._results import frame
+from toolkit.metrics._groups import grouped, with_keys
+from toolkit.metrics._results import result_frame
 from toolkit.metrics.sequences import sequence_metrics
 from toolkit.metrics.tokens import token_metrics
 
@@ -31,16 +32,16 @@ def token_histogram(
     by: str | Sequence[str] | None = None,
     channel: str = "content",
 ) -> pd.DataFrame:
-    """Count tokens by a metric of theirs.
+    """Count tokens in bins of a metric.
 
     Parameters
     ----------
     lp : LogprobTables
     column : str
-        A real-valued column of `token_metrics`; ``"logprob"`` is that of ok tokens alone.
+        A real-valued column of `token_metrics`; ``"logprob"`` is that of tokens of status ok.
     bins : int or sequence of float
-        How many of equal width, from the least value to the greatest (0 to 1 for a column of unit
-        1), or their edges.
+        Number of bins of equal width, up to 10,000, from the least value to the greatest (0 to 1
+        for a column of unit 1); or increasing edges.
     by : str or sequence of str, optional
         Columns of `sequence_metrics` that describe an answer, such as ``"model"``. All groups have
         the same edges.
@@ -50,12 +51,12 @@ def token_histogram(
     -------
     DataFrame
         The columns of `by`, then those of ``schema.TOKEN_HISTOGRAM``: one row per group and bin. A
-        value on an edge belongs to the bin on its right, on the last edge to the last bin.
+        value on an edge belongs to the bin on its right; on the last edge, to the last bin.
 
     Raises
     ------
     ArgumentError
-        If an option is none of the choices, or edges do not increase.
+        If an option is invalid, or edges do not increase.
 
     Examples
     --------
@@ -70,7 +71,7 @@ def token_histogram(
     names = arguments.columns("by", by, _BY)
     metrics = token_metrics(lp)
     metrics = metrics[metrics["channel"] == arguments.channel(channel)]
-    if column == "logprob":  # sentinels are no logprobs
+    if column == "logprob":  # sentinels are not logprobs
         metrics = metrics.assign(logprob=0.0 - metrics["surprisal"])
     if names:
         keys = ["response_key", "choice", "channel"]
@@ -80,24 +81,23 @@ def token_histogram(
     values = metrics[column].to_numpy(float)
     has_limits = schema.TOKEN_METRICS[column].unit == "1" or not np.isfinite(values).any()
     edges = bin_edges(bins, values, (0.0, 1.0) if has_limits else None)
-    parts = []
-    for own in groups.split(values):
-        known = own[~np.isnan(own)]
-        count = np.histogram(known, edges)[0]
-        parts.append((count, len(known), len(known) - count.sum(), len(own) - len(known)))
-    n_bins = len(edges) - 1
-    counts = np.concatenate([np.empty(0, np.int64), *(part[0] for part in parts)])
-    n = np.repeat([part[1] for part in parts], n_bins)
+    n_groups, n_bins = len(groups.keys), len(edges) - 1
+    own_values = groups.split(values)
+    known = [own[~np.isnan(own)] for own in own_values]
+    counts = np.array([np.histogram(own, edges)[0] for own in known], np.int64)
+    counts = counts.reshape(n_groups, n_bins)
+    n = np.array([len(own) for own in known], np.int64)
+    n_null = np.array([len(own) for own in own_values], np.int64) - n
     columns = {
-        "low": np.tile(edges[:-1], len(parts)),
-        "high": np.tile(edges[1:], len(parts)),
-        "count": counts.astype(np.int64),
-        "share": np.divide(counts, n, out=np.full(len(counts), np.nan), where=n > 0),
-        "n": n.astype(np.int64),
-        "n_outside": np.repeat([part[2] for part in parts], n_bins).astype(np.int64),
-        "n_null": np.repeat([part[3] for part in parts], n_bins).astype(np.int64),
+        "low": np.tile(edges[:-1], n_groups),
+        "high": np.tile(edges[1:], n_groups),
+        "count": counts.ravel(),
+        "share": ratio(counts, np.repeat(n[:, None], n_bins, axis=1)).ravel(),
+        "n": np.repeat(n, n_bins),
+        "n_outside": np.repeat(n - counts.sum(axis=1), n_bins),
+        "n_null": np.repeat(n_null, n_bins),
     }
-    return _labelled(groups, n_bins, frame(schema.TOKEN_HISTOGRAM, columns))
+    return with_keys(groups, n_bins, result_frame(schema.TOKEN_HISTOGRAM, columns))
 
 
 def ecdf(
@@ -107,7 +107,7 @@ def ecdf(
     by: str | Sequence[str] | None = None,
     channel: str = "content",
 ) -> pd.DataFrame:
-    """How many answers have at most so much of a metric.
+    """Compute the cumulative distribution of a metric: how many answers have at most each value.
 
     Parameters
     ----------
@@ -122,12 +122,12 @@ def ecdf(
     -------
     DataFrame
         The columns of `by`, then those of ``schema.ECDF``: one row per group and value that occurs.
-        Answers without a value are left out.
+        Answers without a value are omitted.
 
     Raises
     ------
     ArgumentError
-        If an option is none of the choices.
+        If an option is invalid.
 
     Examples
     --------
@@ -150,18 +150,18 @@ def ecdf(
         values, counts = np.unique(own, return_counts=True)
         found.append((values, counts.cumsum(), np.full(len(values), len(own))))
     sizes = [len(values) for values, _, _ in found]
-    parts = [np.concatenate([np.empty(0), *(part[i] for part in found)]) for i in range(3)]
+    value, below, n = (np.concatenate([np.empty(0), *(own[i] for own in found)]) for i in range(3))
     columns = {
-        "value": parts[0],
-        "n_at_or_below": parts[1].astype(np.int64),
-        "share": parts[1] / parts[2],
-        "n": parts[2].astype(np.int64),
+        "value": value,
+        "n_at_or_below": below.astype(np.int64),
+        "share": below / n,
+        "n": n.astype(np.int64),
     }
-    return _labelled(groups, sizes, frame(schema.ECDF, columns))
+    return with_keys(groups, sizes, result_frame(schema.ECDF, columns))
 
 
 def finish_reasons(lp: LogprobTables, *, by: str | Sequence[str] | None = None) -> pd.DataFrame:
-    """Count choices by why they ended.
+    """Count choices by finish reason.
 
     Parameters
     ----------
@@ -173,12 +173,12 @@ def finish_reasons(lp: LogprobTables, *, by: str | Sequence[str] | None = None) 
     -------
     DataFrame
         The columns of `by`, then those of ``schema.FINISH_REASONS``: one row per group and reason
-        that occurs in it, the most frequent first; null is a reason of its own.
+        that occurs in it, the most frequent first; null is a separate reason.
 
     Raises
     ------
     ArgumentError
-        If `by` is no such column.
+        If `by` is not such a column.
 
     Examples
     --------
@@ -203,9 +203,3 @@ def finish_reasons(lp: LogprobTables, *, by: str | Sequence[str] | None = None) 
     total = counts.groupby(names, dropna=False)["count"].transform("sum") if names else len(choices)
     counts["share"] = counts["count"] / total if len(counts) else np.empty(0)
     return counts[[*names, *schema.FINISH_REASONS.names]].reset_index(drop=True)
-
-
-def _labelled(groups: Groups, sizes: int | list[int], table: pd.DataFrame) -> pd.DataFrame:
-    """Put the values of the groups in front of their rows."""
-    keys = groups.keys.loc[np.repeat(np.arange(len(groups.keys)), sizes)].reset_index(drop=True)
-    return pd.concat([keys, table], axis=1)

@@ -1,9 +1,8 @@
-"""Metrics of the values in the JSON that a model wrote."""
+"""Compute metrics of the fields of JSON answers."""
 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,10 +12,12 @@ import pyarrow as pa
 
 from toolkit import arguments, schema
 from toolkit.metrics._alignment.json_leaves import Leaf, documents
-from toolkit.metrics._alignment.spans import Cover, cover, no_cover
-from toolkit.metrics._alignment.texts import Text, aligned, found_outside, places, texts
-from toolkit.metrics._results import frame, integers, text_type
-from toolkit.metrics._span_columns import covered_columns
+from toolkit.metrics._alignment.spans import SpanTokens, tokens_of_spans, without_tokens
+from toolkit.metrics._alignment.texts import Text, aligned, found_outside, texts, token_runs
+from toolkit.metrics._arrays.logprobs import probability
+from toolkit.metrics._arrays.types import Counts
+from toolkit.metrics._results import integers, result_frame, text_type
+from toolkit.metrics._span_columns import span_columns
 from toolkit.metrics.tokens import token_metrics
 
 if TYPE_CHECKING:
@@ -28,38 +29,38 @@ _SOURCES = ("content", "tool_calls")
 def field_metrics(
     lp: LogprobTables, *, source: str = "content", quotes: bool = False
 ) -> pd.DataFrame:
-    """How sure the model was of each value of the JSON in its answer.
+    """Compute the confidence of each value of the JSON in an answer.
 
-    Text around the JSON is passed over. JSON that was cut off or is broken gives the fields that
-    are there, and ``document_state`` says so. Tokens belong to a value byte by byte, so a character
-    that is split over tokens shifts nothing.
-    A token that wrote a piece of the value and a piece of what stands beside it (``"}``, ``": "``)
-    counts with its whole logprob, and in ``n_partial``.
+    Text around the JSON is ignored. JSON that was cut off or is broken yields the fields that it
+    has, and ``document_state`` shows it. Tokens are assigned to values byte by byte, so a character
+    that is split over several tokens does not shift the others. A token that wrote a part of the
+    value and a part of the text next to it (``"}``, ``": "``) counts with its whole logprob, and in
+    ``n_partial``.
 
     Parameters
     ----------
     lp : LogprobTables
     source : {"content", "tool_calls"}
-        ``"tool_calls"``: the arguments of tool calls, where the tokens that wrote them are sent
-        with those of the content, once, and outside of its text; else their fields have no tokens,
-        and ``is_aligned`` is false.
+        ``"tool_calls"``: the arguments of tool calls. They are found if their tokens were sent with
+        those of the content, exactly once, and outside of its text; otherwise their fields have no
+        tokens, and ``is_aligned`` is false.
     quotes : bool
         Count the quotation marks of a string as part of it. Without them an empty string has no
-        token, and no metric.
+        token, and its metrics are null.
 
     Returns
     -------
     DataFrame
-        One row per value that holds no other, in the order of the text, in the columns of
-        ``schema.FIELD_METRICS``. Sums are in nats, higher is more certain. ``first_…`` tell of the
-        first token of the value: ``first_alternatives`` is a list of
+        One row per value that contains no other, in the order of the text, in the columns of
+        ``schema.FIELD_METRICS``. Sums are in nats, higher is more certain. Columns ``first_…``
+        describe the first token of the value: ``first_alternatives`` is a list of
         ``{"token", "probability"}``. Counts are int64; all metrics are NA or NaN for a value
         without a usable token, never 0 or 1. Answers without JSON have no row.
 
     Raises
     ------
     ArgumentError
-        If an option is none of the choices.
+        If an option is invalid.
 
     Examples
     --------
@@ -74,26 +75,26 @@ def field_metrics(
     arguments.one_of("source", source, _SOURCES)
     arguments.one_of("quotes", quotes, (True, False))
     fields: list[_Field] = []
-    covers: list[Cover] = []
+    found: list[SpanTokens] = []
     for each in _contents(lp) if source == "content" else _arguments(lp):
         numbered = [
             (number, document.state, field, leaf)
             for number, document in enumerate(documents(each.text.text))
             for field, leaf in enumerate(document.leaves)
         ]
-        at = np.arange(len(fields), len(fields) + len(numbered))
+        ids = np.arange(len(fields), len(fields) + len(numbered))
         fields += [_Field(each.row, each.tool_call, *one) for one in numbered]
         if numbered:
-            covers.append(_cover(each, [leaf for *_, leaf in numbered], at, quotes))
-    columns = covered_columns(lp, covers)
-    return frame(
+            found.append(_tokens_of(each, [leaf for *_, leaf in numbered], ids, quotes))
+    columns = span_columns(lp, found)
+    return result_frame(
         schema.FIELD_METRICS,
-        _labels(lp, fields) | columns | _first(lp, _first_rows(covers, len(fields))),
+        _keys(lp, fields) | columns | _first(lp, _first_rows(found, len(fields))),
     )
 
 
 class _Source(NamedTuple):
-    """A text that may hold JSON, and where it came from."""
+    """A text that may contain JSON, and its origin."""
 
     row: int  # in lp.choices
     tool_call: int | None
@@ -116,11 +117,11 @@ def _contents(lp: LogprobTables) -> Iterator[_Source]:
 
 
 def _arguments(lp: LogprobTables) -> Iterator[_Source]:
-    """Look for the arguments of tool calls in the content's tokens, outside of the content.
+    """Find the arguments of tool calls in the tokens of the content, outside of its text.
 
-    What the content says of a call is not the call: its tokens are not those of the arguments.
+    The text itself is excluded, because it may quote a call: those are not the tokens of the call.
     """
-    found = places(lp)
+    found = token_runs(lp)
     content = schema.CHANNELS.index("content")
     sent = lp.choices["content"]
     for row, stored in enumerate(lp.choices["tool_calls"].to_pylist()):
@@ -137,19 +138,21 @@ def _arguments(lp: LogprobTables) -> Iterator[_Source]:
             yield _Source(row, number, text or bare, text is not None)
 
 
-def _cover(each: _Source, leaves: list[Leaf], at: np.ndarray, quotes: bool) -> Cover:
+def _tokens_of(each: _Source, leaves: list[Leaf], ids: Counts, quotes: bool) -> SpanTokens:
+    """Find the tokens that wrote some values of one text."""
     if not each.has_tokens:
-        return no_cover(at)._replace(is_aligned=np.zeros(len(at), np.bool_))
+        return without_tokens(ids)._replace(is_aligned=np.zeros(len(ids), np.bool_))
     starts, ends = [], []
     for leaf in leaves:
         inside = leaf.kind == "string" and not quotes
         starts.append(leaf.start + inside)
         ends.append(max(leaf.end - (inside and leaf.is_complete), leaf.start + inside))
     of_char = each.text.char_starts
-    return cover(each.text, at, of_char[starts], of_char[ends])
+    return tokens_of_spans(each.text, ids, of_char[starts], of_char[ends])
 
 
-def _labels(lp: LogprobTables, fields: list[_Field]) -> dict[str, Any]:
+def _keys(lp: LogprobTables, fields: list[_Field]) -> dict[str, Any]:
+    """Return the columns that say where each field lies, and what it is."""
     rows = np.array([field.row for field in fields], np.int64)
     calls = [field.tool_call for field in fields]
     leaves = [field.leaf for field in fields]
@@ -172,18 +175,18 @@ def _labels(lp: LogprobTables, fields: list[_Field]) -> dict[str, Any]:
     }
 
 
-def _first_rows(covers: list[Cover], n: int) -> np.ndarray:
-    """Return the row in ``lp.tokens`` of the first token of each field, -1 without any."""
+def _first_rows(found: list[SpanTokens], n: int) -> Counts:
+    """Return the row in ``lp.tokens`` of the first token of each field, -1 without tokens."""
     first = np.full(n, -1, np.int64)
-    for part in covers:
-        begins = np.cumsum(part.sizes) - part.sizes
-        some = part.sizes > 0
-        first[part.at[some]] = part.rows[begins[some]]
+    for spans in found:
+        begins = np.cumsum(spans.sizes) - spans.sizes
+        some = spans.sizes > 0
+        first[spans.ids[some]] = spans.rows[begins[some]]
     return first
 
 
-def _first(lp: LogprobTables, rows: np.ndarray) -> dict[str, Any]:
-    """Tell of the first token of each field, and what else was likely there."""
+def _first(lp: LogprobTables, rows: Counts) -> dict[str, Any]:
+    """Return metrics and alternatives of the first token of each field."""
     some = rows >= 0
     metrics = token_metrics(lp)
     columns: dict[str, Any] = {}
@@ -197,16 +200,16 @@ def _first(lp: LogprobTables, rows: np.ndarray) -> dict[str, Any]:
     for i, row in enumerate(rows.tolist()):
         n = int(counts[row]) if row >= 0 else 0
         run = lp.alternatives.slice(int(ends[row]) - n, n) if n else None
-        alternatives[i] = _listed(run) if n else []
+        alternatives[i] = _listed(run) if run is not None else []
     return columns | {"first_alternatives": alternatives}
 
 
 def _listed(run: pa.Table) -> list[dict[str, Any]]:
+    """Return the usable alternatives of one token with their probabilities, by rank."""
     entries = run.select(["token", "logprob", "rank", "status"]).to_pylist()
     usable = sorted(
         (entry for entry in entries if entry["status"] == "ok"), key=lambda entry: entry["rank"]
     )
     return [
-        {"token": entry["token"], "probability": math.exp(min(entry["logprob"], 0.0))}
-        for entry in usable
+        {"token": entry["token"], "probability": probability(entry["logprob"])} for entry in usable
     ]

@@ -1,4 +1,4 @@
-"""Put what is known to be true beside what the model said."""
+"""Join ground-truth labels to the rows of a result."""
 
 from __future__ import annotations
 
@@ -22,46 +22,46 @@ def join_labels(
     on: str = "custom_id",
     unmatched: str = "warn",
 ) -> pd.DataFrame:
-    """Put labels beside the rows of a result, by a key that both have.
+    """Join ground-truth labels to the rows of a result, by a key that both have.
 
-    Every row of `seq` stays, once, in its place: several choices of a response get the same
-    label, and a key that stands twice in `labels` is an error, so that rows never multiply.
+    Every row of `seq` is kept, once, in its place: all choices of a response get the same label. A
+    key that occurs twice in `labels` is an error, so rows never multiply.
 
     Parameters
     ----------
     seq : DataFrame
-        A result such as that of `sequence_metrics`.
+        A result, such as that of `sequence_metrics`.
     labels : DataFrame or mapping
-        One row per key, in the column named by `on`; or a mapping from key to label, which
-        becomes the column ``label``.
+        A DataFrame with one row per key, in the column `on`; or a mapping from key to label,
+        which becomes the column ``label``.
     on : str
-        A column of both, such as ``"custom_id"``. With ``"request"``, `labels` are numbered by
-        request from 0: the ordinal of the response's record in its source, or, if any response
-        was streamed, its place among the responses in `seq`, which must then be whole. Rows of
-        several sources have no such number.
+        A column of both, such as ``"custom_id"``. With ``"request"``, the key of `labels` is the
+        number of the request, from 0: the ordinal of the response's record in its source; or, if
+        any response was streamed, its place among the responses in `seq`, which must then be
+        complete. Rows of several sources have no such number.
     unmatched : {"warn", "error", "ignore"}
-        What to do about rows without a label and labels without a row.
+        How to treat rows without a label and labels without a row.
 
     Returns
     -------
     DataFrame
-        The rows and columns of `seq`, its index too, then ``label_found`` (bool), then the other
-        columns of `labels`, null where there is no label. With "request", that column follows
+        The rows, index and columns of `seq`, then ``label_found`` (bool), then the other columns
+        of `labels`, null where there is no label. With "request", the column ``request`` follows
         those of `seq`.
 
     Raises
     ------
     SchemaError
-        If a DataFrame lacks the column, or for "request" those that tell it.
+        If a DataFrame lacks the column `on`, or for "request" the columns that determine it.
     ArgumentError
-        If a key stands twice in `labels` or is null there, if both have another column of the
-        same name, if no row of `seq` has a label though there are both, if an option is none, or
-        if anything is unmatched and this is to be an error.
+        If a key of `labels` occurs twice or is null; if both tables have another column of the
+        same name; if neither is empty but no row of `seq` has a label; if an option is invalid; or
+        if anything is unmatched with ``unmatched="error"``.
 
     Warns
     -----
     ToolkitWarning
-        With ``unmatched="warn"``, with the counts, if anything is.
+        With ``unmatched="warn"``, if anything is unmatched; it gives the counts.
 
     Examples
     --------
@@ -70,7 +70,7 @@ def join_labels(
     >>> join_labels(seq, {"a": 1, "b": 0})["label"].tolist()
     [1, 1, 0]
     """
-    _check_frames(seq, labels, on)
+    _check_tables(seq, labels, on)
     arguments.one_of("unmatched", unmatched, _UNMATCHED)
     if not isinstance(labels, pd.DataFrame):
         values = pd.Series(list(labels.values()), dtype=None if len(labels) else object)
@@ -84,7 +84,7 @@ def join_labels(
     others = labels.drop(columns=on)
     taken = [name for name in others.columns if name in table.columns or name == "label_found"]
     if taken:
-        raise ArgumentError(f"labels: columns {taken} stand in seq too; rename them")
+        raise ArgumentError(f"labels: columns {taken} are in seq too; rename them")
     rows = known.get_indexer(pd.Index(table[on]))
     _report(rows, known, table[on], on, unmatched)
     found = pd.Series(rows >= 0, index=table.index, name="label_found")
@@ -96,7 +96,7 @@ def join_labels(
     return pd.concat([table, found, joined], axis=1)
 
 
-def _check_frames(seq: object, labels: object, on: object) -> None:
+def _check_tables(seq: object, labels: object, on: object) -> None:
     arguments.instance("seq", seq, pd.DataFrame)
     if not isinstance(labels, pd.DataFrame):
         expected = "a DataFrame or a mapping; read files with pandas first"
@@ -109,27 +109,27 @@ def _check_frames(seq: object, labels: object, on: object) -> None:
 
 
 def _unique_keys(keys: pd.Series, on: str) -> pd.Index:
-    """Return the keys of the labels, or say which of them do not tell one label."""
+    """Return the keys of the labels, or raise if some are null or not unique."""
     if keys.isna().any():
         raise ArgumentError(f"labels: {int(keys.isna().sum())} rows have no {on}")
     repeated = keys[keys.duplicated()]
     if len(repeated):
         raise ArgumentError(
-            f"labels: {on} must be unique; {repeated.nunique()} of them stand there more than "
-            f"once, such as {repeated.iloc[0]!r}"
+            f"labels: {on} must be unique; {repeated.nunique()} of them occur more than once, "
+            f"such as {repeated.iloc[0]!r}"
         )
     return pd.Index(keys)
 
 
 def _requests(seq: pd.DataFrame) -> np.ndarray:
-    """Number the responses as their requests."""
+    """Return the number of the request of each row."""
     if lacking := [name for name in ("response_key", "kind") if name not in seq]:
-        raise SchemaError(f"seq lacks columns {lacking}, which tell the request; join on another")
+        raise SchemaError(f"seq lacks columns {lacking}, which number requests; join on another")
     keys = seq["response_key"].to_numpy()
     if len(np.unique(keys // _ORDINALS)) > 1:
         raise ArgumentError(
-            'on="request" needs responses of one source, as numbers start anew in each; join one '
-            "by one"
+            'on="request" needs responses of one source, because numbers start at 0 in each; join '
+            "the sources one by one"
         )
     if (seq["kind"] == "completion").all():
         return keys % _ORDINALS
@@ -137,12 +137,12 @@ def _requests(seq: pd.DataFrame) -> np.ndarray:
 
 
 def _report(rows: np.ndarray, known: pd.Index, keys: pd.Series, on: str, unmatched: str) -> None:
-    """Say how many rows and labels found no partner."""
+    """Report how many rows and labels have no partner: warn, raise or do nothing."""
     without = int((rows < 0).sum())
     unused = len(known) - len(np.unique(rows[rows >= 0]))
     if len(rows) and len(known) and without == len(rows):
         raise ArgumentError(
-            f"no {on} of seq stands in labels: seq has {keys.iloc[0]!r} ({keys.dtype}), labels "
+            f"no {on} of seq is in labels: seq has {keys.iloc[0]!r} ({keys.dtype}), labels "
             f"{known[0]!r} ({known.dtype})"
         )
     if unmatched == "ignore" or not (without or unused):

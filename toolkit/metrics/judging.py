@@ -1,4 +1,4 @@
-"""Judging: how probable a yes was, and the mean of the scores that could have been given."""
+"""Compute the probability of a yes (P(True)), and the expected score of a judge."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ import pandas as pd
 from toolkit import arguments, schema
 from toolkit.metrics._label_answers import (
     Answer,
+    answer_keys,
     checked_forms,
-    labelled,
     matcher_of,
     read_answers,
     text_series,
 )
 from toolkit.metrics._label_paths import ratio_bounds
-from toolkit.metrics._results import frame, text_type
+from toolkit.metrics._results import result_frame, text_type
 
 if TYPE_CHECKING:
     from toolkit.tables import LogprobTables
@@ -41,13 +41,13 @@ def p_true(
     ignore_case: bool = True,
     ignore_space: bool = True,
 ) -> pd.DataFrame:
-    """How probable a yes was, of yes and no.
+    """Compute P(True): the probability of a yes, given that the answer is yes or no.
 
     Parameters
     ----------
     lp : LogprobTables
     true, false : str or sequence of str
-        The texts that state a yes, and a no.
+        The texts that state a yes, and those that state a no.
     channel, position, after, ignore_case, ignore_space
         As in `label_distribution`.
 
@@ -55,8 +55,8 @@ def p_true(
     -------
     DataFrame
         One row per answer, in the columns of ``schema.P_TRUE``. ``p_true`` is NaN where neither
-        was seen, never 0.5; ``p_true_lower`` and ``p_true_upper`` enclose what it is with all
-        that was not seen.
+        was observed, never 0.5; ``p_true_lower`` and ``p_true_upper`` bound it, whatever the
+        unobserved mass is.
 
     Raises
     ------
@@ -82,9 +82,9 @@ def p_true(
     found = list(read_answers(lp, matcher, channel, position, after))
     columns = _means(found, [1.0, 0.0])
     answers = [None if answer.stated is None else list(forms)[answer.stated] for answer in found]
-    return frame(
+    return result_frame(
         schema.P_TRUE,
-        {name: text_series(value) for name, value in labelled(lp, found, channel).items()}
+        {name: text_series(value) for name, value in answer_keys(lp, found, channel).items()}
         | {
             "p_true": columns["mean"],
             "p_true_lower": columns["lower"],
@@ -105,17 +105,17 @@ def expected_score(
     ignore_case: bool = False,
     ignore_space: bool = True,
 ) -> pd.DataFrame:
-    """Return the mean of the scores that a judge might have given.
+    """Compute the expected score of a judge: the mean over the scores that it might have given.
 
-    The scores are looked for at one place and nowhere else. A digit that begins a longer score (1
-    on a scale to 10) is that score where the sampled path shows that it ends there; how probable
-    that end was is not known, so the bounds leave it open. Not sampled, it is ambiguous.
+    Scores are read at one place only. A digit that begins a longer score (1 on a scale to 10)
+    counts as a score if the sampled path shows that it ends there; the probability of that end is
+    unknown, so the bounds do not assume it. A digit that was not sampled is ambiguous.
 
     Parameters
     ----------
     lp : LogprobTables
     scale : pair of int, or mapping of str to float
-        The least and the greatest whole number, or the texts of scores and what they are worth.
+        The least and the greatest whole number, or the texts of the scores with their values.
     channel, position, after, ignore_case, ignore_space
         As in `label_distribution`.
 
@@ -123,18 +123,18 @@ def expected_score(
     -------
     DataFrame
         One row per answer, in the columns of ``schema.EXPECTED_SCORE``, in units of the scale.
-        ``score`` is NaN where no score was seen; ``score_lower`` and ``score_upper`` enclose what
-        it is with all that was not seen.
+        ``score`` is NaN where no score was observed; ``score_lower`` and ``score_upper`` bound it,
+        whatever the unobserved mass is.
 
     Raises
     ------
     ArgumentError
-        If the scale is none, or as `label_distribution`.
+        If the scale is invalid, or as `label_distribution`.
 
     Notes
     -----
     G-Eval (Liu et al. 2023): the sum of scores weighted by their probabilities, over the sum of
-    these. The bounds give what was not seen to either end of the scale, as far as it may be there.
+    these. The bounds assign the unobserved mass to either end of the scale, as far as possible.
 
     Examples
     --------
@@ -152,9 +152,9 @@ def expected_score(
     values = list(worth.values())
     columns = _means(found, values)
     answers = [math.nan if answer.stated is None else values[answer.stated] for answer in found]
-    return frame(
+    return result_frame(
         schema.EXPECTED_SCORE,
-        {name: text_series(value) for name, value in labelled(lp, found, channel).items()}
+        {name: text_series(value) for name, value in answer_keys(lp, found, channel).items()}
         | {
             "score": columns["mean"],
             "score_lower": columns["lower"],
@@ -184,6 +184,7 @@ def _means(found: list[Answer], values: list[float]) -> dict[str, np.ndarray]:
 
 
 def _checked_scale(scale: object) -> dict[str, float]:
+    """Return the value of each text of a score, or raise `ArgumentError`."""
     if isinstance(scale, Mapping):
         for text, value in scale.items():
             is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)

@@ -1,4 +1,4 @@
-"""Classification: how probable each label was."""
+"""Compute the distribution over labels: classification from token probabilities."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import pandas as pd
 
 from toolkit import arguments, schema
 from toolkit.metrics._label_answers import (
+    answer_keys,
     checked_forms,
-    labelled,
     matcher_of,
     read_answers,
     text_series,
 )
-from toolkit.metrics._results import frame, text_type
+from toolkit.metrics._results import result_frame, text_type
 
 if TYPE_CHECKING:
     from toolkit.tables import LogprobTables
@@ -34,14 +34,14 @@ def label_distribution(
     ignore_space: bool = True,
     renormalise: bool = False,
 ) -> pd.DataFrame:
-    """How probable each label was as the answer.
+    """Compute the probability of each label as the answer.
 
-    An answer states the longest label that stands at its place and ends where a token ends: tokens
-    ``1`` and ``0`` state 10 where both 1 and 10 are labels; the one token ``positively`` does not
-    state positive. Tokens are matched byte by byte along exact paths. What is known is the
-    distribution at each step of the path that was sampled, so a label of several tokens is known
-    along that path alone: an alternative that begins a label and was not sampled is ambiguous, and
-    what is not among the alternatives is unobserved; both widen the interval.
+    An answer states the longest label at its place that ends where a token ends: the tokens ``1``
+    and ``0`` state 10 if both 1 and 10 are labels; the one token ``positively`` does not state
+    positive. Tokens are matched byte by byte along exact paths. The distribution is known at each
+    step of the sampled path, so a label of several tokens is known along that path alone. An
+    alternative that begins a label and was not sampled is ambiguous, and mass outside of the
+    alternatives is unobserved; both widen the interval.
 
     Parameters
     ----------
@@ -50,34 +50,34 @@ def label_distribution(
         The labels, or each with the texts that state it.
     channel : {"content", "refusal", "reasoning"}
     position : int
-        Of the token at which the label begins.
+        Position of the token at which the label begins, from 0.
     after : str or compiled pattern, optional
-        Look for the label behind the last place where this stands, instead of at `position`.
+        Read the label after the last occurrence of this, instead of at `position`.
     ignore_case : bool
-        Take texts that differ in case as one.
+        Treat texts that differ only in case as equal.
     ignore_space : bool
-        Leave white space around the label out: most tokenizers put the blank in front of a word.
+        Ignore white space around the label: most tokenizers put the blank in front of a word.
     renormalise : bool
-        Fill ``share``, which is no probability of the model's: it leaves out all but the labels.
+        Fill ``share``: the probability among the labels alone, which is not one of the model.
 
     Returns
     -------
     DataFrame
         One row per answer and label, in the columns of ``schema.LABEL_DISTRIBUTION``. Probabilities
-        are of 1; ``probability_lower`` and ``probability_upper`` enclose the true one. For each
-        answer, the lower ones with ``other``, ``ambiguous`` and ``unobserved`` add up to 1. Where
-        ``reason`` says why nothing is known, the metrics are NaN, never 0.
+        are from 0 to 1; ``probability_lower`` and ``probability_upper`` bound the true one. For
+        each answer, the lower bounds, ``other``, ``ambiguous`` and ``unobserved`` add up to 1.
+        Where nothing is known, ``reason`` says why, and the metrics are NaN, never 0.
 
     Raises
     ------
     ArgumentError
-        If two labels have a text in common, one is empty, or an option is none of the choices.
+        If two labels share a text, a text is empty, or an option is invalid.
 
     Notes
     -----
-    The unobserved mass could belong to any label, so all upper bounds have it; they are right
-    rather than tight. Where the answer ends and a longer label could have followed (1, of 1 and
-    10), how probable that end was is not known: the whole mass of its path is ambiguous.
+    The unobserved mass could belong to any label, so every upper bound includes it; the bounds are
+    valid rather than tight. If an answer ends where a longer label could have followed (1, of 1 and
+    10), the probability of that end is unknown, and the whole mass of its path is ambiguous.
 
     Examples
     --------
@@ -99,12 +99,12 @@ def label_distribution(
     matcher = matcher_of(list(forms.values()), ignore_case, ignore_space)
     found = list(read_answers(lp, matcher, channel, position, after))
     n = len(forms)
-    rows = {name: np.repeat(value, n) for name, value in labelled(lp, found, channel).items()}
+    rows = {name: np.repeat(value, n) for name, value in answer_keys(lp, found, channel).items()}
     lower = np.array([answer.masses.lower for answer in found]).reshape(-1, n)
     seen = np.array([answer.masses.seen for answer in found]).reshape(-1, n)
     sums = seen.sum(axis=1, keepdims=True)
     share = np.divide(seen, sums, out=np.full_like(seen, np.nan), where=sums > 0)
-    return frame(
+    return result_frame(
         schema.LABEL_DISTRIBUTION,
         {name: text_series(value) for name, value in rows.items()}
         | {

@@ -1,9 +1,9 @@
-"""Metrics of sequences, one channel of a choice each, and of groups of sequences."""
+"""Compute perplexity and other metrics of sequences (channels of choices), and of corpora."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -27,7 +27,7 @@ from toolkit.metrics._arrays.segments import (
 from toolkit.metrics._arrays.types import Counts
 from toolkit.metrics._blocks import Block, blocks, check_increasing, rows_of
 from toolkit.metrics._groups import Groups, grouped
-from toolkit.metrics._results import Columns, categorical, frame, integers
+from toolkit.metrics._results import Columns, categorical, integers, result_frame
 
 if TYPE_CHECKING:
     from toolkit.tables import LogprobTables
@@ -60,7 +60,7 @@ _COUNTS = (
     "n_below",
 )
 _POOLED = tuple(name for name in (*_COUNTS, "n_scored") if name in schema.CORPUS_METRICS.names)
-_SUPPORT = {  # the tokens that a sum is made of
+_SUPPORT = {  # counts of the tokens that each sum is over
     "sum_logprob": ("n_ok",),
     "sum_surprisal_lower": ("n_ok", "n_censored"),
     "sum_logprob_bytes": ("n_bytes",),
@@ -70,11 +70,11 @@ _SUPPORT = {  # the tokens that a sum is made of
 def sequence_metrics(
     lp: LogprobTables, *, vocab_size: int | None = None, threshold: float = 0.5
 ) -> pd.DataFrame:
-    """How sure the model was of each answer.
+    """Compute perplexity, confidence and counts of each answer.
 
-    Channels are never mixed: content, reasoning and refusal of a choice are sequences of their
-    own. Point values are made of the tokens of status ok alone; the counts beside them say how
-    many were left out, and ``perplexity_lower`` takes the censored ones at what they are at least.
+    Channels are never mixed: content, reasoning and refusal of a choice are separate sequences.
+    Point values use the tokens of status ok alone; counts show how many tokens were excluded, and
+    ``perplexity_lower`` includes the censored ones with their least surprisal.
 
     Parameters
     ----------
@@ -82,22 +82,22 @@ def sequence_metrics(
     vocab_size : int, optional
         As in `token_metrics`; needed for ``mean_entropy_upper`` alone.
     threshold : float
-        Probability, above 0 and up to 1, below which a token counts for ``n_below`` and
+        Probability, above 0 and up to 1, below which a token counts in ``n_below`` and
         ``longest_run_below``.
 
     Returns
     -------
     DataFrame
         One row per (response, choice, channel) with token rows, and a content row for each choice
-        without any, sorted by these keys, in the columns of ``schema.SEQUENCE_METRICS``. Counts
-        are int64; ``weakest_position`` (Int32), ``longest_run_below`` and ``n_below`` (Int64) are
-        NA and all other metrics NaN where there is no token to tell, never 0 or 1. ``channel`` and
-        ``kind`` are categoricals, texts are pandas' default strings.
+        without token rows, sorted by these keys, in the columns of ``schema.SEQUENCE_METRICS``.
+        Counts are int64. Without a usable token, ``weakest_position`` (Int32),
+        ``longest_run_below`` and ``n_below`` (Int64) are NA and all other metrics NaN, never 0 or
+        1. ``channel`` and ``kind`` are categoricals, texts are pandas' default strings.
 
     Raises
     ------
     ArgumentError
-        If `vocab_size` is out of range (as in `token_metrics`) or `threshold` is.
+        If `vocab_size` (see `token_metrics`) or `threshold` is out of range.
     SchemaError
         If the tables do not belong together or are not sorted by their key columns.
 
@@ -124,22 +124,22 @@ def sequence_metrics(
         offsets = found.offsets[first : last + 1] - start
         for name, values in _reduce(block, offsets, vocab_size, threshold).items():
             columns[name][found.filled[first:last]] = values
-    return frame(
-        schema.SEQUENCE_METRICS, labels_of(lp, found) | _finish(columns) | _ratios(columns)
+    return result_frame(
+        schema.SEQUENCE_METRICS, sequence_keys(lp, found) | _finish(columns) | _ratios(columns)
     )
 
 
 class Sequences(NamedTuple):
-    """The rows of the result, and which token rows they are made of."""
+    """The rows of the result, and their token rows."""
 
-    choice_row: Counts  # of each sequence, in lp.choices
-    channel: np.ndarray  # code
-    filled: Counts  # sequences with tokens
-    offsets: Counts  # token rows of these, shape (n_filled + 1,)
+    choice_row: Counts  # by sequence: row of ``lp.choices``
+    channel: np.ndarray  # by sequence: code
+    filled: Counts  # indices of the sequences with tokens
+    offsets: Counts  # of the token rows of these, shape (n_filled + 1,)
 
 
 def find_sequences(lp: LogprobTables) -> Sequences:
-    """Find the runs of tokens of each channel of a choice, and the choices without any."""
+    """Find the token rows of each channel of each choice, and the choices without tokens."""
     keys = [lp.tokens[name].to_numpy() for name in ("response_key", "choice")]
     keys.append(arrow.codes(lp.tokens["channel"], schema.CHANNELS))
     n_tokens = lp.tokens.num_rows
@@ -147,7 +147,7 @@ def find_sequences(lp: LogprobTables) -> Sequences:
     begins[1:] = np.logical_or.reduce([key[1:] != key[:-1] for key in keys])
     starts = np.flatnonzero(begins)
     response_key, choice, channel = (key[starts] for key in keys)
-    # One number per sequence, increasing in the order of the keys.
+    # One number per sequence, which increases in the order of the keys.
     with_tokens = _choice_rows(lp, response_key, choice) * len(schema.CHANNELS) + channel
     check_increasing(with_tokens, "tokens")
     bare = np.setdiff1d(np.arange(lp.choices.num_rows), with_tokens // len(schema.CHANNELS))
@@ -159,19 +159,19 @@ def find_sequences(lp: LogprobTables) -> Sequences:
 
 
 def _choice_rows(lp: LogprobTables, response_key: np.ndarray, choice: np.ndarray) -> Counts:
-    """Return the row of `lp.choices` that each pair of keys stands in."""
+    """Return the row of `lp.choices` that has each pair of keys."""
     table = _numbered(lp, lp.choices["response_key"].to_numpy(), lp.choices["choice"].to_numpy())
     return rows_of(table, _numbered(lp, response_key, choice), "choices")
 
 
 def _numbered(lp: LogprobTables, response_key: np.ndarray, choice: np.ndarray) -> Counts:
-    # (row of the response, choice) as one number in the same order; choice has 32 bits.
+    # (Row of the response, choice) as one number in the same order; choice has 32 bits.
     responses = lp.responses["response_key"].to_numpy()
     return (rows_of(responses, response_key, "responses") << 32) + choice
 
 
 def _reduce(block: Block, offsets: Counts, vocab_size: int | None, threshold: float) -> Columns:
-    """Reduce the tokens of whole sequences to one value per sequence."""
+    """Reduce the tokens of a block of whole sequences to one value per sequence."""
     status = arrow.codes(block.tokens["status"], schema.STATUSES)
     counts = {
         f"n_{label}": segment_count(status == code, offsets)
@@ -212,7 +212,7 @@ def _reduce(block: Block, offsets: Counts, vocab_size: int | None, threshold: fl
 
 
 def _ratios(sums: Columns) -> Columns:
-    """Return what follows from sums and counts, of a sequence and of a corpus alike."""
+    """Return the metrics that are ratios of sums and counts, of sequences or of corpora."""
     return {
         "mean_logprob": ratio(sums["sum_logprob"], sums["n_ok"]),
         "perplexity": perplexity(0.0 - sums["sum_logprob"], sums["n_ok"]),
@@ -224,7 +224,8 @@ def _ratios(sums: Columns) -> Columns:
     }
 
 
-def _finish(columns: Columns) -> dict[str, object]:
+def _finish(columns: Columns) -> dict[str, Any]:
+    """Return the columns with nullable types where needed."""
     scored = columns["n_ok"] > 0
     bounded = scored | (columns["n_censored"] > 0)
     position = np.where(scored, columns["weakest_position"], 0.0).astype(np.int32)
@@ -236,8 +237,8 @@ def _finish(columns: Columns) -> dict[str, object]:
     }
 
 
-def labels_of(lp: LogprobTables, found: Sequences) -> dict[str, object]:
-    """Return the keys of the sequences and what responses and choices say about them."""
+def sequence_keys(lp: LogprobTables, found: Sequences) -> dict[str, Any]:
+    """Return the keys of the sequences, and the columns of their responses and choices."""
     response_key = lp.choices["response_key"].to_numpy()[found.choice_row]
     responses = lp.responses.select(["source", "response_id", "custom_id", "model", "kind"]).take(
         rows_of(lp.responses["response_key"].to_numpy(), response_key, "responses")
@@ -261,29 +262,29 @@ def corpus_metrics(
     by: str | Sequence[str] | None = None,
     channel: str | None = "content",
 ) -> pd.DataFrame:
-    """Pool sequences: one row for all, or one per group.
+    """Pool sequences into corpora: compute one row for all, or one per group.
 
-    Perplexities are never averaged: log likelihoods and token counts are summed, then
-    exponentiated, so every token weighs the same. ``perplexity_geometric`` gives every sequence
-    the same weight instead. Sums over sequences are exact (`math.fsum`), so neither their order
-    nor how they came in parts makes a difference.
+    Perplexities are never averaged: log likelihoods and token counts are summed, and the mean is
+    exponentiated, so every token has the same weight. ``perplexity_geometric`` gives every sequence
+    the same weight instead. Sums over sequences are exact (`math.fsum`), so the result does not
+    depend on their order, nor on how they were split into files.
 
     Parameters
     ----------
     lp : LogprobTables or DataFrame
-        A DataFrame is one that `sequence_metrics` returned, or several of them concatenated.
+        A DataFrame must be the result of `sequence_metrics`, or several of them concatenated.
     by : str or sequence of str, optional
         Columns of the sequence table to group by, such as ``"model"``. Null is a group too.
     channel : str or None
-        The channel to pool: content, reasoning or refusal. None: all, each by itself, as
-        ``by="channel"`` does.
+        The channel to pool: content, reasoning or refusal. None: all channels, each separately, as
+        with ``by="channel"``.
 
     Returns
     -------
     DataFrame
         The columns of `by`, then those of ``schema.CORPUS_METRICS``; groups are sorted. Without
-        `by` there is a row even if there is no sequence. Counts are int64; a metric that nothing
-        supports is NaN.
+        `by` there is one row, even if there is no sequence. Counts are int64; a metric without
+        usable tokens is NaN.
 
     Raises
     ------
@@ -316,28 +317,28 @@ def corpus_metrics(
     else:
         table = table[table["channel"] == channel]
     groups = grouped(table, keys)
-    columns = _pool(table, groups)
+    columns: dict[str, Any] = {**_pool(table, groups)}
     n_groups = len(groups.keys)
     if "channel" in keys:
         columns["channel"] = groups.keys.pop("channel")
     else:
         code = np.full(n_groups, schema.CHANNELS.index(channel), np.int8)
         columns["channel"] = categorical(code, schema.CHANNELS)
-    pooled = frame(schema.CORPUS_METRICS, columns)
-    # A column that is grouped by and pooled has one value in the group: its key says it.
+    pooled = result_frame(schema.CORPUS_METRICS, columns)
+    # A column that is a key and a result has one value per group: the key is kept.
     pooled = pooled.drop(columns=[key for key in groups.keys if key in pooled])
     return pd.concat([groups.keys, pooled], axis=1)
 
 
-def _pool(table: pd.DataFrame, groups: Groups) -> dict[str, object]:
+def _pool(table: pd.DataFrame, groups: Groups) -> Columns:
     """Sum the sequences of each group exactly."""
     rows = {name: table[name].to_numpy() for name in schema.SEQUENCE_METRICS.names}
     rows["n_scored"] = rows["n_ok"] > 0
-    sums = {name: groups.total(rows[name]) for name in _POOLED}
+    sums: Columns = {name: groups.total(rows[name]) for name in _POOLED}
     sums["n_sequences"] = np.diff(groups.offsets)
 
     def total(values: np.ndarray, *support: str) -> np.ndarray:
-        # A sequence without such tokens adds nothing; any other NaN makes the total unknown.
+        # A sequence without such tokens adds 0; any other NaN makes the total unknown.
         bare = sum(rows[name] for name in support) == 0
         added = groups.exact_total(np.where(np.isnan(values) & bare, 0.0, values))
         return np.where(sum(sums[name] for name in support) > 0, added, np.nan)

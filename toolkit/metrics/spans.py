@@ -1,4 +1,4 @@
-"""Metrics of spans of text: words, sentences, lines, or whatever a caller marks."""
+"""Compute metrics of spans of text: words, sentences, lines, or spans that a caller marks."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ import pandas as pd
 
 from toolkit import arguments, schema
 from toolkit.errors import ArgumentError, SchemaError
-from toolkit.metrics._alignment.spans import Cover, cover, no_cover
+from toolkit.metrics._alignment.spans import SpanTokens, tokens_of_spans, without_tokens
 from toolkit.metrics._alignment.texts import texts
 from toolkit.metrics._arrays.types import Counts
-from toolkit.metrics._results import categorical, frame, text_type
-from toolkit.metrics._span_columns import covered_columns
+from toolkit.metrics._results import categorical, result_frame, text_type
+from toolkit.metrics._span_columns import span_columns
 
 if TYPE_CHECKING:
     from toolkit.tables import LogprobTables
 
-# Scripts that are written without blanks: ideographs and kana, each a word of its own, with the
-# marks that choose its shape.
+# Scripts written without blanks: each ideograph or kana is a word, with the marks that select its
+# shape.
 _SINGLE = (
     r"\u3005-\u3007\u3041-\u3096\u309d-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
     r"\uff66-\uff9d\U00020000-\U0003ffff"
 )
 _MARKS = r"\u3099\u309a\ufe00-\ufe0f\uff9e\uff9f\U000e0100-\U000e01ef"
-# What ends a line, as `str.splitlines` has it.
+# Characters that end a line, as in `str.splitlines`.
 _END = r"\n\r\v\f\x1c-\x1e\x85\u2028\u2029"
 _CLOSING = r"[\"'”’»)\]]*+"
 _PATTERNS = {
     "word": re.compile(rf"[{_SINGLE}][{_MARKS}]*|[^\s{_SINGLE}]+"),
-    # Up to full stops and what closes behind them, or to the end of the line. A run of full stops
-    # is taken whole or not at all, so that a long one is looked at once.
+    # Up to full stops and the closing marks after them, or to the end of the line. A run of full
+    # stops matches as a whole or not at all, so that a long run is scanned once.
     "sentence": re.compile(
         rf"(?=\S)(?:[^{_END}.!?…。！？｡]|[.!?…]++(?!{_CLOSING}(?:\s|\Z)))*+"
         rf"(?:[.!?…]++{_CLOSING}|[。！？｡]++[」』”’）]*+)?"
@@ -45,32 +45,31 @@ _PATTERNS = {
 def spans(
     lp: LogprobTables, *, by: str | re.Pattern[str] = "word", channel: str = "content"
 ) -> pd.DataFrame:
-    """Cut the texts of answers into words, sentences or lines, or find a pattern in them.
+    """Split the texts of answers into words, sentences or lines, or find a pattern in them.
 
-    A word is a run of characters that are no white space, so punctuation stays with it, as word
-    surprisals are usually taken; an ideograph or a kana is a word of its own, and scripts such as
-    Thai, which have no blanks either, are not cut. A sentence ends at ``. ! ? …`` with the quotes
-    and brackets behind, before white space; at ``。！？``; and at a line end: abbreviations end
-    sentences too. A line is a line of text that is not blank. White space around any of these is
-    not part of it.
+    A word is a run of characters other than white space, so it includes punctuation, as is usual
+    for word surprisals. An ideograph or a kana is a separate word; other scripts without blanks,
+    such as Thai, are not split. A sentence ends at ``. ! ? …`` and the quotes and brackets after
+    it, before white space; at ``。！？``; and at the end of a line, so abbreviations end sentences
+    too. A line is a line of text that is not blank. White space around a span is not part of it.
 
     Parameters
     ----------
     lp : LogprobTables
     by : {"word", "sentence", "line"} or compiled pattern
-        A `re.Pattern` gives its matches, empty ones left out.
+        With a `re.Pattern`, spans are its matches, without empty ones.
     channel : {"content", "refusal", "reasoning"}
 
     Returns
     -------
     DataFrame
         One row per span, sorted, in the columns of ``schema.SPANS``. The text is the one that was
-        sent; where none was, or the tokens say another, it is that of the tokens.
+        sent; if none was sent, or the tokens differ from it, it is that of the tokens.
 
     Raises
     ------
     ArgumentError
-        If an option is none of the choices.
+        If an option is invalid.
 
     Examples
     --------
@@ -84,16 +83,16 @@ def spans(
     arguments.channel(channel)
     rows: list[tuple[int, int, int, int, int, int, str]] = []
     for row, text in texts(lp, channel):
-        places = (match.span() for match in pattern.finditer(text.text) if match[0])
+        matches = (match.span() for match in pattern.finditer(text.text) if match[0])
         at = text.char_starts.tolist()
-        for number, (start, end) in enumerate(places):
-            said = text.text[start:end] if pattern is by else text.text[start:end].rstrip()
-            end = start + len(said)
-            rows.append((row, number, start, end, at[start], at[end], said))
+        for number, (start, end) in enumerate(matches):
+            span = text.text[start:end] if pattern is by else text.text[start:end].rstrip()
+            end = start + len(span)
+            rows.append((row, number, start, end, at[start], at[end], span))
     columns: list[Any] = list(zip(*rows, strict=True)) or [[]] * 7
     keys, choices = _keys(lp, np.array(columns[0], np.int64))
     names = ("span", "start", "end", "byte_start", "byte_end")
-    return frame(
+    return result_frame(
         schema.SPANS,
         {"response_key": keys, "choice": choices}
         | {"channel": _channel(channel, len(keys))}
@@ -105,44 +104,46 @@ def spans(
 def span_metrics(
     lp: LogprobTables, spans: pd.DataFrame, *, unit: str = "characters"
 ) -> pd.DataFrame:
-    """How sure the model was of spans of the text.
+    """Compute surprisal and probability of spans of the text.
 
-    A token belongs to every span that it wrote a byte of, with its whole logprob: a token that
-    holds the end of one word and the start of the next counts in both and is partial in both.
-    White space in front of a token does not make it partial, since tokenizers put the blank in
-    front of a word. Tokens without text belong to no span.
+    A token belongs to every span of which it wrote a byte, with its whole logprob: a token that
+    holds the end of one word and the start of the next counts in both, and is partial in both.
+    White space at the start of a token does not make it partial, because tokenizers put the blank
+    in front of a word. Tokens without text belong to no span.
 
-    Tokens whose bytes were lost (U+FFFD for a part of a character) are placed by what stands around
-    them. A span that begins or ends where that leaves it open which token wrote what has no
-    metrics, and ``is_aligned`` is false.
+    Tokens whose bytes were lost (U+FFFD for a part of a character) are placed by the text around
+    them. If a span begins or ends where it remains unknown which token wrote what, its metrics are
+    null, and ``is_aligned`` is false.
 
     Parameters
     ----------
     lp : LogprobTables
     spans : DataFrame
-        With ``response_key``, ``start`` and ``end`` (half-open), and perhaps ``choice`` (else 0),
-        ``channel`` (else content) and columns of one's own.
+        With ``response_key``, ``start`` and ``end`` (half-open); optionally ``choice`` (default 0)
+        and ``channel`` (default content); and any other columns.
     unit : {"characters", "bytes"}
-        Of start and end, in the text as `spans` takes it; bytes are those of its UTF-8.
+        Of start and end, in the text that `spans` uses; bytes are those of its UTF-8.
 
     Returns
     -------
     DataFrame
-        The rows given, in their order and with their index: first the columns that are the
-        caller's own, then those of ``schema.SPAN_METRICS``. Counts are int64; positions are Int64
-        and NA, other metrics NaN, for a span without a usable token, never 0 or 1.
+        The rows of `spans`, in their order and with their index: first the caller's other columns,
+        then those of ``schema.SPAN_METRICS``. Counts are int64. For a span without a usable token,
+        positions (Int64) are NA and other metrics NaN, never 0 or 1.
 
     Raises
     ------
     ArgumentError
-        If a span names no answer, or does not lie in its text, or an option is none of the choices.
+        If the answer of a span does not exist, a span lies outside of its text, or an option is
+        invalid.
     SchemaError
         If `spans` lacks a column.
 
     Notes
     -----
     Surprisal of a word is the sum over its tokens (Misra 2022). The correction for leading blanks
-    (Pimentel and Meister 2024) is not applied: it needs the probability of a blank at each end.
+    (Pimentel and Meister 2024) is not applied, because it needs the probability of a blank at each
+    end.
 
     Examples
     --------
@@ -160,16 +161,16 @@ def span_metrics(
     given = [asked[name].to_numpy(np.int64) for name in ("response_key", "choice")]
     choice_rows = _choice_rows(lp, *given)
     names = asked["channel"].astype("category")
-    found: list[Cover] = []
-    said = np.full(len(asked), None, object)
+    found: list[SpanTokens] = []
+    span_texts = np.full(len(asked), None, object)
     for channel in names.cat.categories:
         arguments.channel(channel)
         mine = np.flatnonzero(names == channel)
-        for part, texts_ in _locate(lp, channel, asked, mine, choice_rows, unit):
-            found.append(part)
-            said[part.at] = texts_
+        for each, own_texts in _locate(lp, channel, asked, mine, choice_rows, unit):
+            found.append(each)
+            span_texts[each.ids] = own_texts
     own = [name for name in spans.columns if name not in schema.SPAN_METRICS.names]
-    result = frame(
+    result = result_frame(
         schema.SPAN_METRICS,
         {
             "response_key": given[0],
@@ -177,8 +178,8 @@ def span_metrics(
             "channel": pd.Categorical(names, categories=list(schema.CHANNELS)),
             "start": asked["start"].to_numpy(np.int64),
             "end": asked["end"].to_numpy(np.int64),
-            "text": pd.Series(said, dtype=text_type()),
-            **covered_columns(lp, found),
+            "text": pd.Series(span_texts, dtype=text_type()),
+            **span_columns(lp, found),
         },
     )
     result.index = spans.index
@@ -188,7 +189,7 @@ def span_metrics(
 def word_metrics(
     lp: LogprobTables, *, by: str | re.Pattern[str] = "word", channel: str = "content"
 ) -> pd.DataFrame:
-    """How sure the model was of each word, sentence or line.
+    """Compute surprisal and probability of each word, sentence or line.
 
     Parameters
     ----------
@@ -206,7 +207,7 @@ def word_metrics(
     Raises
     ------
     ArgumentError
-        If an option is none of the choices.
+        If an option is invalid.
 
     Examples
     --------
@@ -228,8 +229,8 @@ def _locate(
     mine: Counts,
     choice_rows: Counts,
     unit: str,
-) -> Iterator[tuple[Cover, list[str] | None]]:
-    """Yield which tokens the spans of one channel have, and what they say, answer by answer."""
+) -> Iterator[tuple[SpanTokens, list[str] | None]]:
+    """Yield the tokens and the texts of the spans of one channel, answer by answer."""
     order = mine[np.argsort(choice_rows[mine], kind="stable")]
     cuts = np.flatnonzero(np.diff(choice_rows[order])) + 1
     groups = np.split(order, cuts) if len(order) else []
@@ -249,10 +250,10 @@ def _locate(
             first = np.searchsorted(text.char_starts, low, "right") - 1
             last = np.where(low < high, np.searchsorted(text.char_starts, high, "left"), first)
         bounds = zip(first.tolist(), last.tolist(), strict=True)
-        yield cover(text, at, low, high), [text.text[a:b] for a, b in bounds]
+        yield tokens_of_spans(text, at, low, high), [text.text[a:b] for a, b in bounds]
     for at in of_choice.values():
         _check_range(at, starts, ends, 0)
-        yield no_cover(at), None
+        yield without_tokens(at), None
 
 
 # Arguments
@@ -268,7 +269,7 @@ def _checked_pattern(by: str | re.Pattern[str]) -> re.Pattern[str]:
 
 
 def _asked(spans: pd.DataFrame) -> pd.DataFrame:
-    """Return the columns that say which spans are meant, all there and whole numbers."""
+    """Return the key columns of the spans, with defaults, as whole numbers."""
     arguments.instance("spans", spans, pd.DataFrame)
     missing = [name for name in ("response_key", "start", "end") if name not in spans]
     if missing:
@@ -288,7 +289,7 @@ def _asked(spans: pd.DataFrame) -> pd.DataFrame:
 
 
 def _choice_rows(lp: LogprobTables, response_key: np.ndarray, choice: np.ndarray) -> Counts:
-    """Return the row in `lp.choices` of each span's answer."""
+    """Return the row in `lp.choices` of the answer of each span."""
     have = pd.MultiIndex.from_arrays(
         [lp.choices[name].to_numpy() for name in ("response_key", "choice")]
     )
@@ -312,7 +313,7 @@ def _check_range(at: Counts, starts: np.ndarray, ends: np.ndarray, limit: int) -
 
 
 def _keys(lp: LogprobTables, rows: Counts) -> tuple[np.ndarray, np.ndarray]:
-    return tuple(lp.choices[name].to_numpy()[rows] for name in ("response_key", "choice"))
+    return lp.choices["response_key"].to_numpy()[rows], lp.choices["choice"].to_numpy()[rows]
 
 
 def _channel(channel: str, n: int) -> pd.Categorical:

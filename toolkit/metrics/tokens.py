@@ -1,4 +1,4 @@
-"""Metrics of single tokens: surprisal, margin, mass of the list, bounds on the entropy."""
+"""Compute metrics of single tokens: surprisal, margin, mass of the list, bounds on entropy."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from toolkit.metrics._arrays.segments import (
 )
 from toolkit.metrics._arrays.types import Array, Counts, Flags
 from toolkit.metrics._blocks import Block, blocks
-from toolkit.metrics._results import Columns, categorical, frame, integers
+from toolkit.metrics._results import Columns, categorical, integers, result_frame
 
 if TYPE_CHECKING:
     from toolkit.tables import LogprobTables
@@ -48,30 +48,31 @@ _FLOATS = (
 
 
 def token_metrics(lp: LogprobTables, *, vocab_size: int | None = None) -> pd.DataFrame:
-    """How sure the model was of each token.
+    """Compute surprisal, margin, entropy bounds and other metrics of each token.
 
-    A list of alternatives is the top of a distribution, so its entropy is given as an interval.
-    Alternatives that are not of status ok are taken out of the list first; so is a second copy of
-    the sampled token. A sampled token that is not in its list counts as one more entry.
+    A list of alternatives is only the top of a distribution, so its entropy is an interval.
+    Alternatives that are not of status ok are first removed from the list, and so is a second copy
+    of the sampled token. A sampled token that is not in its list counts as one more entry.
 
     Parameters
     ----------
     lp : LogprobTables
     vocab_size : int, optional
-        Number of tokens that the model can choose from; needed for ``entropy_upper`` alone.
+        Number of tokens in the vocabulary of the model; needed for ``entropy_upper`` only.
 
     Returns
     -------
     DataFrame
         One row per row of ``lp.tokens``, in the same order, in the columns of
-        ``schema.TOKEN_METRICS``, which give each unit, direction, null rule and source. Labels are
-        categoricals, ``sampled_rank`` is Int32 and ``off_top1`` boolean with NA for null; in
-        float64 columns null is NaN.
+        ``schema.TOKEN_METRICS``, which states unit, direction, null rule and source of each column.
+        Labels are categoricals; ``sampled_rank`` is Int32 and ``off_top1`` boolean, with NA for
+        null; in float64 columns null is NaN.
 
     Raises
     ------
     ArgumentError
-        If `vocab_size` is no positive integer, or no greater than the entries of some list.
+        If `vocab_size` is not a whole number of at least 1, or does not exceed the number of
+        entries of every list.
     SchemaError
         If tokens and alternatives do not belong together.
 
@@ -101,7 +102,7 @@ def token_metrics(lp: LogprobTables, *, vocab_size: int | None = None) -> pd.Dat
         for name, values in block_metrics(block, vocab_size).items():
             columns[name][block.rows] = values
     rank = tokens["sampled_rank"]
-    return frame(
+    return result_frame(
         schema.TOKEN_METRICS,
         columns
         | {name: tokens[name].to_numpy() for name in ("response_key", "choice", "position")}
@@ -121,17 +122,17 @@ def token_metrics(lp: LogprobTables, *, vocab_size: int | None = None) -> pd.Dat
 
 
 class _Lists(NamedTuple):
-    """What the alternatives of each token add up to, sampled token included."""
+    """Sums over the alternatives of each token, including the sampled token."""
 
     n_entries: Counts  # usable alternatives
-    n_known: Counts  # and the sampled token, if it is one more
-    partial: Array  # sum of -p ln p over the known
-    mass: Array  # sum of p over the known
-    log_cap: Array  # greatest logprob that a token outside can have
-    top: Array  # the two greatest logprobs, -inf where there is none
-    second: Array
-    listed: Array  # logprob of the sampled token's own entry, NaN where there is none
-    excess: Flags
+    n_known: Counts  # the same, plus the sampled token if it is not among them
+    partial: Array  # sum of -p ln p over the known entries
+    mass: Array  # sum of p over the known entries
+    log_cap: Array  # greatest logprob that a token outside the list can have
+    top: Array  # greatest logprob, -inf without entries
+    second: Array  # second greatest logprob, -inf without it
+    listed: Array  # logprob of the sampled token's own entry, NaN without it
+    excess: Flags  # whether the mass exceeds 1
 
 
 def block_metrics(block: Block, vocab_size: int | None) -> Columns:
@@ -148,7 +149,7 @@ def block_metrics(block: Block, vocab_size: int | None) -> Columns:
     scored = np.where(np.isnan(lists.listed), logprob, lists.listed)
     ranked = ok & (lists.n_entries > 0)
     single = lists.n_entries < 2
-    with np.errstate(invalid="ignore"):  # -inf - -inf where there are no two entries
+    with np.errstate(invalid="ignore"):  # -inf - -inf with fewer than two entries
         margin = np.where(single, np.nan, np.exp(lists.top) - np.exp(lists.second))
         margin_logprob = np.where(single, np.nan, lists.top - lists.second)
     mass = np.where(lists.n_known > 0, lists.mass, np.nan)
@@ -173,17 +174,17 @@ class Entries(NamedTuple):
     Attributes
     ----------
     ids : ndarray of int64, shape (n_entries,)
-        The token that each belongs to.
+        The token that each entry belongs to.
     logprob : ndarray of float64, shape (n_entries,)
-        Tiny positives as 0; NaN where null.
+        Tiny positive values, which are rounding errors, as 0; NaN where null.
     usable : ndarray of bool, shape (n_entries,)
-        Of status ok, and no second copy of the sampled token.
+        Whether the status is ok, and the entry is not a second copy of the sampled token.
     own : ndarray of bool, shape (n_entries,)
-        The sampled token's entry, if it is usable.
+        Whether the entry is that of the sampled token, and usable.
     listed : ndarray of float64, shape (n_tokens,)
-        Logprob of that entry; NaN where there is none.
+        Logprob of the sampled token's own entry; NaN without it.
     unreadable : ndarray of bool, shape (n_entries,)
-        Of status missing or invalid.
+        Whether the status is missing or invalid.
     """
 
     ids: Counts
@@ -207,14 +208,14 @@ def entries(block: Block) -> Entries:
     row_of[ids[own_rows]] = own_rows
     listed = np.full(n_tokens, np.nan)
     listed[ids[own_rows]] = logprob[own_rows]
-    # Servers repeat the sampled token's entry; only what has its very logprob may be a copy.
+    # Some servers repeat the sampled token's entry; a copy has exactly the same logprob.
     copies = np.flatnonzero(usable & ~own & (logprob == listed[ids]))
     usable[copies] = ~_is_same_token(table, copies, row_of[ids[copies]])
     return Entries(ids, logprob, usable, own, listed, status >= MISSING)
 
 
 def _read_lists(block: Block, sampled: Array) -> _Lists:
-    """Reduce the alternatives; `sampled` is the tokens' own logprob, NaN unless ok."""
+    """Reduce the alternatives; `sampled` is the logprob of the tokens, NaN unless ok."""
     offsets = block.offsets
     ids, logprob, usable, own, listed, unreadable = entries(block)
 
@@ -225,8 +226,8 @@ def _read_lists(block: Block, sampled: Array) -> _Lists:
     top = segment_max(ranking, offsets, empty=-np.inf)
     at_top = usable & (logprob == top[ids])
     below = segment_max(np.where(at_top, -np.inf, ranking), offsets, empty=-np.inf)
-    # The sampled token may have been added below the top k, so it never sets the cap. Nor does a
-    # list with an unreadable entry: what is outside may outrank what is in it.
+    # The sampled token may have been added below the top k, so it never sets the cap. A list with
+    # an unreadable entry has no cap, because tokens outside of it may outrank its entries.
     log_cap = segment_min(np.where(usable & ~own, logprob, 0.0), offsets, empty=0.0)
     log_cap[ids[unreadable]] = 0.0
 
@@ -249,7 +250,7 @@ def _read_lists(block: Block, sampled: Array) -> _Lists:
 
 
 def _is_same_token(table: pa.Table, left: Counts, right: Counts) -> Flags:
-    """Compare rows by token id; where one lacks it by bytes; where one lacks those by text."""
+    """Compare rows by token id; if one has none, by bytes; if one has none, by text."""
     if not len(left):
         return np.empty(0, np.bool_)
     ours, theirs = table.take(left), table.take(right)
@@ -268,13 +269,13 @@ def _excess(mass: Array, ids: Counts, usable: Flags, logprob: Array, added: Arra
 
 
 def _censored_surprisal(lists: _Lists) -> Array:
-    """What the surprisal of a censored token is at least: 0 if its list says nothing."""
+    """Return the least surprisal of a censored token: 0 if its list gives no bound."""
     outside = np.log(np.maximum(0.0, 1.0 - lists.mass) + ROUNDING)
-    # A list that does hold the token tells how likely it is.
+    # If the list has the token, its probability is known.
     unlisted = np.isnan(lists.listed)
     highest = np.where(unlisted, np.minimum(lists.log_cap, outside), lists.listed)
-    telling = (lists.n_entries > 0) & ~lists.excess
-    return np.where(telling, np.maximum(0.0, 0.0 - highest), 0.0)
+    is_bounded = (lists.n_entries > 0) & ~lists.excess
+    return np.where(is_bounded, np.maximum(0.0, 0.0 - highest), 0.0)
 
 
 def _entropies(lists: _Lists, vocab_size: int | None) -> Columns:

@@ -1,9 +1,9 @@
-"""Tokens used, how many of them have logprobs, how answers ended, and what they cost."""
+"""Count tokens, finish reasons and cost of responses."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -17,12 +17,13 @@ from toolkit.metrics._arrays.types import Array, Counts
 from toolkit.metrics._blocks import rows_of
 from toolkit.metrics._groups import Groups, grouped
 from toolkit.metrics._prices import Price, costs
-from toolkit.metrics._results import frame, integers
+from toolkit.metrics._results import integers, result_frame
 
 if TYPE_CHECKING:
     from toolkit.tables import LogprobTables
 
-By = str | pd.Series | Sequence[str | pd.Series] | None
+GroupBy: TypeAlias = "str | pd.Series | Sequence[str | pd.Series] | None"
+"""What responses can be grouped by."""
 
 _TOKENS = (
     "prompt_tokens",
@@ -38,42 +39,42 @@ _GROUPABLE = [c.name for c in schema.RESPONSES.columns if not pa.types.is_list(c
 def usage(
     lp: LogprobTables,
     *,
-    by: By = None,
+    by: GroupBy = None,
     prices: Mapping[str, Price] | str | None = None,
 ) -> pd.DataFrame:
     """Count tokens, finish reasons and cost, over all responses or per group.
 
-    Token counts are the server's. What a response does not report is left out, and
-    ``n_with_usage`` tells how many report any. Medians and 95th percentiles are linear between
-    neighbours (NumPy's default).
+    Token counts are those of the server. A count that a response does not report is omitted;
+    ``n_with_usage`` is the number of responses that report any. Medians and 95th percentiles
+    interpolate linearly (NumPy's default).
 
     Parameters
     ----------
     lp : LogprobTables
     by : str, Series or sequence of them, optional
-        Columns of ``lp.responses`` to group by, such as ``"model"``, or a named Series of one's
-        own with a value for each row of it. Null is a group too.
+        Columns of ``lp.responses`` to group by, such as ``"model"``, or a named Series with a value
+        for each row of ``lp.responses``. Null is a group too.
     prices : mapping or "genai-prices", optional
-        Price per million tokens by model, the name exactly as in ``lp.responses``: a pair
-        ``(input, output)`` or a mapping with the keys ``input``, ``output`` and, where tokens
-        served from a cache have their own price, ``cached_input``. ``"genai-prices"`` looks up
-        the list prices (US dollars) that the package of this name brings, at the day of
-        ``created`` or else today; it needs the extra ``prices``.
+        Price per million tokens by model, named exactly as in ``lp.responses``: a pair
+        ``(input, output)``, or a mapping with the keys ``input``, ``output`` and, if cached tokens
+        have another price, ``cached_input``. ``"genai-prices"`` takes the list prices (US dollars)
+        of the package with this name, on the day of ``created``, or today if that is null; it needs
+        the extra ``prices``.
 
     Returns
     -------
     DataFrame
         The columns of `by`, then those of ``schema.USAGE``; groups are sorted. Without `by` there
-        is a row even if there is no response. Counts are int64, sums of token counts Int64 with NA
-        for unknown, means, percentiles, shares and ``cost`` float64 with NaN; ``finish_reasons``
-        holds a dict per row. ``cost`` covers the ``n_priced`` responses whose model has a price
-        and that report prompt and completion tokens.
+        is one row, even if there is no response. Counts are int64; sums of token counts are Int64
+        with NA for unknown; means, percentiles, shares and ``cost`` are float64 with NaN;
+        ``finish_reasons`` holds a dict per row. ``cost`` covers the ``n_priced`` responses whose
+        model has a price and that report prompt and completion tokens.
 
     Raises
     ------
     ArgumentError
-        If a column of `by` does not exist or cannot be grouped by, or has not a value for each
-        response; if a price is none, or genai-prices is not installed.
+        If a column of `by` does not exist, cannot be grouped by, or does not have one value per
+        response; if a price is invalid, or genai-prices is not installed.
 
     Examples
     --------
@@ -107,17 +108,17 @@ def usage(
         **_rates(groups, lp.responses["created"], tokens),
         **_choice_columns(lp, groups, tokens["completion_tokens"]),
     }
-    return pd.concat([groups.keys, frame(schema.USAGE, columns)], axis=1)
+    return pd.concat([groups.keys, result_frame(schema.USAGE, columns)], axis=1)
 
 
-def response_groups(lp: LogprobTables, by: By, declared: schema.Table) -> Groups:
-    """Group the responses by some of their columns, or by Series beside them.
+def response_groups(lp: LogprobTables, by: GroupBy, declared: schema.Table) -> Groups:
+    """Group the responses by some of their columns, or by Series of the same length.
 
     Raises
     ------
     ArgumentError
-        If there is no such column, a Series has no name, a name of a `declared` column or not a
-        value for each response, or a name stands there twice.
+        If a column does not exist; if a Series has no name, the name of a `declared` column, or
+        not one value per response; or if a name occurs twice.
     """
     wanted = [by] if isinstance(by, str | pd.Series) else list(by or [])
     own = [each for each in wanted if isinstance(each, pd.Series)]
@@ -149,7 +150,7 @@ def _cached_share(groups: Groups, cached: Array, prompt: Array) -> Array:
 def _rates(
     groups: Groups, created: pa.ChunkedArray, tokens: Mapping[str, Array]
 ) -> dict[str, Array]:
-    """Return tokens per minute: what came before the last response, over the time until it."""
+    """Return tokens per minute: the tokens before the last response, over the time until it."""
     minute = arrow.floats(created.cast(pa.int64())) / 60_000
     columns = {}
     for name in ("completion_tokens", "total_tokens"):

@@ -1,4 +1,4 @@
-"""How usage is spread: over time, and over sizes."""
+"""Count responses and tokens over time, and responses by number of tokens."""
 
 from __future__ import annotations
 
@@ -13,26 +13,27 @@ import pyarrow.compute as pc
 from toolkit import arguments, arrow, schema
 from toolkit.metrics._arrays.segments import ratio, segment_ids
 from toolkit.metrics._bins import bin_edges
-from toolkit.metrics._results import frame, integers
-from toolkit.metrics.usage import By, response_groups
+from toolkit.metrics._groups import with_keys
+from toolkit.metrics._results import integers, result_frame
+from toolkit.metrics.usage import GroupBy, response_groups
 
 if TYPE_CHECKING:
     from toolkit.tables import LogprobTables
 
 _SUMMED = ("prompt_tokens", "completion_tokens", "total_tokens")
 _COUNTED = [column.name for column in schema.USAGE_COLUMNS]
-_MOST_SPANS = 1_000_000
+_MOST_SPANS = 1_000_000  # rows of one group
 
 
-def usage_over_time(lp: LogprobTables, *, span: str = "1min", by: By = None) -> pd.DataFrame:
+def usage_over_time(lp: LogprobTables, *, span: str = "1min", by: GroupBy = None) -> pd.DataFrame:
     """Count responses and tokens per span of time.
 
     Parameters
     ----------
     lp : LogprobTables
     span : str
-        Length of a span, as pandas writes it: ``"10s"``, ``"1min"``, ``"1h"``, ``"1D"``. Spans
-        begin at whole multiples of it since 1970, UTC.
+        Length of a span in the notation of pandas: ``"10s"``, ``"1min"``, ``"1h"``, ``"1D"``. Spans
+        begin at whole multiples of this length since 1970, UTC.
     by : str, Series or sequence of them, optional
         As in `toolkit.usage`.
 
@@ -40,14 +41,14 @@ def usage_over_time(lp: LogprobTables, *, span: str = "1min", by: By = None) -> 
     -------
     DataFrame
         The columns of `by`, then those of ``schema.USAGE_OVER_TIME``. Each group has a row for
-        every span from the first response of all to the last, so that gaps show. Responses
-        without ``created`` are left out.
+        every span from the first response of all groups to the last, so gaps are visible. Responses
+        without ``created`` are omitted.
 
     Raises
     ------
     ArgumentError
-        If `span` is no fixed length of time, or so short that there would be more than a million
-        spans; or as in `toolkit.usage` for `by`.
+        If `span` is not a fixed length of time, or so short that there would be more than a million
+        spans; for `by`, as in `toolkit.usage`.
 
     Examples
     --------
@@ -90,12 +91,11 @@ def usage_over_time(lp: LogprobTables, *, span: str = "1min", by: By = None) -> 
         total = np.bincount(cell[known], counts[known], minlength=n_cells)
         found = np.bincount(cell[known], minlength=n_cells) > 0
         columns[name] = integers(total.astype(np.int64), found)
-        # Of a span with responses that report nothing, the rate is not known.
+        # The rate of a span is unknown if it has responses, but none that reports the count.
         silent = ~found & (columns["n_responses"] > 0)
         columns[f"{name}_per_minute"] = np.where(silent, np.nan, total * (60_000 / length))
     columns["n_with_usage"] = np.bincount(cell[reported], minlength=n_cells)
-    keys = groups.keys.loc[np.repeat(np.arange(n_groups), n_spans)].reset_index(drop=True)
-    return pd.concat([keys, frame(schema.USAGE_OVER_TIME, columns)], axis=1)
+    return with_keys(groups, n_spans, result_frame(schema.USAGE_OVER_TIME, columns))
 
 
 def usage_histogram(
@@ -103,9 +103,9 @@ def usage_histogram(
     column: str = "completion_tokens",
     *,
     bins: int | Sequence[float] = 10,
-    by: By = None,
+    by: GroupBy = None,
 ) -> pd.DataFrame:
-    """Count responses by how many tokens they used.
+    """Count responses by the number of tokens that they used.
 
     Parameters
     ----------
@@ -113,8 +113,8 @@ def usage_histogram(
     column : str
         A count of tokens in ``lp.responses``.
     bins : int or sequence of float
-        How many bins of equal width from the least to the greatest count of all groups, or their
-        increasing edges; what lies outside of these is in no bin.
+        Number of bins of equal width, up to 10,000, from the least to the greatest count of all
+        groups; or increasing edges, outside of which counts are in no bin.
     by : str, Series or sequence of them, optional
         As in `toolkit.usage`.
 
@@ -122,13 +122,14 @@ def usage_histogram(
     -------
     DataFrame
         The columns of `by`, then those of ``schema.USAGE_HISTOGRAM``; no rows if no response
-        reports the count and there are no edges. ``share`` is NaN for a group without any.
+        reports the count and no edges are given. ``share`` is NaN for a group in which no response
+        reports the count.
 
     Raises
     ------
     ArgumentError
-        If there is no such count, or `bins` is neither a positive integer nor increasing numbers;
-        or as in `toolkit.usage` for `by`.
+        If the count does not exist, or `bins` is neither a whole number from 1 to 10,000 nor
+        increasing edges; for `by`, as in `toolkit.usage`.
 
     Examples
     --------
@@ -148,22 +149,22 @@ def usage_histogram(
     n_groups, n_bins = len(groups.keys), max(len(edges) - 1, 0)
     counts = np.zeros((n_groups, n_bins), np.int64)
     known = np.zeros(n_groups, np.int64)
-    for i, part in enumerate(groups.split(values)):
-        part = part[~np.isnan(part)]
-        known[i] = len(part)
+    for i, own in enumerate(groups.split(values)):
+        own = own[~np.isnan(own)]
+        known[i] = len(own)
         if n_bins:
-            counts[i] = np.histogram(part, edges)[0]
+            counts[i] = np.histogram(own, edges)[0]
     columns = {
         "low": np.tile(edges[:-1], n_groups),
         "high": np.tile(edges[1:], n_groups),
         "n_responses": counts.ravel(),
         "share": ratio(counts, np.repeat(known[:, None], n_bins, axis=1)).ravel(),
     }
-    keys = groups.keys.loc[np.repeat(np.arange(n_groups), n_bins)].reset_index(drop=True)
-    return pd.concat([keys, frame(schema.USAGE_HISTOGRAM, columns)], axis=1)
+    return with_keys(groups, n_bins, result_frame(schema.USAGE_HISTOGRAM, columns))
 
 
 def _milliseconds(span: str) -> int:
+    """Return the length of a span, in milliseconds, or raise `ArgumentError`."""
     try:
         length = pd.Timedelta(pd.tseries.frequencies.to_offset(span)) / pd.Timedelta("1ms")
     except (ValueError, TypeError):

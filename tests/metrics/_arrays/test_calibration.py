@@ -1,3 +1,5 @@
+"""The smooth calibration error, bins of equal mass, and weights of answers."""
+
 import math
 
 import numpy as np
@@ -5,9 +7,7 @@ import pytest
 from hypothesis import given, settings
 
 from tests.metrics.judgements import ANSWERS
-from toolkit.metrics._arrays import bootstrap
-from toolkit.metrics._arrays.bootstrap import weights
-from toolkit.metrics._arrays.calibration import mass_offsets, scores, width_offsets
+from toolkit.metrics._arrays.calibration import calibration_errors, mass_offsets, width_offsets
 from toolkit.metrics._arrays.calibration import smooth_error as smooth_errors
 
 
@@ -62,24 +62,13 @@ def test_weights_are_repeated_answers():
     right = (rng.random(30) < sure).astype(float)
     times = rng.integers(0, 4, 30)
     offsets = width_offsets(sure, 7), mass_offsets(sure, 5)
-    got = scores(times[None].astype(float), sure, right, offsets, 0.0)
+    got = calibration_errors(times[None].astype(float), sure, right, offsets, 0.0)
     sure, right = np.repeat(sure, times), np.repeat(right, times)
     cuts = np.concatenate([[0], np.cumsum(times)])
     offsets = tuple(cuts[each] for each in offsets)
-    expected = scores(np.ones((1, len(sure))), sure, right, offsets, 0.0)
+    expected = calibration_errors(np.ones((1, len(sure))), sure, right, offsets, 0.0)
     for name, values in expected.items():
         assert got[name] == pytest.approx(values, rel=1e-9), name
-
-
-def test_resamples_draw_n_answers_and_do_not_depend_on_parts(monkeypatch):
-    whole = np.concatenate(list(weights(50, 300, seed=4)))
-    assert whole.shape == (300, 50)
-    assert (whole.sum(axis=1) == 50).all()
-    # Each stands once in a sample on average, with the variance of a binomial: 1 − 1/n.
-    assert whole.mean(axis=0) == pytest.approx(np.ones(50), abs=0.3)
-    assert whole.var() == pytest.approx(1 - 1 / 50, rel=0.05)
-    monkeypatch.setattr(bootstrap, "CELLS", 1 << 15)
-    np.testing.assert_array_equal(np.concatenate(list(weights(50, 300, seed=4))), whole)
 
 
 def test_equal_mass_takes_the_nearer_end_of_a_tie():

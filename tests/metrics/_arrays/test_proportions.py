@@ -1,3 +1,5 @@
+"""Intervals of proportions against exact fractions and scipy."""
+
 import math
 from fractions import Fraction
 

@@ -1,8 +1,8 @@
-"""The values of JSON that stands in a text, with their places: also of JSON that was cut off.
+"""Find the values of JSON in a text, with their places, even if the JSON was cut off.
 
-Models write JSON into prose and fences, end it with a comma too many, or run out of tokens. So
-this reader takes what is there, in one pass, and says of each value whether it is complete, and of
-each JSON text how it ended. It knows nothing of tokens.
+Models write JSON inside prose and fences, leave a trailing comma, or run out of tokens. This reader
+takes what is there, in one pass, and returns for each value whether it is complete, and for each
+JSON text how it ended. It does not use tokens.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 MAX_DEPTH = 64
+"""Nested brackets up to which a value is read; deeper ones are one leaf."""
 
 _STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*("?)', re.DOTALL)
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.+-])|-?(?:NaN|Infinity)\b")
@@ -32,15 +33,16 @@ class Leaf(NamedTuple):
     Attributes
     ----------
     path : str
-        From the JSON text's own root, as ``$.a[0]["odd key"]``.
+        From the root of the JSON text, such as ``$.a[0]["odd key"]``.
     kind : str
-        string, number, boolean, null; object or array for an empty one, or for one that is nested
-        deeper than `MAX_DEPTH`, which is not looked into.
+        string, number, boolean or null; object or array for an empty one, or for one nested
+        deeper than `MAX_DEPTH`, whose values are not read.
     value : str
-        A string decoded, else the characters as they stand.
+        A string is decoded; anything else is given as written.
     start, end : int
-        Its characters in the text, the quotes of a string included.
+        Its characters in the text, including the quotes of a string.
     is_complete : bool
+        Whether the value was written to its end.
     """
 
     path: str
@@ -59,7 +61,7 @@ class Document(NamedTuple):
     leaves : list of Leaf
         Never empty.
     state : str
-        closed; cut: the text ended before it; broken: something that is no JSON ended it.
+        closed; cut: the text ended first; broken: something that is not JSON ended it.
     """
 
     leaves: list[Leaf]
@@ -73,8 +75,8 @@ class _Stop(Exception):
 def documents(text: str) -> Iterator[Document]:
     """Yield each JSON text in a text, in order.
 
-    Objects are found anywhere; arrays too if they hold objects or strings, since prose has numbers
-    in brackets; a lone string, number, boolean or null only if it is all of the text.
+    Objects are found anywhere. Arrays must hold objects or strings, because prose has numbers in
+    brackets. A lone string, number, boolean or null is found only if it is the whole text.
 
     Parameters
     ----------
@@ -90,7 +92,7 @@ def documents(text: str) -> Iterator[Document]:
     ...     print([(leaf.path, leaf.value, leaf.is_complete) for leaf in leaves], state)
     [('$.a[0]', '1', True), ('$.a[1]', 'b', False)] cut
     """
-    first = _FENCE.match(text).end()
+    first = _end_of(_FENCE, text, 0)
     if first < len(text) and text[first] not in "{[":
         leaves = _lone(text, first)
         if leaves:
@@ -106,12 +108,19 @@ def documents(text: str) -> Iterator[Document]:
         state = reader.read()
         if reader.leaves:
             yield Document(reader.leaves, state)
-        elif state == "cut":  # before its first value; brackets inside a key begin no JSON
+        elif state == "cut":  # before its first value; brackets inside a key do not begin JSON
             return
         at = max(reader.at, at + 1) if reader.leaves else at + 1
 
 
+def _end_of(pattern: re.Pattern[str], text: str, start: int) -> int:
+    """Return where a match that begins at `start` ends; `start` without a match."""
+    match = pattern.match(text, start)
+    return match.end() if match else start
+
+
 def _lone(text: str, first: int) -> list[Leaf]:
+    """Return the one value that is the whole text, as a list; empty if it is not one value."""
     reader = _Reader(text, first)
     try:
         reader.scalar("$")
@@ -129,7 +138,7 @@ def _lone(text: str, first: int) -> list[Leaf]:
 
 
 class _Reader:
-    """Reads one JSON text from its first bracket on."""
+    """Reader of one JSON text, from its first bracket."""
 
     def __init__(self, text: str, at: int) -> None:
         self.text = text
@@ -137,7 +146,7 @@ class _Reader:
         self.leaves: list[Leaf] = []
 
     def read(self) -> str:
-        """Read to the end of the JSON, or to where it is cut or broken, and say which."""
+        """Read to the end of the JSON, or to where it is cut or broken, and return its state."""
         stack: list[tuple[str, str, int]] = []  # opening bracket, path, ordinal
         try:
             self._value("$", stack)
@@ -151,7 +160,7 @@ class _Reader:
         return "closed"
 
     def _next(self, stack: list[tuple[str, str, int]]) -> None:
-        """Read on inside the innermost bracket: its next value, or its end."""
+        """Read the next value of the innermost bracket, or its end."""
         bracket, path, count = stack.pop()
         closing = "}" if bracket == "{" else "]"
         if count:
@@ -161,7 +170,7 @@ class _Reader:
             if not self._takes(","):
                 raise _Stop
             self._space()
-            if self._takes(closing):  # a comma too many
+            if self._takes(closing):  # a trailing comma
                 return
         stack.append((bracket, path, count + 1))
         if bracket == "[":
@@ -195,7 +204,7 @@ class _Reader:
         stack.append((bracket, path, 0))
 
     def _pass_over(self, path: str, kind: str) -> None:
-        """Take an object or array as one leaf, to where as many brackets close as were opened."""
+        """Take an object or array as one leaf, up to its closing bracket."""
         depth = 0
         for match in _NESTED.finditer(self.text, self.at):
             if match[0][0] != '"':
@@ -206,10 +215,9 @@ class _Reader:
         self._add(path, kind, self.text[self.at :], len(self.text), False)
 
     def scalar(self, path: str) -> None:
-        """Read a string, number, boolean or null; end where there is none."""
+        """Read a string, number, boolean or null; raise `_Stop` if there is none."""
         text, start = self.text, self.at
-        if text.startswith('"', start):
-            match = _STRING.match(text, start)
+        if match := _STRING.match(text, start):
             is_complete = match[1] == '"'
             end = match.end() if is_complete else len(text)
             value = _decoded(text[start:end], is_complete)
@@ -242,7 +250,7 @@ class _Reader:
         return _decoded(match[0], True)
 
     def _space(self) -> None:
-        self.at = _SPACE.match(self.text, self.at).end()
+        self.at = _end_of(_SPACE, self.text, self.at)
 
     def _takes(self, char: str) -> bool:
         taken = self.text.startswith(char, self.at)
@@ -251,7 +259,7 @@ class _Reader:
 
 
 def _decoded(quoted: str, is_complete: bool) -> str:
-    """Return what a string says; of a cut one what its whole escapes say."""
+    """Return the text of a JSON string; an incomplete escape at the end of a cut one is dropped."""
     if not is_complete:
         quoted = re.sub(r"(?<!\\)((?:\\\\)*)\\(?:u[0-9a-fA-F]{0,3})?\Z", r"\1", quoted) + '"'
     try:

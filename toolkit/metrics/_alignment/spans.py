@@ -1,4 +1,4 @@
-"""Which tokens wrote a span of text, and what they amount to."""
+"""Find the tokens that wrote spans of a text."""
 
 from __future__ import annotations
 
@@ -6,30 +6,35 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from toolkit.arrow import run_rows
 from toolkit.metrics._arrays.types import Counts, Flags
 
 if TYPE_CHECKING:
     from toolkit.metrics._alignment.texts import Text
 
 
-class Cover(NamedTuple):
+class SpanTokens(NamedTuple):
     """The tokens that wrote some spans of one text.
 
     Attributes
     ----------
-    at : ndarray of int64, shape (n_spans,)
-        What each span is called: a number from 0 on, each given once in all covers together.
+    ids : ndarray of int64, shape (n_spans,)
+        Index of each span in the result, from 0, unique across all texts.
     sizes : ndarray of int64, shape (n_spans,)
-        Tokens of each span.
-    rows : ndarray of int64
-        Their rows in ``lp.tokens``, span after span.
+        Number of tokens of each span.
+    rows : ndarray of int64, shape (sum of sizes,)
+        Rows of these tokens in ``lp.tokens``, span after span.
     is_covered : ndarray of bool, shape (n_spans,)
+        Whether the tokens wrote every byte of the span.
     is_aligned : ndarray of bool, shape (n_spans,)
+        Whether it is known which tokens wrote the span.
     n_partial : ndarray of int64, shape (n_spans,)
+        Tokens of the span that also wrote text outside of it.
     text_of : str or None
+        As in `Text`; None for an answer without text.
     """
 
-    at: Counts
+    ids: Counts
     sizes: Counts
     rows: Counts
     is_covered: Flags
@@ -38,21 +43,21 @@ class Cover(NamedTuple):
     text_of: str | None
 
 
-def cover(text: Text, at: Counts, low: Counts, high: Counts) -> Cover:
+def tokens_of_spans(text: Text, ids: Counts, low: Counts, high: Counts) -> SpanTokens:
     """Find the tokens that wrote spans of bytes.
 
     Parameters
     ----------
     text : Text
-    at : ndarray of int64
-        What each span is called.
+    ids : ndarray of int64
+        Index of each span in the result.
     low, high : ndarray of int64
-        First byte of each span, and the one after its last.
+        First byte of each span, and the byte after its last.
     """
-    aligned = ~(_inside(text.gaps, low) | _inside(text.gaps, high)) | (low == high)
+    aligned = ~(_is_inside(text.gaps, low) | _is_inside(text.gaps, high)) | (low == high)
     wrote = np.flatnonzero(text.token_ends > text.token_starts[:-1])
     if not len(wrote):
-        none = no_cover(at)
+        none = without_tokens(ids)
         return none._replace(text_of=text.text_of, is_covered=low == high, is_aligned=aligned)
     begin, end, blanks = (
         text.token_starts[wrote],
@@ -67,10 +72,10 @@ def cover(text: Text, at: Counts, low: Counts, high: Counts) -> Cover:
     reaches_back = (begin[head] < low) & (low - begin[head] > blanks[head])
     reaches_on = end[tail] > high
     both = np.where(sizes == 1, reaches_back | reaches_on, reaches_back.astype(int) + reaches_on)
-    return Cover(
-        at,
+    return SpanTokens(
+        ids,
         sizes,
-        text.first_row + wrote[ranges(first, sizes)],
+        text.first_row + wrote[run_rows(first, sizes)],
         np.where(some, (begin[head] <= low) & (end[tail] >= high), low == high),
         aligned,
         np.where(some, both, 0),
@@ -78,20 +83,14 @@ def cover(text: Text, at: Counts, low: Counts, high: Counts) -> Cover:
     )
 
 
-def _inside(gaps: Counts, places: Counts) -> Flags:
-    """Say which places lie within a gap, so that it is not known what was written up to there."""
+def without_tokens(ids: Counts) -> SpanTokens:
+    """Return spans of an answer that has neither text nor tokens."""
+    none = np.zeros(len(ids), np.int64)
+    false = np.zeros(len(ids), np.bool_)
+    return SpanTokens(ids, none, none[:0], false, ~false, none, None)
+
+
+def _is_inside(gaps: Counts, places: Counts) -> Flags:
+    """Return which bytes lie inside a gap, where it is unknown which token wrote what."""
     at = np.searchsorted(gaps[:, 0], places, "left") - 1
     return (at >= 0) & (places < np.append(gaps[:, 1], 0)[at])
-
-
-def no_cover(at: Counts) -> Cover:
-    """Return spans without a token, in an answer without text."""
-    none = np.zeros(len(at), np.int64)
-    false = np.zeros(len(at), np.bool_)
-    return Cover(at, none, none[:0], false, ~false, none, None)
-
-
-def ranges(starts: Counts, sizes: Counts) -> Counts:
-    """Return the numbers of ranges, one after the other."""
-    before = np.cumsum(sizes) - sizes
-    return np.arange(int(sizes.sum())) + np.repeat(starts - before, sizes)

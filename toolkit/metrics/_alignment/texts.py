@@ -1,8 +1,8 @@
-"""Where the tokens of an answer stand in its text, byte by byte.
+"""Align the tokens of an answer with its text, byte by byte.
 
-A token may hold part of a character, so offsets are those of joined bytes; characters are counted
-only at the end. Text in front of or behind the tokens, tokens without text and tokens whose bytes
-were lost shift nothing.
+A token may hold part of a character, so offsets count bytes of the joined tokens; characters are
+counted only at the end. Text before or after the tokens, tokens without text and tokens whose bytes
+were lost do not shift the other tokens.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from toolkit import schema
-from toolkit.arrow import numpy
+from toolkit.arrow import numpy, offsets
 from toolkit.metrics._alignment.replacement import LOST, Rejoined, rejoined
 
 if TYPE_CHECKING:
@@ -24,29 +24,30 @@ if TYPE_CHECKING:
 
 
 class Text(NamedTuple):
-    """A text with the places of its characters and of the tokens that wrote it.
+    """A text with the bytes at which its characters, and the tokens that wrote it, begin.
 
     Attributes
     ----------
     text : str
     text_of : str
-        ``sent``: the text that the response has; ``tokens``: what the tokens join to, because none
-        was sent, or it is not what they say.
+        ``sent``: the text of the response; ``tokens``: the joined tokens, because no text was
+        sent, or because it differs from the tokens.
     char_starts : ndarray of int64, shape (n_characters + 1,)
         The byte at which each character begins, and the number of bytes.
     token_starts : ndarray of int64, shape (n_tokens + 1,)
-        The byte of the text at which each token begins, and where the last ends. Less than 0, or
-        more than the text has, for tokens that stand outside of it.
+        The byte of the text at which each token begins, and where the last ends. Below 0, or
+        beyond the end of the text, for tokens outside of it.
     token_ends : ndarray of int64, shape (n_tokens,)
-        The byte after each token: where the next begins, but for tokens of one gap, which all have
-        its begin and its end.
+        The byte after each token: where the next begins; all tokens of one gap have the start
+        and the end of the gap.
     n_blanks : ndarray of int64, shape (n_tokens,)
         Bytes of white space at the beginning of each token.
     first_row : int
         The row of the first token in ``lp.tokens``.
     gaps : ndarray of int64, shape (n_gaps, 2)
-        Stretches of bytes that tokens wrote whose own bytes were lost: which of them wrote which
-        part is not known. One that begins before the text and ends behind it: nothing is known.
+        First byte, and the byte after the last, of stretches written by tokens whose own bytes
+        were lost: it is unknown which token wrote which part. If a gap begins before the text and
+        ends after it, nothing is known.
     """
 
     text: str
@@ -62,15 +63,17 @@ class Text(NamedTuple):
 _NO_GAPS = np.empty((0, 2), np.int64)
 
 
-class Places(NamedTuple):
-    """Where the tokens of each choice and channel stand in the table of tokens.
+class TokenRuns(NamedTuple):
+    """The rows of ``lp.tokens`` that each choice and channel has.
 
     Attributes
     ----------
     starts : ndarray of int64, shape (n_choices, n_channels)
+        First row.
     counts : ndarray of int64, shape (n_choices, n_channels)
+        Number of rows.
     bytes : pyarrow.Array
-        Of all tokens: as sent, or the UTF-8 of the text where none were.
+        Bytes of every token: as sent, or the UTF-8 of its text where no bytes were sent.
     """
 
     starts: Counts
@@ -78,19 +81,19 @@ class Places(NamedTuple):
     bytes: pa.Array
 
 
-def places(lp: LogprobTables) -> Places:
-    """Return where the tokens of each choice and channel stand."""
+def token_runs(lp: LogprobTables) -> TokenRuns:
+    """Return the token rows of each choice and channel."""
     counts = np.stack(
         [numpy(lp.choices, f"n_{name}_tokens").astype(np.int64) for name in schema.CHANNELS], axis=1
     )
     ends = np.cumsum(counts).reshape(counts.shape)
     joined = pc.coalesce(lp.tokens["bytes"], lp.tokens["token"].cast(schema.BINARY))
-    return Places(ends - counts, counts, joined.combine_chunks())
+    return TokenRuns(ends - counts, counts, joined.combine_chunks())
 
 
 def texts(lp: LogprobTables, channel: str) -> Iterator[tuple[int, Text]]:
     """Yield the row of each choice that has text or tokens in a channel, and that text."""
-    found = places(lp)
+    found = token_runs(lp)
     sent = lp.choices[channel].to_pylist()
     at = schema.CHANNELS.index(channel)
     for row, text in enumerate(sent):
@@ -103,66 +106,71 @@ def aligned(sent: str | None, pieces: pa.Array, first_row: int) -> Text:
     """Align the bytes of tokens with the text that was sent.
 
     The tokens may be the whole text, or its beginning. They may hold more (a blank in front,
-    special tokens, a thought before the answer): then the text is looked for in them, and has to
-    be there exactly once but for white space around it. Tokens with U+FFFD for bytes that were lost
-    are placed by what stands around them; if that fails, nothing is known. Any other tokens are
-    their own text.
+    special tokens, a thought before the answer): then the text is searched for in the joined
+    tokens, where it must occur exactly once, apart from white space around it. Tokens with U+FFFD
+    for lost bytes are placed by the text around them; if that fails, nothing is known. Tokens that
+    fit none of these cases are their own text.
     """
-    parts = pieces.to_pylist()
-    joined = b"".join(parts)
+    token_bytes = pieces.to_pylist()
+    joined = b"".join(token_bytes)
     if sent is None:
-        return _own(parts, joined, first_row)
+        return _own(token_bytes, joined, first_row)
     data = sent.encode("utf-8", "replace")
     before = _offset(data, joined)
-    # With U+FFFD in the text too, what looks like the text and more may be the text alone.
+    # If the text has U+FFFD too, tokens that seem to hold more than the text may be the text alone.
     lost = LOST in joined and bool(data)
     if lost and (before is None or (LOST in data and joined != data)):
         found = rejoined(data, joined)
         if found or before is None:
-            return _rejoined(sent, data, parts, first_row, found)
+            return _rejoined(sent, data, token_bytes, first_row, found)
     if before is None:
-        return _own(parts, joined, first_row)
-    return _shifted(sent, data, parts, first_row, before)
+        return _own(token_bytes, joined, first_row)
+    return _shifted(sent, data, token_bytes, first_row, before)
 
 
 def found_outside(wanted: str, sent: str | None, pieces: pa.Array, first_row: int) -> Text | None:
-    """Find a text in the tokens that the text sent leaves over: there exactly once, else None."""
-    parts = pieces.to_pylist()
-    joined = b"".join(parts)
+    """Find a text in the tokens outside of the text that was sent.
+
+    Returns None unless it occurs there exactly once.
+    """
+    token_bytes = pieces.to_pylist()
+    joined = b"".join(token_bytes)
     if sent:
-        said = sent.encode("utf-8", "replace")
-        before = _offset(said, joined)
+        sent_bytes = sent.encode("utf-8", "replace")
+        before = _offset(sent_bytes, joined)
         if before is not None:
-            # A byte that UTF-8 does not have is found in no text.
-            end = before + len(said)
+            # Blank out the text that was sent: UTF-8 never has the byte 0xff.
+            end = before + len(sent_bytes)
             joined = joined[:before] + b"\xff" * len(joined[before:end]) + joined[end:]
     data = wanted.encode("utf-8", "replace")
     at = joined.find(data)
     if not data or at < 0 or joined.find(data, at + 1) >= 0:
         return None
-    return _shifted(wanted, data, parts, first_row, at)
+    return _shifted(wanted, data, token_bytes, first_row, at)
 
 
-def _shifted(text: str, data: bytes, parts: list[bytes], first_row: int, before: int) -> Text:
-    starts = _bounds(parts) - before
+def _shifted(text: str, data: bytes, pieces: list[bytes], first_row: int, before: int) -> Text:
+    """Return a text that begins `before` bytes after the first token."""
+    starts = _bounds(pieces) - before
     return Text(
-        text, "sent", _char_starts(data), starts, starts[1:], _blanks(parts), first_row, _NO_GAPS
+        text, "sent", _char_starts(data), starts, starts[1:], _blanks(pieces), first_row, _NO_GAPS
     )
 
 
-def _own(parts: list[bytes], joined: bytes, first_row: int) -> Text:
+def _own(pieces: list[bytes], joined: bytes, first_row: int) -> Text:
+    """Return the joined tokens as the text."""
     text, char_starts = decoded(joined)
-    starts = _bounds(parts)
+    starts = _bounds(pieces)
     return Text(
-        text, "tokens", char_starts, starts, starts[1:], _blanks(parts), first_row, _NO_GAPS
+        text, "tokens", char_starts, starts, starts[1:], _blanks(pieces), first_row, _NO_GAPS
     )
 
 
 def _rejoined(
-    text: str, data: bytes, parts: list[bytes], first_row: int, found: Rejoined | None
+    text: str, data: bytes, pieces: list[bytes], first_row: int, found: Rejoined | None
 ) -> Text:
-    """Place tokens whose bytes were lost; with None, nothing is known of them."""
-    bounds = _bounds(parts)
+    """Return a text with tokens whose bytes were lost; None: nothing is known about them."""
+    bounds = _bounds(pieces)
     if found is None:
         starts = np.full(len(bounds), -1, np.int64)
         ends, gaps = starts[1:], np.array([[-1, len(data) + 1]], np.int64)
@@ -171,19 +179,19 @@ def _rejoined(
         starts = np.append(found.starts, found.ends[-1:])[bounds]
         ends = np.where(np.diff(bounds) > 0, found.ends[bounds[1:] - 1], starts[:-1])
         gaps = found.gaps
-    return Text(text, "sent", _char_starts(data), starts, ends, _blanks(parts), first_row, gaps)
+    return Text(text, "sent", _char_starts(data), starts, ends, _blanks(pieces), first_row, gaps)
 
 
-def _bounds(parts: list[bytes]) -> Counts:
-    return np.cumsum([0, *map(len, parts)], dtype=np.int64)
+def _bounds(pieces: list[bytes]) -> Counts:
+    return offsets(np.array(list(map(len, pieces)), np.int64))
 
 
-def _blanks(parts: list[bytes]) -> Counts:
-    return np.array([len(part) - len(part.lstrip()) for part in parts], np.int64)
+def _blanks(pieces: list[bytes]) -> Counts:
+    return np.array([len(piece) - len(piece.lstrip()) for piece in pieces], np.int64)
 
 
 def _offset(data: bytes, joined: bytes) -> int | None:
-    """Return how many bytes of the tokens stand in front of the text; None where it is unknown."""
+    """Return how many bytes of the tokens come before the text; None where it is unknown."""
     if data.startswith(joined):
         return 0
     if not data:
@@ -196,7 +204,9 @@ def _offset(data: bytes, joined: bytes) -> int | None:
 
 
 def decoded(data: bytes) -> tuple[str, Counts]:
-    """Decode UTF-8 with U+FFFD for what is none, as `bytes.decode` does, and place the characters.
+    """Decode UTF-8, and return the byte at which each character begins.
+
+    Invalid bytes become U+FFFD, as `bytes.decode` with "replace" does.
 
     Examples
     --------
@@ -205,19 +215,19 @@ def decoded(data: bytes) -> tuple[str, Counts]:
     ('a�b', [0, 1, 4, 5])
     """
     view, at = memoryview(data), 0
-    parts: list[str] = []
+    decoded_parts: list[str] = []
     starts = []
     while at < len(data):
         try:
-            parts.append(str(view[at:], "utf-8"))
+            decoded_parts.append(str(view[at:], "utf-8"))
             starts.append(_char_starts(data[at:])[:-1] + at)
             break
         except UnicodeDecodeError as error:
             good = at + error.start
-            parts += [str(view[at:good], "utf-8"), "\ufffd"]
+            decoded_parts += [str(view[at:good], "utf-8"), "\ufffd"]
             starts += [_char_starts(data[at:good])[:-1] + at, np.array([good])]
             at += error.end
-    return "".join(parts), np.concatenate([*starts, np.array([len(data)])]).astype(np.int64)
+    return "".join(decoded_parts), np.concatenate([*starts, np.array([len(data)])]).astype(np.int64)
 
 
 def _char_starts(data: bytes) -> Counts:

@@ -1,1 +1,1 @@
-"""Array functions under the metrics: NumPy in, NumPy out."""
+"""Array functions used by the metrics: NumPy in, NumPy out."""

@@ -1,9 +1,9 @@
-"""Array functions under calibration: bins, scores, the smooth error, resampling. NumPy alone.
+"""Compute calibration errors: ECE, ACE, MCE, smooth ECE, Brier score, log loss, and their bins.
 
-Answers are *sorted* by confidence, then by correctness, so that a bin is a run of them, no result
-depends on the order in which they came, and resampling with a seed does not either. ``weights``
-of shape ``(n_samples, n)`` say how often each answer stands in each sample: one row of ones is
-the answers themselves, a resample has other counts.
+Answers are *sorted* by confidence, then by correctness. A bin is therefore a run of answers, and
+neither results nor resamples of a seed depend on the order in which answers came. ``weights`` of
+shape ``(n_samples, n)`` say how often each answer occurs in each sample: a row of ones is the
+answers themselves, and a resample has other counts.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ import numpy as np
 from toolkit.metrics._arrays.bootstrap import CELLS
 from toolkit.metrics._arrays.types import Array, Counts
 
-_GRID = 1024
-_HALVINGS = 16
+_GRID = 1024  # steps of the grid on [0, 1] on which gaps are smoothed
+_HALVINGS = 16  # of the bandwidth, so it is exact to 2^-17
 
 
 def width_offsets(confidence: Array, bins: int) -> Counts:
-    """Return where the bins (low, high] of equal width begin and end; the first holds 0 too.
+    """Return the offsets of bins (low, high] of equal width; the first bin includes 0.
 
     Examples
     --------
@@ -31,10 +31,10 @@ def width_offsets(confidence: Array, bins: int) -> Counts:
 
 
 def mass_offsets(confidence: Array, bins: int) -> Counts:
-    """Return where at most `bins` bins of about as many answers each begin and end.
+    """Return the offsets of at most `bins` bins of about equally many answers.
 
-    Equal confidences stay together: a cut among them moves to the nearer end of their run (the
-    upper one if both are as near), so bins may be fewer, and none is empty.
+    Equal confidences are never split: a cut between them moves to the nearer end of their run (to
+    the upper end if both are equally near). There may be fewer bins, and none is empty.
 
     Examples
     --------
@@ -51,7 +51,7 @@ def mass_offsets(confidence: Array, bins: int) -> Counts:
 
 
 def filled_starts(offsets: Counts) -> Counts:
-    """Return where the bins that hold anything begin."""
+    """Return where the bins that are not empty begin."""
     return offsets[:-1][np.diff(offsets) > 0]
 
 
@@ -63,10 +63,10 @@ def bin_gaps(weights: Array, gap: Array, starts: Counts) -> tuple[Array, Array]:
     )
 
 
-def scores(
+def calibration_errors(
     weights: Array, confidence: Array, correct: Array, offsets: tuple[Counts, Counts], clip: float
 ) -> dict[str, Array]:
-    """Return the scores of each sample, each of shape ``(n_samples,)``; `n` must not be 0.
+    """Return the errors of each sample, each of shape ``(n_samples,)``; `n` must not be 0.
 
     Parameters
     ----------
@@ -74,16 +74,16 @@ def scores(
     confidence, correct : ndarray of shape (n,)
         Sorted.
     offsets : tuple
-        Of the bins of equal width, and of equal mass.
+        Of the bins of equal width, and of those of equal mass.
     clip : float
-        Confidences are held in [clip, 1 − clip] for the log loss.
+        For the log loss, confidences are clipped to [clip, 1 − clip].
     """
     gap = confidence - correct
     n = weights.sum(axis=1)
     sums, counts = bin_gaps(weights, gap, filled_starts(offsets[0]))
     mass_sums, _ = bin_gaps(weights, gap, filled_starts(offsets[1]))
     with np.errstate(invalid="ignore"):
-        # A bin that a resample leaves empty has no gap.
+        # A bin that is empty in a resample has no gap.
         gaps = np.where(counts > 0, np.abs(sums) / counts, 0.0)
     losses = log_losses(confidence, correct, clip)
     endless = np.isinf(losses)
@@ -101,19 +101,20 @@ def scores(
 
 
 def log_losses(confidence: Array, correct: Array, clip: float) -> Array:
-    """Return −ln of the confidence put on what came true; infinite for certain and wrong."""
-    held = np.clip(confidence, clip, 1.0 - clip)
+    """Return −ln of the confidence in the outcome; infinite if certain and wrong."""
+    clipped = np.clip(confidence, clip, 1.0 - clip)
     with np.errstate(divide="ignore"):
-        return np.where(correct > 0, -np.log(held), -np.log1p(-held)) + 0.0
+        return np.where(correct > 0, -np.log(clipped), -np.log1p(-clipped)) + 0.0
 
 
 def brier_parts(confidence: Array, correct: Array, offsets: Counts) -> dict[str, float]:
-    """Return what the Brier score is made of over bins: it equals rel − res + unc + within.
+    """Decompose the Brier score over bins.
 
     Notes
     -----
-    Murphy (1973) for the three; the fourth, what varies inside the bins, after Stephenson, Coelho
-    and Jolliffe (2008): mean of (f − f̄)² − 2 (f − f̄)(o − ō).
+    The score is reliability − resolution + uncertainty + within.
+    The first three are Murphy's (1973). The fourth is the variation inside the bins (Stephenson,
+    Coelho and Jolliffe 2008): the mean of (f − f̄)² − 2 (f − f̄)(o − ō).
     """
     n, starts = len(confidence), filled_starts(offsets)
     counts = np.diff(np.append(starts, n))
@@ -133,14 +134,14 @@ def brier_parts(confidence: Array, correct: Array, offsets: Counts) -> dict[str,
 def smooth_error(weights: Array, confidence: Array, gap: Array) -> Array:
     """Return the smooth calibration error of each sample.
 
-    The gaps are smoothed with a Gaussian that is reflected at 0 and 1, and their size is summed;
-    the answer is the one bandwidth that equals this sum. On [0, 1] such smoothing multiplies the
-    k-th cosine by exp(−(σπk)²/2), so each step costs one Fourier transform.
+    The gaps are smoothed with a Gaussian that is reflected at 0 and 1, and their absolute values
+    are summed; the result is the one bandwidth that equals this sum. On [0, 1] such smoothing
+    multiplies the k-th cosine by exp(−(σπk)²/2), so each step costs one Fourier transform.
 
     Notes
     -----
-    smECE of Błasiok and Nakkiran (2023). Confidences lie between the points of a grid of step
-    1/1024, their gap shared by the two neighbours.
+    smECE of Błasiok and Nakkiran (2023). The gap of a confidence between two points of a grid of
+    step 1/1024 is divided between these points.
     """
     waves = np.fft.rfft(_mirrored(weights, confidence, gap), axis=1)
     decay = -0.5 * (np.pi * np.arange(waves.shape[1])) ** 2
@@ -170,8 +171,8 @@ def _mirrored(weights: Array, confidence: Array, gap: Array) -> Array:
     return np.concatenate([grid, grid[:, -2:0:-1]], axis=1)
 
 
-def calibrated_errors(confidence: Array, offsets: Counts, n_samples: int, seed: int) -> Array:
-    """Return ECEs of answers that are right exactly as often as their confidence says.
+def simulated_ece(confidence: Array, offsets: Counts, n_samples: int, seed: int) -> Array:
+    """Return ECEs of simulated answers that are right exactly as often as their confidence says.
 
     Notes
     -----

@@ -1,4 +1,4 @@
-"""How far two distributions are apart of which only the likeliest entries are known."""
+"""Compute bounds on the divergence of two distributions whose likeliest entries alone are known."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ class Known(NamedTuple):
     Attributes
     ----------
     ids : ndarray of int64, shape (n_entries,)
-        Which distribution each belongs to.
+        The distribution that each entry belongs to.
     codes : ndarray of int64, shape (n_entries,)
-        What it is: the same in both sides if it is the same text.
+        The outcome: entries of the same text have the same code, on both sides.
     p : ndarray of float64, shape (n_entries,)
-        Its probability.
+        The probability.
     cap : ndarray of float64, shape (n,)
-        What an entry that is not known has at most, in each distribution.
+        The most that an unknown entry of each distribution may have.
     """
 
     ids: Counts
@@ -31,7 +31,7 @@ class Known(NamedTuple):
 
 
 def jensen_shannon(p: Array, q: Array) -> Array:
-    """Return what one outcome adds to the Jensen-Shannon divergence (Lin 1991), in nats.
+    """Return the term of one outcome in the Jensen-Shannon divergence (Lin 1991), in nats.
 
     Examples
     --------
@@ -48,17 +48,17 @@ def jensen_shannon(p: Array, q: Array) -> Array:
 def bounds(a: Known, b: Known, n: int) -> tuple[Array, Array]:
     """Return the least and the greatest Jensen-Shannon divergence of `n` pairs of distributions.
 
-    Outcomes that both lists have are compared one by one. Merging outcomes never adds to the
-    divergence, so the rest as one outcome gives a lower bound; so does setting apart what one list
-    alone has, at the most that the other may give it. The upper bound is reached where the rests
-    have nothing in common.
+    Outcomes in both lists are compared one by one. Merging outcomes never increases the divergence,
+    so taking the rest as one outcome gives a lower bound. Another one comes from separating the
+    entries that only one list has, with the most that the other distribution may give them. The
+    upper bound is reached if the rests have nothing in common.
 
     Parameters
     ----------
     a, b : Known
-        Entries with the same code in one distribution are added up.
+        Entries of one distribution with the same code are added up.
     n : int
-        Distributions on each side; ids are below it.
+        Number of distributions on each side.
 
     Returns
     -------
@@ -88,10 +88,10 @@ def bounds(a: Known, b: Known, n: int) -> tuple[Array, Array]:
 
 
 def _apart(own: Array, rest: Array, other_rest: Array, most: Array) -> Array:
-    """Bound what the rest adds from below: the one list's own entries, and all else.
+    """Return a lower bound on the term of the rest: entries of one list alone, and all else.
 
-    The other distribution gives those entries what makes the divergence least: their share of the
-    rest, but no more than `most`.
+    The divergence is least if the other distribution gives these entries their share of its rest,
+    but no more than `most`.
     """
     own = np.clip(own, 0.0, rest)
     share = np.divide(own, rest, out=np.zeros_like(own), where=rest > 0)
@@ -100,10 +100,10 @@ def _apart(own: Array, rest: Array, other_rest: Array, most: Array) -> Array:
 
 
 def _merged(known: Known) -> tuple[Counts, Array]:
-    """Add up entries of one distribution that are the same; return sorted keys and sums."""
+    """Add up equal entries of one distribution; return sorted keys and their sums."""
     keys, inverse = np.unique((known.ids << 32) + known.codes, return_inverse=True)
-    return keys, np.bincount(inverse, known.p, minlength=len(keys))
+    return keys, _sum(inverse, known.p, len(keys))
 
 
 def _sum(ids: Counts, values: Array, n: int) -> Array:
-    return np.bincount(ids, values, minlength=n)
+    return np.bincount(ids, values, minlength=n).astype(np.float64)

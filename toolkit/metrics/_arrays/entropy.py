@@ -1,4 +1,4 @@
-"""Entropy of truncated top-k lists: bounds, and the renormalised value."""
+"""Compute bounds on the entropy of truncated top-k lists, and the renormalised value."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def _x_log_x(x: Array) -> Array:
 def entropy_lower(partial: Array, missing: Array, log_cap: Array) -> Array:
     """Return the least entropy that a distribution with these known entries can have.
 
-    Tokens outside the list have at most the probability ``c`` of its last entry. Entropy is least
-    when they have as much as they may: ``j = floor(m / c)`` tokens of ``c`` and one of the
-    remainder ``r = m - j c``, so that ``H >= H_p - j c ln c - r ln r``. (Entropy is Schur-concave,
-    hence the bound is reached.)
+    Each token outside the list has at most the probability ``c`` of the last entry. Entropy is
+    least if these tokens have as much as they may: ``j = floor(m / c)`` tokens of ``c`` and one of
+    the remainder ``r = m - j c``, so ``H >= H_p - j c ln c - r ln r``. (The bound is reached
+    because entropy is Schur-concave.)
 
     Parameters
     ----------
@@ -44,11 +44,11 @@ def entropy_lower(partial: Array, missing: Array, log_cap: Array) -> Array:
     Returns
     -------
     ndarray
-        In nats, lower is more certain; exact up to the rounding of the logprobs that were sent.
+        In nats, lower is more certain; exact up to the rounding of the logprobs sent.
 
     Examples
     --------
-    A list that holds 0.5 and 0.25 leaves 0.25, at least one token's worth:
+    A list of 0.5 and 0.25 leaves 0.25, which is at least one more token:
 
     >>> p = np.array([0.5, 0.25])
     >>> partial = np.array([-(p * np.log(p)).sum()])
@@ -63,7 +63,7 @@ def entropy_lower(partial: Array, missing: Array, log_cap: Array) -> Array:
 def entropy_upper(partial: Array, missing: Array, n_unseen: npt.ArrayLike) -> Array:
     """Return the greatest entropy that a distribution with these known entries can have.
 
-    It is reached when the mass outside the list is spread evenly: ``H <= H_p - m ln(m / u)``.
+    The bound ``H <= H_p - m ln(m / u)`` is reached if the mass outside the list is spread evenly.
 
     Parameters
     ----------
@@ -89,8 +89,8 @@ def entropy_upper(partial: Array, missing: Array, n_unseen: npt.ArrayLike) -> Ar
 def entropy_topk(partial: Array, mass: Array) -> Array:
     """Return the entropy of the known entries, renormalised to 1.
 
-    ``H_p / s + ln s``. For entries that are the top of the distribution, with or without the
-    sampled token as one more, it never exceeds the entropy of the whole.
+    It is ``H_p / s + ln s``. For the top entries of a distribution, with or without the sampled
+    token as one more, it never exceeds the entropy of the whole distribution.
 
     Parameters
     ----------

@@ -1,6 +1,8 @@
-"""Rules for single logprobs and their sums: rounding, perplexity, bits per byte."""
+"""Convert logprobs and their sums: rounding, probability, perplexity, bits per byte."""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 import numpy.typing as npt
@@ -9,12 +11,12 @@ from toolkit.metrics._arrays.segments import ratio
 from toolkit.metrics._arrays.types import Array, Counts, Flags
 
 ROUNDING = 1e-6
-"""Mass that a softmax in single precision may gain or lose."""
+"""Probability mass that a softmax in single precision may gain or lose."""
 _MOST_DECIMALS = 7  # half a unit in the seventh decimal is below ROUNDING
 
 
 def clipped(logprobs: Array) -> Array:
-    """Return logprobs with tiny positives, which are rounding, as 0; NaN stays.
+    """Return logprobs with tiny positive values, which are rounding errors, as 0; NaN stays.
 
     Examples
     --------
@@ -24,6 +26,17 @@ def clipped(logprobs: Array) -> Array:
     if np.fmax.reduce(logprobs, initial=-np.inf) <= 0.0:
         return logprobs
     return np.minimum(logprobs, 0.0)
+
+
+def probability(logprob: float) -> float:
+    """Return the probability of one logprob; a tiny positive value, a rounding error, gives 1.
+
+    Examples
+    --------
+    >>> probability(1e-9)
+    1.0
+    """
+    return math.exp(min(logprob, 0.0))
 
 
 def perplexity(nll: npt.ArrayLike, count: npt.ArrayLike) -> Array:
@@ -40,7 +53,7 @@ def perplexity(nll: npt.ArrayLike, count: npt.ArrayLike) -> Array:
     -------
     ndarray
         At least 1, lower is more certain; NaN where the count is 0, ``inf`` where ``exp`` overflows
-        (from 709.8 nats a token).
+        (from 709.8 nats per token).
 
     Examples
     --------
@@ -52,7 +65,7 @@ def perplexity(nll: npt.ArrayLike, count: npt.ArrayLike) -> Array:
 
 
 def bits_per_byte(nll: npt.ArrayLike, n_bytes: npt.ArrayLike) -> Array:
-    """Return ``nll / (ln 2 * n_bytes)`` (Gao et al. 2020, The Pile); NaN where there is no byte.
+    """Return ``nll / (ln 2 * n_bytes)`` (Gao et al. 2020, The Pile); NaN without bytes.
 
     Parameters
     ----------
@@ -75,12 +88,12 @@ def bits_per_byte(nll: npt.ArrayLike, n_bytes: npt.ArrayLike) -> Array:
 
 
 def decimals(values: Array) -> Counts:
-    """Return how many decimals numbers were written with: 1 to 6, or 7 for any more.
+    """Return how many decimals numbers were written with: 1 to 6, or 7 for more than 6.
 
     Parameters
     ----------
     values : ndarray
-        Finite. Trailing zeros cannot be seen: -0.5 has one decimal, however it was sent.
+        Finite. Trailing zeros are lost: -0.5 has one decimal, even if it was sent as -0.500.
 
     Returns
     -------
@@ -98,18 +111,18 @@ def decimals(values: Array) -> Counts:
 
 
 def mass_exceeds_one(mass: Array, digits: Counts) -> Flags:
-    """Tell which masses are above 1 by more than rounding explains.
+    """Return which masses exceed 1 by more than rounding explains.
 
-    Rounding to ``d`` decimals raises a logprob by at most ``0.5e-d``, hence the mass by at most
-    the factor ``exp(0.5e-d)``. `ROUNDING` is allowed in any case.
+    Rounding to ``d`` decimals raises a logprob by at most ``0.5e-d``, so it raises the mass by at
+    most the factor ``exp(0.5e-d)``. An excess of `ROUNDING` is always allowed.
 
     Parameters
     ----------
     mass : ndarray
         Sum of the probabilities of a list, above 0.
     digits : ndarray of int64
-        Decimals that the logprobs of the list were written with: those of the entry with the most,
-        since the others may have lost their trailing zeros.
+        Decimals of the entry of the list that has the most, because the other entries may have
+        lost trailing zeros.
 
     Returns
     -------

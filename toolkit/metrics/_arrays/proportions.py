@@ -1,4 +1,4 @@
-"""Intervals of a proportion, on NumPy alone: Wilson's, and the exact one of Clopper and Pearson."""
+"""Compute intervals of a proportion: Wilson's, and the exact one of Clopper and Pearson."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from toolkit.metrics._arrays.types import Array
 
-_HALVINGS = 100
+_HALVINGS = 100  # most steps of the bisection; it ends when no number lies in between
 
 
 def wilson(successes: npt.ArrayLike, n: npt.ArrayLike, level: float) -> tuple[Array, Array]:
@@ -18,8 +18,8 @@ def wilson(successes: npt.ArrayLike, n: npt.ArrayLike, level: float) -> tuple[Ar
 
     Notes
     -----
-    Wilson (1927). Unlike the interval of the normal approximation it keeps its width where all or
-    none succeed, and never leaves [0, 1].
+    Wilson (1927). Unlike the interval of the normal approximation, it keeps a width where all or
+    none succeed, and it never leaves [0, 1].
 
     Examples
     --------
@@ -52,13 +52,13 @@ def binomial_tail(successes: int, n: int, chance: float) -> float:
         return 0.0
     if chance >= 1.0:
         return 1.0
-    if successes > n * chance:  # terms fall from here on: no cancellation
+    if successes > n * chance:  # the terms decrease from here, so nothing cancels
         return min(1.0, _run(successes, n, chance))
     return max(0.0, 1.0 - _run(n - successes + 1, n, 1.0 - chance))
 
 
 def _run(first: int, n: int, chance: float) -> float:
-    """Sum the probabilities of `first`, first + 1, ... `n` successes, each from the one before."""
+    """Sum the probabilities of `first` to `n` successes, each computed from the one before."""
     log_first = (
         math.lgamma(n + 1)
         - math.lgamma(first + 1)
@@ -76,8 +76,8 @@ def exact_lower(successes: int, n: int, level: float) -> float:
 
     Notes
     -----
-    Clopper and Pearson (1934): the chance at which so many successes or more have the probability
-    1 − level. NaN for no trial.
+    Clopper and Pearson (1934): the chance at which `successes` or more have the probability
+    1 − level. NaN without trials.
 
     Examples
     --------

@@ -1,9 +1,9 @@
-"""Array functions under selective prediction: risk over coverage, AUROC, precision. NumPy alone.
+"""Compute AURC, AUROC, average precision and accuracy at coverage from ranked answers.
 
-Answers are sorted by confidence, highest first, and those of equal confidence are a *tie*: no
-score tells them apart, so each result is the mean over every order inside the ties.
-``counts`` and ``errors`` of shape ``(n_samples, n_ties)`` hold the answers of each tie and the
-wrong ones among them.
+Answers are sorted by confidence, highest first, and those of equal confidence are a *tie*: their
+order is arbitrary, so each result is the mean over every order inside the ties.
+``counts`` and ``errors`` of shape ``(n_samples, n_ties)`` hold the number of answers of each tie
+and of the wrong ones among them.
 """
 
 from __future__ import annotations
@@ -11,20 +11,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-from toolkit.metrics._arrays.types import Array
+from toolkit.metrics._arrays.types import Array, Counts
 
 
-def rank_scores(counts: Array, errors: Array) -> dict[str, Array]:
+def ranking_metrics(counts: Array, errors: Array) -> dict[str, Array]:
     """Return AURC, E-AURC, PRR, AUROC and average precisions, each of shape ``(n_samples,)``.
 
     Notes
     -----
-    With `k` of `n` answers accepted, risk(k) is the share of wrong ones among them; AURC is the
-    mean of risk(k) over k = 1 … n. Inside a tie the expected number of errors grows evenly, so a
-    tie of c answers, e of them wrong, after N answers, E of them wrong, adds
-    e + (E − N e / c)(H(N + c) − H(N)), H being harmonic numbers.
+    If `k` of `n` answers are accepted, risk(k) is the share of wrong ones among them; AURC is the
+    mean of risk(k) over k = 1 … n. Inside a tie the expected number of errors grows evenly. A tie
+    of c answers, e of them wrong, that follows N answers, E of them wrong, therefore adds
+    e + (E − N e / c)(H(N + c) − H(N)), where H are harmonic numbers.
     """
     n, wrong = counts.sum(axis=1), errors.sum(axis=1)
     harmonic = np.concatenate([[0.0], np.cumsum(1.0 / np.arange(1, n.max() + 1))])
@@ -37,7 +36,7 @@ def rank_scores(counts: Array, errors: Array) -> dict[str, Array]:
     risk = wrong / n
     mixed = (wrong > 0) & (right > 0)
     hits = counts - errors
-    # Pairs of a right and a wrong answer in the right order; a tie is half a pair.
+    # Pairs of a right and a wrong answer in the right order; a tied pair counts half.
     ordered = (hits * (wrong[:, None] - wrong_before - errors / 2)).sum(axis=1)
     return {
         "aurc": aurc,
@@ -52,11 +51,12 @@ def rank_scores(counts: Array, errors: Array) -> dict[str, Array]:
 
 
 def average_precision(counts: Array, hits: Array) -> Array:
-    """Return the mean precision over the hits, each tie entering as a whole.
+    """Return the mean precision over the hits; each tie is accepted as a whole.
 
     Notes
     -----
-    Σ (R − R_before) P over the distinct thresholds, without interpolation.
+    Σ (R − R_before) P over the distinct thresholds, where R is recall and P precision, without
+    interpolation.
     """
     precision = _ratio(np.cumsum(hits, axis=1), np.cumsum(counts, axis=1), 0.0)
     return _ratio((hits * precision).sum(axis=1), hits.sum(axis=1), np.nan)
@@ -71,7 +71,7 @@ def accuracies(counts: Array, errors: Array, coverages: Sequence[float]) -> Arra
     ends, wrong = np.cumsum(counts, axis=1), np.cumsum(errors, axis=1)
     columns = []
     for coverage in coverages:
-        # What is a whole number but for rounding is that number.
+        # A product that is a whole number apart from rounding counts as that number.
         accepted = np.maximum(np.ceil(n * coverage - 1e-9 * n), 1.0)
         tie = (ends < accepted[:, None]).sum(axis=1)[:, None]
         end, size, bad, total = (
@@ -81,7 +81,7 @@ def accuracies(counts: Array, errors: Array, coverages: Sequence[float]) -> Arra
     return np.stack(columns, axis=1) if columns else np.empty((len(n), 0))
 
 
-def tie_starts(confidence: Array) -> npt.NDArray[np.int64]:
+def tie_starts(confidence: Array) -> Counts:
     """Return where each run of equal values begins.
 
     Examples

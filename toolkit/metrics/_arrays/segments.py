@@ -1,12 +1,12 @@
-"""Pure array functions under the metrics: NumPy in, NumPy out.
+"""Reduce segments of arrays: sums, means, extremes, counts, runs.
 
 Rows of a group lie next to each other, so a group is a *segment*: segment ``i`` of ``values`` is
 ``values[offsets[i]:offsets[i + 1]]``, and ``offsets`` runs from 0 to ``len(values)``.
 Segments may be empty. The functions over segments take ``values`` of shape ``(n_values,)`` and
 ``offsets`` of shape ``(n_segments + 1,)`` and return shape ``(n_segments,)``.
 
-Logprobs are natural logarithms at or below 0, entropies are in nats, and NaN stands for a value
-that does not exist.
+Logprobs are natural logarithms at or below 0, entropies are in nats, and NaN means that a value
+does not exist.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from toolkit.metrics._arrays.types import Array, Counts, Flags
 
-_SHORT = 8  # below it NumPy sums one value after the other
+_SHORT = 8  # values; NumPy sums shorter segments one value after the other
 
 
 def segment_ids(offsets: Counts) -> Counts:
@@ -31,15 +31,16 @@ def segment_ids(offsets: Counts) -> Counts:
 
 
 def _reduce(
-    ufunc: np.ufunc, values: npt.NDArray, offsets: Counts, empty: float, dtype: npt.DTypeLike
-) -> npt.NDArray:
-    # reduceat gives an empty segment the value at its start, which belongs to a neighbour; over
-    # the other starts alone it is right, since empty segments hold nothing in between.
+    ufunc: np.ufunc, values: Array, offsets: Counts, empty: float, dtype: npt.DTypeLike
+) -> Array:
+    # reduceat gives an empty segment the value at its start, which belongs to a neighbour. Over
+    # the starts of filled segments alone it is right, because empty segments have no values.
     starts, ends = offsets[:-1], offsets[1:]
     filled = starts < ends
     if len(starts) and filled.all():
         width = int(ends[0])
-        # Short segments of one length are columns, reduced as reduceat does: the first value last.
+        # Short segments of one length are reduced as columns, in the order of reduceat: the first
+        # value last.
         if width < _SHORT and (ends - starts == width).all():
             rows = values.reshape(-1, width)
             out = rows[:, -1 if width == 1 else 1].astype(dtype)
@@ -72,7 +73,7 @@ def segment_count(flags: Flags, offsets: Counts) -> Counts:
     >>> segment_count(np.array([True, False, True]), np.array([0, 2, 2, 3])).tolist()
     [1, 0, 1]
     """
-    # Flags are mostly alike, and the places of the rarer kind are quickly counted.
+    # Most flags are equal, so it is faster to count the rarer value.
     mostly = 2 * np.count_nonzero(flags) > len(flags)
     rare = np.flatnonzero(~flags if mostly else flags)
     found = np.diff(np.searchsorted(rare, offsets))
@@ -80,7 +81,7 @@ def segment_count(flags: Flags, offsets: Counts) -> Counts:
 
 
 def segment_min(values: Array, offsets: Counts, *, empty: float = np.nan) -> Array:
-    """Return the least value of each segment, `empty` for one without any.
+    """Return the least value of each segment, `empty` for a segment without values.
 
     Examples
     --------
@@ -91,7 +92,7 @@ def segment_min(values: Array, offsets: Counts, *, empty: float = np.nan) -> Arr
 
 
 def segment_max(values: Array, offsets: Counts, *, empty: float = np.nan) -> Array:
-    """Return the greatest value of each segment, `empty` for one without any.
+    """Return the greatest value of each segment, `empty` for a segment without values.
 
     Examples
     --------
@@ -102,9 +103,7 @@ def segment_max(values: Array, offsets: Counts, *, empty: float = np.nan) -> Arr
 
 
 def segment_mean(values: Array, offsets: Counts) -> Array:
-    """Average the values of each segment that exist.
-
-    NaN entries are left out, of the count too; NaN where nothing is left.
+    """Average the values of each segment; NaN is ignored, and the result where nothing remains.
 
     Examples
     --------
@@ -115,9 +114,7 @@ def segment_mean(values: Array, offsets: Counts) -> Array:
 
 
 def segment_nansum(values: Array, offsets: Counts) -> Array:
-    """Sum the values of each segment that exist.
-
-    NaN entries are left out; NaN where nothing is left.
+    """Sum the values of each segment; NaN is ignored, and the result where nothing remains.
 
     Examples
     --------
@@ -132,14 +129,14 @@ def segment_nansum(values: Array, offsets: Counts) -> Array:
 def longest_run(flags: Flags, offsets: Counts) -> Counts:
     """Return the length of the longest run of true values within each segment.
 
-    0 where there is none. Runs never reach from one segment into the next.
+    0 where there is none. A run never reaches into the next segment.
 
     Examples
     --------
     >>> longest_run(np.array([True, True, True, False, True]), np.array([0, 2, 5])).tolist()
     [2, 1]
     """
-    continued = np.zeros(len(flags) + 1, np.bool_)  # continued[i]: i - 1 and i are of one run
+    continued = np.zeros(len(flags) + 1, np.bool_)  # continued[i]: i - 1 and i belong to one run
     continued[1:-1] = flags[1:] & flags[:-1]
     continued[offsets] = False
     starts = np.flatnonzero(flags & ~continued[:-1])
@@ -155,7 +152,7 @@ def worst_mean(values: Array, offsets: Counts, *, share: float = 0.1) -> Array:
     Parameters
     ----------
     values : ndarray of shape (n_values,)
-        NaN entries are left out.
+        NaN is ignored.
     offsets : ndarray of shape (n_segments + 1,)
     share : float
         Of ``n`` values, the ``max(1, floor(share * n))`` lowest are taken.
@@ -167,8 +164,8 @@ def worst_mean(values: Array, offsets: Counts, *, share: float = 0.1) -> Array:
 
     Notes
     -----
-    The count is that of the bottom-10 % group confidence in DeepConf (Fu et al. 2025), taken over
-    tokens instead of windows.
+    The number of values is that of the bottom-10 % group confidence in DeepConf (Fu et al. 2025),
+    with tokens instead of windows.
 
     Examples
     --------
@@ -179,7 +176,7 @@ def worst_mean(values: Array, offsets: Counts, *, share: float = 0.1) -> Array:
     for start, stop in zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True):
         ordered[start:stop].sort()  # NaN comes last
     known = segment_count(~np.isnan(values), offsets)
-    # The nudge keeps 0.1 * 30 at 3 whatever the rounding of the product.
+    # The small addend keeps 0.1 * 30 at 3, however the product is rounded.
     taken = np.minimum(known, np.maximum(1, np.floor(share * known + 1e-9).astype(np.int64)))
     place = np.arange(len(values)) - np.repeat(offsets[:-1], np.diff(offsets))
     lowest = np.where(place < np.repeat(taken, np.diff(offsets)), ordered, 0.0)

@@ -1,4 +1,4 @@
-"""NumPy array types that the arrays of metrics share."""
+"""Types of NumPy arrays: float64, int64 and bool."""
 
 from __future__ import annotations
 

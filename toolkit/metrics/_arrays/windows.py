@@ -1,16 +1,18 @@
-"""Means over sliding windows."""
+"""Compute means over sliding windows."""
 
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
+
+from toolkit.metrics._arrays.types import Array
 
 
-def means(values: npt.NDArray[np.float64], window: int) -> npt.NDArray[np.float64]:
-    """Return the mean of every `window` neighbours.
+def means(values: Array, window: int) -> Array:
+    """Return the mean of every `window` consecutive values.
 
-    Sums run from the border of a block of `window` values to its left and to its right, so none is
-    a difference of long ones, and rounding does not grow with the number of values (van Herk 1992).
+    Sums start at the borders of blocks of `window` values and run to the left and to the right.
+    No sum is a difference of long sums, so rounding errors do not grow with the number of values
+    (van Herk 1992).
 
     Parameters
     ----------

@@ -76,7 +76,7 @@ ROOMS = {
         "sources, one after the other, from bytes to tables",
         (
             *("errors", "limits", "schema", "arrow", "tables"),
-            *("loaders.sources", "loaders.framing", "loaders.buffers", "loaders.decoding"),
+            *("loaders.sources", "loaders.framing", "loaders.scanner", "loaders.decoding"),
             *("loaders.merging", "loaders.assembling", "loaders.prefetch", "loaders.options"),
         ),
     ),
@@ -96,7 +96,10 @@ ROOMS = {
     ),
     "loaders.objects": (
         "`from_responses`: objects in memory",
-        (*_GROUND, "tables", "loaders.options", "loaders.batches", "loaders.session"),
+        (
+            *(*_GROUND, "tables", "loaders.decoding", "loaders.options"),
+            *("loaders.batches", "loaders.session"),
+        ),
     ),
     "loaders.tee": ("`tee`: a live stream to a file", ("errors",)),
     "dataset.shards": ("sources to shards, the unit of retry", ("loaders.sources",)),
@@ -130,7 +133,7 @@ ROOMS = {
         "one page about everything",
         (*_GROUND, "tables", "visible_text", "palettes", "metrics", "plot", "view"),
     ),
-    "cli": ("the command `logprobs`; public names only", ("errors", "schema")),
+    "cli": ("the command `logprobs`; public names only", ("errors", "schema", "visible_text")),
     "__main__": ("`python -m toolkit`", ("cli",)),
 }
 # Conveniences that reach upwards, inside a function and nowhere else.

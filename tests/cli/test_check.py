@@ -34,16 +34,16 @@ def good(**fields):
 
 def test_a_clean_load_exits_with_0(write):
     path = write("a.jsonl", good(id="1"), good(id="2"))
-    assert run("check", path, "--text").stdout == "  nothing odd was found\n"
+    assert run("check", path, "--text").stdout == "  no findings\n"
     assert run("check", path).stdout == ""
 
 
-def test_an_error_exits_with_1_and_is_told(write):
+def test_an_error_exits_with_1_and_is_listed(write):
     path = write("a.jsonl", body([(b"a", 7.5)]))
     result = run("check", path, "--text", status=1)
     assert "invalid_logprobs" in result.stdout
     assert "1 of 1 tokens (100.0 %)" in result.stdout
-    assert "1 finding as grave as error" in result.stderr
+    assert "1 finding of severity error or higher" in result.stderr
     assert "\x1b" not in result.stdout
     assert max(map(len, result.stdout.splitlines())) <= 130
     run("check", path, "--fail-on", "never")
@@ -77,7 +77,8 @@ def test_two_runs_are_summed_up_and_the_most_different_come_first(write):
     assert [row["delta_nll"] for row in rows] == [2.0, 0.25]
     tokens = [json.loads(line) for line in run("compare", a, b, "--tokens").stdout.splitlines()]
     assert [(row["token_a"], row["token_b"]) for row in tokens] == [("a", "a"), ("b", "c")]
-    assert "b       c" in run("compare", a, b, "--tokens", "--text").stdout
+    last = run("compare", a, b, "--tokens", "--text").stdout.splitlines()[-1]
+    assert last.split()[2:4] == ["b", "c"]
 
 
 def test_what_has_no_partner_is_said(write):

@@ -1,4 +1,4 @@
-"""Commands that judge a load: what is odd in it, and how two of them differ."""
+"""Commands that examine a load: ``check`` for oddities, ``compare`` for differences of two."""
 
 from __future__ import annotations
 
@@ -19,26 +19,34 @@ from toolkit.cli.group import (
     require_responses,
     row_options,
 )
-from toolkit.cli.output import grid, print_rows, terminal_columns, visible
+from toolkit.cli.output import beside, grid, print_rows, safe, terminal_columns
+from toolkit.visible_text import spelled_token
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_SEVERITIES = ("error", "warning")  # that --fail-on can name, the most severe first
 _COLOURS = {"error": "red", "warning": "yellow", "info": "blue"}
+_INDENT = 11  # terminal columns before the text of a finding
 _PAIRS_SHOWN = (
     "custom_id response_key_a choice n_tokens_a n_tokens_b first_divergence same_text delta_nll "
     "n_flips js_lower"
 )
+_TOKENS_SHOWN = (
+    "custom_id response_key_a choice position token_a token_b logprob_a logprob_b same_prefix "
+    "is_flip js_lower"
+)
+_TOKEN_TEXTS = ("token_a", "token_b")
 
 
 @main.command()
 @inputs_argument
 @click.option(
     "--fail-on",
-    type=click.Choice(["error", "warning", "never"]),
+    type=click.Choice([*_SEVERITIES, "never"]),
     default="error",
     show_default=True,
-    help="Exit with 1 if there is a finding as grave as that.",
+    help="Exit with status 1 if any finding has at least this severity.",
 )
 @row_options
 def check(
@@ -48,10 +56,10 @@ def check(
     limit: int | None,
     columns: str | None,
 ) -> None:
-    """Find what is odd in what servers sent, and say what it means for the metrics.
+    """Find oddities in a load, and what they mean for the metrics.
 
-    Exits with 1 if there is an error, so that it can guard a pipeline. An error: data are lost, or
-    metrics are wrong; a warning: some are bounded or left out.
+    Exits with status 1 if there is an error, so that it can guard a pipeline. Error: data are lost,
+    or metrics are wrong. Warning: some metrics are bounded or omitted. Info: good to know.
 
     \b
     Examples:
@@ -63,29 +71,30 @@ def check(
     found = toolkit.check(load(inputs))
     table = pa.Table.from_pandas(found, preserve_index=False)
     print_rows(table, form, limit, columns, lambda part: _finding_lines(part, found.empty))
-    grave = {"error": ["error"], "warning": ["error", "warning"], "never": []}[fail_on]
-    n = int(found["severity"].isin(grave).sum())
+    severe = () if fail_on == "never" else _SEVERITIES[: _SEVERITIES.index(fail_on) + 1]
+    n = int(found["severity"].isin(severe).sum())
     if n:
-        raise Failure(f"{n} {'finding' if n == 1 else 'findings'} as grave as {fail_on}", 1)
+        findings = "finding" if n == 1 else "findings"
+        raise Failure(f"{n} {findings} of severity {fail_on} or higher")
 
 
 def _finding_lines(table: pa.Table, is_clean: bool) -> Iterator[str]:
-    """Lay findings out: what and how often, then what it means."""
+    """Yield the lines of findings: code and count of each, then its consequences."""
     if is_clean:
-        yield "  nothing odd was found"
+        yield "  no findings"
     room = min(terminal_columns(), 100)
     for row in table.to_pylist():
         severity = click.style(f"{row['severity']:<8}", fg=_COLOURS[row["severity"]], bold=True)
         share = "" if row["share"] is None else f" ({100 * row['share']:.1f} %)"
         facts = [f"{row['count']:,} of {row['n']:,} {row['of']}{share}", row["model"]]
         facts += [_place(row)]
-        text = " · ".join(visible(str(fact)) for fact in facts if fact)
-        yield f"  {severity} {click.style(row['code'], bold=True)}  {text}"
-        yield from (f"           {line}" for line in textwrap.wrap(row["message"], room - 11))
+        head = f"  {severity} {click.style(row['code'], bold=True)}  "
+        yield from beside(head, (safe(fact) for fact in facts if fact), _INDENT)
+        yield from (" " * _INDENT + line for line in textwrap.wrap(row["message"], room - _INDENT))
 
 
 def _place(row: dict[str, Any]) -> str | None:
-    """Say where the first such row is."""
+    """Return the place of the first row of a finding; None if it is not about one response."""
     if row["response_key"] is None:
         return None
     names = {"choice": "choice", "channel": None, "position": "position"}
@@ -103,10 +112,12 @@ def _place(row: dict[str, Any]) -> str | None:
 @click.option(
     "--on",
     type=click.Choice(["custom_id", "position"]),
-    help="What tells which answers belong together.  [default: custom_id where all have one]",
+    help="Pair answers by this.  [default: custom_id if all answers have one, else position]",
 )
-@click.option("--channel", type=CHANNEL, default="content", show_default=True, help="Which tokens.")
-@click.option("--tokens", is_flag=True, help="Rows of tokens instead of answers.")
+@click.option(
+    "--channel", type=CHANNEL, default="content", show_default=True, help="Channel of the tokens."
+)
+@click.option("--tokens", is_flag=True, help="Print rows of tokens instead of answers.")
 @row_options
 def compare(
     first: str,
@@ -118,10 +129,10 @@ def compare(
     limit: int | None,
     columns: str | None,
 ) -> None:
-    """Compare two runs of the same requests: two models, two settings, two days.
+    """Compare two runs of the same requests.
 
-    Prints the summary with its intervals and then the answers that differ most; in a pipe, all
-    answers (or tokens) as rows.
+    The runs may be of two models, two settings or two days. Prints a summary with intervals, then
+    the answers that differ most; in a pipe, all answers (or tokens) as rows.
 
     \b
     Examples:
@@ -142,20 +153,29 @@ def compare(
     table = pa.Table.from_pandas(found if tokens else shown, preserve_index=False)
 
     def lines(part: pa.Table) -> Iterator[str]:
-        names = part.column_names if tokens else _PAIRS_SHOWN.split()
+        names = (_TOKENS_SHOWN if tokens else _PAIRS_SHOWN).split()
         names = [name for name in names if part[name].null_count < part.num_rows]
-        if "custom_id" in names and not tokens:
+        if "custom_id" in names:
             names.remove("response_key_a")
+        if not any(part["choice"].to_pylist()):  # every answer is the first choice
+            names.remove("choice")
         if not tokens:
             yield from _summary_lines(summary)
             yield ""
-        yield from grid(names, [list(row.values()) for row in part.select(names).to_pylist()])
+        rows = part.select(names).to_pylist()
+        for row in rows:
+            row |= {name: _token(row[name]) for name in _TOKEN_TEXTS if name in row}
+        yield from grid(names, [list(row.values()) for row in rows])
 
     print_rows(table, form, limit, columns, lines)
 
 
+def _token(text: str | None) -> str | None:
+    return None if text is None else spelled_token(text, None)
+
+
 def _summary_lines(row: Any) -> Iterator[str]:
-    """Say in words how two runs differ."""
+    """Yield the lines that describe the difference of two runs."""
 
     def interval(name: str) -> str:
         if row[name] != row[name]:
@@ -167,13 +187,19 @@ def _summary_lines(row: Any) -> Iterator[str]:
 
     alone = f", {row['n_only_a']:,.0f} only in the first, {row['n_only_b']:,.0f} only in the second"
     has_alone = row["n_only_a"] or row["n_only_b"]
+    n_compared = f"{row['n_compared']:,.0f}"
+    divergence = f"{row['js_lower']:.4f} to {row['js_upper']:.4f} nats"
     facts = {
-        "pairs": f"{row['n_pairs']:,.0f}{alone if has_alone else ''}",
-        "same text": share("same_text_share"),
-        "surprisal": f"{interval('delta_nll')} nats/token, second less first, mean over answers",
-        "pooled": f"{interval('delta_nll_pooled')} nats/token, mean over tokens",
-        "flips": f"{share('flip_rate')} of {row['n_compared']:,.0f} positions with the same prefix",
-        "divergence": f"{row['js_lower']:.4f} to {row['js_upper']:.4f} nats (Jensen-Shannon), mean",
+        "pairs": [f"{row['n_pairs']:,.0f}{alone if has_alone else ''}"],
+        "same text": [share("same_text_share")],
+        "surprisal": [
+            f"{interval('delta_nll')} nats/token",
+            "second run less first",
+            "mean over answers",
+        ],
+        "pooled": [f"{interval('delta_nll_pooled')} nats/token", "mean over tokens"],
+        "flips": [f"{share('flip_rate')} of {n_compared} positions with the same prefix"],
+        "divergence": [f"{divergence} (Jensen-Shannon)", "mean over these positions"],
     }
-    for name, text in facts.items():
-        yield f"  {click.style(f'{name:<11}', bold=True)}  {text}"
+    for name, items in facts.items():
+        yield from beside(f"  {click.style(f'{name:<11}', bold=True)}  ", items, 15)

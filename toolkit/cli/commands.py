@@ -1,4 +1,4 @@
-"""Commands that print or write tables; pandas and Arrow come in when one runs."""
+"""Commands that print or write tables; pandas and Arrow are imported when a command runs."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from toolkit.cli.group import (
     CHANNEL,
     RESPONSE_HELP,
     Failure,
-    how,
     inputs_argument,
     json_option,
     load,
     main,
+    read_options,
     require_responses,
     row_options,
     selector,
@@ -30,9 +30,11 @@ from toolkit.cli.layout import (
     table_lines,
     token_lines,
 )
-from toolkit.cli.output import json_text, print_lines, print_rows, visible
+from toolkit.cli.output import json_text, print_lines, print_rows, safe
 from toolkit.cli.summary import summarise, summary_lines
 from toolkit.errors import ArgumentError, ExportError, SelectionError
+
+_RARE = ("envelopes", "blank", "done", "comments", "control")  # counts that are often all 0
 
 
 @main.command()
@@ -42,7 +44,7 @@ from toolkit.errors import ArgumentError, ExportError, SelectionError
     type=click.Choice(list(SHOWN)),
     default="responses",
     show_default=True,
-    help="Which table.",
+    help="Table to print.",
 )
 @row_options
 def read(
@@ -52,7 +54,7 @@ def read(
     limit: int | None,
     columns: str | None,
 ) -> None:
-    """Print what was read: one row per response, or any other of the tables.
+    """Print the rows of one table; by default, one row per response.
 
     \b
     Examples:
@@ -62,8 +64,11 @@ def read(
     """
     lp = load(inputs)
     keys = lp.responses["response_key"].to_numpy()
-    # Where all rows are of one source, its name only takes room.
-    hidden = ("source",) if table == "responses" and lp.ledger.num_rows == 1 else ()
+    hidden: tuple[str, ...] = ()
+    if table == "responses" and lp.ledger.num_rows == 1:  # its name would be in every row
+        hidden = ("source",)
+    if table == "ledger":  # leave room for the names of the sources
+        hidden = tuple(name for name in _RARE if not any(lp.ledger[name].to_pylist()))
     print_rows(
         lp[table],
         form,
@@ -77,14 +82,18 @@ def read(
 @main.command()
 @inputs_argument
 @click.option(
-    "--by", type=click.Choice(["model", "source", "kind"]), help="Also one row for each of these."
+    "--by",
+    type=click.Choice(["model", "source", "kind"]),
+    help="Also print one row for each of these.",
 )
 @click.option(
-    "--vocab-size", type=click.IntRange(min=1), help="Size of the vocabulary: bounds the entropy."
+    "--vocab-size",
+    type=click.IntRange(min=1),
+    help="Size of the vocabulary: gives an upper bound of the entropy.",
 )
 @json_option
 def summary(inputs: tuple[str, ...], by: str | None, vocab_size: int | None, as_json: bool) -> None:
-    """Tell at a glance what was read, what it used and how sure the model was.
+    """Print an overview of records, usage and certainty.
 
     \b
     Examples:
@@ -100,9 +109,9 @@ def summary(inputs: tuple[str, ...], by: str | None, vocab_size: int | None, as_
 
 @main.command()
 @inputs_argument
-@click.option("--response", metavar="ROW|ID", help=f"One response. {RESPONSE_HELP}")
-@click.option("--choice", type=int, metavar="N", help="One choice, by its index.")
-@click.option("--channel", type=CHANNEL, help="One channel.")
+@click.option("--response", metavar="ROW|ID", help=f"Only one response. {RESPONSE_HELP}")
+@click.option("--choice", type=int, metavar="N", help="Only one choice, by its index.")
+@click.option("--channel", type=CHANNEL, help="Only one channel.")
 @row_options
 def tokens(
     inputs: tuple[str, ...],
@@ -113,9 +122,9 @@ def tokens(
     limit: int | None,
     columns: str | None,
 ) -> None:
-    """Print how sure the model was of each token.
+    """Print how certain the model was of each token.
 
-    A readable table shows the token (␣ is a blank), its probability and what else was likely;
+    A readable table shows the token (␣ is a blank), its probability and the likeliest alternatives;
     --json and --csv have all columns of `logprobs schema token_metrics`.
 
     \b
@@ -134,7 +143,7 @@ def tokens(
     if choice is not None:
         lp = lp.filter(choice=choice)
         if not len(lp):
-            raise SelectionError(f"no choice {choice} in what was selected")
+            raise SelectionError(f"no selected response has a choice {choice}")
     metrics = toolkit.token_metrics(lp)
     at = np.flatnonzero((channel is None) | (metrics["channel"] == channel).to_numpy())
     table = pa.Table.from_pandas(metrics.iloc[at], preserve_index=False)
@@ -144,16 +153,18 @@ def tokens(
 @main.command()
 @inputs_argument
 @click.option(
-    "-o", "--output", required=True, metavar="DIR", help="Directory; made by the command."
+    "-o", "--output", required=True, metavar="DIR", help="Directory; created by the command."
 )
 @click.option("--overwrite", is_flag=True, help="Replace an earlier export of that name.")
 @click.option(
     "--resume",
     is_flag=True,
-    help="If it is stopped, keep what is finished; go on from what an earlier call kept.",
+    help="Keep finished work if the export is interrupted, and start from work kept earlier.",
 )
 def export(inputs: tuple[str, ...], output: str, overwrite: bool, resume: bool) -> None:
-    """Write the tables as Parquet, for DuckDB, Polars, Spark and `logprobs` itself.
+    """Write the tables as Parquet files.
+
+    DuckDB, Polars, Spark, Python and `logprobs` itself can read them.
 
     \b
     Examples:
@@ -162,21 +173,23 @@ def export(inputs: tuple[str, ...], output: str, overwrite: bool, resume: bool) 
       logprobs summary answers
     """
     if Path(output).exists() and not overwrite:
-        raise ExportError(f"{output} is there already: choose another name, or --overwrite")
-    out = toolkit.export(sources_of(inputs), output, overwrite=overwrite, resume=resume, **how())
+        raise ExportError(f"{output} already exists; choose another name or pass --overwrite")
+    out = toolkit.export(
+        sources_of(inputs), output, overwrite=overwrite, resume=resume, **read_options()
+    )
     stored = json.loads((out / "manifest.json").read_text())["tables"]
     for name, table in stored.items():
         click.echo(f"  {name:<14}{table['rows']:>12,} rows")
-    click.echo(f"  {visible(str(out))}")
+    click.echo(f"  {safe(out)}")
     if not stored["responses"]["rows"]:
-        raise Failure("no response in what was read: see the rejects table", 1)
+        raise Failure("no response was read: see the rejects table")
 
 
 @main.command()
 @click.argument("table", required=False)
 @json_option
 def schema(table: str | None, as_json: bool) -> None:
-    """Print the data dictionary: every column with type, unit, direction and meaning.
+    """Print the data dictionary: every column and its meaning.
 
     \b
     Examples:
@@ -185,7 +198,7 @@ def schema(table: str | None, as_json: bool) -> None:
     """
     declared = declared_tables()
     if table is not None and table not in declared:
-        raise ArgumentError(f"no table {table!r}; choose from {', '.join(declared)}")
+        raise ArgumentError(f"TABLE={table!r}: expected one of {', '.join(declared)}")
     chosen = [declared[table]] if table else list(declared.values())
     if as_json:
         documents = [schema_document(each) for each in chosen]

@@ -1,4 +1,4 @@
-"""The command ``logprobs`` with all its subcommands, which register when they are imported."""
+"""Assemble the command ``logprobs``: its subcommands register when they are imported."""
 
 from toolkit.cli import check, commands, show
 from toolkit.cli.group import main

@@ -1,4 +1,4 @@
-"""The group of commands: what they share, and how errors and warnings come out of them."""
+"""Define the group of commands, their common options, and how they report errors and warnings."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import toolkit
-from toolkit.cli.output import visible
+from toolkit.cli.output import safe
 from toolkit.errors import ArgumentError, SelectionError, ToolkitError, ToolkitWarning
 
 if TYPE_CHECKING:
@@ -25,22 +25,26 @@ _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
 class Failure(click.ClickException):
-    """An error that ends the command: one line on stderr, and an exit code."""
+    """End the command with one line on stderr and exit code 1."""
 
-    def __init__(self, message: object, exit_code: int) -> None:
-        super().__init__(str(message))
-        self.exit_code = exit_code
+    exit_code = 1
 
     def show(self, file: Any = None) -> None:
-        """Print the line."""
-        click.echo(f"{click.style('error:', fg='red')} {visible(self.message)}", err=True)
+        """Print the error."""
+        click.echo(f"{click.style('error:', fg='red')} {safe(self.message)}", err=True)
+
+
+class WrongUsage(Failure):
+    """End the command with one line on stderr and exit code 2."""
+
+    exit_code = 2
 
 
 class _Commands(click.Group):
-    """Turns what the library raises and warns into lines on stderr and exit codes."""
+    """Report errors and warnings of the library as lines on stderr and exit codes."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command."""
+        """Run a command and map its exceptions to exit codes."""
         if "NO_COLOR" in os.environ:
             ctx.color = False
         if hasattr(sys.stdout, "reconfigure"):
@@ -49,19 +53,19 @@ class _Commands(click.Group):
             )
         with warnings.catch_warnings():
             warnings.simplefilter("always", ToolkitWarning)
-            warnings.showwarning = _show_warning
+            warnings.showwarning = _show_warning  # restored by catch_warnings
             try:
                 result = super().invoke(ctx)
                 sys.stdout.flush()
-            except BrokenPipeError:  # `| head` has seen enough
+            except BrokenPipeError:  # the reader, such as `head`, has ended
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
                 raise click.exceptions.Exit(0) from None
             except KeyboardInterrupt:
                 raise click.exceptions.Exit(130) from None
             except (ArgumentError, SelectionError) as error:
-                raise Failure(error, 2) from error
+                raise WrongUsage(str(error)) from error
             except ToolkitError as error:
-                raise Failure(error, 1) from error
+                raise Failure(str(error)) from error
         return result
 
 
@@ -71,12 +75,12 @@ def _is_quiet() -> bool:
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
     if not _is_quiet():
-        click.echo(f"{click.style('warning:', fg='yellow')} {visible(str(message))}", err=True)
+        click.echo(f"{click.style('warning:', fg='yellow')} {safe(message)}", err=True)
 
 
 def _set_quiet(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     if value:
-        ctx.meta["quiet"] = True  # shared by the group and its command
+        ctx.meta["quiet"] = True  # the group and its command share it
 
 
 def _set_path(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
@@ -86,17 +90,20 @@ def _set_path(ctx: click.Context, _: click.Parameter, value: str | None) -> None
 def _set_limits(ctx: click.Context, _: click.Parameter, value: tuple[str, ...]) -> None:
     given = {}
     for text in value:
-        name, _, amount = text.partition("=")
+        name, amount = text.partition("=")[::2]
         found = _AMOUNT.fullmatch(amount)
         if name not in toolkit.Limits.__dataclass_fields__ or not found:
             names = ", ".join(toolkit.Limits.__dataclass_fields__)
-            raise ArgumentError(f"--allow {text}: give NAME=NUMBER; the names are {names}")
+            raise ArgumentError(
+                f"--allow={text!r}: expected LIMIT=N, where LIMIT is one of {names}, and N is a "
+                "whole number, optionally with KiB, MiB or GiB"
+            )
         given[name] = int(found[1]) * _UNITS[found[2]]
     ctx.meta["limits"] = toolkit.Limits(**given)
 
 
-def how() -> dict[str, Any]:
-    """Return how inputs are to be loaded."""
+def read_options() -> dict[str, Any]:
+    """Return the options of `toolkit.read` that the command line sets."""
     meta = click.get_current_context().meta
     return {
         "path": meta.get("path"),
@@ -120,14 +127,14 @@ quiet_option = click.option(
     is_flag=True,
     expose_value=False,
     callback=_set_quiet,
-    help="No progress, no warnings.",
+    help="Print no progress and no warnings.",
 )
 _path = click.option(
     "--path",
     metavar="KEYS",
     expose_value=False,
     callback=_set_path,
-    help="Where in each record the response stands, as output.raw[0]; else it is found.",
+    help="Path of the response in each record, such as output.raw[0].  [default: detected]",
 )
 _limits = click.option(
     "--allow",
@@ -135,8 +142,8 @@ _limits = click.option(
     metavar="LIMIT=N",
     expose_value=False,
     callback=_set_limits,
-    help="Another limit, as record_bytes=256MiB; also nesting, alternatives, expansion, "
-    "source_bytes.",
+    help="Change a limit, such as record_bytes=256MiB; the others are nesting, alternatives, "
+    "expansion and source_bytes. Can be repeated.",
 )
 inputs_argument = _options(
     click.argument("inputs", metavar="INPUT...", nargs=-1, required=True),
@@ -145,25 +152,27 @@ inputs_argument = _options(
     quiet_option,
 )
 row_options = _options(
-    click.option("--json", "form", flag_value="json", help="One JSON object per line."),
+    click.option("--json", "form", flag_value="json", help="Print one JSON object per line."),
     click.option(
         "--csv",
         "form",
         flag_value="csv",
-        help="CSV; a text that starts like a formula, or with ', gets a ' in front.",
+        help="Print CSV; a ' is put before texts that a spreadsheet would run as a formula.",
     ),
-    click.option("--csv-raw", "form", flag_value="csv-raw", help="CSV without these marks."),
-    click.option("--text", "form", flag_value="text", help="A readable table, in a pipe too."),
+    click.option("--csv-raw", "form", flag_value="csv-raw", help="Print CSV without these marks."),
+    click.option(
+        "--text", "form", flag_value="text", help="Print a readable table, even in a pipe."
+    ),
     click.option(
         "--limit",
         type=click.IntRange(min=0),
         metavar="N",
-        help="Rows at most; 0: all.  [default: 40 in a readable table, else all]",
+        help="Print at most N rows; 0: all.  [default: 40 in a readable table, else all]",
     ),
-    click.option("--columns", metavar="A,B,...", help="These columns, in this order."),
+    click.option("--columns", metavar="A,B,...", help="Print only these columns, in this order."),
 )
-RESPONSE_HELP = "A row number, an id or custom_id; id:7 for an id that is a number."
-json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+RESPONSE_HELP = "A row number, a response_id or a custom_id; id:7 for an id that is a number."
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 
 @click.group(cls=_Commands, context_settings=_SETTINGS)
@@ -172,8 +181,8 @@ json_option = click.option("--json", "as_json", is_flag=True, help="One JSON doc
 def main() -> None:
     """Read, summarise, plot and export the token logprobs of language-model responses.
 
-    INPUT is a file, a glob, a folder, an export, or - for standard input; one or many. JSONL,
-    Batch output, JSON, SSE, plain or compressed: told by content.
+    INPUT is a file, a glob, a folder, an export, or - for standard input; several can be given.
+    The format (JSONL, Batch output, JSON or SSE, plain or compressed) is detected from the content.
 
     \b
     Examples:
@@ -181,28 +190,28 @@ def main() -> None:
       logprobs tokens batch.jsonl --response request-7
       zcat big.jsonl.gz | logprobs read - --table choices --csv > choices.csv
 
-    On a terminal, rows are a readable table; in a pipe they are JSON lines, or what --csv or
-    --text ask for. Progress and warnings go to stderr. Exit codes: 0 good, 1 nothing usable or
-    not written, 2 wrong call.
+    On a terminal, rows are printed as a readable table; in a pipe as JSON lines, unless --csv or
+    --text is given. Progress and warnings go to stderr. Exit codes: 0 success; 1 findings, nothing
+    usable, or an output that cannot be written; 2 wrong usage.
     """
 
 
 def sources_of(inputs: Sequence[str]) -> str | list[str]:
-    """Return the inputs as `toolkit.read` takes them."""
+    """Return the inputs in the form that `toolkit.read` takes."""
     return inputs[0] if len(inputs) == 1 else list(inputs)
 
 
 def load(inputs: Sequence[str]) -> LogprobTables:
-    """Read the inputs as the options say."""
-    return toolkit.read(sources_of(inputs), **how())
+    """Read the inputs with the options of the command line."""
+    return toolkit.read(sources_of(inputs), **read_options())
 
 
 def require_responses(lp: LogprobTables) -> None:
-    """End the command where nothing is left to show."""
+    """End the command with exit code 1 if there is no response."""
     if not len(lp):
-        raise Failure(f"no response in {lp.rejects.num_rows} records: all were rejected", 1)
+        raise Failure(f"no response in {lp.rejects.num_rows} records: all were rejected")
 
 
 def selector(text: str) -> int | str:
-    """Tell row numbers from ids."""
+    """Return a row number if the text is one, else the id."""
     return int(text) if re.fullmatch(r"-?[0-9]+", text) else text.removeprefix("id:")

@@ -1,4 +1,4 @@
-"""How rows of tables, the tokens of an answer and the data dictionary read on a terminal."""
+"""Lay out rows of tables, tokens of an answer and the data dictionary for a terminal."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import toolkit
-from toolkit.cli.output import clip, grid, terminal_columns, token_text, visible
+from toolkit.cli.output import clip, grid, safe, terminal_columns
+from toolkit.visible_text import spelled_token
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from toolkit import LogprobTables
     from toolkit.schema import Column, Table
 
-SHOWN = {  # --columns, --json and --csv have all columns
+SHOWN = {  # columns of the readable tables; --columns, --json and --csv can print all
     "responses": "row source response_id custom_id kind model prompt_tokens completion_tokens "
     "finished error notes",
     "choices": "row choice role content refusal finish_reason logprobs_state n_content_tokens",
@@ -32,23 +33,23 @@ SHOWN = {  # --columns, --json and --csv have all columns
 _TOKENS_SHOWN = (
     "row choice channel position token probability logprob sampled_rank status alternatives"
 )
-_LIKELY = 0.005  # what is rounded to 0.00 is not worth a reader's time
+_LIKELY = 0.005  # least probability of an alternative; less is rounded to 0.00
 
 
 def table_lines(
     table: pa.Table, names: str, keys: np.ndarray, *, hidden: tuple[str, ...] = ()
 ) -> Iterator[str]:
-    """Lay rows out in some columns; a column without a value is left out.
+    """Yield the lines of a table with some of its columns; columns without a value are omitted.
 
     Parameters
     ----------
     table : pyarrow.Table
     names : str
-        Columns, separated by blanks. ``row`` is the row of the response.
+        Columns, separated by blanks. ``row`` is the row number of the response.
     keys : ndarray
         ``response_key`` of all responses.
     hidden : tuple of str
-        Columns that are left out as well.
+        Columns to omit as well.
     """
     rows = table.to_pylist()
     if "response_key" in table.column_names:
@@ -56,7 +57,7 @@ def table_lines(
         rows = [{"row": number, **row} for number, row in zip(at, rows, strict=True)]
     for row in rows:
         if "token" in row:
-            row["token"] = token_text(row["token"], row.get("bytes"))
+            row["token"] = spelled_token(row["token"], row.get("bytes"))
     shown = [
         name
         for name in names.split()
@@ -73,18 +74,18 @@ def table_lines(
 def token_lines(
     lp: LogprobTables, table: pa.Table, at: np.ndarray, keys: np.ndarray
 ) -> Iterator[str]:
-    """Show tokens with what else was likely there.
+    """Yield the lines of tokens with their likeliest alternatives.
 
     Parameters
     ----------
     lp : LogprobTables
-        What was selected.
+        The selected responses.
     table : pyarrow.Table
-        The first rows of `at` in its `token_metrics`.
+        The first rows of `at` in the `token_metrics` of `lp`.
     at : ndarray of int
-        Rows of its tokens.
+        Rows of the selected tokens in ``lp.tokens``.
     keys : ndarray
-        ``response_key`` of all responses that were read.
+        ``response_key`` of all responses that were read, selected or not.
     """
     import pyarrow as pa
 
@@ -105,22 +106,22 @@ def token_lines(
 
 
 def _heading(answer: pd.Series, keys: np.ndarray) -> str:
-    """Name the one answer whose tokens follow."""
+    """Return the heading of the one answer whose tokens follow."""
     import pandas as pd
 
     row = int(keys.searchsorted(answer["response_key"]))
     ids = [answer[name] for name in ("custom_id", "response_id") if not pd.isna(answer[name])]
-    facts = [f"response {row}", *(clip(each, 28) for each in ids[:1])]
+    facts = [f"response {row}", *(clip(safe(each), 28) for each in ids[:1])]
     if not pd.isna(answer["perplexity"]):
         facts.append(f"perplexity {answer['perplexity']:,.2f}")
     facts += [answer["finish_reason"], answer["model"]]
     facts += [f"choice {answer['choice']}", answer["channel"]]
-    text = visible(" · ".join(str(fact) for fact in facts if not pd.isna(fact)))
+    text = " · ".join(safe(fact) for fact in facts if not pd.isna(fact))
     return click.style(clip(f"  {text}", terminal_columns()), bold=True)
 
 
 def _alternatives(lp: LogprobTables, at: np.ndarray) -> list[str]:
-    """Write the likeliest other tokens at some tokens, with their probabilities."""
+    """Return for some tokens their likeliest alternatives with probabilities, as text."""
     counts = lp.tokens["n_alternatives"].to_numpy()
     ends = counts.cumsum(dtype="int64")
     columns = ["token", "bytes", "logprob", "status", "rank", "is_sampled"]
@@ -132,19 +133,20 @@ def _alternatives(lp: LogprobTables, at: np.ndarray) -> list[str]:
         for entry in sorted(known, key=lambda entry: entry["rank"]):
             probability = math.exp(min(entry["logprob"], 0.0))
             if not entry["is_sampled"] and probability >= _LIKELY:
-                likely.append(f"{token_text(entry['token'], entry['bytes'])} {probability:.2f}")
-        texts.append("  ".join(likely))
+                token = spelled_token(entry["token"], entry["bytes"])
+                likely.append(f"{token} {probability:.2f}")
+        texts.append(" · ".join(likely))
     return texts
 
 
 def declared_tables() -> dict[str, Table]:
-    """Return every declared table, those of metrics included, by name."""
+    """Return every declared table by name, result tables included."""
     schema = toolkit.schema
     return {table.name: table for table in (*schema.TABLES, schema.LEDGER, *schema.RESULTS)}
 
 
 def schema_document(table: Table) -> dict[str, Any]:
-    """Return the declaration of a table as JSON has it."""
+    """Return the declaration of a table as a JSON document."""
     columns = [
         {
             "name": column.name,
@@ -160,7 +162,7 @@ def schema_document(table: Table) -> dict[str, Any]:
 
 
 def schema_lines(table: Table) -> Iterator[str]:
-    """Show the declaration of a table: a line for each column, and what it means below."""
+    """Yield the lines of the declaration of a table: each column, then its meaning."""
     room = min(terminal_columns(), 100) - 6
     yield click.style(table.name, bold=True)
     yield from (f"  {line}" for line in textwrap.wrap(table.doc, room))
@@ -177,6 +179,6 @@ def schema_lines(table: Table) -> Iterator[str]:
 
 
 def _type_name(column: Column) -> str:
-    """Name an Arrow type as people do."""
+    """Return the short name of an Arrow type."""
     name = str(column.type).replace("large_", "").replace("double", "float64")
     return "label" if name.startswith("dictionary") else name

@@ -1,7 +1,7 @@
-"""Printing for the command line: text that is safe on a terminal, tables, JSON and CSV.
+"""Print tables, JSON and CSV so that no text of the data can control the terminal.
 
-Tokens are foreign text. What a terminal would obey (controls, ANSI sequences, bidi marks) is shown
-as an escape in every form; JSON stays exact all the same, and so does CSV in a pipe.
+Control characters, ANSI sequences and bidi marks are made visible (`toolkit.visible_text`). JSON
+escapes them, so it stays exact; CSV is exact in a pipe.
 """
 
 from __future__ import annotations
@@ -21,54 +21,44 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from toolkit.errors import ArgumentError
+from toolkit.visible_text import plain, spelled_token
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 ROWS = 40
-"""Rows of a readable table, unless --limit says otherwise."""
-_FORMULA = tuple("=+-@\t\r\n\0＝＋－＠'")  # a spreadsheet may run what starts so; ' is our mark
+"""Most rows of a readable table, unless --limit sets another number."""
+_HEAD_WIDTH = 8  # terminal columns; longer heads are broken if their cells are narrower
+_CELL_LENGTH = 4000  # characters of a text that a cell uses; no terminal is wider
+_FORMULA = tuple(
+    "=+-@\t\r\n\0＝＋－＠'"
+)  # first characters of formulas in a spreadsheet, and our mark '
 
 
 class Number(str):
-    """A number that is formatted already: goes to the right of its column."""
+    """A formatted number, which a table aligns to the right."""
+
+
+def safe(text: object) -> str:
+    """Write a text of the data whole, on one line, with its hidden characters visible."""
+    return plain(text, None) if (text := str(text)) else ""
 
 
 def _is_new_emoji(char: str) -> bool:
-    # Emoji of a later Unicode than this Python's, in blocks that have nothing but pictures.
+    # Blocks of emoji only, some of a later Unicode version than this Python's.
     return "\U0001f300" <= char <= "\U0001faff" and unicodedata.category(char) == "Cn"
 
 
-def visible(text: str) -> str:
-    """Escape all that a terminal obeys or hides: controls, ANSI, bidi marks, odd blanks."""
-    if text.isprintable():
-        return text
-    return "".join(
-        c if c.isprintable() or _is_new_emoji(c) else c.encode("unicode_escape").decode()
-        for c in text
-    )
-
-
-def token_text(token: str, raw: bytes | None) -> str:
-    """Show a token: blanks as ␣, pieces of a character as their bytes, no text as ∅."""
-    if not token:
-        return "∅"
-    if raw is not None and "\ufffd" in token:
-        token = raw.decode("utf-8", "backslashreplace")
-    mark = "◌" if unicodedata.category(token[0]).startswith("M") else ""
-    return mark + visible(token).replace(" ", "␣")
-
-
 def _width(text: str) -> int:
-    """Count the columns of a terminal: two for wide characters, none for combining marks."""
+    """Return the number of terminal columns: 2 per wide character, 0 per mark or joiner."""
     if text.isascii():
         return len(text)
     wide = sum(unicodedata.east_asian_width(c) in "WF" or _is_new_emoji(c) for c in text)
-    return len(text) + wide - sum(unicodedata.category(c) in ("Mn", "Me") for c in text)
+    return len(text) + wide - sum(unicodedata.category(c) in ("Mn", "Me", "Cf") for c in text)
 
 
 def clip(text: str, width: int, *, at_start: bool = False) -> str:
-    """Shorten a text to a number of columns, an ellipsis for the rest."""
+    """Shorten a text to a number of terminal columns; an ellipsis replaces the rest."""
     if _width(text) <= width:
         return text
     kept, room = "", width - 1
@@ -81,7 +71,7 @@ def clip(text: str, width: int, *, at_start: bool = False) -> str:
 
 
 def _cell(value: Any) -> str:
-    """Show one value; null is a dash."""
+    """Write one value; null is a dash."""
     if value is None or value != value:
         return "–"
     if isinstance(value, bool):
@@ -90,13 +80,40 @@ def _cell(value: Any) -> str:
         fixed = value == 0 or 1e-4 <= abs(value) < 1e6
         return f"{value:.4f}" if fixed else f"{value:.2g}"
     if isinstance(value, bytes):
-        value = value.decode("utf-8", "backslashreplace")
-    return visible(", ".join(map(str, value)) if isinstance(value, list) else str(value))
+        return spelled_token("", value)
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return safe(text[:_CELL_LENGTH])
 
 
 def terminal_columns() -> int:
-    """Return the width of the terminal; 100 in a pipe, unless COLUMNS says otherwise."""
+    """Return the width of the terminal: COLUMNS if it is set; 100 in a pipe."""
     return shutil.get_terminal_size((100, 24)).columns
+
+
+def beside(head: str, items: Iterable[str], indent: int) -> Iterator[str]:
+    """Yield a styled head with items beside it, which are wrapped only between items.
+
+    Parameters
+    ----------
+    head : str
+    items : iterable of str
+        Safe to print.
+    indent : int
+        Terminal columns of blanks before the lines after the first.
+    """
+    text = " · ".join(item.replace(" ", "\xa0") for item in items)
+    first = " " * len(click.unstyle(head))
+    blanks = " " * indent
+    lines = textwrap.wrap(
+        text,
+        terminal_columns(),
+        initial_indent=first,
+        subsequent_indent=blanks,
+        break_on_hyphens=False,
+    )
+    for number, line in enumerate(lines or [first]):
+        line = line.replace("\xa0", " ")
+        yield line if number else head + line[len(first) :]
 
 
 def _is_number(value: Any) -> bool:
@@ -109,30 +126,39 @@ def grid(
     tint: Callable[[Sequence[Any]], str | None] = lambda row: None,
     lead: int = 0,
 ) -> Iterator[str]:
-    """Lay rows out in columns that fit the terminal: numbers right, long texts clipped.
+    """Yield the lines of a table that fits the terminal; numbers are aligned to the right.
 
-    A name is broken at underscores if it is longer than what stands below it.
-    `tint` gives the colour of a row, `lead` is the least width of the first column.
+    Parameters
+    ----------
+    names : sequence of str
+        Heads of the columns, broken at underscores if they are wider than their cells.
+    rows : sequence of sequences
+        Values; long texts are clipped.
+    tint : callable
+        Returns the colour of a row.
+    lead : int
+        Least width of the first column.
     """
     cells = [[_cell(value) for value in row] for row in rows]
-    right, heads, widths = [], [], []
+    right: list[bool] = []
+    heads: list[list[str]] = []
+    widths: list[int] = []
     for i, name in enumerate(names):
         right.append(all(_is_number(row[i]) for row in rows))
-        width = max([10, *(_width(row[i]) for row in cells)])
-        # Blanks hold together while the name is broken.
-        lines = textwrap.wrap(
-            visible(name).translate({32: "\xa0", 95: " "}), width, break_long_words=False
-        )
+        width = max([_HEAD_WIDTH, *(_width(row[i]) for row in cells)])
+        # A name is broken at its underscores, not at its blanks.
+        lines = textwrap.wrap(name.translate({32: "\xa0", 95: " "}), width, break_long_words=False)
         heads.append([line.replace("\xa0", " ") for line in lines] or [""])
         texts = [*heads[i], *(row[i] for row in cells)]
         widths.append(max([0 if i else lead, *map(_width, texts)]))
     room = terminal_columns()
     widths = [min(width, room) for width in widths]
+    least = [max([6, *map(_width, head)]) for head in heads]
     while sum(widths) + 2 * len(widths) > room:
-        widest = max(range(len(names)), key=lambda i: 0 if right[i] else widths[i])
-        if right[widest] or widths[widest] <= 6:
+        wide = [i for i in range(len(names)) if not right[i] and widths[i] > least[i]]
+        if not wide:
             break
-        widths[widest] -= 1
+        widths[max(wide, key=lambda i: widths[i])] -= 1
 
     def line(texts: Iterable[str]) -> str:
         padded = []
@@ -150,8 +176,8 @@ def grid(
         yield click.style(line(texts), fg=colour) if colour else line(texts)
 
 
-def _plain(value: Any) -> Any:
-    """Turn a value into what JSON has: NaN is null, bytes are integers, times ISO 8601."""
+def _json_value(value: Any) -> Any:
+    """Convert a value to types of JSON: NaN to null, bytes to integers, times to ISO 8601."""
     if isinstance(value, float):
         if value != value:
             return None
@@ -161,30 +187,30 @@ def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, list) else value
+        return {key: _json_value(item) for key, item in value.items()}
+    return [_json_value(item) for item in value] if isinstance(value, list) else value
 
 
 def json_text(value: Any, indent: int | None = None) -> str:
-    """Write JSON that is safe to print: what is not printable is escaped, and no text is lost."""
-    text = json.dumps(_plain(value), ensure_ascii=False, allow_nan=False, indent=indent)
+    """Write exact JSON that is safe to print: characters that are not printable are escaped."""
+    text = json.dumps(_json_value(value), ensure_ascii=False, allow_nan=False, indent=indent)
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
 
 
 def _csv(values: Iterable[Any], *, raw: bool) -> str:
-    """Write one line of CSV; unless raw, an apostrophe disarms texts that look like formulas."""
+    """Write one line of CSV; unless `raw`, an apostrophe precedes texts that look like formulas."""
     cells = []
     for value in values:
         if not isinstance(value, float) or value != value:
-            value = _plain(value)
+            value = _json_value(value)
         if isinstance(value, bool | list | dict):
             value = json_text(value)
         elif isinstance(value, str) and value.startswith(_FORMULA) and not raw:
             value = f"'{value}"
         if isinstance(value, str) and sys.stdout.isatty():
-            value = visible(value)
+            value = safe(value)
         cells.append(value)
     line = io.StringIO()
     csv.writer(line).writerow(cells)
@@ -192,10 +218,10 @@ def _csv(values: Iterable[Any], *, raw: bool) -> str:
 
 
 def print_lines(lines: Iterable[str], *, exact: bool = False) -> None:
-    """Print lines as they come, without holding all of them.
+    """Print lines in blocks, without holding all of them in memory.
 
-    Off a terminal, styles are taken away, and so is all in the data that looks like one: what has
-    to be `exact` has neither.
+    Outside a terminal, styles are removed, and with them any part of the data that looks like one.
+    Lines that are `exact` have no styles and are printed unchanged.
     """
     lines = iter(lines)
     while block := list(itertools.islice(lines, 500)):
@@ -209,19 +235,33 @@ def print_rows(
     columns: str | None,
     shown: Callable[[pa.Table], Iterable[str]],
 ) -> None:
-    """Print the rows of a table in the form that was asked for, or that suits stdout."""
+    """Print the rows of a table as a readable table, JSON lines or CSV.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+    form : {"text", "json", "csv", "csv-raw"}, optional
+        Default: text on a terminal, else json.
+    limit, columns : int, str, optional
+        As --limit and --columns.
+    shown : callable
+        Returns the lines of the readable table from the rows that fit the limit.
+    """
     if columns is not None:
         names = [name.strip() for name in columns.split(",")]
         if unknown := [name for name in names if name not in table.column_names]:
-            raise ArgumentError(f"no column {unknown[0]!r}; choose from {table.column_names}")
+            listed = ", ".join(map(repr, table.column_names))
+            raise ArgumentError(f"--columns={unknown[0]!r}: expected one of {listed}")
         table = table.select(names)
     form = form or ("text" if sys.stdout.isatty() else "json")
     total = table.num_rows
     limit = ROWS if limit is None and form == "text" else limit
     table = table.slice(0, limit or None)
     if form == "text":
-        rows = table.to_pylist() if columns else []
-        print_lines(grid(names, [list(row.values()) for row in rows]) if columns else shown(table))
+        if columns is None:
+            print_lines(shown(table))
+        else:
+            print_lines(grid(names, [list(row.values()) for row in table.to_pylist()]))
         if table.num_rows < total:
             more = f"  … {total - table.num_rows:,} more rows; --limit 0 shows all"
             click.echo(click.style(more, dim=True))

@@ -1,4 +1,4 @@
-"""Commands that show answers to people: coloured text, pages, pictures."""
+"""Commands that show answers: coloured text, HTML pages, pictures."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from toolkit.cli.group import (
     require_responses,
     selector,
 )
-from toolkit.cli.output import visible
+from toolkit.cli.output import safe
 from toolkit.errors import ArgumentError, ExportError
 
-_PLOTS = {  # of one answer
+_PLOTS = {  # --kind to the plot of one answer
     "token-confidence": "token_confidence",
     "entropy": "entropy_by_position",
     "confidence": "confidence_over_position",
 }
-_OF_ALL = {  # of all answers
+_OF_ALL = {  # --kind to the plot of all answers
     "positions": "confidence_over_position",
     "logprobs": "logprob_histogram",
     "perplexity": "perplexity_ecdf",
@@ -42,28 +42,28 @@ _OF_ALL = {  # of all answers
 @inputs_argument
 @click.option("--response", default="0", show_default=True, metavar="ROW|ID", help=RESPONSE_HELP)
 @click.option(
-    "--choice", type=int, default=0, show_default=True, metavar="N", help="A choice, by its index."
+    "--choice", type=int, default=0, show_default=True, metavar="N", help="Index of the choice."
 )
-@click.option("--channel", type=CHANNEL, help="Which tokens.  [default: all]")
+@click.option("--channel", type=CHANNEL, help="Only this channel.  [default: all]")
 @click.option(
     "--by",
     default="probability",
     show_default=True,
     metavar="COLUMN",
-    help="What the tokens are coloured by: a column of `logprobs schema token_metrics`.",
+    help="Colour the tokens by this column of `logprobs schema token_metrics`.",
 )
 @click.option(
     "--palette",
     type=click.Choice(["oranges", "cividis"]),
     default="oranges",
     show_default=True,
-    help="The colours.",
+    help="Colours of the tokens.",
 )
 @click.option(
     "-o",
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write a page (HTML) instead, with the alternatives of each token.",
+    help="Write an HTML page instead, with the alternatives of each token.",
 )
 def show(
     inputs: tuple[str, ...],
@@ -74,10 +74,10 @@ def show(
     palette: str,
     output: Path | None,
 ) -> None:
-    """Print the text of an answer, each token coloured by its certainty.
+    """Print an answer with each token coloured by its certainty.
 
-    Colours as the terminal has them; in a pipe the text is plain, with the least certain tokens
-    listed.
+    The colours are those that the terminal supports. In a pipe, the text is plain, followed by the
+    least certain tokens.
 
     \b
     Examples:
@@ -96,7 +96,7 @@ def show(
         view.save(output)
     except OSError as error:
         raise ExportError(f"{output} cannot be written: {error.strerror}") from error
-    click.echo(visible(str(output)))
+    click.echo(safe(output))
 
 
 @main.command()
@@ -107,19 +107,20 @@ def show(
     type=click.Path(dir_okay=False, path_type=Path),
     default=Path("report.html"),
     show_default=True,
-    help="The page.",
+    help="Path of the page.",
 )
 @click.option(
     "--labels",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="CSV",
-    help="The truth: a table with the columns custom_id and correct (1 or 0).",
+    help="Ground truth: a table with the columns custom_id and correct (1 or 0).",
 )
-@click.option("--title", default="Logprob report", show_default=True, help="Of the page.")
+@click.option("--title", default="Logprob report", show_default=True, help="Title of the page.")
 def report(inputs: tuple[str, ...], output: Path, labels: Path | None, title: str) -> None:
-    """Write one page about all of it: what is odd, usage, certainty, the least certain answers.
+    """Write one HTML page about all answers.
 
-    The page loads nothing from anywhere, and holds texts of answers.
+    The page shows findings, usage, certainty and the least certain answers. It loads nothing from
+    the network. It holds texts of answers.
 
     \b
     Examples:
@@ -131,11 +132,11 @@ def report(inputs: tuple[str, ...], output: Path, labels: Path | None, title: st
     lp = load(inputs)
     require_responses(lp)
     truth = None if labels is None else pd.read_csv(labels)
-    click.echo(visible(str(toolkit.report(lp, output, labels=truth, title=title))))
+    click.echo(safe(toolkit.report(lp, output, labels=truth, title=title)))
 
 
 def _colours() -> int:
-    """Return how many colours the terminal says it has; none in a pipe or with NO_COLOR."""
+    """Return the number of colours of the terminal; 0 in a pipe or with NO_COLOR."""
     kind = os.environ.get("TERM", "")
     if "NO_COLOR" in os.environ or not sys.stdout.isatty() or kind in ("", "dumb"):
         return 0
@@ -148,21 +149,23 @@ def _colours() -> int:
 @inputs_argument
 @click.option("--response", default="0", show_default=True, metavar="ROW|ID", help=RESPONSE_HELP)
 @click.option(
-    "--choice", type=int, default=0, show_default=True, metavar="N", help="A choice, by its index."
+    "--choice", type=int, default=0, show_default=True, metavar="N", help="Index of the choice."
 )
-@click.option("--channel", type=CHANNEL, default="content", show_default=True, help="Which tokens.")
+@click.option(
+    "--channel", type=CHANNEL, default="content", show_default=True, help="Channel of the tokens."
+)
 @click.option(
     "--kind",
     type=click.Choice([*_PLOTS, *_OF_ALL]),
     default="token-confidence",
     show_default=True,
-    help="What to draw.",
+    help="Kind of plot.",
 )
 @click.option(
     "-o",
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="PNG, SVG or PDF.  [default: named after the input, in this folder]",
+    help="PNG, SVG or PDF file.  [default: named after the input, in the current folder]",
 )
 def plot(
     inputs: tuple[str, ...],
@@ -172,9 +175,10 @@ def plot(
     kind: str,
     output: Path | None,
 ) -> None:
-    """Draw one answer, or all of them, and print the name of the picture.
+    """Draw a plot of one answer or of all.
 
-    token-confidence, entropy and confidence are of one answer, the other kinds of all.
+    The kinds token-confidence, entropy and confidence show one answer; the others show all. Prints
+    the name of the picture.
 
     \b
     Examples:
@@ -182,7 +186,7 @@ def plot(
       logprobs plot batch.jsonl --kind entropy -o entropy.svg
       logprobs plot logs/ --kind perplexity
     """
-    os.environ["MPLBACKEND"] = "Agg"  # no window, whatever the user's settings
+    os.environ["MPLBACKEND"] = "Agg"  # opens no window
     lp = load(inputs)
     require_responses(lp)
     if kind in _OF_ALL:
@@ -196,8 +200,8 @@ def plot(
         output = Path(re.sub(r"[^\w-]+", "_", f"{stem}-{which}-{kind}") + ".png")
     try:
         axes.figure.savefig(output, dpi=150)
-    except ValueError as error:  # no such format
+    except ValueError as error:  # an unknown format
         raise ArgumentError(f"{output}: {error}") from error
     except OSError as error:
         raise ExportError(f"{output} cannot be written: {error.strerror}") from error
-    click.echo(visible(str(output)))
+    click.echo(safe(output))

@@ -1,8 +1,7 @@
-"""``logprobs summary``: one document of what was read and how sure the model was, and its text."""
+"""Build and lay out the document of ``logprobs summary``: what was read, usage, certainty."""
 
 from __future__ import annotations
 
-import textwrap
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import toolkit
-from toolkit.cli.output import Number, clip, grid, terminal_columns, token_text, visible
+from toolkit.cli.output import Number, beside, clip, grid, safe, terminal_columns
+from toolkit.visible_text import spelled_token
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,19 +18,20 @@ if TYPE_CHECKING:
 
     from toolkit import LogprobTables
 
-_LEAST_CERTAIN = 5
-_PLACES = 3
-_REASONS = 5
-_LEAD = 11  # columns of the labels at the left
+_LEAST_CERTAIN = 5  # answers
+_BINS = 10  # of the histogram of probabilities
+_PLACES = 3  # records listed for each reason of rejects
+_REASONS = 5  # reasons of rejects listed
+_NAMES = 8  # models, finish reasons or notes listed
+_LEAD = 11  # terminal columns of the labels on the left
 
 
 def summarise(lp: LogprobTables, by: str | None, vocab_size: int | None) -> dict[str, Any]:
-    """Gather what `logprobs summary --json` prints; every number is the library's own."""
-    import numpy as np
+    """Return the document that ``logprobs summary --json`` prints.
 
+    Every statistic comes from a function of the library; only rows and values are counted here.
+    """
     sequences = toolkit.sequence_metrics(lp, vocab_size=vocab_size)
-    probability = toolkit.token_metrics(lp)["probability"].dropna()
-    counts, edges = np.histogram(probability, bins=10, range=(0.0, 1.0))
     ledger = lp.ledger.to_pylist()
     return {
         "records": {
@@ -48,7 +49,7 @@ def summarise(lp: LogprobTables, by: str | None, vocab_size: int | None) -> dict
         "usage": _usage(lp, None)[0],
         "statuses": _counts(lp.tokens["status"]),
         "confidence": _records(toolkit.corpus_metrics(sequences, channel=None)),
-        "probabilities": {"edges": edges.round(1).tolist(), "counts": counts.tolist()},
+        "probabilities": _probabilities(lp),
         "least_certain": _least_certain(lp, sequences),
         "by": by,
         "groups": _groups(lp, sequences, by) if by else [],
@@ -63,13 +64,13 @@ def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _counts(column: pa.ChunkedArray | pa.Array) -> dict[str, int]:
-    """Count values, the most frequent first; null is counted under 'null', as in `usage`."""
+    """Count values, the most frequent first; null counts as 'null', as in `usage`."""
     values = (value if value is not None else "null" for value in column.to_pylist())
     return dict(Counter(values).most_common())
 
 
 def _rejects(table: pa.Table) -> list[dict[str, Any]]:
-    """Count the reasons, the most frequent first, each with the places where it came up first."""
+    """Count the reasons of rejects, the most frequent first, each with its first records."""
     rows = table.select(["reason", "source", "line"]).to_pylist()
     return [
         {
@@ -87,9 +88,18 @@ def _rejects(table: pa.Table) -> list[dict[str, Any]]:
 
 def _usage(lp: LogprobTables, by: str | None) -> list[dict[str, Any]]:
     frame = toolkit.usage(lp, by=by)
-    finish = frame["finish_reasons"].tolist()  # a dict a row, which Arrow would widen
+    finish = frame["finish_reasons"].tolist()  # dicts, to which Arrow would add keys of other rows
     rows = _records(frame.drop(columns="finish_reasons"))
     return [{**row, "finish_reasons": reasons} for row, reasons in zip(rows, finish, strict=True)]
+
+
+def _probabilities(lp: LogprobTables) -> dict[str, list[Any]]:
+    """Return the histogram of the probabilities of all tokens, whatever their channel."""
+    counts = [0] * _BINS
+    for channel in lp.tokens["channel"].unique().to_pylist():
+        histogram = toolkit.metrics.token_histogram(lp, bins=_BINS, channel=channel)
+        counts = [a + b for a, b in zip(counts, histogram["count"].tolist(), strict=True)]
+    return {"edges": [i / _BINS for i in range(_BINS + 1)], "counts": counts}
 
 
 def _groups(lp: LogprobTables, sequences: pd.DataFrame, by: str) -> list[dict[str, Any]]:
@@ -100,7 +110,7 @@ def _groups(lp: LogprobTables, sequences: pd.DataFrame, by: str) -> list[dict[st
 
 
 def _least_certain(lp: LogprobTables, sequences: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the answers of the highest perplexity, each with its weakest token."""
+    """Return the answers of the highest perplexity, each with its least certain token."""
     worst = sequences[sequences["n_ok"] > 0].nlargest(_LEAST_CERTAIN, "perplexity")
     few = lp.filter(response_key=worst["response_key"].tolist())
     place = ["response_key", "choice", "channel", "position"]
@@ -120,7 +130,7 @@ def _least_certain(lp: LogprobTables, sequences: pd.DataFrame) -> list[dict[str,
 
 
 def summary_lines(doc: dict[str, Any]) -> Iterator[str]:
-    """Lay the document out for reading."""
+    """Yield the lines of the readable summary."""
     yield from _read_lines(doc)
     yield ""
     yield from _usage_lines(doc["usage"])
@@ -138,21 +148,16 @@ def summary_lines(doc: dict[str, Any]) -> Iterator[str]:
 
 
 def _labelled(label: str, items: Sequence[str], fg: str | None = None) -> Iterator[str]:
-    """Set items beside their label, over as many lines as they need, none broken."""
-    text = " · ".join(visible(item).replace(" ", "\xa0") for item in items)
-    indent = f"  {'':<{_LEAD}}  "
-    room = terminal_columns() - len(indent)
-    lines = textwrap.wrap(text, room, break_on_hyphens=False) or [""]
-    label = click.style(f"{label:<{_LEAD}}", bold=True)
-    for number, line in enumerate(lines):
-        line = line.replace("\xa0", " ")
-        line = click.style(line, fg=fg) if fg else line
-        yield f"{indent}{line}" if number else f"  {label}  {line}"
+    """Yield a label with items beside it, which are safe to print."""
+    head = f"  {click.style(f'{label:<{_LEAD}}', bold=True)}  "
+    if fg:
+        items = [click.style(item, fg=fg) for item in items]
+    yield from beside(head, items, _LEAD + 4)
 
 
-def _listed(counts: dict[str, int], most: int = 8) -> list[str]:
-    shown = [f"{name} {count:,}" for name, count in list(counts.items())[:most]]
-    return shown + ([f"{len(counts) - most} more"] if len(counts) > most else [])
+def _listed(counts: dict[str, int]) -> list[str]:
+    shown = [f"{safe(name)} {count:,}" for name, count in list(counts.items())[:_NAMES]]
+    return shown + ([f"{len(counts) - _NAMES} more"] if len(counts) > _NAMES else [])
 
 
 def _count(number: int, noun: str) -> str:
@@ -193,21 +198,21 @@ def _reject_lines(rejects: list[dict[str, Any]], records: dict[str, int]) -> Ite
     count = _count(records["rejected"], "record")
     share = _share(records["rejected"], records["records"])
     yield from _labelled("rejected", [f"{count} ({share})"], "red")
-    most = _REASONS if len(rejects) > _REASONS + 1 else len(rejects)  # no line to hide one
+    most = _REASONS if len(rejects) > _REASONS + 1 else len(rejects)  # "1 more" saves no line
     size = max(len(f"{reject['count']:,}") for reject in rejects)
     for reject in rejects[:most]:
-        places = [f"{at['source']}:{at['line']}" for at in reject["first"]]
+        places = [safe(f"{at['source']}:{at['line']}") for at in reject["first"]]
         line = f"  {reject['count']:>{size},} {reject['reason']:<19} "
         room = terminal_columns() - _LEAD - 4 - len(line)
         fitting = [", ".join(places[:n]) for n in range(len(places), 0, -1)]
-        text = next((text for text in fitting if len(visible(text)) <= room), fitting[-1])
-        yield from _labelled("", [line + clip(visible(text), room, at_start=True)])
+        text = next((text for text in fitting if len(text) <= room), fitting[-1])
+        yield from _labelled("", [line + clip(text, room, at_start=True)])
     if more := len(rejects) - most:
         yield from _labelled("", [f"  {more} more reasons: logprobs read --table rejects"])
 
 
 def _usage_lines(usage: dict[str, Any]) -> Iterator[str]:
-    """Show tokens by kind: their sum, and what one response takes."""
+    """Yield the table of tokens by kind: their sum, and the distribution over responses."""
     rows = []
     for kind in ("prompt", "completion", "cached", "reasoning", "total"):
         sum_ = usage[f"{kind}_tokens"]
@@ -233,7 +238,7 @@ def _status_lines(doc: dict[str, Any]) -> Iterator[str]:
 
 
 def _confidence(row: dict[str, Any] | None) -> list[Any]:
-    """Return the cells of a row of `corpus_metrics`: tokens, perplexity, entropy, off top-1."""
+    """Return cells of a row of `corpus_metrics`: tokens, perplexity, entropy, off top-1."""
     if row is None:
         return [None] * 4
     low, high = row["mean_entropy_lower"], row["mean_entropy_upper"]
@@ -259,7 +264,7 @@ def _confidence_lines(doc: dict[str, Any]) -> Iterator[str]:
 
 
 def _group_lines(by: str, groups: list[dict[str, Any]]) -> Iterator[str]:
-    """Show usage and confidence side by side, one row per group."""
+    """Yield the table of usage and confidence, one row per group."""
     rows = []
     for group in groups:
         usage = group["usage"]
@@ -294,7 +299,7 @@ def _least_certain_lines(answers: list[dict[str, Any]]) -> Iterator[str]:
         "tokens": [Number(f"{answer['n_tokens']:,}") for answer in answers],
         "perplexity": [_decimal(answer["perplexity"]) for answer in answers],
         "weakest token": [
-            token_text(answer["weakest_token"], answer["weakest_bytes"]) for answer in answers
+            spelled_token(answer["weakest_token"], answer["weakest_bytes"]) for answer in answers
         ],
         "its p": [Number(f"{answer['min_probability']:.2g}") for answer in answers],
     }

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from toolkit import schema
 from toolkit.arrow import numpy, offsets
-from toolkit.loaders.merging.merger import Merged
+from toolkit.loaders.merging.responses import Merged
 from toolkit.schema import ALIGNMENTS, CHANNELS, KINDS, LOGPROBS_STATES, STATUSES, label_array
 from toolkit.schema.derived import is_top1
 

@@ -163,9 +163,9 @@ TOKENS = Table(
         Column(
             "is_top1",
             pa.bool_(),
-            "Whether no alternative is likelier than the sampled token (a tie counts as likeliest; "
-            "logprobs of status ok alone are compared). Null: the token, or each of its "
-            "alternatives, has no such logprob.",
+            "Whether the sampled token was the likeliest: no alternative is likelier (a tie counts "
+            "as likeliest; only logprobs of status ok are compared). Null: the token, or each of "
+            "its alternatives, has no such logprob.",
         ),
         Column(
             "chunk",

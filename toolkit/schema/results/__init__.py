@@ -18,6 +18,40 @@ from toolkit.schema.results.tokens import TOKEN_METRICS
 from toolkit.schema.results.usage import USAGE
 from toolkit.schema.results.usage_distributions import USAGE_HISTOGRAM, USAGE_OVER_TIME
 
+__all__ = [
+    "AGREEMENT",
+    "CALIBRATION",
+    "CHECK",
+    "COMPARE",
+    "COMPARE_SUMMARY",
+    "COMPARE_TOKENS",
+    "CONFIDENCE_METRICS",
+    "CORPUS_METRICS",
+    "ECDF",
+    "EXPECTED_SCORE",
+    "FIELD_METRICS",
+    "FINISH_REASONS",
+    "LABEL_DISTRIBUTION",
+    "POSITION_METRICS",
+    "P_TRUE",
+    "RELIABILITY",
+    "RESULTS",
+    "RISK_COVERAGE",
+    "SELECTIVE",
+    "SEQUENCE_METRICS",
+    "SPANS",
+    "SPAN_METRICS",
+    "THRESHOLD_FOR",
+    "TOKEN_CONFIDENCE",
+    "TOKEN_HISTOGRAM",
+    "TOKEN_METRICS",
+    "USAGE",
+    "USAGE_HISTOGRAM",
+    "USAGE_OVER_TIME",
+    "VOTES",
+    "WORD_METRICS",
+]
+
 RESULTS: tuple[Table, ...] = (
     TOKEN_METRICS,
     POSITION_METRICS,

@@ -418,6 +418,13 @@ def test_schema_tells_every_column():
     assert "tokens" in run("schema", "nonsense", status=2).stderr
 
 
+@pytest.mark.parametrize("name", toolkit.metrics.__all__)
+def test_schema_knows_a_result_by_the_name_of_its_function(name):
+    declared = {table.name for table in toolkit.schema.RESULTS}
+    result = run("schema", name, status=0 if name in declared else 2)
+    assert (result.stdout.splitlines() or [""])[0] == (name if name in declared else "")
+
+
 # Hostile data -----------------------------------------------------------------------------------
 
 

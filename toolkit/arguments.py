@@ -37,11 +37,12 @@ def whole(name: str, value: object, low: int = 1, high: int | None = None) -> in
     >>> whole("bins", 10)
     10
     """
-    fits = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-    if not fits or not low <= int(value) or (high is not None and int(value) > high):
-        bounds = f"of at least {low}" if high is None else f"from {low} to {high:,}"
-        raise invalid(name, value, f"a whole number {bounds}")
-    return int(value)
+    if isinstance(value, numbers.Integral) and not isinstance(value, bool):
+        number = int(value)
+        if low <= number and (high is None or number <= high):
+            return number
+    bounds = f"of at least {low}" if high is None else f"from {low} to {high:,}"
+    raise invalid(name, value, f"a whole number {bounds}")
 
 
 def positive(name: str, value: object) -> float:
@@ -73,10 +74,11 @@ def share(name: str, value: object) -> float:
 
 
 def _real(name: str, value: object, low: float, high: float, expected: str) -> float:
-    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not is_number or not low < float(value) < high:
-        raise invalid(name, value, expected)
-    return float(value)
+    if isinstance(value, numbers.Real) and not isinstance(value, bool):
+        number = float(value)
+        if low < number < high:
+            return number
+    raise invalid(name, value, expected)
 
 
 def within(name: str, value: object, low: float, high: float) -> float:

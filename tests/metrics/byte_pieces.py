@@ -1,10 +1,10 @@
-"""Answers made of pieces of bytes, for tests of where tokens stand in a text."""
+"""Build answers from pieces of bytes, for tests of the alignment of tokens with text."""
 
 import toolkit
 
 
 def entry(raw, logprob, others=()):
-    """Return a token of raw bytes as servers send it: U+FFFD where they are no character."""
+    """Return a token of raw bytes as servers send it: U+FFFD where they are not a character."""
     top = [{"token": text, "logprob": p, "bytes": list(text.encode())} for text, p in others]
     return {
         "token": raw.decode("utf-8", "replace"),

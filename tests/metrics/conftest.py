@@ -31,7 +31,7 @@ def status_of(logprob):
 
 
 def _sampled_slot(entry, alternatives):
-    """Where the sampled token stands in its list: by id, then bytes, then text."""
+    """Find the sampled token in its list: by id, then bytes, then text."""
     for key in ("id", "bytes", "token"):
         if entry.get(key) is not None:
             for slot, alternative in enumerate(alternatives):

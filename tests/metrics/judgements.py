@@ -1,4 +1,4 @@
-"""Judged answers for the tests of trust: strategies, real ones, and naive scores by plain loops."""
+"""Judged answers for the tests of calibration: strategies, real ones, naive scores by loops."""
 
 import math
 

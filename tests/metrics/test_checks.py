@@ -1,4 +1,4 @@
-"""The provider doctor: each finding is planted once, and clean data are silent."""
+"""Checks of a load: each finding is planted once, and clean data have none."""
 
 import math
 

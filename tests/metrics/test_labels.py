@@ -63,7 +63,7 @@ def test_ten_is_not_one():
     assert found["1"] == (0.0, 0.25)
     assert found["10"] == (0.0, 0.25)
     assert found["9"] == (0.75, 0.75)
-    # The answer ends behind the 1: how probable the end was is not known.
+    # The answer ends after the 1: the probability of this end is unknown.
     lp = one({"1": 1.0})
     assert by_label(label_distribution(lp, scale))["1"] == (0.0, 1.0)
     assert label_distribution(lp, scale)["is_answer"].tolist()[0]

@@ -46,7 +46,7 @@ def test_leaves_are_those_of_json(value, indent, ascii_only):
         for around in ("{}", "Here:\n```json\n{}\n```\nSo."):
             whole = around.format(text) if around != "{}" else text
             if isinstance(value, list) and not (value and isinstance(value[0], str | dict)):
-                whole = text  # numbers in brackets in prose are no JSON
+                whole = text  # numbers in brackets in prose are not JSON
             ((leaves, state),) = documents(whole)
             assert state == "closed"
             assert [(leaf.path, said(leaf)) for leaf in leaves] == naive(value)

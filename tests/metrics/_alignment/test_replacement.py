@@ -40,7 +40,7 @@ def every_span(lp, text):
 @pytest.mark.parametrize(
     "cuts", [[6, 7, 8, 9, 10], [6, 8], [7, 9, 12], [5, 6, 8, 10, 15], range(20)]
 )
-def test_the_field_behind_an_emoji_has_its_own_token(cuts, loss):
+def test_the_field_after_an_emoji_has_its_own_token(cuts, loss):
     text = '{"a":"💙","b":7}'
     raw = text.encode()
     pieces = cut(raw, list(cuts))
@@ -74,7 +74,7 @@ def test_what_is_known_is_true(text, cuts, loss):
     assert (unknown["n_tokens"] == 0).all()
     assert not unknown["is_covered"].any()
     assert unknown[["sum_logprob", "probability", "surprisal_lower"]].isna().all(axis=None)
-    # An end is unknown only where it stands in or beside a character that was cut.
+    # An end is unknown only inside or next to a character that was cut.
     if not any("\ufffd" in piece.decode("utf-8", "replace") for piece, _ in pieces):
         assert known.all()
 

@@ -1,4 +1,4 @@
-"""Where tokens stand in a text."""
+"""Tokens aligned with a text."""
 
 import numpy as np
 import pyarrow as pa
@@ -21,7 +21,7 @@ def align(sent, *pieces):
         ("ab", [b"a", b"b"], "ab", "sent", [0, 1, 2]),
         ("abc", [b"a", b"b"], "abc", "sent", [0, 1, 2]),  # tokens are its beginning
         ("ab", [b" a", b"b"], "ab", "sent", [-1, 1, 2]),  # a blank in front
-        ("ab", [b"ab", b"\n"], "ab", "sent", [0, 2, 3]),  # and a line end behind
+        ("ab", [b"ab", b"\n"], "ab", "sent", [0, 2, 3]),  # and a line end after it
         ("ab", [b"<x>", b"ab", b"</x>"], "ab", "sent", [-3, 0, 2, 6]),
         ("a", [b"a", b"b", b"a"], "aba", "tokens", [0, 1, 2, 3]),  # there twice
         ("xy", [b"a", b"b"], "ab", "tokens", [0, 1, 2]),

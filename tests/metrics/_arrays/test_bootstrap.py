@@ -11,7 +11,7 @@ def test_resamples_draw_n_answers_and_do_not_depend_on_parts(monkeypatch):
     whole = np.concatenate(list(weights(50, 300, seed=4)))
     assert whole.shape == (300, 50)
     assert (whole.sum(axis=1) == 50).all()
-    # Each stands once in a sample on average, with the variance of a binomial: 1 − 1/n.
+    # Each occurs once in a sample on average, with the variance of a binomial: 1 − 1/n.
     assert whole.mean(axis=0) == pytest.approx(np.ones(50), abs=0.3)
     assert whole.var() == pytest.approx(1 - 1 / 50, rel=0.05)
     monkeypatch.setattr(bootstrap, "CELLS", 1 << 15)

@@ -61,7 +61,7 @@ class _Documents:
         self.pending = b""  # text that can be scanned only together with the text after it
         self.line, self.offset = 1, skipped  # of the next byte to consume
         self.parts: list[bytes] = []
-        self.start = Position(1, skipped)  # of `parts`
+        self.start_line, self.start = 1, skipped  # line and offset of `parts`
         self.long_gap = frames.WINDOW  # bytes above which a gap is framed before it ends
         self.array: Position | None = None  # of the open top-level array
         self.depth = 0
@@ -109,11 +109,11 @@ class _Documents:
     @property
     def is_long(self) -> bool:
         """Whether the parts are too long to be kept."""
-        return self.offset - self.start.offset > self.max_bytes
+        return self.offset - self.start > self.max_bytes
 
     def _begin(self) -> None:
         self.parts = []
-        self.start = Position(self.line, self.offset)
+        self.start_line, self.start = self.line, self.offset
         self.long_gap = frames.WINDOW
 
     def _scan(self, text: bytes, final: bool) -> int | None:
@@ -142,7 +142,7 @@ class _Documents:
         self.quoted = found.quoted
         if len(found.after):
             self.depth = int(found.after[-1])
-        is_due = self.is_lost or self.offset - self.start.offset > self.long_gap
+        is_due = self.is_lost or self.offset - self.start > self.long_gap
         if self.array and not self.is_open and not self.is_long and is_due:
             self._drain_gap()
         return found.broken
@@ -172,7 +172,7 @@ class _Documents:
             self._end_gap("value")
             self._begin()
             if bracket == b"[" and self.array is None:
-                self.array = self.start
+                self.array = Position(self.line, self.offset)
                 self._advance(bracket)
                 self._begin_gap(follows_value=False)
             else:
@@ -181,7 +181,7 @@ class _Documents:
         elif leaves and self.array is not None:
             gap = b"".join(self.parts)
             if not self.follows_value and not self.is_long and not gap.strip(SPACE):
-                self._add(b"[" + gap + bracket, self.array, b"")
+                self._add(b"[" + gap + bracket, *self.array, b"")
             else:
                 self._end_gap("array")
                 if (
@@ -206,16 +206,15 @@ class _Documents:
     def _add_parts(self, strip: bytes) -> None:
         """Frame the parts, stripped of some bytes; without text if they are too long."""
         if self.is_long:
-            self.builder.add(b"", *self.start, self.offset - self.start.offset)
+            self.builder.add(b"", self.start_line, self.start, self.offset - self.start)
         else:
-            self._add(b"".join(self.parts), self.start, strip)
+            self._add(b"".join(self.parts), self.start_line, self.start, strip)
 
-    def _add(self, text: bytes, start: Position, strip: bytes) -> None:
+    def _add(self, text: bytes, line: int, offset: int, strip: bytes) -> None:
         """Frame a text that begins at a position, stripped of some bytes."""
         lead = len(text) - len(text.lstrip(strip))
         body = text.strip(strip)
-        line = start.line + text.count(b"\n", 0, lead)
-        self.builder.add(body, line, start.offset + lead, len(body))
+        self.builder.add(body, line + text.count(b"\n", 0, lead), offset + lead, len(body))
 
     def _end_gap(self, ending: str) -> None:
         """Frame the text between values: scalars, garbage, and nothing between commas.
@@ -232,7 +231,7 @@ class _Documents:
             self.indent = b"" if before.strip(SPACE) else before
         if self.array is None:
             if bare.strip(SPACE + b","):
-                self._add(text, self.start, SPACE + b",")
+                self._add(text, self.start_line, self.start, SPACE + b",")
         elif ending == "array" and text == b"DONE" and not self.follows_value:
             self.builder.add_done()
         elif ending != "value" or bare != (b"," if self.follows_value else b""):
@@ -241,13 +240,13 @@ class _Documents:
     def _end_pieces(self, text: bytes, ending: str) -> None:
         """Frame the pieces between the commas of a gap in an array."""
         pieces = _split_at_commas(text)
-        line, offset = self.start
+        line, offset = self.start_line, self.start
         for i, piece in enumerate(pieces):
             may_be_empty = i == len(pieces) - 1 and ending == "value"
             if i == 0 and self.follows_value and (len(pieces) > 1 or ending != "source"):
                 may_be_empty = True
             if not may_be_empty or piece.strip(SPACE):
-                self._add(piece, Position(line, offset), SPACE)
+                self._add(piece, line, offset, SPACE)
             offset += len(piece) + 1
             line += piece.count(b"\n")
 
@@ -260,8 +259,8 @@ class _Documents:
             if b"\n" in text[:-rest]:
                 self.indent = b""  # a value on this line would follow a comma
             self.parts = [text[-rest:]]
-            line = self.line - self.parts[0].count(b"\n")
-            self.start = Position(line, self.offset - rest)
+            self.start = self.offset - rest
+            self.start_line = self.line - self.parts[0].count(b"\n")
             self.follows_value = True
         # The next time is later for a long scalar, so that it is not joined again at each window.
         self.long_gap = frames.WINDOW + 2 * rest

@@ -15,10 +15,10 @@ PACKAGE = ROOT / "toolkit"
 _GROUND = ("errors", "limits", "schema", "arrow", "arguments")
 ROOMS = {
     "errors": ("the exception tree", ()),
-    "limits": ("limits on resources that untrusted input may consume", ("errors",)),
     "schema": ("every table, result column and code, declared once", ("errors",)),
     "arrow": ("Arrow to NumPy and back", ()),
     "arguments": ("every check of an option, one wording each", ("errors", "schema")),
+    "limits": ("limits on resources that untrusted input may consume", ("errors", "arguments")),
     "visible_text": ("the one way to show a hidden character", ()),
     "palettes": ("the colours of certainty", ()),
     "tables": ("`LogprobTables`, `concat`", ("errors", "schema", "arrow", "arguments")),

@@ -253,7 +253,7 @@ def test_a_source_has_a_size(pack):
         ({"record_bytes": 1.5}, "record_bytes=1.5"),
         ({"record_bytes": True}, "record_bytes=True"),
         ({"record_bytes": None}, "record_bytes=None"),
-        ({"nesting": MOST_NESTING + 1}, "at most 256"),
+        ({"nesting": MOST_NESTING + 1}, "from 1 to 256"),
         ({"alternatives": -1}, "alternatives=-1"),
         ({"expansion": "9"}, "expansion='9'"),
         ({"source_bytes": 0}, "source_bytes=0"),

@@ -51,7 +51,7 @@ def test_tables_by_name(lp):
     for name in ("responses", "choices", "tokens", "alternatives", "rejects", "ledger"):
         assert lp[name] is getattr(lp, name)
     for wrong in ("token", "equals", "__len__", ""):
-        with pytest.raises(toolkit.errors.ArgumentError, match="no table"):
+        with pytest.raises(toolkit.errors.ArgumentError, match="expected one of"):
             lp[wrong]
 
 
@@ -332,7 +332,7 @@ def test_to_pandas_gives_tokens_by_default(lp):
 
 
 def test_to_pandas_of_what_there_is_not(lp):
-    with pytest.raises(toolkit.errors.ArgumentError, match="no table"):
+    with pytest.raises(toolkit.errors.ArgumentError, match="expected one of"):
         lp.to_pandas("nonsense")
     with pytest.raises(toolkit.errors.ArgumentError, match="dtype_backend"):
         lp.to_pandas(dtype_backend="polars")
@@ -361,6 +361,19 @@ def test_tables_that_do_not_fit(lp):
     holes = lp.tokens.set_column(lp.tokens.schema.get_field_index("token"), "token", nulls)
     with pytest.raises(toolkit.errors.SchemaError, match="must not be null"):
         LogprobTables(lp.responses, lp.choices, holes, lp.alternatives)
+
+
+@pytest.mark.parametrize("response", [0, 1, -1])
+def test_only_one_choice(lp, response):
+    key = lp.responses["response_key"].to_pylist()[response]
+    for choice in lp.filter(response_key=key).choices["choice"].to_pylist():
+        assert lp.only(response, choice).equals(lp.filter(response_key=key, choice=choice))
+
+
+def test_only_a_choice_that_does_not_exist(lp):
+    for response, choice in ((0, 99), (99, 0), ("nobody", 0)):
+        with pytest.raises(toolkit.errors.SelectionError):
+            lp.only(response, choice)
 
 
 # What is derived

@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import pandas as pd
 
-_FEW_RUNS, _LONG_RUN = 256, 64  # slices up to so many, of so many rows on average
+_FEW_RUNS, _LONG_RUN = (
+    256,
+    64,
+)  # slice at most this many runs, of at least this many rows on average
 
 
 def numpy(table: pa.Table, name: str) -> np.ndarray:
@@ -21,24 +24,24 @@ def numpy(table: pa.Table, name: str) -> np.ndarray:
 
 
 def valid(table: pa.Table, name: str) -> np.ndarray:
-    """Return where a column is not null, as a boolean array."""
+    """Return which rows of a column are not null."""
     return table[name].is_valid().combine_chunks().to_numpy(zero_copy_only=False)
 
 
 def truth(flags: pa.Array | pa.ChunkedArray) -> np.ndarray:
-    """Return a boolean column as a NumPy array, null as False; writable."""
+    """Return a boolean column as a writable NumPy array, null as False."""
     return np.array(pc.fill_null(flags, False), dtype=bool)
 
 
 def offsets(counts: np.ndarray) -> np.ndarray:
-    """Return the n + 1 boundaries of n consecutive runs of these lengths."""
+    """Return the n + 1 boundaries of n consecutive runs with these lengths."""
     bounds = np.zeros(len(counts) + 1, np.int64)
     np.cumsum(counts, out=bounds[1:])
     return bounds
 
 
 def take(table: pa.Table, rows: np.ndarray) -> pa.Table:
-    """Return some rows of a table, without a copy if they are a few runs of neighbours."""
+    """Return some rows of a table, without a copy if they are a few runs of consecutive rows."""
     n = len(rows)
     if n == 0:
         return table.slice(0, 0)
@@ -52,12 +55,12 @@ def take(table: pa.Table, rows: np.ndarray) -> pa.Table:
 
 
 def take_runs(bounds: np.ndarray, runs: np.ndarray) -> np.ndarray:
-    """Return the row indices of whole runs, in the order asked for.
+    """Return the row indices of whole runs, in the requested order.
 
     Parameters
     ----------
     bounds : int64 array, shape (n + 1,)
-        Boundaries of the runs, as `offsets` gives them.
+        Boundaries of the runs, as `offsets` returns them.
     runs : integer array
         Which runs to take.
 
@@ -89,7 +92,7 @@ def run_rows(starts: np.ndarray, lengths: np.ndarray) -> NDArray[np.int64]:
 
 
 def codes(column: pa.ChunkedArray, labels: tuple[str, ...]) -> np.ndarray:
-    """Return the int8 codes of a label column into its declared list, whatever its own order."""
+    """Return the codes of a label column in its declared list, whatever codes it has."""
     parts = []
     for chunk in column.chunks:
         codes, found = chunk.indices.to_numpy(), tuple(chunk.dictionary.to_pylist())
@@ -115,18 +118,18 @@ def plain_type(kind: pa.DataType) -> pa.DataType:
 
 
 def is_in(column: pa.ChunkedArray, values: list[Any]) -> np.ndarray:
-    """Return which rows of a column hold one of the values; null matches None."""
+    """Return which rows of a column hold one of the values; None matches null."""
     kind = plain_type(column.type)
     found = pc.is_in(column.cast(kind), pa.array(values, kind))
     return found.to_numpy(zero_copy_only=False)
 
 
 BACKENDS = ("pyarrow", "numpy_nullable")
-"""Types of columns that `to_pandas` makes on request."""
+"""Values of ``dtype_backend``."""
 
 
 def to_pandas(table: pa.Table, backend: str | None = None) -> pd.DataFrame:
-    """Return a table as a DataFrame, in the types of one of `BACKENDS`, or in those of NumPy."""
+    """Return a table as a DataFrame with the types of one of `BACKENDS`; None: of NumPy."""
     if backend is None:
         return table.to_pandas()
     import pandas as pd

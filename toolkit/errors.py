@@ -1,21 +1,21 @@
-"""Every error and warning of the toolkit, one tree.
+"""Define every error and warning of the toolkit, in one tree.
 
 ::
 
     ToolkitError
     ├── SourceError       a path, URI or file object could not be opened or read
-    │   └── NoRecordsError    everything was read and there was no record in it
-    ├── RecordError       a record was rejected and on_error="raise" was asked for
-    ├── SchemaError       a table does not have the columns that were declared
-    ├── SelectionError    no response, choice or channel answers to a selector
-    ├── ArgumentError     an argument is of the wrong type or out of range
+    │   └── NoRecordsError    the sources were read, but they hold no record
+    ├── RecordError       a record was rejected, and on_error="raise" was requested
+    ├── SchemaError       a table does not have the declared columns
+    ├── SelectionError    no response or choice matches a selector
+    ├── ArgumentError     an argument has a wrong type or is out of range
     └── ExportError       an export could not be written
 
-    ToolkitWarning        something was read, but not all of it is usable
+    ToolkitWarning        the data were read, but a part of them is not usable
 
-Each error is also the built-in that fits (`ValueError`, `LookupError`, `OSError`), so code that
-knows nothing of the toolkit catches it too. Messages tell where, what was found, what was
-expected and what to do; they never quote the text of a response.
+Each error also derives from the matching built-in (`ValueError`, `LookupError`, `OSError`), so code
+that does not know the toolkit can catch it. A message contains the place, what was found, what was
+expected and what to do; it never quotes the text of a response.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ __all__ = [
 
 
 class ToolkitError(Exception):
-    """Base of every error that the toolkit raises on purpose."""
+    """Base class of every error that the toolkit raises on purpose."""
 
 
 class SourceError(ToolkitError, OSError):
@@ -42,7 +42,7 @@ class SourceError(ToolkitError, OSError):
 
 
 class NoRecordsError(SourceError):
-    """All sources were read and none held a record."""
+    """All sources were read, but none holds a record."""
 
 
 class RecordError(ToolkitError, ValueError):
@@ -78,11 +78,11 @@ class SchemaError(ToolkitError, ValueError):
 
 
 class SelectionError(ToolkitError, LookupError):
-    """No response, choice or channel answers to a selector."""
+    """No response or choice matches a selector."""
 
 
 class ArgumentError(ToolkitError, ValueError):
-    """An argument is of the wrong type or out of range."""
+    """An argument has a wrong type or is out of range."""
 
 
 class ExportError(ToolkitError, OSError):
@@ -90,4 +90,4 @@ class ExportError(ToolkitError, OSError):
 
 
 class ToolkitWarning(UserWarning):
-    """Something was read, but part of it was rejected or is not usable."""
+    """The data were read, but a part of them was rejected or is not usable."""

@@ -1,43 +1,43 @@
-"""How much of what foreign data can ask for is given: the limits of a load."""
+"""Limit the resources that untrusted input may consume: `Limits`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-from toolkit.errors import ArgumentError
+from toolkit import arguments
 
-MOST_NESTING = 256
-"""Values are walked by functions that call themselves, so `Limits.nesting` cannot be more."""
+MOST_NESTING = 256  # levels
+"""Greatest `Limits.nesting`, because recursive functions walk the values."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a record or a source may at most be; beyond it a record or the source is rejected.
+    """Limits on the size and shape of records and sources.
 
-    A record over a limit costs itself alone. A source over a limit is read up to there, and what
-    was read is kept.
+    A record over a limit is rejected; it does not affect others. A source over a limit is read up
+    to the limit, and the records before it are kept.
 
     Attributes
     ----------
     record_bytes : int
-        Bytes from the first of a record to its last, in the decompressed source. Longer ones are
-        passed over without being held in memory (``too_long``).
+        Bytes of a record in the decompressed source. Longer records are skipped without being held
+        in memory (``too_long``).
     nesting : int
-        Levels of objects and arrays, at most 256 (``too_deep``). Below 64 the native scanner is
-        not used.
+        Levels of nested objects and arrays, at most 256 (``too_deep``). Below 64 the native scanner
+        is not used.
     alternatives : int
-        Top alternatives of one token (``too_many_alternatives``); no known vocabulary has more
-        tokens than the limit.
+        Alternatives of one token (``too_many_alternatives``). The default exceeds every known
+        vocabulary.
     expansion : int
-        How many times larger than its compressed bytes a source may become, told once 64 MiB came
-        out of it (``source_over_limit``). JSON of logprobs becomes 5 to 40 times larger.
+        Ratio of decompressed to compressed bytes of a source, checked after 64 MiB of output
+        (``source_over_limit``). JSON with logprobs typically expands 5 to 40 times.
     source_bytes : int, optional
         Decompressed bytes of a source (``source_over_limit``); None: any number, in bounded memory.
 
     Raises
     ------
     ArgumentError
-        If a limit is no whole number from 1, or there can be no such limit.
+        If a limit is not a whole number of at least 1, or `nesting` is above 256.
 
     Examples
     --------
@@ -61,11 +61,9 @@ class Limits:
             value = getattr(self, field.name)
             if value is None and field.default is None:
                 continue
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ArgumentError(f"limits: {field.name}={value!r}; give a whole number from 1")
-        if self.nesting > MOST_NESTING:
-            raise ArgumentError(f"limits: nesting={self.nesting}; give at most {MOST_NESTING}")
+            most = MOST_NESTING if field.name == "nesting" else None
+            object.__setattr__(self, field.name, arguments.whole(field.name, value, high=most))
 
 
 LIMITS = Limits()
-"""Those of a load that names none."""
+"""Default limits."""

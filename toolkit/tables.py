@@ -1,4 +1,4 @@
-"""`LogprobTables`, the five tables of a load, and `concat`, which puts several together."""
+"""Hold the five tables of a load in `LogprobTables`; concatenate them with `concat`."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from toolkit import arguments, arrow, schema
 from toolkit.arrow import numpy, offsets, take, take_runs
-from toolkit.errors import ArgumentError, SchemaError, SelectionError
+from toolkit.errors import SchemaError, SelectionError
 from toolkit.schema import conform
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 Selector = int | str
 """A row number, a ``response_id`` or a ``custom_id``."""
 
+_KEYED = ("responses", "choices", "tokens", "alternatives")  # tables with a response_key
 _RESPONSE_FILTERS = tuple(
     name for name in schema.RESPONSES.names if name not in ("notes", "finished", "error")
 )
@@ -31,20 +33,20 @@ _CHOICE_FILTERS = ("choice", "role", "finish_reason", "logprobs_state", "alignme
 class LogprobTables:
     """Five tidy tables: responses, choices, tokens, alternatives and rejects.
 
-    Rows are sorted by the key columns, so the tokens of a choice, and the alternatives of a token,
-    are runs of neighbouring rows.
+    Rows are sorted by their key columns, so the tokens of a choice, and the alternatives of a
+    token, are consecutive rows.
 
     Parameters
     ----------
     responses, choices, tokens, alternatives, rejects : pyarrow.Table
-        In the columns that `toolkit.schema` declares; other types that hold the same are cast.
+        With the columns that `toolkit.schema` declares; equivalent types are cast.
     ledger : pyarrow.Table, optional
-        What each source held (`schema.LEDGER`).
+        Counts of what each source held (`schema.LEDGER`).
 
     Raises
     ------
     SchemaError
-        If a column is missing or does not fit, or the tables do not belong together.
+        If a column is missing or has a wrong type, or the tables do not belong together.
 
     Examples
     --------
@@ -79,17 +81,16 @@ class LogprobTables:
         self.choices = conform(choices, schema.CHOICES)
         self.tokens = conform(tokens, schema.TOKENS)
         self.alternatives = conform(alternatives, schema.ALTERNATIVES)
-        self.rejects = (
-            schema.REJECTS.empty() if rejects is None else conform(rejects, schema.REJECTS)
-        )
-        self.ledger = schema.LEDGER.empty() if ledger is None else conform(ledger, schema.LEDGER)
-        self._check_rows("tokens", _tokens_per_choice(self.choices))
+        empty = schema.REJECTS.empty(), schema.LEDGER.empty()
+        self.rejects = conform(empty[0] if rejects is None else rejects, schema.REJECTS)
+        self.ledger = conform(empty[1] if ledger is None else ledger, schema.LEDGER)
+        self._check_rows("tokens", _token_counts(self.choices))
         self._check_rows("alternatives", numpy(self.tokens, "n_alternatives"))
 
     def _check_rows(self, child: str, counts: np.ndarray) -> None:
-        n, counted = self[child].num_rows, counts.sum()
+        n, counted = self[child].num_rows, int(counts.sum())
         if n != counted:
-            raise SchemaError(f"table {child} has {n} rows, its parent table counts {counted}")
+            raise SchemaError(f"table {child} has {n} rows, but its parent table counts {counted}")
 
     def __len__(self) -> int:
         """Return the number of responses."""
@@ -109,13 +110,10 @@ class LogprobTables:
 
     def __getitem__(self, name: str) -> pa.Table:
         """Return a table by its name."""
-        if name not in self.__slots__:
-            names = [table.name for table in schema.TABLES]
-            raise ArgumentError(f"there is no table {name!r}: expected one of {names}")
-        return getattr(self, name)
+        return getattr(self, arguments.one_of("table", name, self.__slots__))
 
     def equals(self, other: LogprobTables) -> bool:
-        """Tell whether all five tables hold the same rows.
+        """Return whether all five tables hold the same rows.
 
         Parameters
         ----------
@@ -131,7 +129,7 @@ class LogprobTables:
         name : str
             responses, choices, tokens, alternatives, rejects or ledger.
         dtype_backend : {"pyarrow", "numpy_nullable"}, optional
-            As in pandas. Default: NumPy types, where a null makes an integer column float.
+            As in pandas. Default: NumPy types, where an integer column with nulls becomes float.
 
         Returns
         -------
@@ -141,7 +139,7 @@ class LogprobTables:
         Raises
         ------
         ArgumentError
-            If there is no such table or backend.
+            If the table or the backend does not exist.
 
         Examples
         --------
@@ -156,32 +154,31 @@ class LogprobTables:
         return arrow.to_pandas(self[name], dtype_backend)
 
     def locate(self, response: Selector) -> int:
-        """Return the row of one response.
+        """Return the row number of one response.
 
         Parameters
         ----------
         response : int or str
-            A row number (negative: from the end), else a ``response_id`` or ``custom_id``.
+            A row number (negative: from the end), a ``response_id`` or a ``custom_id``.
 
         Raises
         ------
         SelectionError
-            If no response, or more than one, answers to it.
+            If no response, or more than one, has this number or id.
         """
         if isinstance(response, int | np.integer) and not isinstance(response, bool):
             if -len(self) <= response < len(self):
                 return int(response) % len(self)
-            raise SelectionError(f"no response {response}: there are {len(self)}")
-        if not isinstance(response, str):
-            raise ArgumentError(
-                f"response is {type(response).__name__}; give a row number, an id or a custom_id"
-            )
+            raise SelectionError(f"no response {response}: there are {len(self)} responses")
+        arguments.instance("response", response, str, "a row number, an id or a custom_id")
         for name in ("response_id", "custom_id"):
             rows = np.flatnonzero(arrow.is_in(self.responses[name], [response]))
             if len(rows) == 1:
                 return int(rows[0])
             if len(rows) > 1:
-                raise SelectionError(f"{len(rows)} responses have {name} {response!r}; give a row")
+                raise SelectionError(
+                    f"{len(rows)} responses have the {name} {response!r}; pass a row number"
+                )
         raise SelectionError(f"no response has the response_id or custom_id {response!r}")
 
     def text(
@@ -200,38 +197,45 @@ class LogprobTables:
         Returns
         -------
         str or None
-            The text that was sent; where none was, the token bytes, joined and decoded once
-            (U+FFFD where they are not UTF-8); None if there is neither.
+            The text that was sent; if none was, the token bytes joined and decoded once (U+FFFD
+            where they are not UTF-8); None if there is neither.
 
         Raises
         ------
         SelectionError
-            If there is no such response or choice.
+            If the response or choice does not exist.
         """
         arguments.channel(channel)
         row = self.choice_row(response, choice)
         sent = self.choices[channel][row].as_py()
         if sent is not None:
             return sent
-        counts = [numpy(self.choices, f"n_{name}_tokens") for name in schema.CHANNELS]
-        start = int(sum(count[:row].sum() for count in counts))
-        start += int(sum(count[row] for count in counts[: schema.CHANNELS.index(channel)]))
-        n = int(counts[schema.CHANNELS.index(channel)][row])
-        run = self.tokens.slice(start, n)
-        pieces = pc.coalesce(run["bytes"], run["token"].cast(schema.BINARY)).to_pylist()
+        run = row * len(schema.CHANNELS) + schema.CHANNELS.index(channel)
+        start, stop = offsets(_token_counts(self.choices).ravel())[run : run + 2].tolist()
+        tokens = self.tokens.slice(start, stop - start)
+        pieces = pc.coalesce(tokens["bytes"], tokens["token"].cast(schema.BINARY)).to_pylist()
         return b"".join(pieces).decode("utf-8", "replace") if pieces else None
+
+    def only(self, response: Selector = 0, choice: int = 0) -> LogprobTables:
+        """Return the tables of one choice of one response.
+
+        Parameters
+        ----------
+        response, choice : int or str, int
+            As in `text`.
+        """
+        rows = self.locate(response), self.choice_row(response, choice)
+        return self._take(*(np.array([row]) for row in rows))
 
     def choice_row(self, response: Selector, choice: int = 0) -> int:
         """Return the row in `choices` of one choice of a response."""
         row = self.locate(response)
         key = self.responses["response_key"][row].as_py()
-        found = np.flatnonzero(
-            (numpy(self.choices, "response_key") == key) & (numpy(self.choices, "choice") == choice)
-        )
-        if not len(found):
-            has = numpy(self.choices, "choice")[numpy(self.choices, "response_key") == key]
-            raise SelectionError(f"response {row} has no choice {choice!r}; it has {has.tolist()}")
-        return int(found[0])
+        rows = np.flatnonzero(numpy(self.choices, "response_key") == key)
+        found = numpy(self.choices, "choice")[rows].tolist()
+        if choice not in found:
+            raise SelectionError(f"response {row} has no choice {choice!r}; it has {found}")
+        return int(rows[found.index(choice)])
 
     def filter(self, **conditions: Any) -> LogprobTables:
         """Keep the responses and choices that meet all conditions.
@@ -239,18 +243,18 @@ class LogprobTables:
         Parameters
         ----------
         **conditions
-            Column of responses or choices = a value, or a list of values to choose from; None
-            keeps nulls. A condition on a choice's column keeps only such choices.
+            Column of responses or choices = the value, or a list of the values, to keep; None
+            keeps nulls. A condition on a column of choices also drops the other choices.
 
         Returns
         -------
         LogprobTables
-            Rejects and ledger stay as they are: they tell of the sources.
+            Rejects and ledger are unchanged, because they describe the sources.
 
         Raises
         ------
         ArgumentError
-            If a name is no column that can be filtered by.
+            If a name is not a column that can be filtered by.
 
         Examples
         --------
@@ -272,8 +276,8 @@ class LogprobTables:
         return self._take(np.flatnonzero(by_response), np.flatnonzero(by_choice))
 
     def _take(self, responses: np.ndarray, choices: np.ndarray) -> LogprobTables:
-        """Return some rows of responses and choices with all that hangs on them."""
-        tokens = take_runs(offsets(_tokens_per_choice(self.choices)), choices)
+        """Return some rows of responses and choices with their tokens and alternatives."""
+        tokens = take_runs(offsets(_token_counts(self.choices).sum(axis=1)), choices)
         alternatives = take_runs(offsets(numpy(self.tokens, "n_alternatives")), tokens)
         return LogprobTables(
             self.responses.take(pa.array(responses)),
@@ -290,9 +294,9 @@ class LogprobTables:
         Parameters
         ----------
         directory : path
-            Made by the call. Each table becomes a folder of it.
+            Created by the call. Each table becomes a folder in it.
         overwrite : bool
-            Replace the directory if it is there.
+            Replace an earlier export of that name.
 
         Returns
         -------
@@ -304,13 +308,14 @@ class LogprobTables:
         return write_tables(self, directory, overwrite=overwrite)
 
 
-def _tokens_per_choice(choices: pa.Table) -> np.ndarray:
-    counts = [numpy(choices, f"n_{name}_tokens").astype(np.int64) for name in schema.CHANNELS]
-    return np.add.reduce(counts)
+def _token_counts(choices: pa.Table) -> NDArray[np.int64]:
+    """Return the number of token rows, shape (n_choices, n_channels)."""
+    counts = [numpy(choices, f"n_{name}_tokens") for name in schema.CHANNELS]
+    return np.stack(counts, axis=1).astype(np.int64)
 
 
 def _meets(table: pa.Table, conditions: dict[str, Any], names: Iterable[str]) -> np.ndarray:
-    """Return which rows meet those conditions that are about these columns."""
+    """Return which rows meet the conditions on these columns."""
     met = np.ones(table.num_rows, bool)
     for name in set(names) & set(conditions):
         wanted = conditions[name]
@@ -324,10 +329,10 @@ def _meets(table: pa.Table, conditions: dict[str, Any], names: Iterable[str]) ->
 
 
 def concat(parts: Iterable[LogprobTables]) -> LogprobTables:
-    """Put tables together.
+    """Concatenate tables.
 
-    Parts of one `scan` come out as `read` would have given them. Parts of different loads keep
-    their order, and their sources are numbered on, so that keys stay unique.
+    Parts of one `scan` give the tables that `read` would have returned. Parts of different loads
+    keep their order; their sources are renumbered, so that keys stay unique.
 
     Parameters
     ----------
@@ -347,9 +352,7 @@ def concat(parts: Iterable[LogprobTables]) -> LogprobTables:
     >>> both.responses["response_key"].to_pylist() == [0, 2**32]
     True
     """
-    parts = list(parts)
-    if not all(isinstance(part, LogprobTables) for part in parts):
-        raise ArgumentError("concat takes an iterable of LogprobTables")
+    parts = [arguments.instance("a part of concat", part, LogprobTables) for part in parts]
     if not parts:
         return LogprobTables(*(table.empty() for table in schema.TABLES))
     one_load = _one_load(parts)
@@ -358,14 +361,14 @@ def concat(parts: Iterable[LogprobTables]) -> LogprobTables:
     tables = {
         name: pa.concat_tables([part[name] for part in parts]) for name in LogprobTables.__slots__
     }
-    if one_load:  # its parts may each tell of the sources
+    if one_load:  # its parts may repeat the rows of a source
         for name in ("rejects", "ledger"):
             tables[name] = _distinct(tables[name])
     return in_order(tables)
 
 
 def joined(parts: list[LogprobTables]) -> LogprobTables:
-    """Put the batches of one load together, none of which is there twice."""
+    """Concatenate the batches of one load; the batches must be disjoint."""
     if len(parts) == 1:
         return parts[0]
     names = LogprobTables.__slots__
@@ -373,8 +376,8 @@ def joined(parts: list[LogprobTables]) -> LogprobTables:
 
 
 def in_order(tables: dict[str, pa.Table]) -> LogprobTables:
-    """Sort the rows by their keys: streams may lie in a later batch than what began after them."""
-    for name in ("responses", "choices", "tokens", "alternatives"):
+    """Sort rows by their keys, because a stream may end in a later batch than it began in."""
+    for name in _KEYED:
         keys = numpy(tables[name], "response_key")
         if np.any(keys[1:] < keys[:-1]):
             tables[name] = take(tables[name], np.argsort(keys, kind="stable"))
@@ -382,39 +385,33 @@ def in_order(tables: dict[str, pa.Table]) -> LogprobTables:
 
 
 def _distinct(table: pa.Table) -> pa.Table:
-    """Return a table without its second copies of a row."""
+    """Return a table without repeated rows."""
     rows = zip(*(column.to_pylist() for column in table.columns), strict=True)
     first = {row: i for i, row in reversed(list(enumerate(rows)))}
     return table.take(pa.array(sorted(first.values()), pa.int64()))
 
 
 def _one_load(parts: list[LogprobTables]) -> bool:
-    """Tell whether the parts can share their keys: no key twice, no source number for two."""
-    names: dict[int, str] = {}
-    seen = np.concatenate([numpy(part.responses, "response_key") for part in parts])
-    if len(np.unique(seen)) != len(seen):
+    """Return whether keys are unique over the parts, and source ordinals name one source each."""
+    keys = np.concatenate([numpy(part.responses, "response_key") for part in parts])
+    if len(np.unique(keys)) != len(keys):
         return False
+    named: set[tuple[int, str]] = set()
     for part in parts:
-        ordinals = numpy(part.responses, "response_key") >> 32
-        first = np.unique(ordinals, return_index=True)
-        sources = part.responses["source"].take(pa.array(first[1])).to_pylist()
-        for ordinal, source in zip(first[0].tolist(), sources, strict=True):
-            if names.setdefault(ordinal, source) != source:
-                return False
-    return True
+        ordinals, first = np.unique(numpy(part.responses, "response_key") >> 32, return_index=True)
+        sources = part.responses["source"].take(pa.array(first)).to_pylist()
+        named |= set(zip(ordinals.tolist(), sources, strict=True))
+    return len({ordinal for ordinal, _ in named}) == len(named)
 
 
 def _renumber(parts: list[LogprobTables]) -> list[LogprobTables]:
+    """Add to the source ordinals in the keys, so that no two parts share one."""
     renumbered, base = [], 0
     for part in parts:
-        shift = base << 32
-        tables = {}
-        for name in LogprobTables.__slots__:
-            table = part[name]
-            if "response_key" in table.column_names:
-                field = table.schema.field("response_key")
-                table = table.set_column(0, field, pc.add(table["response_key"], shift))
-            tables[name] = table
+        tables = {name: part[name] for name in LogprobTables.__slots__}
+        for name in _KEYED:
+            key = pc.add(part[name]["response_key"], base << 32)
+            tables[name] = part[name].set_column(0, schema.TOKENS["response_key"].field, key)
         renumbered.append(LogprobTables(**tables))
         keys = numpy(part.responses, "response_key")
         base += int(keys.max() >> 32) + 1 if len(keys) else 0

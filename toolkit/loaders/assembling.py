@@ -1,6 +1,6 @@
-"""Merged columns -> the five declared tables.
+"""Assemble the five declared tables from merged columns.
 
-Gives the rows their keys and positions, and tells how the tokens fit the text.
+Rows get their keys and positions, and tokens are compared with the text.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from toolkit.loaders.merging.responses import Merged
 from toolkit.schema import ALIGNMENTS, CHANNELS, KINDS, LOGPROBS_STATES, STATUSES, label_array
 from toolkit.schema.derived import is_top1
 
-_RECORD = (1 << 32) - 1  # the low half of a key
+_RECORD = (1 << 32) - 1  # mask of the record ordinal in a key
 _EXACT, _SHORT, _EXTRA, _MISMATCH, _UNKNOWN = range(len(ALIGNMENTS))
 
 
@@ -52,16 +52,16 @@ class _Keys(NamedTuple):
 
 
 class Origins(NamedTuple):
-    """Sources, in the order in which they were read.
+    """Where each record comes from: the sources, in the order in which they were read.
 
     Attributes
     ----------
     first : int64 array
-        The first record of each; a source without records has that of the next.
+        First record of each source; a source without records has the first record of the next.
     ordinal : int64 array
-        Place of each among the sources of the load; the high half of ``response_key``.
+        Ordinal of each source in the load; the high half of ``response_key``.
     names : pyarrow.Array
-        What stands in the ``source`` columns.
+        Values of the ``source`` columns.
     """
 
     first: np.ndarray
@@ -70,27 +70,27 @@ class Origins(NamedTuple):
 
     @classmethod
     def of_sources(cls, sources: list[tuple[int, int, str]]) -> Origins:
-        """Build them of the first record, the ordinal and the name of each source."""
+        """Build from the first record, the ordinal and the name of each source."""
         first, ordinal, names = zip(*sources, strict=True)
         return cls(np.array(first), np.array(ordinal), pa.array(names, schema.TEXT))
 
     def of(self, record: np.ndarray) -> np.ndarray:
-        """Return for each record which source it is of."""
+        """Return for each record the position of its source."""
         return np.searchsorted(self.first, record, side="right") - 1
 
     def within(self, record: np.ndarray, at: np.ndarray) -> np.ndarray:
-        """Return the place of each record in its source."""
+        """Return the ordinal of each record in its source."""
         return record - self.first[at]
 
     def name(self, at: np.ndarray) -> pa.Array:
-        """Return the name of each source."""
+        """Return the names of sources."""
         if len(self.names) == 1:
             return pa.repeat(self.names[0], len(at))
         return self.names.take(pa.array(at))
 
 
 def assemble(merged: Merged, origins: Origins) -> Tables:
-    """Build the five tables.
+    """Build the five tables of a batch.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def assemble(merged: Merged, origins: Origins) -> Tables:
     part_key = key[merged.part_response]
     counts = np.stack([numpy(merged.parts, f"n_{name}") for name in CHANNELS], axis=1)
     bounds = offsets(counts.ravel())
-    runs = _Keys(  # a run of tokens is a channel of a part
+    runs = _Keys(  # a run of tokens: one channel of one choice part
         np.repeat(part_key, len(CHANNELS)),
         np.repeat(numpy(merged.parts, "choice"), len(CHANNELS)),
         np.tile(np.arange(len(CHANNELS), dtype=np.int8), len(counts)),
@@ -124,7 +124,7 @@ def assemble(merged: Merged, origins: Origins) -> Tables:
 
 
 def _table(declared: schema.Table, values: dict[str, object]) -> pa.Table:
-    """Build a declared table from columns that have its types already."""
+    """Build a declared table from columns that already have its types."""
     columns = [values[name] for name in declared.names]
     return pa.Table.from_arrays(columns, schema=declared.arrow)
 
@@ -185,13 +185,13 @@ def _alternatives(merged: Merged, keys: _Keys) -> pa.Table:
 
 
 class _Joined:
-    """Bytes of consecutive tokens, joined without copying."""
+    """The bytes of consecutive tokens, joined without copying."""
 
     def __init__(self, tokens: pa.Table, bounds: np.ndarray) -> None:
         sent = tokens["bytes"]
         text = tokens["token"].cast(schema.BINARY)
         self._bounds = bounds
-        # Where bytes were not sent the text stands in; equality proves it right, nothing else does.
+        # Where bytes were not sent, the text is used instead, and only equality proves it right.
         self._guessed = np.concatenate([[0], np.cumsum(sent.is_null().to_numpy())])
         pieces = pc.coalesce(sent, text).combine_chunks()
         self._data = b""
@@ -202,11 +202,11 @@ class _Joined:
             self._data = data
 
     def runs(self, runs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return first and last byte of each run of tokens."""
+        """Return the offsets of the first byte of each run of tokens, and after its last."""
         return self._every[self._bounds[runs]], self._every[self._bounds[runs + 1]]
 
     def align(self, text: pa.ChunkedArray, runs: np.ndarray) -> np.ndarray:
-        """Compare the joined bytes of each run with its text; int8 codes of `ALIGNMENTS`."""
+        """Compare the joined bytes of each run with its text; return int8 codes of `ALIGNMENTS`."""
         out = np.full(len(runs), _UNKNOWN, np.int8)
         starts, stops = self.runs(runs)
         has_tokens = self._bounds[runs + 1] > self._bounds[runs]

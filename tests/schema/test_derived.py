@@ -89,3 +89,11 @@ def test_is_top1_of_recordings(name, data):
     lp = toolkit.read(data / name)
     assert_conserved(lp)
     assert_agrees(lp)
+
+
+def test_tokens_that_are_not_among_their_alternatives_are_counted(data):
+    """In SQL, ``sampled_rank > 1`` drops them, because their rank is null."""
+    names = ("capitals_batch.jsonl", "arithmetic_n5.jsonl", "pairs_stream.sse")
+    tokens = toolkit.read([data / name for name in names]).tokens.to_pylist()
+    assert sum(token["is_top1"] is False for token in tokens) == 176
+    assert sum((token["sampled_rank"] or 0) > 1 for token in tokens) == 147

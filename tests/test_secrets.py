@@ -20,7 +20,7 @@ SECRETS = ("MyDearCanary", "mydearcanary", b"MyDear".hex())
 
 
 def answer():
-    """A record in which every text is a secret, and so is every key that is no field's name."""
+    """A record in which every text, and every key that is not a field's name, is a secret."""
     entry = {
         "token": CANARY,
         "logprob": -0.5,
@@ -125,7 +125,7 @@ def assert_silent(*texts):
         assert not [secret for secret in SECRETS if secret in text], text
 
 
-def told(error):
+def texts_of(error):
     """Return all that a traceback shows of an error, and what it holds."""
     chain, seen = error, []
     while chain is not None:
@@ -165,7 +165,7 @@ def test_errors_are_silent(name):
                     call(line, on_error="raise")
                 except toolkit.ToolkitError as error:
                     n += 1
-                    assert_silent(*told(error))
+                    assert_silent(*texts_of(error))
     assert n > 40
 
 
@@ -212,7 +212,7 @@ def test_faults_of_sources_are_silent(tmp_path, fault):
         named = f"https://{CANARY}:{KEY}@127.0.0.1/x"
     with pytest.raises(toolkit.ToolkitError) as caught:
         toolkit.read(named, on_error="raise")
-    assert_silent(*told(caught.value))
+    assert_silent(*texts_of(caught.value))
 
 
 @pytest.mark.parametrize("command", ["summary", "read", "check", "tokens"])
@@ -227,7 +227,7 @@ def test_the_command_line_is_silent_on_stderr(tmp_path, command):
     assert_silent(again.stdout, again.stderr)
 
 
-def test_a_damaged_export_is_told_of_silently(tmp_path):
+def test_a_damaged_export_is_reported_silently(tmp_path):
     lp = toolkit.from_responses(answer())
     out = lp.write_parquet(tmp_path / "out")
     manifest = out / "manifest.json"

@@ -244,7 +244,7 @@ def test_concat_of_loads_keeps_keys_unique(lp):
 
 
 def assert_conserved_but_for_sources(lp):
-    """As `assert_conserved`, where one source name stands for several loads."""
+    """As `assert_conserved`, but one source name may belong to several loads."""
     from tests.oracle import assert_alternatives
 
     keys = lp.responses["response_key"].to_pylist()
@@ -265,7 +265,7 @@ def test_concat_of_parts_is_what_they_were_parts_of(tmp_path):
 
 @quietly
 def test_concat_of_parts_of_one_load_counts_nothing_twice():
-    """Rejects and ledger tell of the sources, of which there are no more than before."""
+    """Rejects and ledger describe the sources, which are the same as before."""
     data = b"\n".join([json.dumps(whole("a", "a", model=m)).encode() for m in "pq"] + [b"{bad"])
     lp = toolkit.read(data)
     joined = toolkit.concat([lp.filter(model="p"), lp.filter(model="q")])

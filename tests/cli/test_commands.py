@@ -133,7 +133,7 @@ def test_every_table_can_be_read(data, table):
     assert max(map(len, lines)) <= 100
 
 
-def test_a_pipe_gets_json_lines_unless_told_otherwise(two):
+def test_a_pipe_gets_json_lines_unless_another_form_is_requested(two):
     plain = run("read", two)
     assert plain.stdout == run("read", two, "--json").stdout
     assert [row["response_id"] for row in objects(plain)] == ["a", "b"]

@@ -159,9 +159,9 @@ def test_any_call_may_fail(lp, tmp_path, monkeypatch, name, code, is_there):
 def test_a_full_disk_leaves_nothing(data, tmp_path, limit):
     assert resource.RLIMIT_FSIZE is not None
     process = exporting(data / "stories_k10.jsonl.gz", tmp_path / "out", limit)
-    _, told = process.communicate(timeout=60)
-    assert process.returncode == 3, told
-    assert "cannot be written" in told
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 3, stderr
+    assert "cannot be written" in stderr
     assert contents(tmp_path) == []
 
 
@@ -216,7 +216,7 @@ def test_foreign_directories_of_like_names_are_left_alone(lp, tmp_path):
 # Others
 
 
-def test_another_export_at_work_is_told(lp, tmp_path):
+def test_another_export_at_work_is_reported(lp, tmp_path):
     out = tmp_path / "out"
     with (
         publish.staged(out, overwrite=False, is_ours=is_dataset),

@@ -280,7 +280,7 @@ def manifest_without_tables(out):
         (manifest_without_tables, toolkit.ToolkitError),
     ],
 )
-def test_damage_is_told(damage, error, lp, tmp_path):
+def test_damage_is_reported(damage, error, lp, tmp_path):
     out = lp.write_parquet(tmp_path / "out")
     damage(out)
     with pytest.raises(error, match="out"):

@@ -272,18 +272,18 @@ def test_the_manifest_tells_of_every_source(sources, tmp_path):
     missing = tmp_path / "missing.jsonl"
     given = [*sources, packed, b"{}", missing]
     out = toolkit.export(given, tmp_path / "out")
-    told = json.loads((out / MANIFEST).read_text())["sources"]
-    assert [source["source"] for source in told] == [
+    listed = json.loads((out / MANIFEST).read_text())["sources"]
+    assert [source["source"] for source in listed] == [
         *map(str, [*sources, packed]),
         "<bytes>",
         str(missing),
     ]
-    for path, source in zip([*sources, packed], told, strict=False):
+    for path, source in zip([*sources, packed], listed, strict=False):
         assert source["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
         assert source["bytes"] == path.stat().st_size
         assert source["modified_ns"] == path.stat().st_mtime_ns
-    assert (told[-2]["bytes"], told[-2]["modified_ns"]) == (2, None)
-    assert told[-1]["bytes"] == 0
+    assert (listed[-2]["bytes"], listed[-2]["modified_ns"]) == (2, None)
+    assert listed[-1]["bytes"] == 0
 
 
 def test_nothing_at_all_is_no_export(tmp_path):

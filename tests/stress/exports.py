@@ -1,4 +1,4 @@
-"""What tests that fail, kill and race exports have in common."""
+"""Helpers of tests that fail, kill and race exports."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ except toolkit.errors.ExportError as error:
 
 
 def export_alone(sources: list[Path], out: Path, limit: int, resume: bool) -> None:
-    """Export in a process of its own that somebody else may stop; exit with 3 if it fails."""
+    """Export in a process of its own, which may be killed; exit with 3 if the export fails."""
     tqdm.set_lock(threading.RLock())  # its own outlives a killed process
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     warnings.simplefilter("ignore")
@@ -58,7 +58,7 @@ def export_alone(sources: list[Path], out: Path, limit: int, resume: bool) -> No
 
 
 class Violation(Exception):
-    """Something that must never be."""
+    """A state that must never occur."""
 
 
 def exporting(sources, out, limit=0, *, resume=False, shard_bytes=0):
@@ -83,7 +83,7 @@ def exporting(sources, out, limit=0, *, resume=False, shard_bytes=0):
 
 
 def contents(folder: Path) -> list[str]:
-    """Return the names of what is in a folder."""
+    """Return the names of the files in a folder."""
     return sorted(path.name for path in folder.iterdir())
 
 
@@ -106,7 +106,7 @@ def verified(out: Path, allowed: list[toolkit.LogprobTables], where: str = "") -
             for part in table["files"]:
                 raw = (out / name / part["name"]).read_bytes()
                 if hashlib.sha256(raw).hexdigest() != part["sha256"]:
-                    raise Violation(f"{where}: {name}/{part['name']} is not what its manifest says")
+                    raise Violation(f"{where}: {name}/{part['name']} differs from its manifest")
         found = toolkit.read_parquet(out)
     except (OSError, KeyError, ValueError, toolkit.ToolkitError) as error:
         raise Violation(f"{where}: {type(error).__name__}: {error}") from error

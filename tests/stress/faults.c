@@ -1,7 +1,7 @@
-/* Lets the n-th of some system calls fail, for files below one directory.
+/* Makes the n-th of some system calls fail, for files below one directory.
 
-   Preloaded, it stands before the C library for Python and Arrow alike. `faults_arm` says what is to
-   fail; `faults_disarm` tells how many such calls there were. */
+   It is preloaded before the C library, so that it serves calls of Python and Arrow alike.
+   `faults_arm` sets which call fails; `faults_disarm` returns how many such calls there were. */
 
 #define _GNU_SOURCE
 #include <dlfcn.h>

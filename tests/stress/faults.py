@@ -1,8 +1,8 @@
-"""Let every write, fsync, close, rename, open and mkdir of an export fail, one after the other.
+"""Make every write, fsync, close, rename, open and mkdir of an export fail, one after the other.
 
-``python -m tests.stress.faults`` counts them; it exits with 1 if a failure left anything but the
-export that was there before, or the new one, whole. A small library in C (`faults.c`) is
-loaded before the C library, so that calls of Arrow fail like those of Python.
+``python -m tests.stress.faults`` counts them. It exits with 1 if a failure left anything but the
+earlier export or the new one, complete. A small library in C (`faults.c`) is loaded before the C
+library, so that calls of Arrow fail like those of Python.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _SOURCES = [_HERE.parents[1] / "data" / name for name in ("pairs_whole.jsonl", "
 
 
 def compiled(folder: Path) -> Path | None:
-    """Build the library that lets calls fail; None: there is no compiler, or another system."""
+    """Build the library that makes calls fail; None without a C compiler or outside Linux."""
     compiler = shutil.which((sysconfig.get_config_var("CC") or "cc").split()[0]) or shutil.which(
         "cc"
     )
@@ -81,7 +81,7 @@ def inject(call: str, error: str, *, over: bool, resume: bool, step: int) -> int
             toolkit.export(_SOURCES[1], out, overwrite=True, resume=resume)
             verified(out, [new], where)
             if contents(folder) != ["out"]:
-                raise Violation(f"{where}: left behind {contents(folder)}")
+                raise Violation(f"{where}: not removed: {contents(folder)}")
         nth += step
 
 

@@ -1,22 +1,23 @@
-"""Kill, interrupt, race, starve and fault exports, and fuzz the readers; count what went wrong.
+"""Kill, interrupt, race and fault exports, fill their disk, and fuzz the readers; count violations.
 
-``python -m tests.stress.torture --minutes 5`` runs its rounds in turn for as long; ``--whole``
-runs 1,000 kills, 200 interrupts, 200 races, 200 full disks, 200 resumed exports, every
-fault point and 10,000,000 fuzz inputs. Counts are printed at the end; it exits with 1 if there was a violation.
+``python -m tests.stress.torture --minutes 5`` runs rounds of all kinds in turn for 5 minutes.
+``--whole`` runs 1,000 kills, 200 interrupts, 200 races, 200 full disks, 200 resumed exports, every
+fault point and 10,000,000 fuzz inputs. It prints the counts at the end, and exits with 1 after a
+violation.
 
 kill, interrupt
-    SIGKILL, or SIGINT, at a random moment of an export, with an earlier one in place.
+    SIGKILL, or SIGINT, at a random moment of an export, while an earlier one exists.
 race
-    2 to 8 exporters of different recordings on one directory, at once.
+    2 to 8 exporters of different recordings write to one directory at once.
 full
-    A limit on the size of files, so that writing fails at a random byte.
+    A limit on the size of files makes writing fail at a random byte.
 resume
-    An export that is killed up to five times, and taken up each time: its files must be those of an
-    export in one go, and what was finished must not be made again.
+    An export is killed up to five times, and resumed each time: it must have the files of an
+    uninterrupted export, and finished shards must not be written again.
 
-After each round what is there must be the earlier export or the new one, whole, with every hash of
-its manifest right, and the next export must clear up. Faults are those of `tests.stress.faults`,
-fuzz inputs those of `tests.fuzz`.
+After each round the directory must hold the earlier export or the new one, complete and with every
+hash of its manifest right, and the next export must remove all leftovers. The faults are those of
+`tests.stress.faults`, the fuzz inputs those of `tests.fuzz`.
 """
 
 from __future__ import annotations
@@ -90,7 +91,7 @@ class Rounds:
         verified(out, allowed, kind)
         toolkit.export(old, out, overwrite=True)
         if contents(folder) != ["out"]:
-            raise Violation(f"left behind: {contents(folder)}")
+            raise Violation(f"not removed: {contents(folder)}")
         return outcome
 
     def _stopped(self, kind: str, source: Path, out: Path) -> str:
@@ -137,7 +138,7 @@ class Rounds:
         if not finished <= now:
             raise Violation("what was finished was made again")
         if contents(folder) != ["out", "whole"]:
-            raise Violation(f"left behind: {contents(folder)}")
+            raise Violation(f"not removed: {contents(folder)}")
         return "stopped" if finished else "ended first"
 
 
@@ -174,8 +175,8 @@ def rounds(wanted: dict[str, int], seconds: float, seed: int) -> list[str]:
                 counts[kind]["VIOLATION"] += 1
                 violations.append(f"{kind}, round {n}: {type(error).__name__}: {error}")
     for kind, outcomes in counts.items():
-        told = ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(outcomes.items()))
-        print(f"{kind:<10}{outcomes.total():>7,} rounds  {told}")
+        listed = ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(outcomes.items()))
+        print(f"{kind:<10}{outcomes.total():>7,} rounds  {listed}")
     return violations
 
 

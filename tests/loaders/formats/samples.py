@@ -1,6 +1,6 @@
-"""One answer in every wire format: " wörld" after "Hello", whole and as the server streams it.
+"""Write one answer, " wörld" after "Hello", in every wire format, whole and streamed.
 
-Each format has a whole answer and a stream of two or more records that say the same; ``None`` where
+Each format has a whole answer and a stream of two or more records with the same content; None if
 the format has only one of them.
 """
 
@@ -27,7 +27,7 @@ class Sample(NamedTuple):
     whole : dict or None
     stream : list of dict or None
     has_bytes, has_ids : bool
-        What the format sends of each token.
+        Whether the format sends the bytes and the ids of tokens.
     """
 
     whole: dict | None

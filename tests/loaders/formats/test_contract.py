@@ -1,4 +1,4 @@
-"""What every format must hold, shown on one answer in each."""
+"""Check the rules that every format must follow, on one answer in each."""
 
 import json
 import re
@@ -23,7 +23,7 @@ RECORDS = {
 
 
 def expected(sample):
-    """Return the rows of tokens and alternatives that the answer has."""
+    """Return the rows of tokens and alternatives of the answer."""
     spelled = [("Hello", -0.25), (" wörld", -1.5)]
     tokens = [
         (text, logprob, text.encode() if sample.has_bytes else None) for text, logprob in spelled
@@ -128,7 +128,7 @@ def places(value, path=()):
 @settings(max_examples=500, deadline=None)
 @given(st.data())
 def test_wrong_values_are_rejected_or_noted(data):
-    """Nothing but rows, notes and rejects comes out of a damaged record."""
+    """A damaged record gives rows, notes and rejects, and raises nothing."""
     _, record = RECORDS[data.draw(st.sampled_from(sorted(RECORDS)))]
     record = json.loads(json.dumps(record))
     path = data.draw(st.sampled_from([p for p in places(record) if p]))

@@ -1,4 +1,4 @@
-"""Quirks of servers that speak the chat schema: one minimal recording for each."""
+"""Read the variants of the chat schema that servers send: one minimal recording for each."""
 
 import base64
 import json
@@ -146,7 +146,7 @@ def test_litellm_logs_hold_the_response():
     assert [lp.text(0), lp.text(1)] == ["a", "a"]
 
 
-# Servers of one's own
+# Self-hosted servers
 
 
 def test_vllm_token_ids_as_labels():

@@ -1,4 +1,4 @@
-"""data/FORMATS.md names every format and envelope, and tests that there are."""
+"""data/FORMATS.md names every format and envelope, and only tests that exist."""
 
 import re
 
@@ -11,7 +11,7 @@ PAGE = (ROOT / "data" / "FORMATS.md").read_text()
 
 
 @pytest.mark.parametrize("named", sorted(set(re.findall(r"`([\w/]+\.py(?:::\w+)?)`", PAGE))))
-def test_the_tests_are_there(named):
+def test_the_named_tests_exist(named):
     path, _, function = named.partition("::")
     text = (ROOT / "tests" / path).read_text()
     assert not function or f"def {function}(" in text

@@ -1,4 +1,4 @@
-"""VCR cassettes in YAML."""
+"""Read VCR cassettes in YAML."""
 
 import builtins
 import gzip
@@ -103,7 +103,7 @@ def test_an_interaction_without_a_response_costs_nothing_else():
 @pytest.mark.filterwarnings("ignore::toolkit.errors.ToolkitWarning")
 @pytest.mark.parametrize(("depth", "reason"), [(100, "too_deep"), (101, "unreadable_source")])
 def test_nesting_of_cassettes_has_a_limit(depth, reason):
-    """That of YAML, whose parser calls itself; then that of records."""
+    """The limit of YAML, because its parser is recursive; below it, the limit of records."""
     body = "[" * (depth - 4) + "]" * (depth - 4)
     text = f"interactions:\n- response: {{body: {body}}}\n".encode()
     lp = toolkit.read([text, cassette({"string": STREAM})])
@@ -111,7 +111,7 @@ def test_nesting_of_cassettes_has_a_limit(depth, reason):
 
 
 @pytest.mark.filterwarnings("ignore::toolkit.errors.ToolkitWarning")
-def test_a_body_that_is_no_text_costs_itself():
+def test_a_body_without_text_costs_only_itself():
     data = cassette({"string": b"\x1f\x8b"}, {"string": STREAM})
     lp = toolkit.read(data)
     assert lp.rejects["reason"].to_pylist() == ["not_an_object"]

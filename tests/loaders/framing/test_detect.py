@@ -1,4 +1,4 @@
-"""Containers to frames: tables of examples, independent oracles, and properties."""
+"""Frame containers: tables of examples, independent oracles, and properties."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Result(NamedTuple):
 
 
 def framed(*blocks: bytes) -> Result:
-    """Frame blocks and put what they give together, checking the form of each part."""
+    """Frame blocks, check the form of each part, and join the parts."""
     result = Result([], [], [], [], [], Counts(0, 0, 0, 0, 0))
     for part in frame(blocks):
         assert part.starts.dtype == part.breaks.dtype == part.lines.dtype == np.int64
@@ -88,7 +88,7 @@ def test_lines(data: bytes, texts: list[bytes], lines: list[int], offsets: list[
     assert (result.texts, result.lines, result.offsets) == (texts, lines, offsets)
 
 
-def test_lines_count_what_is_no_frame() -> None:
+def test_lines_outside_frames_are_counted() -> None:
     result = framed(
         b'[DONE]\n{"a":1}\n\n: note\nevent: x\nid: 7\nretry: 9\ndata:\ndata: [DONE]\r\n{}\n[DONE]'
     )
@@ -98,7 +98,7 @@ def test_lines_count_what_is_no_frame() -> None:
 
 
 def naive_lines(data: bytes) -> tuple[list[bytes], list[int], list[int], int]:
-    """Split lines one by one: texts, lines, offsets, blank."""
+    """Split lines one by one; return texts, lines, offsets and the number of blank lines."""
     texts, lines, offsets, blank, offset = [], [], [], 0, 0
     pieces = data.split(b"\n")
     for number, piece in enumerate(pieces, start=1):
@@ -157,7 +157,7 @@ def test_lines_like_the_oracle(
         (b'[1, "a,b", null]', [b"1", b'"a,b"', b"null"], [1, 1, 1], [1, 4, 11]),
         (b'[{},\n2]\n{"a"\n:1}', [b"{}", b"2", b'{"a"\n:1}'], [1, 2, 3], [1, 5, 8]),
         (b'[{}\n]\n[{}\n]', [b"{}", b"{}"], [1, 3], [1, 7]),
-        # what is wrong becomes a frame
+        # invalid text becomes a frame
         (b"[]", [b"[]"], [1], [0]),
         (b"[{},,{},]", [b"{}", b"", b"{}", b""], [1] * 4, [1, 4, 5, 8]),
         (b"[{}, oops, {}]", [b"{}", b"oops", b"{}"], [1] * 3, [1, 5, 11]),
@@ -172,7 +172,7 @@ def test_lines_like_the_oracle(
         (b'[{"a":1}, ', [b'{"a":1}', b""], [1, 1], [1, 10]),
         (b'[{"a":1}', [b'{"a":1}', b""], [1, 1], [1, 8]),
         (b"[\n", [b""], [2], [2]),
-        # broken, then taken up again
+        # broken, then resumed
         (b'{\n "a": "x\n}\n{\n "b": 2\n}', [b'{\n "a": "x\n}', b'{\n "b": 2\n}'], [1, 4], [0, 13]),
         (b'{\n "a": [1\n{\n "b": 2\n}', [b'{\n "a": [1', b'{\n "b": 2\n}'], [1, 3], [0, 11]),
         (b'[\n{"a":"x},\n{"b":2},\n{"c":3}\n]', [b'{"a":"x}', b'{"b":2}', b'{"c":3}'], [2, 3, 4],
@@ -241,7 +241,7 @@ VALUES = st.sampled_from(
     st.lists(st.integers(0, 400), max_size=5),
 )
 def test_elements_of_arrays_are_where_they_are_said_to_be(values, comma, space, window, places):
-    """Line, offset and text of each, however the text is looked at."""
+    """The line, offset and text of each, whatever the sizes of blocks and windows."""
     data = b"[" + space + comma.join(values) + space + b"]"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("toolkit.loaders.framing.detect.HEAD_BYTES", 8)
@@ -302,7 +302,7 @@ def test_events(end: bytes) -> None:
         (b'data: {"a": "x\ndata: {"b":2}\ndata: {"c":3}', [b'{"a": "x', b'{"b":2}', b'{"c":3}']),
         (b'data: {"a": 1\ndata: {"b":2}\ndata: {"c":3}', [b'{"a": 1', b'{"b":2}', b'{"c":3}']),
         (b'data: {"a": 1,\ndata: {"b":2}\ndata: {"c":3}', [b'{"a": 1,', b'{"b":2}', b'{"c":3}']),
-        # they were not: JSON over several data lines, which may begin with complete objects
+        # they were not stripped: JSON over several data lines may begin with complete objects
         (b'data: {}\n\ndata: [\ndata: {"b":2},\ndata: {}\ndata: ]\n',
          [b"{}", b'[\n{"b":2},\n{}\n]']),
         (b"data: one\ndata: two\n\n", [b"one\ntwo"]),

@@ -1,4 +1,4 @@
-"""Paths, globs, directories, URIs, file objects and bytes to blocks; compression told by magic."""
+"""Resolve paths, globs, directories, URIs, file objects and bytes, and read their blocks."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ RECORD = b'{"choices": []}\n'
 
 
 def read(source: Source, block_bytes: int = 8 << 20) -> tuple[bytes, str | None]:
-    """Return what a source gives and the reason why it broke off, if it did."""
+    """Return the bytes of a source and the reason of its fault, if there was one."""
     blocks, fault = [], None
     try:
         blocks.extend(source.blocks(block_bytes))
@@ -66,7 +66,7 @@ def zstd(data: bytes) -> bytes:
 
 
 def zstd_in_blocks(data: bytes) -> bytes:
-    """Return one frame of several blocks, as a stream that is flushed gives."""
+    """Return one frame of several blocks, as a flushed stream writes."""
     sink = pa.BufferOutputStream()
     with pa.CompressedOutputStream(sink, "zstd") as stream:
         for start in range(0, len(data), 100):
@@ -75,7 +75,7 @@ def zstd_in_blocks(data: bytes) -> bytes:
     return sink.getvalue().to_pybytes()
 
 
-# Hard to compress, so that the packed forms have some hundred bytes.
+# Hard to compress, so that the compressed forms have several hundred bytes.
 DATA = b"".join(b'{"n": "%x"}\n' % pow(7, i, 10**40) for i in range(60, 72))
 HALF = len(DATA) // 2
 SKIPPABLE = b"\x50\x2a\x4d\x18\x03\x00\x00\x00abc"
@@ -87,9 +87,9 @@ PACKED = {
     "zstd": [zstd(DATA)],
     "zstd blocks": [zstd_in_blocks(DATA)],
     "zstd frames": [zstd(DATA[:HALF]), SKIPPABLE, zstd_in_blocks(DATA[HALF:])],
-    "zstd behind a skippable frame": [SKIPPABLE, zstd(DATA)],
+    "zstd after a skippable frame": [SKIPPABLE, zstd(DATA)],
 }
-MAGIC = 4  # bytes by which each of them is known
+MAGIC = 4  # bytes from which each of them is detected
 
 
 @pytest.mark.parametrize("name", PACKED)
@@ -110,7 +110,7 @@ def test_a_cut_is_never_silent(name: str) -> None:
         assert reason == (None if stop in ends else "truncated_source"), stop
         delivered.add(len(got))
     if "members" in name or "streams" in name or "frames" in name:
-        assert HALF in delivered  # what is whole is kept
+        assert HALF in delivered  # complete members are kept
     if name in ("gzip", "zstd blocks"):
         assert len(delivered) > 3
 
@@ -122,7 +122,7 @@ def test_less_than_the_magic_is_plain_data(name: str) -> None:
 
 
 @pytest.mark.parametrize("place", [-8, -1, 40])
-def test_a_damaged_gzip_is_told(place: int) -> None:
+def test_a_damaged_gzip_is_reported(place: int) -> None:
     good = gzip.compress(DATA)
     damaged = bytearray(gzip.compress(DATA))
     damaged[place] ^= 0x10
@@ -132,11 +132,11 @@ def test_a_damaged_gzip_is_told(place: int) -> None:
 
 
 @pytest.mark.parametrize("name", PACKED)
-def test_something_behind_is_told(name: str) -> None:
+def test_data_after_compressed_data_is_reported(name: str) -> None:
     assert read(*resolve(b"".join(PACKED[name]) + b"garbage")) == (DATA, "truncated_source")
 
 
-def test_zero_padding_behind_gzip_is_none_of_it() -> None:
+def test_zero_padding_after_gzip_is_ignored() -> None:
     one = gzip.compress(RECORD)
     for reader in (resolve(one + bytes(1000)), resolve(one + bytes(100_000) + one)):
         got, reason = read(*reader)
@@ -149,11 +149,11 @@ def test_blocks_stay_small_however_well_it_packs(pack: Callable[[bytes], bytes])
     blocks = [len(block) for block in resolve(pack(bytes(size)))[0].blocks(100_000)]
     assert sum(blocks) == size
     assert max(blocks) <= 100_000
-    assert min(blocks[:-1]) > 30_000  # and are not crumbs
+    assert min(blocks[:-1]) > 30_000  # and not tiny
 
 
 class Crumbs(io.RawIOBase):
-    """A file that gives three bytes at a time, and fails at its end if told so."""
+    """A file that gives three bytes at a time, and raises the fault at its end, if there is one."""
 
     def __init__(self, data: bytes, fault: Exception | None = None) -> None:
         super().__init__()
@@ -205,7 +205,7 @@ def test_damaged_data_raises_source_errors_alone(data: bytes, magic: bytes) -> N
     read(*resolve(magic + data))
 
 
-def test_empty_sources_are_no_error(folder: Path) -> None:
+def test_empty_sources_are_not_errors(folder: Path) -> None:
     assert read_all([b"", write("empty.jsonl", b""), io.BytesIO(), gzip.compress(b"")]) == [
         ("<bytes-1>", b"", None),
         ("empty.jsonl", b"", None),
@@ -262,7 +262,7 @@ def test_globs(folder: Path) -> None:
     assert names("**/*.jsonl") == ["x/1.jsonl", "x/y/2.jsonl", "z1.jsonl", "z[1].jsonl"]
     assert names("x/**") == ["x/1.jsonl", "x/3.md", "x/y/2.jsonl"]  # each file once
     assert names("x/[y]") == ["x/y/2.jsonl"]
-    assert names("z[1].jsonl") == ["z[1].jsonl"]  # a file of that very name
+    assert names("z[1].jsonl") == ["z[1].jsonl"]  # a file of exactly that name
     assert names("z?.jsonl") == ["z1.jsonl"]
 
 
@@ -320,7 +320,7 @@ def test_a_directory_without_recordings(folder: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root reads all")
-def test_what_must_not_be_read_is_told(folder: Path) -> None:
+def test_a_file_without_permission_is_reported(folder: Path) -> None:
     os.chmod(write("secret.jsonl"), 0)
     assert read_all("secret.jsonl") == [("secret.jsonl", b"", "unreadable_source")]
 
@@ -342,7 +342,7 @@ def test_names_that_are_not_utf8(folder: Path) -> None:
     except OSError:
         pytest.skip("the file system takes UTF-8 names only")
     assert read_all(["."]) == [("./caf\ufffd.jsonl", RECORD, None)]
-    pa.array([source.name for source in resolve("*.jsonl")])  # half characters would raise
+    pa.array([source.name for source in resolve("*.jsonl")])  # lone surrogates would raise
 
 
 def test_home_is_expanded(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -372,7 +372,7 @@ def test_file_objects(folder: Path) -> None:
     numbered = io.BytesIO(RECORD)
     numbered.name = 7
     with open("a.jsonl", "rb") as binary, open("a.jsonl", encoding="utf-8") as text:
-        binary.seek(4)  # read from where it stands
+        binary.seek(4)  # read from this position
         text.read(4)
         sources = [binary, text, named, numbered, io.StringIO("é\ud800")]
         assert read_all(sources) == [
@@ -405,7 +405,7 @@ def test_sources_are_read_again_and_travel(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("item", [7, None, {"choices": []}, '{"choices": []}', "a\nb", [["{}", 3]]])
-def test_what_is_no_source(item: object) -> None:
+def test_an_object_that_is_not_a_source(item: object) -> None:
     with pytest.raises(ArgumentError, match="from_responses") as caught:
         resolve(item)
     assert "choices" not in str(caught.value)
@@ -439,7 +439,7 @@ def test_uris_that_are_not_opened(uri: str) -> None:
 
 @pytest.fixture
 def bucket(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that stands for a remote store."""
+    """A folder that replaces a remote store."""
 
     class Remote:
         @staticmethod
@@ -485,7 +485,7 @@ def test_remote_compression_and_missing_files(bucket: Path) -> None:
 
 @pytest.mark.parametrize("change", ["grow", "shrink", "rewrite"])
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
-def test_a_file_that_changes_while_it_is_read_is_told(
+def test_a_file_that_changes_while_it_is_read_is_reported(
     folder: Path, change: str, pack: Callable[[bytes], bytes]
 ) -> None:
     data = pack(RECORD + b"\n")
@@ -512,7 +512,7 @@ def test_a_file_that_is_put_aside_is_read_to_its_end(folder: Path) -> None:
     (source,) = resolve(path)
     blocks = source.blocks(1 << 20)
     got = next(blocks)
-    os.rename(path, "log.jsonl.1")  # as logs are rotated
+    os.rename(path, "log.jsonl.1")  # as log rotation does
     write("log.jsonl", b"{}")
     assert got + b"".join(blocks) == RECORD
 
@@ -522,7 +522,7 @@ def test_what_was_read_of_a_changing_file_is_kept(folder: Path, monkeypatch) -> 
     from toolkit.loaders.sources.locations import WatchedFile
 
     bodies = [b'{"id": "%d", "choices": [{"message": {"content": "x"}}]}' % i for i in range(4)]
-    path = write("log.jsonl", b"\n".join(bodies))  # no line end behind the last
+    path = write("log.jsonl", b"\n".join(bodies))  # without a line end at the end
     check = WatchedFile.check_unchanged
 
     def grown(self: WatchedFile) -> None:
@@ -540,7 +540,7 @@ def test_what_was_read_of_a_changing_file_is_kept(folder: Path, monkeypatch) -> 
 
 @pytest.mark.parametrize("pack", [gzip.compress, bz2.compress])
 def test_no_flipped_byte_is_silent(pack: Callable[[bytes], bytes]) -> None:
-    """Every flip is told, or changes nothing that is read; zstd has a checksum only if asked."""
+    """Every flip is reported, or changes no data; zstd has a checksum only on request."""
     data = b"".join(RECORD[:-2] + b', "n": %d}\n' % i for i in range(40))
     good = pack(data)
     silent = []

@@ -1,4 +1,4 @@
-"""The command: mutants by the million."""
+"""Compare the decoders on millions of mutants, from the command line."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from tests.fuzz import compare
 from tests.fuzz.mutate import Mutator
 from tests.fuzz.seeds import seeds
 
-BLOCK = 500
-_WHOLE = 20  # each so many blocks are read with the deferred records too
+BLOCK = 500  # records
+_WHOLE = 20  # blocks, of which one is compared with its deferred records too
 
 
 class Finding(AssertionError):
@@ -31,7 +31,7 @@ class Finding(AssertionError):
 
 
 def mutator(seed: int) -> Mutator:
-    """Return a source of mutants of all seeds."""
+    """Return a generator of mutants of all seeds."""
     records = seeds()
     good = set(compare.taken(records))
     return Mutator(
@@ -47,12 +47,12 @@ def run(inputs: int, seed: int, read: compare.Read = compare.native) -> tuple[in
     inputs : int
     seed : int
     read : callable
-        The decoder that is on trial.
+        The decoder under test.
 
     Returns
     -------
     inputs, taken : int
-        Records, and those of them that the scanner took.
+        Number of records, and of those that the scanner took.
 
     Raises
     ------
@@ -67,7 +67,7 @@ def run(inputs: int, seed: int, read: compare.Read = compare.native) -> tuple[in
         good = compare.taken(records)
         n_taken += len(good)
         whole = done // BLOCK % _WHOLE == 0
-        compared = records if whole else good  # the others are the reference decoder's anyway
+        compared = records if whole else good  # the reference decoder reads the others anyway
         if compared and compare.differ(compared, read):
             _find(compared, read)
         compare.scan_joining(twice(good))
@@ -79,7 +79,7 @@ def run(inputs: int, seed: int, read: compare.Read = compare.native) -> tuple[in
 
 
 def twice(records: list[bytes]) -> list[bytes]:
-    """Return each record twice: a chunk that brings text goes on with itself."""
+    """Return each record twice, so that a chunk with text continues itself."""
     return [record for record in records for _ in range(2)]
 
 
@@ -88,7 +88,7 @@ def _find(records: list[bytes], read: compare.Read) -> None:
         if compare.differ([record], read):
             short = compare.shrink(record, lambda raw: compare.differ([raw], read))
             raise Finding(short, record)
-    raise Finding(b"", b"\n".join(records))  # only together
+    raise Finding(b"", b"\n".join(records))  # they differ only together
 
 
 def _job(inputs: int, seed: int, folder: Path, results: multiprocessing.SimpleQueue) -> None:
@@ -113,13 +113,13 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--findings", type=Path, default=Path("fuzz-crashes"))
-    parser.add_argument("--replay", type=Path, help="a finding once more")
+    parser.add_argument("--replay", type=Path, help="read a finding again")
     options = parser.parse_args()
     if toolkit.decoder() != "native":
-        parser.error("there is no native scanner to try")
+        parser.error("the native scanner was not built")
     if options.replay:
         failed = compare.differ([options.replay.read_bytes()])
-        print("differs" if failed else "the same")
+        print("differs" if failed else "equal")
         return int(failed)
     results: multiprocessing.SimpleQueue = multiprocessing.SimpleQueue()
     each = -(-options.inputs // options.jobs)

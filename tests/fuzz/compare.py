@@ -1,4 +1,4 @@
-"""Records through both decoders: the same columns, bit for bit, or a finding."""
+"""Compare the columns of both decoders, bit for bit."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ Read = Callable[[Frames], Decoded]
 
 
 def native(frames: Frames) -> Decoded:
-    """Read as the toolkit does."""
+    """Decode frames as the toolkit does."""
     decoder = Decoder()
     decoder.frames(frames, scan_frames(frames))
     return decoder.take()._replace(envelopes=decoder.envelopes)
 
 
 def reference(frames: Frames) -> Decoded:
-    """Read as it is meant."""
+    """Decode frames with the reference decoder."""
     return ReferenceDecoder().frames(frames)
 
 
 def framed(records: list[bytes], *, exact: bool = False) -> Frames:
-    """Frame records that stand side by side, the first and the last at the ends of the data.
+    """Frame records that are adjacent, so that the first and the last are at the ends of the data.
 
-    If `exact`, the data lie in memory that ends with their last byte, so that a sanitizer sees any
-    reading beyond (``bytes`` have a zero behind them); only the scanner reads such frames.
+    If `exact`, the memory ends with the last byte of the data, so that a sanitizer detects any
+    access beyond it (``bytes`` are followed by a zero); only the scanner can read such frames.
     """
     joined = b"".join(records)
     data = np.frombuffer(joined, np.uint8).copy() if exact else joined
@@ -47,30 +47,30 @@ def framed(records: list[bytes], *, exact: bool = False) -> Frames:
 
 
 def taken(records: list[bytes]) -> list[bytes]:
-    """Return the records that the scanner is certain of, each read at the very end of the data."""
+    """Return the records that the scanner takes; each is scanned at the very end of its memory."""
     return [record for record in records if scan_frames(framed([record], exact=True)).verdicts[0]]
 
 
 def differ(records: list[bytes], read: Read = native) -> bool:
-    """Tell whether the two decoders differ on these records."""
+    """Return whether the two decoders differ on these records."""
     frames = framed(records)
     return not same(read(frames), reference(frames))
 
 
 def same(one: Decoded, other: Decoded) -> bool:
-    """Tell whether all columns are the same, floats bit for bit."""
+    """Return whether all columns are equal, floats bit for bit."""
     return one.envelopes == other.envelopes and all(
         _bits(a).equals(_bits(b)) for a, b in zip(one[:6], other[:6], strict=True)
     )
 
 
 def scan_joining(records: list[bytes]) -> None:
-    """Scan the records as one stream may have them, each at the end of its memory if it is last."""
+    """Scan the records as one stream; the last one is at the very end of its memory."""
     scan_frames(framed(records, exact=True), window=len(records))
 
 
 def joins_differ(records: list[bytes]) -> bool:
-    """Tell whether responses differ if the scanner joins the chunks that go on with another."""
+    """Return whether responses differ if the scanner joins the chunks that continue another."""
     frames = framed(records)
     joined, apart = (_merged(frames, scan_frames(frames, window)) for window in (len(records), 0))
     return not all(
@@ -90,7 +90,7 @@ def _merged(frames: Frames, scanned: Scanned | None) -> Merged:
 
 
 def _bits(table: pa.Table) -> pa.Table:
-    """Return a table with its floats as the integers that they are stored as."""
+    """Return a table whose floats are replaced by the integers with the same bits."""
     table = table.combine_chunks()
     for i, field in enumerate(table.schema):
         if pa.types.is_floating(field.type):
@@ -101,7 +101,7 @@ def _bits(table: pa.Table) -> pa.Table:
 
 
 def shrink(record: bytes, fails: Callable[[bytes], bool]) -> bytes:
-    """Cut bytes out of a record for as long as it fails."""
+    """Remove bytes from a record as long as it still fails."""
     halves = [len(record) >> i for i in range(1, 12)]
     for size in [*(half for half in halves if half > 32), *range(32, 0, -1)]:
         at = 0

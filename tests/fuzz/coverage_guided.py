@@ -1,9 +1,9 @@
-"""Bytes that libFuzzer makes, guided by what they reach: ``python -m tests.fuzz.coverage_guided``.
+"""Fuzz framing and decoding, guided by coverage: ``python -m tests.fuzz.coverage_guided``.
 
-What `tests.fuzz` mutates are records, of which half are read; here nothing is known of JSON, and
-everything begins with the container. An input is cut into blocks in two ways, framed, and decoded
-by both decoders. Nothing may be raised, both cuts must give the same frames, every byte must be
-counted, and the decoders must agree. Needs atheris: ``pip install '.[fuzz]'``.
+`tests.fuzz` mutates records, of which the scanner takes half; libFuzzer knows nothing of JSON, and
+its inputs are whole sources. An input is cut into blocks in two ways, framed, and decoded by both
+decoders. Nothing may be raised, both cuts must give the same frames, every byte must be counted,
+and the decoders must agree. This needs atheris: ``pip install '.[fuzz]'``.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ _INSTRUMENTED = [
         "toolkit.loaders.merging.assign",
     ),
 ]
-_LIMIT = 400  # bytes of a record; so that long ones are among the inputs
+_LIMIT = 400  # bytes of a record, so few that some inputs have records that are too long
 
 
 def check(data: bytes) -> None:
-    """Frame and decode an input; its first byte says into what blocks it is cut."""
+    """Frame and decode an input; its first byte is the size of the blocks, less one."""
     from tests.fuzz import compare
 
     step, data = 1 + data[0] if data else 1, data[1:]
@@ -39,7 +39,7 @@ def check(data: bytes) -> None:
     if _flat(whole) != _flat(_framed([data[i : i + step] for i in range(0, len(data), step)])):
         raise AssertionError(f"blocks of {step} bytes make a difference")
     if data and not whole:
-        return  # a cassette that is no YAML
+        return  # a cassette that is not valid YAML
     if sum(frames.counts.bytes for frames in whole) != len(data):
         raise AssertionError("bytes were not counted")
     for frames in whole:
@@ -48,13 +48,12 @@ def check(data: bytes) -> None:
 
 
 def _framed(blocks: list[bytes]) -> list:
-    """Frame blocks; nothing, if they are a cassette that cannot be read."""
+    """Return the frames of blocks; none if they are a cassette that cannot be read."""
     from toolkit.errors import SourceError
     from toolkit.loaders.framing.detect import frame
 
-    with mock.patch(
-        "toolkit.loaders.framing.detect.HEAD_BYTES", 50
-    ):  # the blocks of the head are joined
+    # The head is small, because the blocks of the head are joined.
+    with mock.patch("toolkit.loaders.framing.detect.HEAD_BYTES", 50):
         try:
             return list(frame(blocks, _LIMIT))
         except SourceError:
@@ -62,7 +61,7 @@ def _framed(blocks: list[bytes]) -> list:
 
 
 def _flat(parts) -> tuple[list, list[int]]:
-    """Return all frames, and the sums of all counts."""
+    """Return all frames and the sums of all counts."""
     frames, counts, before = [], [0] * 4, 0
     for part in parts:
         spans = zip(*(column.tolist() for column in part[1:6]), strict=True)
@@ -74,12 +73,16 @@ def _flat(parts) -> tuple[list, list[int]]:
 
 
 def main() -> None:
-    """Run for some time, or some inputs."""
+    """Run for a time or a number of inputs."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--seconds", type=int, default=60)
-    parser.add_argument("--inputs", type=int, default=-1, help="instead of seconds")
+    parser.add_argument(
+        "--inputs", type=int, default=-1, help="number of inputs, instead of a time"
+    )
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--corpus", type=Path, help="keeps what reaches something new")
+    parser.add_argument(
+        "--corpus", type=Path, help="folder that keeps the inputs with new coverage"
+    )
     options = parser.parse_args()
     import atheris
 
@@ -92,7 +95,7 @@ def main() -> None:
         corpus.mkdir(exist_ok=True)
         for i, record in enumerate(seeds()):
             if len(record) < 2000:
-                for kind, text in enumerate(_contained(record)):
+                for kind, text in enumerate(_in_containers(record)):
                     (corpus / f"seed-{i}-{kind}").write_bytes(b"\x40" + text)
         arguments = [
             *(f"-seed={options.seed}", "-max_len=4096", "-rss_limit_mb=0", "-timeout=20"),
@@ -105,8 +108,8 @@ def main() -> None:
         atheris.Fuzz()
 
 
-def _contained(record: bytes) -> list[bytes]:
-    """Put a record into each container."""
+def _in_containers(record: bytes) -> list[bytes]:
+    """Return sources that contain a record, one for each container."""
     return [
         record + b"\n" + record,
         b"data: " + record + b"\n\ndata: [DONE]\n\n",

@@ -1,6 +1,7 @@
-"""A valid JSON text as tokens, with the spans of what is in it: what mutations work on.
+"""Split a valid JSON text into tokens, with the spans of its values, for mutations.
 
-Tokens keep their spelling, and whitespace is a token, so that what is not mutated stays as it was.
+Tokens keep their spelling, and whitespace is a token, so that the text between mutations is
+unchanged.
 """
 
 from __future__ import annotations
@@ -26,18 +27,18 @@ class Document:
     tokens : list of bytes
         Their concatenation is the text.
     values : list of (int, int, bytes)
-        Span of every value, in tokens, and the key that it stands under (of its array, too).
+        Span of every value, in tokens, and its key; an element has the key of its array.
     keys, strings, numbers : list of int
-        Tokens that are keys, text values and numbers.
+        Indices of the tokens that are keys, strings and numbers.
     objects, arrays : list of list of (int, int)
-        Spans of the members of each object, and of the elements of each array; not empty.
+        Spans of the members of each object and of the elements of each array that is not empty.
     lists : list of (bytes, list of (int, int))
-        `arrays`, each with the key that it stands under.
+        `arrays`, each with its key.
 
     Raises
     ------
     ValueError, IndexError
-        If it is not JSON as far as the structure goes.
+        If the structure of the text is not that of JSON.
 
     Examples
     --------
@@ -65,7 +66,7 @@ class Document:
         return b"".join(self.tokens[span[0] : span[1]])
 
     def edited(self, edits: list[tuple[int, int, bytes]]) -> bytes:
-        """Return the text with spans of tokens replaced; of two that overlap, the first counts."""
+        """Return the text with spans of tokens replaced; of two that overlap, the first is used."""
         tokens, at, parts = self.tokens, 0, []
         for start, stop, new in sorted(edits):
             if start >= at:
@@ -80,7 +81,7 @@ class Document:
         return at
 
     def _value(self, at: int, key: bytes) -> int:
-        """Note the value at a token, and return the token behind it."""
+        """Add the value at a token and return the index of the token after it."""
         token = self.tokens[at]
         if token in (b"{", b"["):
             end = self._container(at, key, token == b"{")

@@ -1,4 +1,4 @@
-"""Mutants of records: most keep their structure, some do not."""
+"""Mutate records: most mutants keep their structure, some do not."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from tests.fuzz.document import Document
 Edit = tuple[int, int, bytes]
 
 _ADOPTED = 0.02  # share of the taken mutants that become parents
-_CHILDREN = 200  # adopted parents that are kept
+_CHILDREN = 200  # number of adopted parents that are kept
 
 
 class Mutator:
-    """A source of mutants.
+    """A generator of mutants.
 
     Parameters
     ----------
     rng : random.Random
     good, rest : list of bytes
         Seeds, all valid JSON: those that the scanner takes, which are the parents of most mutants,
-        and the others.
+        and all others.
     """
 
     def __init__(self, rng: Random, good: list[bytes], rest: list[bytes]) -> None:
@@ -55,7 +55,7 @@ class Mutator:
         return self._blind(raw) if rng.random() < 0.06 else raw
 
     def adopt(self, raw: bytes) -> None:
-        """Make a mutant that was taken a parent, now and then."""
+        """Make a mutant that the scanner took a parent, with a small probability."""
         if self.rng.random() < _ADOPTED and len(raw) < 4000:
             try:
                 child = Document(raw)
@@ -72,7 +72,7 @@ class Mutator:
             return self.rng.choice(self._children)
         return self.rng.choice(self._good if which < 0.95 else self._rest)
 
-    # Edits that a reader of JSON survives, as a rule
+    # Edits after which a record usually remains valid
 
     def _fitting(self, document: Document) -> list[Edit]:
         start, stop, key = self.rng.choice(document.values)
@@ -95,7 +95,7 @@ class Mutator:
         return [(i, i + 1, number + rng.choice((b".0", b".00", b".0", b"0", b"e0", b".5")))]
 
     def _escape(self, document: Document) -> list[Edit]:
-        """Write some characters of a text in another way."""
+        """Write some characters of a string as escapes."""
         if not document.strings:
             return []
         rng = self.rng
@@ -142,7 +142,7 @@ class Mutator:
         return [(*one, document.text(other)), (*other, document.text(one))]
 
     def _drop(self, document: Document) -> list[Edit]:
-        """Leave out a member or an element, with its comma."""
+        """Remove a member or an element, with its comma."""
         spans = self.rng.choice(document.objects + document.arrays or [[]])
         if len(spans) < 2:
             return [(*spans[0], b"")] if spans else []
@@ -152,7 +152,7 @@ class Mutator:
         return [(spans[0][0], spans[1][0], b"")]
 
     def _repeat(self, document: Document) -> list[Edit]:
-        """Write an element of an array more than once."""
+        """Repeat an element of an array."""
         if not document.arrays:
             return []
         span = self.rng.choice(self.rng.choice(document.arrays))
@@ -161,7 +161,7 @@ class Mutator:
         return [(span[1], span[1], (b"," + text) * n)]
 
     def _foreign(self, document: Document) -> list[Edit]:
-        """Add a member that nobody reads."""
+        """Add a member that is not read."""
         if not document.objects:
             return []
         rng = self.rng
@@ -181,7 +181,7 @@ class Mutator:
         at = rng.randint(1, max(1, len(text) - 1))
         return [(i, i + 1, text[:at] + rng.choice(odd.SNIPPETS) + text[at:])]
 
-    # Edits that it need not survive
+    # Edits that may make a record invalid
 
     def _odd_value(self, document: Document) -> list[Edit]:
         start, stop, _ = self.rng.choice(document.values)
@@ -217,7 +217,7 @@ class Mutator:
         return [(i, i + 1, b'"' + new + b'"')]
 
     def _token(self, document: Document) -> list[Edit]:
-        """Leave out, repeat or replace a token, whatever it is."""
+        """Remove, repeat or replace any token."""
         rng = self.rng
         i, j = rng.randrange(len(document.tokens)), rng.randrange(len(document.tokens))
         new = rng.choice((b"", document.tokens[i] * 2, document.tokens[j]))
@@ -228,7 +228,7 @@ class Mutator:
         return [(at, at, self.rng.choice(odd.BAD_SPACES))]
 
     def _around(self, document: Document) -> list[Edit]:
-        """Put something in front of the record or behind it."""
+        """Add a text before or after the record."""
         rng = self.rng
         n = len(document.tokens)
         at = rng.choice((0, n))
@@ -236,7 +236,7 @@ class Mutator:
         return [(at, at, rng.choice((*odd.ANY, b",", b"".join(other), b"\xef\xbb\xbf", b"\x00")))]
 
     def _blind(self, raw: bytes) -> bytes:
-        """Change bytes wherever they are."""
+        """Change bytes at any position."""
         rng = self.rng
         at = rng.randint(0, len(raw))
         to = min(len(raw), at + rng.choice((1, 1, 2, 8, 64)))

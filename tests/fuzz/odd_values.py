@@ -1,4 +1,4 @@
-"""Values that are odd in their place, and such as might stand there."""
+"""List values that are odd or fitting under a key, for mutations."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ SPACES = (b" ", b"\n", b"\t", b"\r\n", b"  ", b" \n\t ", b"        ", b"\r")
 BAD_SPACES = (b"\x0b", b"\x0c", b"\x00", b"\xc2\xa0", b"\xe2\x80\xa8", b"\xef\xbb\xbf", b"//", b"#")
 
 INTERESTING = b'"\\{}[],:0123456789.-+eEnul tfa\x00\x1f\x7f\x80\xbf\xc2\xe2\xed\xf0\xf4\xff\n\r'
-"""Bytes that mean something to a reader of JSON or UTF-8."""
+"""Bytes that have a meaning in JSON or UTF-8."""
 
 SNIPPETS = (
     b"\\ud83d\\ude00", b"\\ud800", b"\\udc00", b"\\u0000", b"\\u00e9", b"\\n", b'\\"', b"\\\\",
@@ -73,7 +73,7 @@ SNIPPETS = (
     b"\xf0\x9f\x98",
     b"a", b"ab", b"abc", b"abcd", b"abcde", b"abcdef", b"abcdefg", b"abcdefgh", b"{", b"]",
 )  # fmt: skip
-"""What is put inside a string."""
+"""Texts that are inserted into strings."""
 
 KEYS = tuple(
     b"id choices created model object usage error system_fingerprint systemFingerprint service_tier"
@@ -88,7 +88,7 @@ KEYS = tuple(
     b" rejected_prediction_tokens rejectedPredictionTokens data request_id requestId type x"
     b" tokens token_logprobs text_offset output delta_ ids logprobss finish_reaso".split()
 )
-"""Keys that mean something to some format, and such that nearly do."""
+"""Keys that some format reads, and similar ones."""
 
 FITTING: dict[bytes, tuple[bytes, ...]] = {
     b"index": (b"0", b"1", b"2", b"3.0", b"null", b"2147483647"),
@@ -122,7 +122,7 @@ FITTING: dict[bytes, tuple[bytes, ...]] = {
     b"token": (b'""', b'"a"', b'"\\u00e9"', b'"\\ud83d\\ude00"', '"😀"'.encode(), b'"\\u0000"'),
     b"choices": (b"[]",),
 }
-"""Values that are right for their key, or nearly."""
+"""Values that are valid for their key, or nearly."""
 
 
 def snake(key: bytes) -> bytes:
@@ -137,7 +137,7 @@ def snake(key: bytes) -> bytes:
 
 
 def other_casing(key: bytes) -> bytes:
-    """Return a key in the casing that it is not in.
+    """Return a key in the other casing.
 
     Examples
     --------

@@ -1,7 +1,7 @@
-"""The scanner under AddressSanitizer and UndefinedBehaviorSanitizer.
+"""Run the scanner under AddressSanitizer and UndefinedBehaviorSanitizer.
 
-It is built into a folder for temporary files and takes the place of the installed one in a process
-of its own, which reads mutants and, with ``--tests``, runs the tests of loading.
+A build with the sanitizers replaces the installed scanner in a separate process, which reads
+mutants and, with ``--tests``, runs the tests of loading.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ sys.exit(pytest.main(["-q", "-n0", "-p", "no:cacheprovider", *{files!r}]))
 
 
 def missing() -> str | None:
-    """Return what is lacking for this, if anything."""
+    """Return the name of a missing requirement, or None."""
     if shutil.which("g++") is None:
         return "no g++"
     if not all(os.path.isabs(library) for library in _libraries()):
@@ -51,7 +51,7 @@ def missing() -> str | None:
 
 
 def _libraries() -> list[str]:
-    """Return the libraries that must be there before Python: the sanitizer and what it wraps."""
+    """Return the libraries to load before Python: the sanitizer and the library that it wraps."""
     return [
         subprocess.run(
             ["g++", f"-print-file-name={name}"], capture_output=True, text=True, check=True
@@ -61,7 +61,7 @@ def _libraries() -> list[str]:
 
 
 def build(folder: Path) -> Path:
-    """Build the scanner with the sanitizers."""
+    """Build the scanner with the sanitizers and return the path of the library."""
     library = folder / "_scan.abi3.so"
     include = f"-I{sysconfig.get_paths()['include']}"
     package = ROOT / "toolkit"
@@ -72,10 +72,10 @@ def build(folder: Path) -> Path:
 
 
 def run(library: Path, code: str) -> subprocess.CompletedProcess[str]:
-    """Run code in a process in which this library is the scanner."""
+    """Run code in a process that uses this library as the scanner."""
     environment = os.environ | {
         "LD_PRELOAD": " ".join(_libraries()),
-        "ASAN_OPTIONS": "detect_leaks=0",  # Python itself leaks at its end
+        "ASAN_OPTIONS": "detect_leaks=0",  # Python itself leaks when it exits
         "UBSAN_OPTIONS": "print_stacktrace=1",
     }
     return subprocess.run(

@@ -1,4 +1,4 @@
-"""Records to start from: real ones, cut down, and such as were written by hand."""
+"""Collect the records that fuzzing begins with: shortened real ones and hand-made ones."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from toolkit.loaders.framing.detect import frame
 
 FOLDERS = (ROOT / "data", ROOT.parent / "shared" / "samples", ROOT.parent / "shared" / "realdata")
 SUFFIXES = {".json", ".jsonl", ".sse", ".txt", ".bin", ".gz"}
-_PER_FILE = 12
+_PER_FILE = 12  # records
 _LONGEST = 3000  # bytes of a record
-_HEAD = 1 << 20  # bytes of a file that are looked at
-_ENTRIES, _ALTERNATIVES = 3, 3  # kept of each list
-_TEXT = 160  # bytes kept of a text
+_HEAD = 1 << 20  # bytes of a file that are read
+_ENTRIES, _ALTERNATIVES = 3, 3  # elements of each list that are kept
+_TEXT = 160  # bytes of a string that are kept
 
 _TOP = (
     '[{"token":"Hi","logprob":-0.25,"bytes":[72,105]},{"token":"He","logprob":-1.5,"bytes":null},'
@@ -84,7 +84,7 @@ HAND_MADE = tuple(
 
 
 def seeds() -> list[bytes]:
-    """Return records of at most 3 KB, each a valid JSON text."""
+    """Return records of at most 3,000 bytes, each a valid JSON text."""
     found = dict.fromkeys(HAND_MADE)
     for folder in FOLDERS:
         for path in sorted(folder.glob("*")) if folder.is_dir() else ():
@@ -101,12 +101,12 @@ def _of_file(path: Path) -> list[bytes]:
         for frames in frame([head])
         for start, stop in zip(frames.starts, frames.stops, strict=True)
     ]
-    kept = [cut for cut in map(_cut_down, texts[:: max(1, len(texts) // _PER_FILE)]) if cut]
+    kept = [cut for cut in map(_shortened, texts[:: max(1, len(texts) // _PER_FILE)]) if cut]
     return kept[:_PER_FILE]
 
 
-def _cut_down(raw: bytes) -> bytes | None:
-    """Keep the first entries of its lists and the heads of its texts; None if that is no use."""
+def _shortened(raw: bytes) -> bytes | None:
+    """Keep the first elements of lists and the heads of strings; None if that is not enough."""
     try:
         document = Document(raw)
         document = Document(document.edited(_surplus(document)))
@@ -128,6 +128,6 @@ def _surplus(document: Document) -> list[tuple[int, int, bytes]]:
 
 
 def _head(text: bytes) -> bytes:
-    """Cut a text where no escape and no character is cut."""
+    """Shorten a string without cutting an escape or a character."""
     head = text[:_TEXT].decode("utf-8", "ignore")
     return head[: head.find("\\") if "\\" in head else None].rstrip('"').encode() + b'"'

@@ -1,4 +1,4 @@
-"""A short run of the fuzzers; `tests.fuzz` tells of the long ones."""
+"""Run the fuzzers for a short time; `tests.fuzz` describes long runs."""
 
 import json
 import re
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(
 def test_mutants_read_alike():
     inputs, taken = run(20_000, seed=1)
     assert inputs == 20_000
-    assert taken > 0.3 * inputs  # else nothing is compared
+    assert taken > 0.3 * inputs  # otherwise too little is compared
 
 
 def test_numbers_are_read_as_float_reads_them():
@@ -57,7 +57,7 @@ def test_a_planted_difference_is_found_and_shrunk():
     assert not compare.differ([found.value.record])
 
 
-def test_negative_zero_is_told_from_zero():
+def test_negative_zero_differs_from_zero():
     record = b'{"choices":[{"delta":{},"logprobs":{"content":[{"token":"","logprob":%s}]}}]}'
     decoded = [compare.native(compare.framed([record % zero])) for zero in (b"0.0", b"-0.0", b"-0")]
     assert not compare.same(decoded[0], decoded[1]._replace(bodies=decoded[0].bodies))
@@ -65,7 +65,7 @@ def test_negative_zero_is_told_from_zero():
 
 
 def nested_to(value, depth, level=0):
-    """Yield copies of a value in which one object has one more key, nested to that depth."""
+    """Yield copies of a value in which one object has one more key, nested to a given depth."""
     inner = list(enumerate(value)) if isinstance(value, list) else []
     if isinstance(value, dict):
         inner = list(value.items())
@@ -81,8 +81,8 @@ def nested_to(value, depth, level=0):
 
 
 @pytest.mark.parametrize("seed", HAND_MADE, ids=range(len(HAND_MADE)))
-def test_nesting_is_counted_alike_wherever_it_stands(seed):
-    """A joined chunk is read from its choices on, and usual keys by short cuts."""
+def test_nesting_is_counted_alike_wherever_it_occurs(seed):
+    """Joined chunks are read from their choices on, and usual keys by a short cut."""
     body = json.loads(seed)
     for depth in (LIMITS.nesting, LIMITS.nesting + 1):
         compact = {"separators": (",", ":")}
@@ -117,7 +117,7 @@ def objects(value):
 @pytest.mark.parametrize("seed", HAND_MADE[:6], ids=range(6))
 @pytest.mark.parametrize("more", ['"%s":0,"%s":0', '"%s":0', '"%s":null', '"%s":{"%s":[]}'])
 def test_a_key_that_is_read_elsewhere(seed, more):
-    """Each name of the scanner's, once and twice, at the beginning of each object."""
+    """Each name that the scanner knows, once and twice, at the beginning of each object."""
     body = json.loads(seed)
     records = []
     for place in objects(body):
@@ -133,7 +133,7 @@ OBJECTS = [seed for seed in HAND_MADE if seed.lstrip().startswith(b"{")]
 
 @pytest.mark.parametrize("seed", OBJECTS, ids=range(len(OBJECTS)))
 def test_keys_of_other_formats_make_no_difference_to_the_scanner_alone(seed):
-    """The scanner steps over keys that it does not read; they may be what another format has."""
+    """The scanner skips keys that it does not read; some of them may belong to another format."""
     body = json.loads(seed)
     mixed = [each for other in OTHERS for each in (other | body, body | other)]
     inner = body.get("response", {}).get("body")
@@ -150,7 +150,7 @@ def test_keys_of_other_formats_make_no_difference_to_the_scanner_alone(seed):
 @pytest.fixture(scope="session")
 def sanitized(tmp_path_factory):
     if lacking := sanitize.missing():
-        pytest.skip(f"no sanitizers: {lacking}")
+        pytest.skip(f"the sanitizers cannot be used: {lacking}")
     return sanitize.build(tmp_path_factory.mktemp("sanitized"))
 
 
@@ -172,7 +172,7 @@ ctypes.memset(malloc(ctypes.c_size_t(8)), 0, 64)
 
 def test_inputs_that_are_guided_by_coverage():
     """A short run; the long one is ``python -m tests.fuzz.coverage_guided --seconds 3600``."""
-    pytest.importorskip("atheris", reason="atheris is not there for this platform")
+    pytest.importorskip("atheris", reason="atheris does not exist for this platform")
     done = subprocess.run(
         [sys.executable, "-m", "tests.fuzz.coverage_guided", "--inputs", "1500"],
         capture_output=True, text=True, check=False, cwd=ROOT,

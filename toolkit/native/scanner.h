@@ -25,7 +25,7 @@ constexpr int64_t kYear10000 = 253402300800;  // seconds since 1970; as in decod
 constexpr double kCensoredAtOrBelow = -9998.0;  // logprob in nats; as in schema/codes.py
 constexpr double kInvalidAbove = 1e-3;          // logprob in nats; as in schema/codes.py
 
-enum Verdict : char { kDeferred, kTaken, kTakenFromEnvelope, kJoined };  // see loaders/scanner.py
+enum Verdict : char { kDeferred, kRead, kEnveloped, kJoined };  // see loaders/scanner.py
 
 // Reads records. As in Json, a method that reads takes a position in the text and returns the
 // position after what it read, or nullptr.
@@ -164,7 +164,7 @@ class Scanner {
     put_body(body, record.custom_id);
     runs_.add(static_cast<size_t>(body.n_parts), bodies.rows - 1, parts);
     if (run != nullptr) renew(*run, record, body, frame);
-    return is_batch_line ? kTakenFromEnvelope : kTaken;
+    return is_batch_line ? kEnveloped : kRead;
   }
 
   // Returns the run of a chunk's id. A chunk without an id, or with an unusual one, ends all runs.

@@ -1,4 +1,4 @@
-"""Decimal numbers that are hard to read, and a check of the scanner's doubles against ``float``.
+"""Compare how the scanner reads decimal numbers that are hard to read with ``float``.
 
 ``python -m tests.fuzz.decimals --count 2000000 --seed 1``
 """
@@ -20,12 +20,12 @@ import numpy as np
 from tests.fuzz.compare import framed
 from toolkit.loaders.decoding.native import scan_frames
 
-_PER_RECORD = 100
-_RECORDS = 50  # of one block
+_PER_RECORD = 100  # numbers
+_RECORDS = 50  # records of one block
 
 
 class Tally(NamedTuple):
-    """How many numbers were read, and how many of them the scanner took."""
+    """The number of numbers that were read, and of those that the scanner took."""
 
     numbers: int
     taken: int
@@ -33,7 +33,7 @@ class Tally(NamedTuple):
 
 
 class WrongNumber(AssertionError):
-    """The scanner read a number otherwise than ``float`` does."""
+    """The scanner read a number as another double than ``float`` does."""
 
 
 def check(count: int, seed: int, generators: tuple[Callable[[Random], str], ...] = ()) -> Tally:
@@ -43,12 +43,12 @@ def check(count: int, seed: int, generators: tuple[Callable[[Random], str], ...]
     ----------
     count, seed : int
     generators : tuple of callable
-        Where the numbers come from; default: all kinds.
+        Functions that make the numbers; default: those of all kinds.
 
     Raises
     ------
     WrongNumber
-        With the number, both readings and the bits.
+        With the number, both doubles and their bits.
     """
     rng, numbers, taken, start = Random(seed), 0, 0, time.perf_counter()
     generators = generators or GENERATORS
@@ -62,7 +62,7 @@ def check(count: int, seed: int, generators: tuple[Callable[[Random], str], ...]
         for again in (False, True):
             scanned = scan_frames(framed([_record(group) for group in groups]))
             rows = np.flatnonzero(scanned.verdicts)
-            logprob = scanned.tables[2]["logprob"]
+            logprob = scanned.tokens["logprob"]
             read = logprob.to_numpy(zero_copy_only=False).view(np.int64)
             sent = [number for row in rows for number in groups[row]]
             _compare(sent, read)
@@ -80,7 +80,7 @@ def _record(numbers: list[str]) -> bytes:
 
 
 def _compare(sent: list[str], read: np.ndarray) -> None:
-    # As JSON reads them: the integer -0 is 0.
+    # The numbers are read as JSON, because the integer -0 is 0 there.
     expected = np.array([float(json.loads(n)) for n in sent], np.float64).view(np.int64)
     if len(read) != len(expected):
         raise WrongNumber(f"{len(expected)} numbers went in, {len(read)} came out")
@@ -100,7 +100,7 @@ def _digits(rng: Random, n: int) -> str:
 
 
 def _pointed(rng: Random, digits: str) -> str:
-    """Put a point somewhere, perhaps in front of everything."""
+    """Put a decimal point somewhere, also before all digits."""
     at = rng.randint(-6, len(digits))
     if at <= 0:
         return "0." + "0" * -at + digits
@@ -112,20 +112,20 @@ def _signed(rng: Random, number: str) -> str:
 
 
 def common(rng: Random) -> str:
-    """A logprob as servers write it: up to 17 significant digits."""
+    """Return a logprob as servers write it, with up to 17 significant digits."""
     return _signed(rng, rng.choice((repr, str, lambda x: f"{x:.{rng.randint(1, 20)}f}"))(
         rng.choice((rng.expovariate(1), rng.expovariate(1) * 10 ** -rng.randint(0, 12)))
     ))  # fmt: skip
 
 
 def long_digits(rng: Random) -> str:
-    """15 to 22 digits with a point, perhaps with an exponent."""
+    """Return 15 to 22 digits with a point, some with an exponent."""
     number = _pointed(rng, _digits(rng, rng.randint(15, 22)))
     return _signed(rng, number + (f"e{rng.randint(-30, 30)}" if rng.random() < 0.3 else ""))
 
 
 def any_double(rng: Random) -> str:
-    """Shortest or 17-digit text of random bits: all exponents alike."""
+    """Return a double of random bits, so that all exponents are equally likely."""
     value = math.inf
     while not math.isfinite(value):
         (value,) = struct.unpack("<d", rng.randbytes(8))
@@ -133,7 +133,7 @@ def any_double(rng: Random) -> str:
 
 
 def halfway(rng: Random) -> str:
-    """Exactly between two doubles, or a hair above or below."""
+    """Return a number exactly between two doubles, or slightly above or below."""
     exponent = rng.choice((rng.randint(-60, 60), rng.randint(-1074, 900)))
     half = Fraction(2 * rng.getrandbits(53) + 1) * Fraction(2) ** (exponent - 1)
     return _signed(rng, _exact(half) + rng.choice(("", "0", "000001", "1")) if half.denominator > 1
@@ -141,33 +141,33 @@ def halfway(rng: Random) -> str:
 
 
 def _exact(value: Fraction) -> str:
-    """Write a fraction whose denominator is a power of two, in full."""
+    """Write a fraction whose denominator is a power of two with all its digits."""
     places = value.denominator.bit_length() - 1
     digits = str(value.numerator * 5**places).rjust(places + 1, "0")
     return digits[:-places] + "." + digits[-places:]
 
 
 def clinger(rng: Random) -> str:
-    """Around 2^53 times powers of ten up to 10^22 and beyond: where one rounding is exact."""
+    """Return a number near the limits of Clinger's method: 2^53 times 10^22."""
     mantissa = 2**53 + rng.choice((rng.randint(-3, 3), -rng.getrandbits(rng.randint(1, 50))))
     power = rng.choice((-23, -22, -21, 21, 22, 23, rng.randint(-40, 40)))
     return _signed(rng, f"{mantissa}e{power}" if power else str(mantissa))
 
 
 def around_64_bits(rng: Random) -> str:
-    """Mantissas about 2^63, 2^64 and 10^19, where an integer of 64 bits overflows."""
+    """Return a number whose digits are near 2^63, 2^64 or 10^19, where 64 bits overflow."""
     base = rng.choice((2**63, 2**64, 10**19, 10**18, 2**53))
     return _signed(rng, _pointed(rng, str(base + rng.randint(-2000, 2000))))
 
 
 def denormal(rng: Random) -> str:
-    """Below the least normal double, down to the least of all; some would underflow to 0."""
+    """Return a denormal number; rounded digits may make some underflow to 0."""
     value = rng.getrandbits(rng.randint(1, 53)) * 2.0**-1074
     return _signed(rng, f"{value:.{rng.randint(0, 25)}e}")
 
 
 def extreme(rng: Random) -> str:
-    """Exponents at both ends of the range; some are over them."""
+    """Return a number with an exponent at an end of the range, or outside it."""
     digits = _digits(rng, rng.randint(1, 20))
     return _signed(
         rng, f"{digits[0]}.{digits[1:] or 0}e{rng.choice((1, -1)) * rng.randint(285, 330)}"
@@ -175,21 +175,21 @@ def extreme(rng: Random) -> str:
 
 
 def zeros(rng: Random) -> str:
-    """Zeros in front, behind, and nothing but zeros."""
+    """Return a number with leading or trailing zeros, or only zeros."""
     number = rng.choice(("0", _digits(rng, rng.randint(1, 19))))
     before = "0." + "0" * rng.choice((0, 1, 5, 18, 19, 30, 300)) + number
-    behind = number + "." + "0" * rng.choice((1, 2, 18, 19, 20, 100))
+    after = number + "." + "0" * rng.choice((1, 2, 18, 19, 20, 100))
     exponent = rng.choice(("", "e0", "E+0", "e-00", f"e{rng.randint(-20, 20):+04d}"))
-    return _signed(rng, rng.choice((before, behind, number)) + exponent)
+    return _signed(rng, rng.choice((before, after, number)) + exponent)
 
 
 def very_long(rng: Random) -> str:
-    """30 to 800 digits."""
+    """Return a number of 30 to 800 digits."""
     return _signed(rng, _pointed(rng, _digits(rng, rng.randint(30, rng.choice((60, 120, 800))))))
 
 
 def whole(rng: Random) -> str:
-    """Integers of 1 to 25 digits."""
+    """Return an integer of 1 to 25 digits."""
     return _signed(rng, _digits(rng, rng.randint(1, 25)))
 
 
@@ -205,7 +205,9 @@ GENERATORS = (
 def main(count: int, seed: int) -> None:
     tally = check(count, seed)
     share = tally.taken / tally.numbers
-    click.echo(f"{tally.numbers} numbers, {share:.1%} taken, {tally.seconds:.0f} s: all as float()")
+    click.echo(
+        f"{tally.numbers} numbers, {share:.1%} taken, {tally.seconds:.0f} s: all equal to float()"
+    )
 
 
 if __name__ == "__main__":

@@ -100,7 +100,7 @@ def test_streams_cross_batches_whole(data, batch_bytes, threads):
 @given(recordings())
 def test_block_by_block_is_chunk_by_chunk(recording):
     expected = toolkit.read(recording)
-    with mock.patch("toolkit.loaders.merging.merger.assign_orderly", return_value=None):
+    with mock.patch("toolkit.loaders.merging.merger.assign_block", return_value=None):
         same(toolkit.read(recording), expected)
 
 
@@ -148,7 +148,7 @@ def test_chunks_joined_by_the_scanner_are_those_it_leaves_apart(data, window, ba
     same(scanned(data, stream_window=window, batch_bytes=batch_bytes), joined)
     with (
         mock.patch("toolkit.loaders.batches.scan_frames", lambda frames, *_: scan_frames(frames)),
-        mock.patch("toolkit.loaders.merging.merger.assign_orderly", return_value=None),
+        mock.patch("toolkit.loaders.merging.merger.assign_block", return_value=None),
     ):
         same(toolkit.read(data, stream_window=window), joined)
 
@@ -161,11 +161,11 @@ def test_text_between_the_first_and_the_last_chunk_makes_one_body(ids):
     data = "".join(json.dumps(each) + "\n" for each in chunks).encode()
     [frames] = frame(iter([data]))
     found = scan_frames(frames, window=len(ids))
-    bodies = found.tables[0].to_pydict()
+    bodies = found.bodies.to_pydict()
     assert bodies["n_records"] == [21] * len(ids) + [1] * len(ids)
     assert len(found.members) == 20 * len(ids)
     assert toolkit.read(data).tokens["chunk"].to_pylist() == list(range(1, 21)) * len(ids)
-    assert scan_frames(frames, window=len(ids) - 1).tables[0].num_rows == len(chunks)
+    assert scan_frames(frames, window=len(ids) - 1).bodies.num_rows == len(chunks)
 
 
 def test_nesting_is_counted_from_the_beginning_of_a_joined_chunk_too():

@@ -46,8 +46,9 @@ def test_codes():
 @pytest.mark.skipif(toolkit.decoder() != "native", reason="the native scanner was not built")
 def test_columns():
     none = np.empty(0, np.int64)
-    _, tables = scan_block(b"", none, none, none, 0)
+    scanned = scan_block(b"", none, none, none, 0)
+    tables = (scanned.bodies, scanned.parts, scanned.tokens, scanned.alternatives)
     expected = (buffers.BODIES, buffers.PARTS, buffers.TOKENS, buffers.ALTERNATIVES)
-    for table, schema_ in zip(tables, expected, strict=False):
+    for table, schema_ in zip(tables, expected, strict=True):
         for field in table.schema:
             assert field.type == schema_.field(field.name).type, field.name

@@ -1,7 +1,10 @@
-"""Sources, one after the other, from their bytes to tables.
+"""Read sources one after the other, from their bytes to tables: `BatchReader`.
 
-What is read of small sources is merged and put into tables together: a batch costs the same
-whether it has one record or a thousand.
+The way of a block of bytes: `framing` cuts it into records, on this thread; `decoding.native` scans
+it, on other threads if there are any; `decoding` turns it into column buffers, in order. At the end
+of a batch, `merging` joins chunks to responses and `assembling` builds the tables.
+
+Small sources share a batch, because a batch costs the same for one record as for a thousand.
 """
 
 from __future__ import annotations
@@ -19,22 +22,24 @@ from toolkit import schema
 from toolkit.arrow import numpy
 from toolkit.errors import RecordError, SourceError
 from toolkit.loaders.assembling import Origins, assemble
-from toolkit.loaders.buffers import SCOPE
 from toolkit.loaders.decoding.decoder import Decoder
-from toolkit.loaders.decoding.native import Scanned, scan_frames
+from toolkit.loaders.decoding.native import scan_frames
+from toolkit.loaders.decoding.ordinals import Place
+from toolkit.loaders.decoding.reference import Unit
 from toolkit.loaders.framing.detect import frame
 from toolkit.loaders.framing.frames import Frames
 from toolkit.loaders.merging.merger import Merger
 from toolkit.loaders.options import ReadOptions
 from toolkit.loaders.prefetch import ordered_map
+from toolkit.loaders.scanner import Scanned
 from toolkit.loaders.sources.fingerprint import Fingerprint, FingerprintRecord
 from toolkit.loaders.sources.source import Source
 from toolkit.tables import LogprobTables
 
-_BLOCK_BYTES = 8 << 20
-_AHEAD = 4  # blocks that are scanned ahead, for each thread; half of them are single lines
-_SMALL_BYTES = 1 << 20  # of sources that share a batch, together; and of a block for other threads
-_SMALL_SOURCES = 1024  # that share a batch
+_BLOCK_BYTES = 8 << 20  # bytes that are read, framed and scanned at a time, at most
+_AHEAD = 4  # steps scanned ahead for each thread; about half of them are blocks of a single line
+_SMALL_BYTES = 1 << 20  # bytes of sources that share a batch; smaller blocks stay on this thread
+_SMALL_SOURCES = 1024  # number of sources that share a batch
 
 
 class _Begin(NamedTuple):
@@ -45,15 +50,18 @@ class _Begin(NamedTuple):
 
 
 class _End(NamedTuple):
-    """A source ended, or gave out."""
+    """A source has been read to its end, or up to a fault."""
 
     fault: SourceError | None
     fingerprint: FingerprintRecord | None
 
 
+_Step = _Begin | Frames | _End
+
+
 @dataclass
 class _Progress:
-    """What is known of a source so far."""
+    """Counts of one source; those named ``first_`` and ``_before`` are as it began."""
 
     name: str
     ordinal: int
@@ -62,7 +70,7 @@ class _Progress:
     envelopes_before: int
     counts: Counter[str] = field(default_factory=Counter)
     rejected: int = 0
-    last: Frames | None = None  # to tell the line should the source give out
+    last: Frames | None = None  # the last block with a record, for the line of a fault
     ended: bool = False
 
     def count(self, frames: Frames) -> None:
@@ -73,7 +81,7 @@ class _Progress:
 
     @property
     def line(self) -> int:
-        """The line that was reached."""
+        """The line that reading has reached."""
         if self.last is None:
             return 1
         rest = int(self.last.starts[-1])
@@ -108,9 +116,9 @@ class BatchReader:
         self.faults: list[SourceError] = []
         self.fingerprints: list[dict[str, Any]] = []
         self._records_fingerprints = fingerprints
-        self._decoder = Decoder(options.path, options.limits)
+        self._decoder = Decoder(path=options.path, limits=options.limits)
         self._merger = Merger(options.stream_window)
-        self._sources: list[_Progress] = []  # of which the tables are not all given out yet
+        self._sources: list[_Progress] = []  # those whose tables are not all yielded yet
 
     def batches(
         self,
@@ -123,23 +131,24 @@ class BatchReader:
         Parameters
         ----------
         sources : iterable of (int, Source)
-            Each with its place among those read; the high half of ``response_key``.
+            Each with its ordinal among all sources, which becomes the high half of
+            ``response_key``.
         pool : concurrent.futures.Executor or None
-            Where blocks are scanned ahead.
+            Where blocks are scanned ahead; None: on this thread.
         on_bytes : callable
-            Called with the bytes of each block.
+            Called with the number of bytes of each block.
 
         Yields
         ------
         LogprobTables
-            The ledger of a source stands in its last batch. Large sources do not share a batch.
+            The ledger of a source is in its last batch. Large sources do not share a batch.
         """
         size, batch_bytes = 0, self.options.batch_bytes
-        most = _AHEAD * self.options.thread_count
         steps = self._steps(sources, min(batch_bytes, _BLOCK_BYTES))
-        for step, scanned in ordered_map(self._scan, steps, pool, most, _is_large):
+        ahead = _AHEAD * self.options.thread_count
+        for step, scanned in ordered_map(self._scan, steps, pool, ahead, _is_large):
             if isinstance(step, _Begin):
-                self._begin(*step)
+                self._begin(step)
             elif isinstance(step, _End):
                 self._end(step)
                 if size >= min(batch_bytes, _SMALL_BYTES) or len(self._sources) >= _SMALL_SOURCES:
@@ -151,20 +160,18 @@ class BatchReader:
                     yield self._tables()
                     size = 0
                 self._sources[-1].count(step)
-                self._refuse(self._decoder.frames(step, scanned))
+                self._raise_first(self._decoder.frames(step, scanned))
                 on_bytes(step.counts.bytes)
                 size += step.counts.bytes
         if self._sources:
             yield self._tables()
 
-    def _steps(
-        self, sources: Iterable[tuple[int, Source]], block_bytes: int
-    ) -> Iterator[_Begin | Frames | _End]:
+    def _steps(self, sources: Iterable[tuple[int, Source]], block_bytes: int) -> Iterator[_Step]:
+        limits = self.options.limits
         for ordinal, source in sources:
             yield _Begin(source.name, ordinal)
             fault = None
             fingerprint = Fingerprint() if self._records_fingerprints else None
-            limits = self.options.limits
             try:
                 blocks = source.blocks(block_bytes, limits, fingerprint)
                 yield from frame(blocks, limits.record_bytes)
@@ -172,25 +179,24 @@ class BatchReader:
                 fault = error
             yield _End(fault, None if fingerprint is None else fingerprint.finish())
 
-    def _scan(self, step: _Begin | Frames | _End) -> Scanned | None:
-        # The scanner finds responses by content, so it cannot read what a path names.
+    def _scan(self, step: _Step) -> Scanned | None:
+        # The scanner finds responses by content, so it cannot read those that a path points to.
         if self.options.path is not None or not isinstance(step, Frames):
             return None
         return scan_frames(step, self.options.stream_window, self.options.limits)
 
-    def objects(self, units: list[tuple[list[Any], Any, bool]]) -> LogprobTables:
-        """Read objects in memory; see `toolkit.loaders.objects`."""
-        self._begin("<memory>", 0)
-        self._refuse(self._decoder.objects(units))
+    def objects(self, units: list[Unit]) -> LogprobTables:
+        """Read objects in memory as one source, named ``<memory>``."""
+        self._begin(_Begin("<memory>", 0))
+        self._raise_first(self._decoder.objects(units))
         self._end(_End(None, None))
         return self._tables()
 
-    def _begin(self, name: str, ordinal: int) -> None:
-        decoder = self._decoder
-        decoder.begin_scope()
-        self.names.append(name)
-        before = (decoder.next_record, decoder.epoch // SCOPE, decoder.envelopes)
-        self._sources.append(_Progress(name, ordinal, *before))
+    def _begin(self, begin: _Begin) -> None:
+        self._decoder.begin_source()
+        self.names.append(begin.name)
+        now, envelopes = self._decoder.ordinals(), self._decoder.envelopes
+        self._sources.append(_Progress(*begin, now.record, now.scope, envelopes))
 
     def _end(self, end: _End) -> None:
         source, fault = self._sources[-1], end.fault
@@ -201,21 +207,22 @@ class BatchReader:
                 raise fault
             self.faults.append(fault)
             reason = getattr(fault, "reason", "unreadable_source")
-            self._decoder.reject(source.line, source.counts["bytes"], reason, str(fault))
-        source.counts["records"] = self._decoder.next_record - source.first_record
+            place = Place(source.line, source.counts["bytes"], 0)
+            self._decoder.reject(place, reason, str(fault))
+        source.counts["records"] = self._decoder.ordinals().record - source.first_record
         source.counts["envelopes"] = self._decoder.envelopes - source.envelopes_before
         self.n_records += source.counts["records"] - (fault is not None)
         source.last = None
         source.ended = True
 
-    def _refuse(self, rejects: pa.Table) -> None:
-        """Raise the first reject, if that is wanted."""
+    def _raise_first(self, rejects: pa.Table) -> None:
+        """Raise the first reject if ``on_error="raise"``."""
         if self.options.on_error != "raise" or not rejects.num_rows:
             return
         first = rejects.slice(0, 1).to_pylist()[0]
-        place = {name: first[name] for name in ("line", "byte_offset", "reason", "path")}
+        details = {name: first[name] for name in ("line", "byte_offset", "reason", "path")}
         at = self._origins().of(np.array([first["record"]]))[0]
-        raise RecordError(first["message"], source=self._sources[at].name, **place)
+        raise RecordError(first["message"], source=self._sources[at].name, **details)
 
     def _origins(self) -> Origins:
         return Origins.of_sources(
@@ -223,12 +230,12 @@ class BatchReader:
         )
 
     def _tables(self) -> LogprobTables:
-        """Merge what was decoded since the batch before."""
+        """Merge and assemble what was decoded since the batch before."""
         newest = self._sources[-1]
         is_last = newest.ended
         decoded = self._decoder.take()
         merged = self._merger.merge(decoded, is_last=is_last, scope=newest.scope)
-        self._refuse(merged.rejects)
+        self._raise_first(merged.rejects)
         origins = self._origins()
         at = origins.of(numpy(merged.rejects, "record"))
         rejected = np.bincount(at, minlength=len(self._sources)).tolist()
@@ -241,8 +248,8 @@ class BatchReader:
         return LogprobTables(*tables, ledger=pa.Table.from_pylist(ledger, declared))
 
 
-def _is_large(step: _Begin | Frames | _End) -> bool:
-    """Tell what is worth another thread."""
+def _is_large(step: _Step) -> bool:
+    """Return whether a step is large enough to be scanned on another thread."""
     return isinstance(step, Frames) and len(step.data) >= _SMALL_BYTES
 
 

@@ -1,11 +1,11 @@
-"""Column buffers: what every decoder writes and what `toolkit.loaders.merging.merger` reads.
+"""Column buffers: what the decoders write and the merger reads.
 
-A decoder turns framed records into four flat tables that hang together by counts, not by keys:
-a **body** (one record after unwrapping) has ``n_parts`` **parts** (entries of ``choices``), a part
-has ``n_content + n_reasoning + n_refusal`` **tokens** in that order, a token has
-``n_alternatives`` **alternatives**. Nothing is keyed yet, and nothing merged but chunks that go on
-where an earlier one of their response left off: ``n_records`` of them make one body, and those but
-the first are its **members**.
+A decoder turns framed records into four flat tables. Their rows belong together by counts, not by
+keys: a **body** (one record, taken out of its envelope) has ``n_parts`` **parts** (entries of
+``choices``); a part has ``n_content + n_reasoning + n_refusal`` **tokens**, in that order; a token
+has ``n_alternatives`` **alternatives**. Nothing is keyed or merged yet, with one exception: the
+native scanner joins chunks that directly continue an earlier chunk of their response. Then
+``n_records`` records make one body, and all of them but the first are its **members**.
 """
 
 from __future__ import annotations
@@ -16,10 +16,14 @@ import pyarrow as pa
 
 from toolkit import schema
 
-KIND_WHOLE, KIND_CHUNK, KIND_ERROR, KIND_EITHER, KIND_FINAL_COPY = range(5)  # of formats.Body
-STATE_ABSENT, STATE_EMPTY, STATE_PRESENT = 0, 1, 2
-SCOPE = 1 << 32
-"""Added to an epoch, it begins a stream of its own: no chunk before belongs to one behind it."""
+KIND_WHOLE, KIND_CHUNK, KIND_ERROR, KIND_EITHER, KIND_FINAL_COPY = range(5)
+"""Codes of ``bodies.kind``; see `toolkit.loaders.formats.body.Body`."""
+STATE_ABSENT, STATE_EMPTY, STATE_PRESENT = range(3)
+"""Codes of ``parts.state``: whether a choice has lists of logprobs, and entries in them."""
+PART_TEXTS = ("content", "refusal", "reasoning")
+"""Columns of a part that hold text."""
+PART_COUNTS = tuple(f"n_{channel}" for channel in schema.CHANNELS)
+"""Columns of a part that count its tokens, one for each channel, in the order of the tokens."""
 _USAGE = [(column.name, column.type) for column in schema.USAGE_COLUMNS]
 BODIES = pa.schema(
     [
@@ -27,7 +31,8 @@ BODIES = pa.schema(
         ("line", pa.int64()),
         ("byte_offset", pa.int64()),
         ("length", pa.int64()),
-        ("epoch", pa.int64()),  # [DONE] markers before it in its source; see SCOPE
+        ("scope", pa.int64()),  # source or exchange that it is part of; streams never leave one
+        ("done", pa.int64()),  # [DONE] markers before it in its scope
         ("kind", pa.int8()),
         ("format", pa.string()),
         ("response_id", schema.TEXT),
@@ -74,7 +79,7 @@ TOKENS = pa.schema(
         ("status", pa.int8()),  # codes of schema.STATUSES
         ("n_alternatives", pa.int32()),
         ("sampled_rank", pa.int32()),
-        ("chunk", pa.int32()),  # the record of its body that brought it, from 0
+        ("chunk", pa.int32()),  # which of the records of its body it came in, from 0
     ]
 )
 ALTERNATIVES = pa.schema(
@@ -89,14 +94,23 @@ ALTERNATIVES = pa.schema(
 REJECTS = pa.schema(
     [
         *(field for field in schema.REJECTS.arrow if field.name != "source"),
-        ("epoch", pa.int64()),  # as in bodies
+        ("scope", pa.int64()),  # as in bodies
+        ("done", pa.int64()),
     ]
 )
 MEMBERS = pa.schema([BODIES.field(name) for name in ("record", "line", "byte_offset", "length")])
 
 
 class Decoded(NamedTuple):
-    """Column buffers of some records of one source, in the order of the records."""
+    """Column buffers of consecutive records, in the order of the records.
+
+    Attributes
+    ----------
+    bodies, parts, tokens, alternatives, rejects, members : pyarrow.Table
+        As `BODIES`, `PARTS`, `TOKENS`, `ALTERNATIVES`, `REJECTS` and `MEMBERS`.
+    envelopes : int
+        Records that were found inside an envelope.
+    """
 
     bodies: pa.Table
     parts: pa.Table
@@ -108,10 +122,14 @@ class Decoded(NamedTuple):
 
     @classmethod
     def concat(cls, pieces: list[Decoded]) -> Decoded:
-        """Join column buffers of one source, in order; no rows if there are no pieces."""
-        schemas = (BODIES, PARTS, TOKENS, ALTERNATIVES, REJECTS, MEMBERS)
-        tables = [
-            pa.concat_tables([empty.empty_table(), *(piece[i] for piece in pieces)])
-            for i, empty in enumerate(schemas)
-        ]
-        return cls(*tables, envelopes=sum(piece.envelopes for piece in pieces))
+        """Concatenate column buffers of consecutive records; no pieces give no rows."""
+        tables = {
+            name: pa.concat_tables([empty.empty_table(), *(getattr(each, name) for each in pieces)])
+            for name, empty in _SCHEMAS.items()
+        }
+        return cls(**tables, envelopes=sum(piece.envelopes for piece in pieces))
+
+
+_SCHEMAS = dict(
+    zip(Decoded._fields, (BODIES, PARTS, TOKENS, ALTERNATIVES, REJECTS, MEMBERS), strict=False)
+)

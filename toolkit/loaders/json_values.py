@@ -1,8 +1,9 @@
-"""What formats hand on: canonical bodies, or the reason why there is none."""
+"""The vocabulary of JSON values: their kinds and keys, `Reject`, and objects with repeated keys."""
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from functools import cache
 from typing import Any
 
@@ -10,7 +11,10 @@ from toolkit.limits import MOST_NESTING
 
 
 class Reject(Exception):
-    """A record cannot be read.
+    """The reason why a record cannot be read.
+
+    A function that returns one thing raises it; an iterator over several things yields it in the
+    place of the one that cannot be read.
 
     Parameters
     ----------
@@ -19,7 +23,7 @@ class Reject(Exception):
     message : str
         What was found and what was expected; no content of the record.
     path : str, optional
-        JSON path of the fault.
+        JSON path of the value that is at fault.
     """
 
     def __init__(self, reason: str, message: str, path: str | None = None) -> None:
@@ -41,7 +45,7 @@ JSON_TYPES = {
 
 
 def kind_of(value: object) -> str:
-    """Name the JSON type of a value, for messages.
+    """Return the JSON type of a value in words, for messages.
 
     Examples
     --------
@@ -52,6 +56,11 @@ def kind_of(value: object) -> str:
         if type(value) is base:
             return name
     return "an object" if isinstance(value, dict) else f"a Python {type(value).__name__}"
+
+
+def utf8(text: str) -> bytes:
+    """Encode text as UTF-8; lone surrogates are kept, so that a decoder can report them."""
+    return text.encode("utf-8", "surrogatepass")
 
 
 @cache
@@ -65,7 +74,7 @@ _FIELD = re.compile(r"[A-Za-z_$@][A-Za-z0-9_.$@-]{0,39}")
 
 
 def field_name(key: object) -> str:
-    """Return a key if it has the form of a field's name, else ``*``: it may be what people wrote.
+    """Return a key that looks like the name of a field, else ``*``, because it may be content.
 
     Examples
     --------
@@ -79,32 +88,33 @@ def keys_of(obj: dict[str, Any], most: int = 8) -> str:
     """List the first keys of an object that are names of fields, for messages."""
     names = [name for key in list(obj)[:most] if (name := field_name(key)) != "*"]
     more = len(obj) - len(names)
-    others = f"{more} more" if names else f"{more} that are no names of fields"
-    told = [", ".join(map(repr, names))] if names else []
-    return " and ".join([*told, others] if more else told)
+    others = f"{more} more" if names else f"{more} that are not names of fields"
+    listed = [", ".join(map(repr, names))] if names else []
+    return " and ".join([*listed, others] if more else listed)
 
 
 class Repeated(dict[str, Any]):
-    """An object in which some keys stand twice; made by the strict JSON reader.
+    """An object in which some keys occur more than once, as the strict JSON reader makes it.
 
-    The value of such a key is its last one. Whether that matters is for who reads the key to say.
+    The value of such a key is its last one. Only those who read the key reject it, so that a
+    repeated key that nobody reads does no harm.
     """
 
     def __init__(self, pairs: list[tuple[str, Any]]) -> None:
         super().__init__(pairs)
-        seen: set[str] = set()
-        self.repeated = {key for key, _ in pairs if key in seen or seen.add(key)}
+        counts = Counter(key for key, _ in pairs)
+        self.repeated = {key for key, n in counts.items() if n > 1}
 
 
 def read_once(obj: dict[str, Any], keys: frozenset[str], path: str) -> None:
-    """Reject an object in which one of the keys that are read stands twice."""
+    """Reject an object in which one of these keys occurs more than once."""
     if isinstance(obj, Repeated):
         for key in sorted(obj.repeated & keys):
             raise Reject("duplicate_key", f"expected {key!r} once", f"{path}.{key}")
 
 
 def whole_number(value: object, low: int, high: int) -> int | None:
-    """Return a number as an integer if it is whole and in range (0.0 is 0), else None.
+    """Return a number as an integer if it is whole and in range, else None; 0.0 is 0.
 
     Examples
     --------
@@ -119,9 +129,9 @@ def whole_number(value: object, low: int, high: int) -> int | None:
 
 
 def is_claimed(obj: dict[str, Any]) -> bool:
-    """Tell what the chat schema's family claims, whatever other keys it has.
+    """Return whether an object belongs to the family of the chat schema, whatever else it has.
 
-    That is an object with choices, and a Batch line with a body.
+    These are objects with ``choices``, and Batch lines with a body.
     """
     response = obj.get("response")
     return "choices" in obj or (
@@ -130,7 +140,7 @@ def is_claimed(obj: dict[str, Any]) -> bool:
 
 
 def read_all_once(value: Any, path: str, depth: int = MOST_NESTING) -> None:
-    """Reject a tree in which any object has a key twice; keys are content, and not told."""
+    """Reject a tree in which any object has a repeated key, without naming it: it is content."""
     if depth == 0:
         raise Reject("too_deep", f"expected at most {MOST_NESTING} levels of objects and arrays")
     if isinstance(value, dict):

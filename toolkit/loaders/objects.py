@@ -1,4 +1,8 @@
-"""Load responses that are in memory: `from_responses`."""
+"""Load responses that are in memory: `from_responses`.
+
+SDK, LangChain and vLLM objects are recognised by their attributes; none of these packages is
+imported.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from typing import Any
 
 from toolkit.errors import ArgumentError
 from toolkit.loaders.batches import BatchReader
+from toolkit.loaders.decoding.reference import Unit
 from toolkit.loaders.options import OnError, ReadOptions
 from toolkit.loaders.session import LoadSummary
 from toolkit.tables import LogprobTables
@@ -21,9 +26,9 @@ def from_responses(
     ----------
     responses : object or iterable
         One response or many. A response is a dict, JSON text (str or bytes), an object with
-        ``model_dump`` (OpenAI's SDK and its kin), a message of LangChain, an output of vLLM, or an
-        iterable of chunks of these kinds: one stream. A list whose items are all chunks is one
-        stream too.
+        ``model_dump`` (as the SDKs of OpenAI and similar services return), a message of LangChain,
+        an output of vLLM, or an iterable of chunks of these kinds, which is one stream. A list
+        whose items are all chunks is one stream too.
     custom_id : str or list of str, optional
         The caller's id of each response, in order.
     on_error : {"reject", "raise"}
@@ -36,7 +41,7 @@ def from_responses(
     Raises
     ------
     ArgumentError
-        If the number of ids is not the number of responses.
+        If the number of ids differs from the number of responses.
     NoRecordsError, RecordError
         As in `read`.
 
@@ -60,36 +65,31 @@ def from_responses(
     return lp
 
 
-def units(responses: Any, custom_id: Any) -> list[tuple[list[Any], Any, bool]]:
-    """Sort what `toolkit.from_responses` was given into responses and streams.
+# Grouping: which objects are responses, and which are chunks of one stream
 
-    Parameters
-    ----------
-    responses, custom_id
-        As given to `toolkit.from_responses`.
 
-    Returns
-    -------
-    list of (list, object, bool)
-        The bodies of each, its id, and whether it is a stream of its own, not to be mixed with
-        others.
-    """
+def units(responses: Any, custom_id: Any) -> list[Unit]:
+    """Group the arguments of `from_responses` into responses and streams."""
     if hasattr(responses, "__aiter__"):
         raise ArgumentError(
-            "an async stream cannot be read here: collect it, [chunk async for chunk in stream]"
+            "responses is an async stream: collect it first, [chunk async for chunk in stream]"
         )
     items = [responses] if _is_response(responses) else list(responses)
     found = [
-        ([plain(item)], False) if _is_response(item) else ([plain(chunk) for chunk in item], True)
+        Unit([to_dict(item)])
+        if _is_response(item)
+        else Unit([to_dict(chunk) for chunk in item], is_stream=True)
         for item in items
     ]
-    if found and all(not alone and _is_chunk(unit[0]) for unit, alone in found):
-        found = [([unit[0] for unit, _ in found], False)]
+    if found and all(not unit.is_stream and _is_chunk(unit.bodies[0]) for unit in found):
+        found = [Unit([unit.bodies[0] for unit in found])]
     ids = [custom_id] if isinstance(custom_id, str) else custom_id
     ids = [None] * len(found) if ids is None else list(ids)
     if len(ids) != len(found):
-        raise ArgumentError(f"custom_id has {len(ids)} ids for {len(found)} responses")
-    return [(unit, given, alone) for (unit, alone), given in zip(found, ids, strict=True)]
+        raise ArgumentError(
+            f"custom_id has {len(ids)} ids: expected one for each of the {len(found)} responses"
+        )
+    return [unit._replace(custom_id=given) for unit, given in zip(found, ids, strict=True)]
 
 
 def _is_chunk(item: Any) -> bool:
@@ -97,7 +97,7 @@ def _is_chunk(item: Any) -> bool:
         try:
             item = json.loads(item)
         except (ValueError, RecursionError):
-            return False  # the decoder says what is wrong with it
+            return False  # the decoder rejects it
     choices = item.get("choices") if isinstance(item, dict) else None
     if not isinstance(choices, list):
         return False
@@ -105,18 +105,24 @@ def _is_chunk(item: Any) -> bool:
 
 
 def _is_response(item: Any) -> bool:
+    """Return whether this is one response or one chunk, not a collection of them."""
     return (
         item is None
         or isinstance(item, dict | str | bytes | int | float)
-        or is_object(item)
+        or hasattr(item, "model_dump")
+        or isinstance(getattr(item, "response_metadata", None), dict)
+        or _is_request_output(item)
         or not hasattr(item, "__iter__")
     )
 
 
-def plain(item: Any) -> Any:
-    """Return an object in memory as a dict of a known format; others as they are.
+# Conversion: objects of other packages to dicts
 
-    Taken are objects with ``model_dump`` or ``dict`` (SDKs built on pydantic), messages of
+
+def to_dict(item: Any) -> Any:
+    """Convert an object to a dict of a known format; return other objects as they are.
+
+    Converted are objects with ``model_dump`` or ``dict`` (SDKs that use pydantic), messages of
     LangChain (``response_metadata``), and outputs of vLLM (``outputs`` with ``token_ids``).
     """
     if isinstance(item, dict):
@@ -133,16 +139,7 @@ def plain(item: Any) -> Any:
     return item
 
 
-def is_object(item: Any) -> bool:
-    """Tell whether this is a response, or a chunk of one, and no collection of them."""
-    return (
-        hasattr(item, "model_dump")
-        or isinstance(getattr(item, "response_metadata", None), dict)
-        or _is_request_output(item)
-    )
-
-
-# LangChain
+# Messages of LangChain
 
 
 def _is_message(item: dict[str, Any]) -> bool:
@@ -150,7 +147,7 @@ def _is_message(item: dict[str, Any]) -> bool:
 
 
 def _of_message(message: dict[str, Any]) -> dict[str, Any]:
-    """Return a message as the completion that it was made of."""
+    """Return a message as the completion that it was made from."""
     metadata = message["response_metadata"]
     found = {
         "role": "assistant",
@@ -173,7 +170,7 @@ def _of_message(message: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-# vLLM
+# Outputs of vLLM
 
 
 def _is_request_output(item: Any) -> bool:
@@ -208,7 +205,7 @@ def _choice(output: Any, ordinal: int) -> dict[str, Any]:
 
 
 def _position(token_id: int, step: dict[int, Any]) -> dict[str, Any]:
-    """Return one position; the sampled token is among its alternatives."""
+    """Return the entry of one position; the sampled token is one of its alternatives."""
     top = [_entry(id_, found) for id_, found in step.items()]
     return {**_entry(token_id, step.get(token_id)), "top_logprobs": top}
 
@@ -216,7 +213,7 @@ def _position(token_id: int, step: dict[int, Any]) -> dict[str, Any]:
 def _entry(token_id: int, found: Any) -> dict[str, Any]:
     text = getattr(found, "decoded_token", None)
     return {
-        # An engine without a tokenizer has ids alone; this is how its server writes them.
+        # Without a tokenizer there are only ids; vLLM's server writes them like this.
         "token": text if text is not None else f"token_id:{token_id}",
         "token_id": token_id,
         "logprob": getattr(found, "logprob", None),

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from toolkit.loaders.decoding import strict_json
-from toolkit.loaders.decoding.reference import ReferenceDecoder
+from toolkit.loaders.decoding.ordinals import Ordinals
+from toolkit.loaders.decoding.reference import ReferenceDecoder, Unit
 from toolkit.loaders.framing.detect import frame
 from toolkit.loaders.framing.frames import Counts, Frames
 
@@ -16,7 +17,7 @@ GOOD = [
     for i in range(6)
 ]
 LINES = [*GOOD[:2], b"{broken", b"[DONE]", GOOD[2], GOOD[3] + GOOD[4], b"[DONE]", GOOD[5]]
-COLUMNS = ["record", "line", "byte_offset", "length", "epoch"]
+COLUMNS = ["record", "line", "byte_offset", "length", "scope", "done"]
 
 
 @pytest.fixture
@@ -29,9 +30,10 @@ def test_all_rows_count_every_record(block):
     decoder = ReferenceDecoder()
     decoded = decoder.frames(block)
     assert decoded.bodies["record"].to_pylist() == [0, 1, 3, 4, 5, 6]
-    assert decoded.bodies["epoch"].to_pylist() == [0, 0, 1, 1, 1, 2]
-    assert decoded.rejects.select(["record", "epoch"]).to_pylist() == [{"record": 2, "epoch": 0}]
-    assert (decoder.next_record, decoder.epoch) == (7, 2)
+    assert decoded.bodies["done"].to_pylist() == [0, 0, 1, 1, 1, 2]
+    assert decoded.bodies["scope"].to_pylist() == [0] * 6
+    assert decoded.rejects.select(["record", "done"]).to_pylist() == [{"record": 2, "done": 0}]
+    assert decoder.ordinals == Ordinals(record=7, scope=0, done=2)
 
 
 @pytest.mark.parametrize("rows", [[2], [0, 2, 5], [4], [1, 4, 5], [2, 3], [0, 1, 2, 3, 4, 5]])
@@ -51,14 +53,14 @@ def test_some_rows_leave_the_places_of_the_others(block, rows):
         if 4 not in rows:  # elsewhere it counts as one record
             expected = [row | {"record": row["record"] - (row["line"] > 6)} for row in expected]
         assert found == expected
-    assert some.epoch == whole.epoch
+    assert (some.ordinals.scope, some.ordinals.done) == (whole.ordinals.scope, whole.ordinals.done)
 
 
 def test_no_rows_only_count(block):
     decoder = ReferenceDecoder()
     decoded = decoder.frames(block, np.array([], np.int64))
     assert (decoded.bodies.num_rows, decoded.rejects.num_rows) == (0, 0)
-    assert (decoder.next_record, decoder.epoch) == (6, 2)
+    assert decoder.ordinals == Ordinals(record=6, scope=0, done=2)
 
 
 # What mutants lived through
@@ -69,7 +71,7 @@ ANSWER = b'{"choices": [{"message": {"content": "%s"}}]}'
 
 def test_texts_in_memory_are_read_as_bytes_are():
     good, half = (ANSWER % b"x").decode(), '{"choices": [{"message": {"content": "\ud800"}}]}'
-    decoded = ReferenceDecoder().objects([([good, half, good.encode()], None, False)])
+    decoded = ReferenceDecoder().objects([Unit([good, half, good.encode()])])
     assert decoded.parts["content"].to_pylist() == ["x", "x"]
     assert decoded.rejects["reason"].to_pylist() == ["bad_utf8"]
 
@@ -87,7 +89,7 @@ def test_values_of_one_frame_have_lines_of_their_own():
 
 def test_half_pairs_at_a_place_are_replaced():
     record = {"raw": {"choices": [{"message": {"content": "a\ud800"}}]}}
-    decoded = ReferenceDecoder("raw").objects([([record], None, False)])
+    decoded = ReferenceDecoder("raw").objects([Unit([record])])
     assert decoded.parts["content"].to_pylist() == ["a\ufffd"]
     assert decoded.bodies["notes"].to_pylist() == [["lone_surrogate"]]
 
@@ -98,7 +100,7 @@ def test_half_pairs_at_a_place_are_replaced():
 )
 def test_exchanges_without_an_answer_are_rejected_by_name(body, reason):
     session = {"Entries": [{"ResponseBody": body}]}
-    decoded = ReferenceDecoder().objects([([session], None, False)])
+    decoded = ReferenceDecoder().objects([Unit([session])])
     assert decoded.rejects["reason"].to_pylist() == [reason]
 
 
@@ -114,6 +116,7 @@ def test_numbers_that_json_has_not_are_named():
 
 
 def test_what_follows_a_value_is_told_with_its_byte():
-    [(reject, *_)] = strict_json.values('{"a": "é"}  x'.encode())
+    text = '{"a": "é"}  x'
+    [(reject, *_)] = strict_json.values(text.encode(), text)
     assert reject.reason == "trailing_garbage"
     assert "at byte 13" in reject.message

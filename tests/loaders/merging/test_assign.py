@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from toolkit.loaders.buffers import KIND_CHUNK, KIND_EITHER, KIND_ERROR, KIND_FINAL_COPY
-from toolkit.loaders.merging.assign import LATE, Assigner, Chunk
+from toolkit.loaders.merging.assign import LATE, Assigner, Chunk, Rejected
 
 OPENS, TEXT, FINISH, OPENS_WITH_TEXT, NOTHING = (
     (True, False, False),
@@ -24,21 +24,21 @@ class Feeder:
     def __init__(self, window=1000):
         self.assigner = Assigner(window)
         self.record = -1
-        self.epoch = 0
+        self.done_markers = 0
 
     def __call__(self, id_, *deltas, usage=False, kind=KIND_CHUNK):
         """Return the response of a chunk; a delta is a shape (of choice 0), or choice and shape."""
         self.record += 1
         plain = [(0, *delta) if len(delta) == 3 else (delta[0], *delta[1]) for delta in deltas]
-        chunk = Chunk(self.record, self.record, self.epoch, kind, id_, usage, plain)
+        chunk = Chunk(self.record, self.record, 0, self.done_markers, kind, id_, usage, plain)
         return self.assigner.assign(chunk)
 
     def done(self):
-        self.epoch += 1
+        self.done_markers += 1
 
     def reject(self):
         self.record += 1
-        self.assigner.gap(self.record)
+        self.assigner.gap(Rejected(self.record))
 
     def notes(self):
         return {record: codes for record, codes in self.assigner.notes.items() if codes}

@@ -1,7 +1,8 @@
-"""Walk a canonical body into column lists.
+"""Read canonical bodies into column lists: metadata, usage, choices and their lists of logprobs.
 
-One `BodyReader` fills the four column buffers of `toolkit.loaders.buffers`. Every list grows only
-at its end, so a body that cannot be read is undone by truncating the lists.
+A `BodyReader` fills the columns of `toolkit.loaders.buffers`. The lists grow only at their ends, so
+truncating them removes a body that turns out to be unreadable. Odd values become null and earn a
+note (see `toolkit.schema.NOTES`); values that cannot be read reject the body.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from toolkit.loaders.buffers import (
     STATE_PRESENT,
 )
 from toolkit.loaders.decoding.entry_reader import SAMPLED, EntryReader, both_casings, lists
+from toolkit.loaders.decoding.ordinals import Ordinals, Place
 from toolkit.loaders.decoding.strict_json import compact
 from toolkit.loaders.formats.body import Body
 from toolkit.loaders.json_values import (
@@ -39,9 +41,8 @@ from toolkit.loaders.json_values import (
 
 _INT32 = 2**31 - 1
 _INT64 = 2**63 - 1
-_YEAR_10000 = 253_402_300_800  # seconds; a larger `created` is in other units
-_HALF = re.compile("[\ud800-\udfff]")
-
+_YEAR_10000 = 253_402_300_800  # seconds since 1970; a larger `created` is in other units
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 _BODY_KEYS = both_casings(
     *("id", "choices", "created", "model", "object", "usage", "error"),
@@ -69,24 +70,24 @@ _DETAIL_KEYS = both_casings(*(path[1] for path in _USAGE_PATHS if len(path) > 1)
 _USAGE_NAMES = [column.name for column in schema.USAGE_COLUMNS]
 
 
-_KINDS = {"either": KIND_EITHER, "final_copy": KIND_FINAL_COPY}
+_KINDS = {"either": KIND_EITHER, "final_copy": KIND_FINAL_COPY}  # others are detected
 
 Mark = tuple[int, ...]
 
 
 def _sent(obj: dict[str, Any], name: str) -> str:
-    """Return a key in the casing in which its value is not null."""
+    """Return a key in the casing in which it has a value that is not null."""
     return name if obj.get(name) is not None else camel(name)
 
 
 def _get(obj: dict[str, Any], name: str) -> Any:
-    """Return the value of a key in whichever casing it is not null."""
+    """Return the value of a key, in the casing in which it is not null."""
     value = obj.get(name)
     return value if value is not None else obj.get(camel(name))
 
 
 class BodyReader:
-    """Column lists, filled body by body.
+    """Append bodies to column lists.
 
     Parameters
     ----------
@@ -107,41 +108,39 @@ class BodyReader:
         self._notes: list[str] = []
 
     def mark(self) -> Mark:
-        """Return how long the lists are now."""
+        """Return the present lengths of the lists, for `rewind`."""
         return tuple(map(len, self._firsts))
 
     def rewind(self, mark: Mark) -> None:
-        """Cut the lists to a mark: what came after it was part of a rejected body."""
+        """Truncate the lists to a mark, because the body that followed it is rejected."""
         for table, length in zip(self._tables, mark, strict=True):
             for values in table.values():
                 del values[length:]
 
-    def tables(self) -> tuple[pa.Table, ...]:
+    def tables(self) -> list[pa.Table]:
         """Return the lists as Arrow tables: bodies, parts, tokens, alternatives."""
         schemas = (buffers.BODIES, buffers.PARTS, SAMPLED, buffers.ENTRIES)
-        return tuple(
+        return [
             pa.Table.from_arrays(
-                [pa.array(table[field.name], field.type) for field in fields], schema=fields
+                [pa.array(table[field.name], field.type) for field in declared], schema=declared
             )
-            for table, fields in zip(self._tables, schemas, strict=True)
-        )
+            for table, declared in zip(self._tables, schemas, strict=True)
+        ]
 
-    def replace_half_pairs(self, mark: Mark) -> None:
-        """Put U+FFFD for lone surrogates in the texts since a mark, and note it."""
+    def replace_lone_surrogates(self, mark: Mark) -> None:
+        """Replace lone surrogates by U+FFFD in the texts since a mark, and note it."""
         found = False
         for table, length in zip(self._tables, mark, strict=True):
             for values in table.values():
                 for i in range(length, len(values)):
-                    if isinstance(values[i], str) and _HALF.search(values[i]):
-                        values[i] = _HALF.sub("\ufffd", values[i])
+                    if isinstance(values[i], str) and _LONE_SURROGATE.search(values[i]):
+                        values[i] = _LONE_SURROGATE.sub("\ufffd", values[i])
                         found = True
         if found and "lone_surrogate" not in self._bodies["notes"][-1]:
             self._bodies["notes"][-1] = sorted([*self._bodies["notes"][-1], "lone_surrogate"])
 
-    def read(
-        self, body: Body, record: int, line: int, offset: int, length: int, epoch: int
-    ) -> None:
-        """Append one body, or raise `Reject` and leave the lists to be rewound."""
+    def read(self, body: Body, place: Place, ordinals: Ordinals) -> None:
+        """Append one body; if it raises `Reject`, the caller rewinds the lists."""
         obj, path = body.obj, body.path
         read_once(obj, _BODY_KEYS, path)
         self._notes = self._entries.notes = list(body.notes)
@@ -155,11 +154,10 @@ class BodyReader:
             self._choices(choices, kind != KIND_WHOLE, f"{path}.choices")
         usage = self._usage(obj.get("usage"), f"{path}.usage")
         row = {
-            "record": record,
-            "line": line,
-            "byte_offset": offset,
-            "length": length,
-            "epoch": epoch,
+            **place._asdict(),
+            "record": ordinals.record,
+            "scope": ordinals.scope,
+            "done": ordinals.done,
             "kind": kind,
             "format": body.format,
             "response_id": self._name(obj.get("id"), "bad_id"),
@@ -181,7 +179,7 @@ class BodyReader:
         for name, values in self._bodies.items():
             values.append(row[name])
 
-    # Metadata: odd values become null and leave a note.
+    # Metadata
 
     def _text(self, value: Any, note: str) -> str | None:
         if value is None or isinstance(value, str):
@@ -190,7 +188,7 @@ class BodyReader:
         return None
 
     def _name(self, value: Any, note: str) -> str | None:
-        """Servers send "" for what they do not know."""
+        """Return a text, with "" as null, because servers send "" for what they do not know."""
         return self._text(value, note) or None
 
     def _created(self, value: Any) -> int | None:
@@ -276,22 +274,23 @@ class BodyReader:
             values.append(row[column])
 
     def _content(self, value: Any, path: str) -> str | None:
-        """Text, or the joined text of a list of parts."""
+        """Return a text, or the joined text of a list of parts."""
         if isinstance(value, list):
             for i, part in enumerate(value):
                 if isinstance(part, dict):
                     read_once(part, _PART_KEYS, f"{path}[{i}]")
-            texts = [
+            sent = [
                 part.get("text")
                 for part in value
                 if isinstance(part, dict) and part.get("type", "text") in ("text", "output_text")
             ]
-            if all(isinstance(text, str) for text in texts) and (texts or not value):
+            texts = [text for text in sent if isinstance(text, str)]
+            if len(texts) == len(sent) and (texts or not value):
                 return "".join(texts)
         return self._text(value, "bad_content")
 
     def _tool_calls(self, message: dict[str, Any], path: str) -> str | None:
-        """Tool calls are kept as JSON, so all of their keys are read."""
+        """Return tool calls as JSON; no key may be repeated, because all keys are kept."""
         name = _sent(message, "tool_calls")
         value = message.get(name)
         if value is None or value == []:
@@ -305,7 +304,7 @@ class BodyReader:
     # Logprobs
 
     def _logprobs(self, logprobs: Any, path: str) -> tuple[int, dict[str, int]]:
-        """Append the entries of a choice's lists; return their state and numbers."""
+        """Append the entries of a choice's lists; return their state and the number of each."""
         counts = {"n_content": 0, "n_reasoning": 0, "n_refusal": 0}
         state = STATE_ABSENT
         if not isinstance(logprobs, dict):
@@ -330,7 +329,7 @@ class BodyReader:
 
 
 def _kind(choices: Any, obj: dict[str, Any], path: str) -> int:
-    """Tell a whole completion from a chunk by the keys of its choices, not by ``object``."""
+    """Return whole or chunk by the keys of the choices; ``object`` is wrong on some servers."""
     if not isinstance(choices, list):
         raise Reject("no_choices", f"expected an array, found {kind_of(choices)}", path)
     objects = [choice for choice in choices if isinstance(choice, dict)]

@@ -1,12 +1,11 @@
-"""Framed records in, column buffers out.
+"""Decode framed records into column buffers: `Decoder` joins the two decoders.
 
-Blocks of framed records go to the native scanner (`native`), and the records that it defers go to
-the reference decoder. Without the scanner every record is deferred: the same columns, slower.
+A block of framed records was scanned by the native scanner (`native`); the records that it deferred
+go to the reference decoder (`reference`). Without the scanner every record is deferred: the columns
+are the same, and reading is slower.
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,14 +13,16 @@ import pyarrow as pa
 from toolkit.arrow import numpy, offsets
 from toolkit.limits import LIMITS, Limits
 from toolkit.loaders import buffers
-from toolkit.loaders.buffers import SCOPE, Decoded
-from toolkit.loaders.decoding.native import Placed, Scanned, completed, no_rejects, placed
-from toolkit.loaders.decoding.reference import ReferenceDecoder
+from toolkit.loaders.buffers import PART_COUNTS, Decoded
+from toolkit.loaders.decoding.native import Placed, complete, no_rejects, place
+from toolkit.loaders.decoding.ordinals import Ordinals, Place
+from toolkit.loaders.decoding.reference import ReferenceDecoder, Unit
 from toolkit.loaders.framing.frames import Frames
+from toolkit.loaders.scanner import DEFERRED, Scanned
 
 
 class Decoder:
-    """Decode the records of one source, in order.
+    """Decode the records of the sources of a load, in order.
 
     Parameters
     ----------
@@ -31,37 +32,32 @@ class Decoder:
 
     Attributes
     ----------
-    next_record : int
-        Records so far.
-    epoch : int
-        ``[DONE]`` markers so far, and a `columns.SCOPE` for each scope.
     envelopes : int
-        Wrappers taken off so far.
+        Records that were found inside an envelope, so far.
     """
 
     def __init__(self, path: str | None = None, limits: Limits = LIMITS) -> None:
-        self._reference = ReferenceDecoder(path, limits)
+        self._ordinals = Ordinals()
+        self._reference = ReferenceDecoder(path, limits, self._ordinals)
         self.envelopes = 0
         self._pieces: list[Decoded] = []
-        self._placed: list[Placed] = []  # follow the pieces
+        self._placed: list[Placed] = []  # scanned blocks that follow the pieces
 
-    @property
-    def next_record(self) -> int:
-        """Records so far."""
-        return self._reference.next_record
+    def ordinals(self) -> Ordinals:
+        """Return a copy of the counters as they are now."""
+        return self._ordinals.copy()
 
-    @property
-    def epoch(self) -> int:
-        """``[DONE]`` markers so far."""
-        return self._reference.epoch
+    def begin_source(self) -> None:
+        """Begin another source, so that no stream continues from the one before."""
+        self._ordinals.begin_scope()
 
-    def objects(self, units: list[tuple[list[Any], Any, bool]]) -> pa.Table:
-        """Decode objects that were parsed elsewhere; see `ReferenceDecoder.objects`.
+    def objects(self, units: list[Unit]) -> pa.Table:
+        """Decode objects in memory; see `ReferenceDecoder.objects`.
 
         Returns
         -------
         pyarrow.Table
-            What is rejected of them, as `columns.REJECTS`.
+            The rejects among them, as `buffers.REJECTS`.
         """
         return self._add(self._reference.objects(units))
 
@@ -72,54 +68,51 @@ class Decoder:
         ----------
         frames : Frames
         scanned : Scanned, optional
-            What `scan_frames` gave for it, on whatever thread; None: all is for the reference
-            decoder.
+            What `scan_frames` returned for it; None: the reference decoder reads all of it.
 
         Returns
         -------
         pyarrow.Table
-            What is rejected of it, as `columns.REJECTS`.
+            The rejects among them, as `buffers.REJECTS`.
         """
         if scanned is None or not scanned.verdicts.any():
             return self._add(self._reference.frames(frames))
-        first, epoch = self.next_record, self.epoch
-        rows = np.flatnonzero(scanned.verdicts)
+        before = self.ordinals()
         n = len(scanned.verdicts)
+        rows = np.flatnonzero(scanned.verdicts != DEFERRED)
         if len(rows) == n:
-            self._reference.skip(frames)
+            self._ordinals.advance(n, len(frames.breaks))
             self.envelopes += scanned.envelopes
-            self._placed.append(placed(scanned, frames, np.arange(first, first + n), epoch))
+            record = np.arange(before.record, before.record + n)
+            self._placed.append(place(scanned, frames, record, before))
             return no_rejects()
-        deferred = self._reference.frames(frames, np.flatnonzero(scanned.verdicts == 0))
-        if self.epoch != epoch + len(frames.breaks):  # exchanges, with scopes of their own
-            self._reference.next_record, self._reference.epoch = first, epoch
+        deferred = self._reference.frames(frames, np.flatnonzero(scanned.verdicts == DEFERRED))
+        if self._ordinals.scope != before.scope:
+            # Exchanges began scopes within the block, which the scanner knows nothing of.
+            self._ordinals.rewind(before)
             return self._add(self._reference.frames(frames))
-        # Every record has one ordinal; those that these did not use are the others'.
-        used = np.zeros(self.next_record - first, bool)
+        # Every record has its own ordinal, so the scanned records have those that the deferred
+        # ones did not use.
+        is_used = np.zeros(self._ordinals.record - before.record, bool)
         for table in (deferred.bodies, deferred.rejects):
-            used[numpy(table, "record") - first] = True
+            is_used[numpy(table, "record") - before.record] = True
         record = np.zeros(n, np.int64)
-        record[rows] = np.flatnonzero(~used) + first
-        native = completed([placed(scanned, frames, record, epoch)])
+        record[rows] = np.flatnonzero(~is_used) + before.record
+        native = complete([place(scanned, frames, record, before)])
         self.envelopes += scanned.envelopes
         return self._add(_interleaved(native, deferred))
 
-    def begin_scope(self) -> None:
-        """Begin another source: no chunk of it belongs to a response before."""
-        self._reference.epoch = (self.epoch // SCOPE + 1) * SCOPE
-
-    def reject(self, line: int, byte_offset: int, reason: str, message: str) -> None:
-        """Count as a record, and reject, that the source gave out at a place."""
+    def reject(self, place: Place, reason: str, message: str) -> None:
+        """Add a reject, counted as a record, for a source that could not be read to its end."""
         row = {
-            "record": self.next_record,
-            "line": line,
-            "byte_offset": byte_offset,
-            "length": 0,
+            **place._asdict(),
+            "record": self._ordinals.record,
             "reason": reason,
             "message": message,
-            "epoch": self.epoch,
+            "scope": self._ordinals.scope,
+            "done": self._ordinals.done,
         }
-        self._reference.next_record += 1
+        self._ordinals.advance(records=1)
         rejects = pa.Table.from_pylist([row], buffers.REJECTS)
         self._add(Decoded.concat([])._replace(rejects=rejects))
 
@@ -131,11 +124,11 @@ class Decoder:
 
     def _complete(self) -> None:
         if self._placed:
-            self._pieces.append(completed(self._placed))
+            self._pieces.append(complete(self._placed))
             self._placed = []
 
     def take(self) -> Decoded:
-        """Return what was decoded since the last time."""
+        """Return, and forget, what was decoded since the last call."""
         self._complete()
         pieces, self._pieces = self._pieces, []
         return pieces[0] if len(pieces) == 1 else Decoded.concat(pieces)
@@ -143,43 +136,43 @@ class Decoder:
 
 def _interleaved(native: Decoded, deferred: Decoded) -> Decoded:
     """Bring the bodies of both decoders into the order of their records."""
-    rest = {"rejects": deferred.rejects, "envelopes": deferred.envelopes}
     if not deferred.bodies.num_rows:
-        return native._replace(**rest)
-    records = [numpy(decoded.bodies, "record") for decoded in (native, deferred)]
-    is_deferred = np.repeat([0, 1], [len(each) for each in records])
-    is_deferred = is_deferred[np.argsort(np.concatenate(records), kind="stable")]
-    turns = np.flatnonzero(np.diff(is_deferred)) + 1
-    sides = [_Cutter(native), _Cutter(deferred)]
-    runs = np.split(is_deferred, turns)
-    return Decoded.concat([sides[run[0]].next(len(run)) for run in runs])._replace(**rest)
+        bodies = native
+    else:
+        records = [numpy(decoded.bodies, "record") for decoded in (native, deferred)]
+        is_deferred = np.repeat([0, 1], [len(each) for each in records])
+        is_deferred = is_deferred[np.argsort(np.concatenate(records), kind="stable")]
+        turns = np.flatnonzero(np.diff(is_deferred)) + 1
+        cutters = (_Cutter(native), _Cutter(deferred))
+        runs = np.split(is_deferred, turns)
+        bodies = Decoded.concat([cutters[run[0]].next(len(run)) for run in runs])
+    return bodies._replace(rejects=deferred.rejects, envelopes=deferred.envelopes)
 
 
 class _Cutter:
-    """Cuts runs of bodies, with all that hangs on them, off one decoder's columns."""
+    """Cut consecutive bodies, with the rows that belong to them, off one decoder's columns."""
 
     def __init__(self, decoded: Decoded) -> None:
-        self.decoded = decoded
+        self._decoded = decoded
         parts = offsets(numpy(decoded.bodies, "n_parts"))
-        names = ("n_content", "n_reasoning", "n_refusal")
-        per_part = np.add.reduce([numpy(decoded.parts, name) for name in names])
+        per_part = np.add.reduce([numpy(decoded.parts, name) for name in PART_COUNTS])
         tokens = offsets(per_part)[parts]
-        self.bounds = {
+        self._bounds = {
             "bodies": np.arange(len(parts)),
             "parts": parts,
             "tokens": tokens,
             "alternatives": offsets(numpy(decoded.tokens, "n_alternatives"))[tokens],
             "members": offsets(numpy(decoded.bodies, "n_records") - 1),
         }
-        self.body = 0
+        self._body = 0
 
     def next(self, n: int) -> Decoded:
         """Return the next n bodies."""
-        start, self.body = self.body, self.body + n
+        start, self._body = self._body, self._body + n
         tables = {
-            name: getattr(self.decoded, name).slice(
-                bounds[start], bounds[self.body] - bounds[start]
+            name: getattr(self._decoded, name).slice(
+                bounds[start], bounds[self._body] - bounds[start]
             )
-            for name, bounds in self.bounds.items()
+            for name, bounds in self._bounds.items()
         }
         return Decoded(**tables, rejects=no_rejects())

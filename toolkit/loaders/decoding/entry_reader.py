@@ -1,4 +1,4 @@
-"""Entries of logprobs lists into column lists: the hot spot of the reference decoder."""
+"""Read the entries of logprobs lists into column lists: the hot spot of the reference decoder."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from toolkit.loaders import buffers
 from toolkit.loaders.json_values import Reject, camel, kind_of, read_once, whole_number
 
 SAMPLED = buffers.ENTRIES.append(buffers.TOKENS.field("n_alternatives"))
-"""What is read of a sampled token; the rest of `columns.TOKENS` follows from it."""
+"""Columns that are read of a sampled token; `ranks` computes the other ones of `TOKENS`."""
 
 _INT32 = 2**31 - 1
 _NAMED_NUMBERS = {
@@ -27,7 +27,7 @@ _NAMED_NUMBERS = {
 
 
 def both_casings(*names: str) -> frozenset[str]:
-    """Both casings of some snake_case keys."""
+    """Return some snake_case keys in both casings, snake_case and camelCase."""
     return frozenset(names) | {camel(name) for name in names}
 
 
@@ -44,22 +44,22 @@ def lists(fields: pa.Schema) -> dict[str, list[Any]]:
 
 
 class EntryReader:
-    """Column lists of tokens and alternatives, and the notes that their entries earn.
+    """Append tokens and their alternatives to column lists, and collect notes on odd values.
 
     Parameters
     ----------
-    most : int
-        Alternatives that a token may have.
+    limit : int
+        Number of alternatives that a token may have.
     """
 
-    def __init__(self, most: int = LIMITS.alternatives) -> None:
-        self._most = most
+    def __init__(self, limit: int = LIMITS.alternatives) -> None:
+        self._limit = limit
         self.tokens = lists(SAMPLED)
         self.alternatives = lists(buffers.ENTRIES)
         self.notes: list[str] = []
 
     def read(self, entries: list[Any], path: str) -> None:
-        """Append sampled tokens and their alternatives."""
+        """Append sampled tokens and their alternatives, or raise `Reject`."""
         sizes = self.tokens["n_alternatives"]
         for i, entry in enumerate(entries):
             self._entry(entry, self.tokens, path, i)
@@ -68,9 +68,9 @@ class EntryReader:
                 if top is not None:
                     break
             if type(top) is list:
-                if len(top) > self._most:
+                if len(top) > self._limit:
                     message = (
-                        f"expected at most {self._most:,} alternatives (Limits.alternatives), "
+                        f"expected at most {self._limit:,} alternatives (Limits.alternatives), "
                         f"found {len(top):,}"
                     )
                     raise Reject("too_many_alternatives", message, f"{path}[{i}].{key}")
@@ -83,7 +83,7 @@ class EntryReader:
                     self.notes.append("bad_top_logprobs")
 
     def _entry(self, entry: Any, into: dict[str, list[Any]], path: str, i: int) -> None:
-        """Append one token with its logprob. This is the hot spot: the common case comes first."""
+        """Append one token with its logprob; the common case comes first, for speed."""
         if type(entry) is not dict:
             if not isinstance(entry, dict):
                 found = kind_of(entry)
@@ -109,7 +109,7 @@ class EntryReader:
         if token_id is None:
             token_id = entry.get("id")
             if token_id is None and token.startswith("token_id:"):
-                digits = token[9:]  # vLLM, asked to write ids in place of texts
+                digits = token[9:]  # vLLM writes ids in place of texts on request
                 token_id = int(digits) if digits.isdecimal() and len(digits) < 11 else None
         into["token"].append(token)
         into["logprob"].append(logprob)
@@ -121,12 +121,12 @@ class EntryReader:
             try:
                 out = bytes(raw)
             except (TypeError, ValueError):
-                whole = [whole_number(value, 0, 255) for value in raw]
-                if None not in whole:
+                whole = [n for value in raw if (n := whole_number(value, 0, 255)) is not None]
+                if len(whole) == len(raw):
                     return bytes(whole)  # integers written as floats
             else:
                 if (0 in out or 1 in out) and bool in map(type, raw):
-                    self.notes.append("bad_bytes")  # true and false are no numbers
+                    self.notes.append("bad_bytes")  # true and false are not numbers
                     return None
                 return out
         self.notes.append("bad_bytes")
@@ -148,7 +148,7 @@ class EntryReader:
 
 
 def _logprob(value: Any, path: str) -> float | None:
-    """Read a logprob that is not simply a float: integers, NaN and its kin, null."""
+    """Read a logprob that is not a plain float: an integer, null, NaN or a named number."""
     if value is None or value != value:
         return None
     if isinstance(value, int | float) and not isinstance(value, bool):

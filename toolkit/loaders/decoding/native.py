@@ -1,8 +1,8 @@
-"""What the native scanner reads of framed records, and the column buffers made of it.
+"""Turn what the native scanner read of a block into column buffers.
 
-The scanner reads what it is certain of and defers the rest, untouched. A block is scanned without
-knowing those before it, on any thread; where its records stand among all is added later, for many
-blocks at once.
+The scanner reads the records that it is certain of and defers the others, untouched. It scans a
+block on any thread, without knowing the blocks before it, so the position and the ordinals of the
+records are added here, for many blocks at once.
 """
 
 from __future__ import annotations
@@ -12,86 +12,65 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from toolkit.limits import LIMITS, Limits
 from toolkit.loaders import buffers
 from toolkit.loaders.buffers import Decoded
+from toolkit.loaders.decoding.ordinals import Ordinals
 from toolkit.loaders.formats import openai_chat
 from toolkit.loaders.framing.frames import Frames
-from toolkit.loaders.scanner import scan_block
+from toolkit.loaders.scanner import DEFERRED, JOINED, Scanned, scan_block
 
-_ENVELOPED, _JOINED = 2, 3  # verdicts of `scan_block`
-_TOKENS = 2  # of its tables
-_MANY, _FEW_ROWS = 16, 1024  # of blocks, and rows of each
+# Record batches are copied into one if there are more than so many with fewer rows on average,
+# because each of them keeps much larger memory alive.
+_MANY_BATCHES, _FEW_ROWS = 16, 1024
 
-
-class Scanned(NamedTuple):
-    """What the native scanner made of a block.
-
-    Attributes
-    ----------
-    verdicts : uint8 array, shape (n_frames,)
-        0: deferred, 1: read, 2: read out of an envelope, 3: joined to the body of an earlier one.
-    tables : list of pyarrow.RecordBatch
-        Bodies, parts, tokens and alternatives of what was read, without its places.
-    members : int64 array, shape (n_joined,)
-        The frames that were joined, body by body.
-    """
-
-    verdicts: np.ndarray
-    tables: list[pa.RecordBatch]
-    members: np.ndarray
-
-    @property
-    def envelopes(self) -> int:
-        """Wrappers taken off."""
-        return int(np.count_nonzero(self.verdicts == _ENVELOPED))
+Columns = dict[str, NDArray[np.int64]]
 
 
 def scan_frames(frames: Frames, window: int = 0, limits: Limits = LIMITS) -> Scanned | None:
-    """Read what is certain of a block.
-
-    None if there is no native scanner, or something in the block may be over a limit: the reference
-    decoder then tells where.
-
-    Needs nothing of the blocks before, and other threads go on meanwhile.
+    """Scan a block with the native scanner; other threads run meanwhile.
 
     Parameters
     ----------
     frames : Frames
     window : int
-        Join chunks that lie at most so many records apart; 0: none.
+        Join chunks that lie at most this many records apart; 0: join none.
     limits : Limits
+
+    Returns
+    -------
+    Scanned or None
+        None if there is no native scanner, or if something in the block may be over a limit: then
+        the reference decoder reads the whole block and names the place.
     """
     if limits.nesting < LIMITS.nesting:
         return None
-    found = scan_block(frames.data, frames.starts, frames.stops, frames.breaks, window)
-    if found is None:
+    scanned = scan_block(frames.data, frames.starts, frames.stops, frames.breaks, window)
+    if scanned is None:
         return None
-    verdicts, (*tables, members) = found
-    most = tables[_TOKENS]["n_alternatives"].to_numpy().max(initial=0)
-    if most > limits.alternatives:
-        return None
-    return Scanned(verdicts, tables, members["frame"].to_numpy())
+    most = scanned.tokens["n_alternatives"].to_numpy().max(initial=0)
+    return scanned if most <= limits.alternatives else None
 
 
 class Placed(NamedTuple):
-    """A scanned block, and where its records stand.
+    """A scanned block with the position and the ordinals of its records.
 
     Attributes
     ----------
     scanned : Scanned
     bodies, members : dict of str to int64 array
-        Places of the bodies and of the records that were joined to them, by column.
+        Further columns of its bodies, and all columns of its members.
     """
 
     scanned: Scanned
-    bodies: dict[str, np.ndarray]
-    members: dict[str, np.ndarray]
+    bodies: Columns
+    members: Columns
 
 
-def placed(scanned: Scanned, frames: Frames, record: np.ndarray, epoch: int) -> Placed:
-    """Tell where the records of a scanned block stand.
+def place(scanned: Scanned, frames: Frames, record: NDArray[np.int64], before: Ordinals) -> Placed:
+    """Add the position and the ordinals of the records to a scanned block.
 
     Parameters
     ----------
@@ -99,9 +78,9 @@ def placed(scanned: Scanned, frames: Frames, record: np.ndarray, epoch: int) -> 
     frames : Frames
         The block.
     record : int64 array, shape (n_frames,)
-        Ordinals of the records; anything for those that were deferred.
-    epoch : int
-        ``[DONE]`` markers before the block.
+        Ordinals of the records; any number for those that were deferred.
+    before : Ordinals
+        The counters before the block.
     """
     places = {
         "record": record,
@@ -109,38 +88,40 @@ def placed(scanned: Scanned, frames: Frames, record: np.ndarray, epoch: int) -> 
         "byte_offset": frames.offsets,
         "length": frames.lengths,
     }
-    heads = np.flatnonzero((scanned.verdicts != 0) & (scanned.verdicts != _JOINED))
+    heads = np.flatnonzero((scanned.verdicts != DEFERRED) & (scanned.verdicts != JOINED))
     bodies = {name: values[heads] for name, values in places.items()}
-    bodies["epoch"] = epoch + np.searchsorted(frames.breaks, heads, side="right")
+    bodies["scope"] = np.full(len(heads), before.scope)
+    bodies["done"] = before.done + np.searchsorted(frames.breaks, heads, side="right")
     return Placed(scanned, bodies, {name: each[scanned.members] for name, each in places.items()})
 
 
-def completed(blocks: list[Placed]) -> Decoded:
-    """Make column buffers of the blocks, which follow each other.
-
-    Parameters
-    ----------
-    blocks : list of Placed
-        At least one.
+def complete(blocks: list[Placed]) -> Decoded:
+    """Build the column buffers of consecutive blocks, of which there is at least one.
 
     Returns
     -------
     Decoded
         Without rejects.
     """
-    at, members = (
-        {name: np.concatenate([block[i][name] for block in blocks]) for name in blocks[0][i]}
-        for i in (1, 2)
-    )
-    fields = (buffers.BODIES, buffers.PARTS, buffers.TOKENS, buffers.ALTERNATIVES)
+    scanned = [block.scanned for block in blocks]
     return Decoded(
-        *(
-            _with_rest([block.scanned.tables[i] for block in blocks], declared, at)
-            for i, declared in enumerate(fields)
+        bodies=_complete(
+            [each.bodies for each in scanned],
+            buffers.BODIES,
+            _concatenated([block.bodies for block in blocks]),
         ),
+        parts=_complete([each.parts for each in scanned], buffers.PARTS),
+        tokens=_complete([each.tokens for each in scanned], buffers.TOKENS),
+        alternatives=_complete([each.alternatives for each in scanned], buffers.ALTERNATIVES),
         rejects=no_rejects(),
-        members=pa.table(members, schema=buffers.MEMBERS),
+        members=pa.table(
+            _concatenated([block.members for block in blocks]), schema=buffers.MEMBERS
+        ),
     )
+
+
+def _concatenated(blocks: list[Columns]) -> Columns:
+    return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
 
 
 @cache
@@ -149,29 +130,29 @@ def no_rejects() -> pa.Table:
     return buffers.REJECTS.empty_table()
 
 
-def _with_rest(
-    batches: list[pa.RecordBatch], fields: pa.Schema, places: dict[str, np.ndarray]
+def _complete(
+    batches: list[pa.RecordBatch], declared: pa.Schema, places: Columns | None = None
 ) -> pa.Table:
-    """Add the columns that the scanner leaves to others."""
+    """Add the declared columns that the scanner does not write."""
     table = pa.Table.from_batches(batches)
-    if len(batches) > _MANY and table.num_rows < _FEW_ROWS * len(batches):
-        table = table.combine_chunks()  # small blocks stand in much larger memory
-    if table.schema.equals(fields):
+    if len(batches) > _MANY_BATCHES and table.num_rows < _FEW_ROWS * len(batches):
+        table = table.combine_chunks()
+    if table.schema.equals(declared):
         return table
     n = table.num_rows
     scanned = dict(zip(table.column_names, table.columns, strict=True))
     arrays = []
-    for field in fields:
+    for field in declared:
         if field.name in scanned:
             arrays.append(scanned[field.name])
-        elif field.name in places:
+        elif places and field.name in places:
             arrays.append(pa.array(places[field.name], field.type))
         elif field.name == "format":
             arrays.append(pa.repeat(pa.scalar(openai_chat.NAME, field.type), n))
         elif field.name == "notes":
-            none = pa.array(np.zeros(n + 1, np.int32))
+            none = pa.array(np.zeros(n + 1, np.int32))  # offsets of empty lists
             notes = pa.ListArray.from_arrays(none, pa.array([], pa.string()))
             arrays.append(notes.cast(field.type))
         else:
             arrays.append(pa.nulls(n, field.type))
-    return pa.Table.from_arrays(arrays, schema=fields)
+    return pa.Table.from_arrays(arrays, schema=declared)

@@ -1,4 +1,4 @@
-"""What follows from the entries of one position alone: statuses, ranks, which one was sampled."""
+"""Compute the status, the rank and the sampled flag of the entries at each position."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from toolkit.schema import CENSORED_AT_OR_BELOW, INVALID_ABOVE, STATUSES
 _OK, _CENSORED, _MISSING, _INVALID = range(len(STATUSES))
 
 
-def derive(tokens: pa.Table, alternatives: pa.Table) -> tuple[pa.Table, pa.Table]:
-    """Add the columns that follow from the others.
+def add_ranks(tokens: pa.Table, alternatives: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """Add status, rank and sampled flag to the entries of each position.
 
     Parameters
     ----------
     tokens : pyarrow.Table
-        As `columns.ENTRIES`, and ``n_alternatives``.
+        As `buffers.ENTRIES`, and ``n_alternatives``.
     alternatives : pyarrow.Table
-        As `columns.ENTRIES`, in the order of the tokens.
+        As `buffers.ENTRIES`, in the order of the tokens.
 
     Returns
     -------
     tokens, alternatives : pyarrow.Table
-        As `columns.TOKENS` and `columns.ALTERNATIVES`.
+        As `buffers.TOKENS` and `buffers.ALTERNATIVES`.
     """
     sizes = numpy(tokens, "n_alternatives")
     owner = np.repeat(np.arange(len(sizes)), sizes)
@@ -58,7 +58,7 @@ def _with(table: pa.Table, more: dict[str, pa.Array], fields: pa.Schema) -> pa.T
 
 
 def _status(logprob: pa.ChunkedArray) -> np.ndarray:
-    """Tell how each logprob is to be read; int8 codes of `STATUSES`."""
+    """Return the status of each logprob as int8 codes of `STATUSES`."""
     values = logprob.to_numpy()  # null becomes NaN
     status = np.full(len(values), _OK, np.int8)
     status[values <= CENSORED_AT_OR_BELOW] = _CENSORED
@@ -72,8 +72,8 @@ def _ranks(entries: pa.Table, owner: np.ndarray, slot: np.ndarray) -> np.ndarray
     logprob = entries["logprob"].to_numpy()
     rank = slot.astype(np.int32)
     same = owner[1:] == owner[:-1]
-    sorted_already = not np.any(same & ~(logprob[1:] <= logprob[:-1]))
-    if not sorted_already:
+    is_sorted = not np.any(same & ~(logprob[1:] <= logprob[:-1]))
+    if not is_sorted:
         order = np.lexsort((-logprob, owner))  # NaN sorts last
         by_rank = rank.copy()
         rank[order] = by_rank
@@ -82,10 +82,10 @@ def _ranks(entries: pa.Table, owner: np.ndarray, slot: np.ndarray) -> np.ndarray
 
 
 def _sampled(tokens: pa.Table, entries: pa.Table, owner: np.ndarray) -> np.ndarray:
-    """Tell which alternative is the sampled token.
+    """Return which alternatives are the sampled token, as a boolean array.
 
     Two entries are compared by the best evidence that both have: token id, else bytes, else text.
-    Of several that match, the one with better evidence, then the first, is taken.
+    If several alternatives match, the one with the best evidence is taken, then the first.
     """
     rows = pa.array(owner)
     evidence = np.zeros(len(owner), np.int8)

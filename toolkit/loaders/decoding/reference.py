@@ -1,8 +1,8 @@
-"""The reference decoder: it defines what a record means.
+"""The reference decoder, which defines what a record means.
 
-Strict JSON (`strict_json`), the formats (`toolkit.loaders.formats`), then one walk over the
-canonical body into column lists. A record that cannot be read is rejected with a reason and a JSON
-path; a record that is odd but readable is kept with a note.
+It parses strict JSON (`strict_json`), lets `toolkit.loaders.formats` find the canonical bodies in
+the value, and walks each body into column lists (`body_reader`). A record that cannot be read is
+rejected with a reason and a JSON path; a record that is odd but readable is kept with a note.
 """
 
 from __future__ import annotations
@@ -11,29 +11,50 @@ import gc
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from toolkit.limits import LIMITS, Limits
 from toolkit.loaders import buffers
 from toolkit.loaders.buffers import Decoded
 from toolkit.loaders.decoding import strict_json
 from toolkit.loaders.decoding.body_reader import BodyReader
-from toolkit.loaders.decoding.ranks import derive
+from toolkit.loaders.decoding.ordinals import Ordinals, Place
+from toolkit.loaders.decoding.ranks import add_ranks
 from toolkit.loaders.formats import detect
 from toolkit.loaders.formats.body import Body, Exchange
 from toolkit.loaders.framing.detect import frame
 from toolkit.loaders.framing.frames import Frames
-from toolkit.loaders.json_values import Reject
+from toolkit.loaders.json_values import Reject, utf8
 
-_HALF_PAIR = re.compile(rb"\\u[dD][89a-fA-F]")
+_ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
+class Unit(NamedTuple):
+    """Objects in memory that are decoded together.
+
+    Attributes
+    ----------
+    bodies : list
+        Parsed objects, or JSON text as str or bytes.
+    custom_id : object
+        The caller's id for their response; None: the ids that the objects have themselves.
+    is_stream : bool
+        Whether the bodies are one stream, in which no chunk of another unit takes part even if it
+        has the same id.
+    """
+
+    bodies: list[Any]
+    custom_id: Any = None
+    is_stream: bool = False
 
 
 @contextmanager
 def _collector_paused() -> Iterator[None]:
-    """Parsed records are trees: the cycle collector would only walk them over and over."""
+    """Pause the cycle collector, because parsed records are trees and it would find nothing."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -44,229 +65,232 @@ def _collector_paused() -> Iterator[None]:
 
 
 class ReferenceDecoder:
-    """Decode the records of one source, in order.
-
-    Holds what must be known from one block to the next: how many records and ``[DONE]`` markers
-    came before.
+    """Decode records of the sources of a load, in order.
 
     Parameters
     ----------
     path : str, optional
         Where in each record the response is; None: found by content.
     limits : Limits
+    ordinals : Ordinals, optional
+        Counters to advance; None: counters of its own.
 
     Examples
     --------
     >>> answer = {"choices": [{"message": {"content": "hi"}}]}
-    >>> decoded = ReferenceDecoder().objects([([answer, 7], None, False)])
+    >>> decoded = ReferenceDecoder().objects([Unit([answer, 7])])
     >>> decoded.parts["content"].to_pylist(), decoded.rejects["reason"].to_pylist()
     (['hi'], ['not_an_object'])
     """
 
-    def __init__(self, path: str | None = None, limits: Limits = LIMITS) -> None:
+    def __init__(
+        self,
+        path: str | None = None,
+        limits: Limits = LIMITS,
+        ordinals: Ordinals | None = None,
+    ) -> None:
         self.path = path
         self.limits = limits
-        self.next_record = 0
-        self.epoch = 0
+        self.ordinals = Ordinals() if ordinals is None else ordinals
 
-    def frames(self, frames: Frames, rows: np.ndarray | None = None) -> Decoded:
-        """Decode one block of framed records, or some of its rows.
+    def frames(self, frames: Frames, rows: NDArray[np.int64] | None = None) -> Decoded:
+        """Decode a block of framed records, or some of its rows.
 
         Parameters
         ----------
         frames : Frames
         rows : int64 array, optional
-            The frames to decode, increasing; each of the others counts as one record.
+            The frames to decode, increasing; each of the other frames counts as one record.
         """
+        n = len(frames.starts)
         if rows is None:
-            rows = np.arange(len(frames.starts))
-        base = self.epoch
+            rows = np.arange(n)
+        skipped = np.diff(rows, prepend=-1) - 1
+        done = _markers_before(frames, rows)
+        columns = (frames.starts, frames.stops, frames.lines, frames.offsets, frames.lengths)
+        spans = (skipped, done, *(column[rows] for column in columns))
         batch = _Batch(self)
-        epochs = np.searchsorted(frames.breaks, rows, side="right")
-        left_out = np.diff(rows - np.arange(len(rows)), prepend=0)
-        columns_ = (frames.starts, frames.stops, frames.lines, frames.offsets, frames.lengths)
-        spans = zip(
-            epochs.tolist(), left_out.tolist(), *(c[rows].tolist() for c in columns_), strict=True
-        )
         with _collector_paused():
-            for epoch, n, start, stop, line, offset, length in spans:
-                self.epoch = base + epoch
-                self.next_record += n
-                batch.text(frames.data[start:stop], line, offset, length)
-                base = self.epoch - epoch  # it rises by the scopes of exchanges
-        self.epoch = base + len(frames.breaks)
-        self.next_record += len(frames.starts) - len(rows) - int(left_out.sum())
+            for records, markers, start, stop, *place in zip(
+                *(span.tolist() for span in spans), strict=True
+            ):
+                self.ordinals.advance(records, markers)
+                batch.text(frames.data[start:stop], Place(*place))
+        self.ordinals.advance(
+            n - len(rows) - int(skipped.sum()), len(frames.breaks) - int(done.sum())
+        )
         return batch.finish()
 
-    def skip(self, frames: Frames) -> None:
-        """Count the records of a block that is decoded elsewhere."""
-        self.epoch += len(frames.breaks)
-        self.next_record += len(frames.starts)
+    def objects(self, units: Iterable[Unit]) -> Decoded:
+        """Decode objects that are already parsed, or JSON texts.
 
-    def objects(self, units: Iterable[tuple[list[Any], Any, bool]]) -> Decoded:
-        """Decode objects that were parsed elsewhere, or JSON texts; their ordinal serves as line.
-
-        Parameters
-        ----------
-        units : iterable of (list, object, bool)
-            Objects, the caller's id for their response, and whether a stream in them is theirs
-            alone, whatever the ids of chunks elsewhere.
+        The line of an object is its ordinal among all of them, from 1.
         """
         batch = _Batch(self)
         with _collector_paused():
-            for objs, custom_id, alone in units:
-                self.epoch += buffers.SCOPE * alone
-                batch.custom_id = custom_id
-                for obj in objs:
-                    line = self.next_record + 1
-                    if isinstance(obj, str | bytes):
-                        raw = obj.encode("utf-8", "surrogatepass") if isinstance(obj, str) else obj
-                        batch.text(raw, line, 0, len(raw))
+            for unit in units:
+                if unit.is_stream:
+                    self.ordinals.begin_scope()
+                batch.custom_id = unit.custom_id
+                for body in unit.bodies:
+                    line = self.ordinals.record + 1
+                    if isinstance(body, str | bytes):
+                        raw = utf8(body) if isinstance(body, str) else body
+                        batch.text(raw, Place(line, 0, len(raw)))
                     else:
-                        batch.value(obj, line, 0, 0, halves=True)
-                self.epoch += buffers.SCOPE * alone
+                        batch.parsed(body, Place(line, 0, 0))
+                if unit.is_stream:
+                    self.ordinals.begin_scope()
         return batch.finish()
+
+
+def _markers_before(frames: Frames, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the number of ``[DONE]`` markers between each of the rows and the one before it."""
+    return np.diff(np.searchsorted(frames.breaks, rows, side="right"), prepend=0)
 
 
 class _Batch:
-    """Columns and rejects of one block."""
+    """Column lists and rejects of the records that are decoded in one call."""
 
     def __init__(self, decoder: ReferenceDecoder) -> None:
-        self.decoder = decoder
-        self.reader = BodyReader(decoder.limits)
-        self.custom_id: Any = None  # stands in for the records' own, if given
-        self.rejects: list[tuple[Any, ...]] = []  # rows of columns.REJECTS
-        self.envelopes = 0
+        self.custom_id: Any = None  # replaces the ids that the records have themselves, if given
+        self._path = decoder.path
+        self._limits = decoder.limits
+        self._ordinals = decoder.ordinals
+        self._reader = BodyReader(decoder.limits)
+        self._rejects: list[tuple[Any, ...]] = []  # rows of buffers.REJECTS
+        self._envelopes = 0
+        # Of the text or object that is being decoded; all of its records share them.
+        self._place = Place(1, 0, 0)
+        self._may_have_surrogates = False
 
-    def text(self, raw: bytes, line: int, offset: int, length: int) -> None:
-        """Decode the JSON values of one frame, normally one."""
-        limits = self.decoder.limits
+    def text(self, raw: bytes, place: Place) -> None:
+        """Decode the JSON values of one frame; as a rule there is one."""
+        self._place = place
+        self._may_have_surrogates = _ESCAPED_SURROGATE.search(raw) is not None
         try:
-            if length > limits.record_bytes:
-                message = (
-                    f"expected at most {limits.record_bytes:,} bytes (Limits.record_bytes), "
-                    f"found {length:,}"
-                )
-                raise Reject("too_long", message)
-            values = list(strict_json.values(raw, limits.nesting))
+            text = self._decoded(raw)
         except Reject as reject:
-            self._reject(reject, line, offset, length)
+            self._reject(reject)
             return
-        halves = _HALF_PAIR.search(raw) is not None
-        if len(values) == 1 and not isinstance(values[0][0], Reject | list):
-            self.value(values[0][0], line, offset, length, halves=halves)
-            return
-        for value, first, size in values:
-            at = (line + raw.count(b"\n", 0, first), offset + first, size)
-            if isinstance(value, Reject):
-                self._reject(value, *at)
-            elif isinstance(value, list):
-                self._array(value, at, halves)
+        parsed = list(strict_json.values(raw, text))
+        for value, start, length in parsed:
+            if len(parsed) > 1 or isinstance(value, Reject | list):
+                line = place.line + raw.count(b"\n", 0, start)
+                self._place = Place(line, place.byte_offset + start, length)
+            if isinstance(value, list):
+                self._array(value)
             else:
-                self.value(value, *at, halves=halves)
+                self._value(value)
 
-    def value(
-        self, value: object, line: int, offset: int, length: int, *, halves: bool = False
-    ) -> None:
+    def _decoded(self, raw: bytes) -> str:
+        limit, length = self._limits.record_bytes, self._place.length
+        if length > limit:
+            message = f"expected at most {limit:,} bytes (Limits.record_bytes), found {length:,}"
+            raise Reject("too_long", message)
+        return strict_json.decode(raw, self._limits.nesting)
+
+    def parsed(self, value: object, place: Place) -> None:
+        """Decode an object in memory, whose texts may have lone surrogates."""
+        self._place = place
+        self._may_have_surrogates = True
+        self._value(value)
+
+    def _array(self, values: list[object]) -> None:
+        """Decode the elements of an array, which share its place."""
+        if not values:
+            self._reject(Reject("empty_record", "expected records, found an empty array"))
+        for value in values:
+            self._value(value)
+
+    def _value(self, value: object) -> None:
         """Decode one parsed value: an object with one body or, in an envelope, several."""
-        at = (line, offset, length)
-        path = self.decoder.path
-        if path is None:
-            self.envelopes += detect.is_envelope(value)
-            self._bodies(detect.bodies(value), at, halves)
+        if isinstance(value, Reject):
+            self._reject(value)
+        elif self._path is None:
+            self._envelopes += detect.is_envelope(value)
+            self._bodies(detect.bodies(value))
         else:
-            self.envelopes += 1
-            self._bodies(detect.bodies_at(value, path), at, halves)
+            self._envelopes += 1
+            self._bodies(detect.bodies_at(value, self._path))
 
-    def _bodies(
-        self,
-        bodies: Iterator[Body | Exchange | Reject],
-        at: tuple[int, int, int],
-        halves: bool,
-    ) -> None:
+    def _bodies(self, bodies: Iterable[Body | Exchange | Reject]) -> None:
         for body in bodies:
             if isinstance(body, Reject):
-                self._reject(body, *at)
-            elif isinstance(body, Body):
-                self._body(body, at, halves)
+                self._reject(body)
+            elif isinstance(body, Exchange):
+                self._exchange(body)
             else:
-                self._exchange(body, at, halves)
+                self._body(body)
 
-    def _body(self, body: Body, at: tuple[int, int, int], halves: bool) -> None:
-        reader, decoder = self.reader, self.decoder
+    def _body(self, body: Body) -> None:
         if self.custom_id is not None:
             body = body._replace(custom_id=self.custom_id)
-        mark = reader.mark()
+        mark = self._reader.mark()
         try:
-            reader.read(body, decoder.next_record, *at, decoder.epoch)
+            self._reader.read(body, self._place, self._ordinals)
         except Reject as reject:
-            reader.rewind(mark)
-            self._reject(reject, *at)
+            self._reader.rewind(mark)
+            self._reject(reject)
             return
-        if halves:
-            reader.replace_half_pairs(mark)
-        decoder.next_record += 1
+        if self._may_have_surrogates:
+            self._reader.replace_lone_surrogates(mark)
+        self._ordinals.advance(records=1)
 
-    def _exchange(self, body: Exchange, at: tuple[int, int, int], halves: bool) -> None:
-        """Decode the records of one exchange, which no stream outside belongs to."""
-        first = self.decoder.next_record
-        self.decoder.epoch += buffers.SCOPE
-        if isinstance(body.records, list):
-            records = ((item, f"{body.path}[{i}]") for i, item in enumerate(body.records))
+    def _exchange(self, exchange: Exchange) -> None:
+        """Decode the records of an exchange in a scope of its own."""
+        first = self._ordinals.record
+        self._ordinals.begin_scope()
+        records = exchange.records
+        if isinstance(records, list):
+            values = ((value, f"{exchange.path}[{i}]") for i, value in enumerate(records))
         else:
-            records = ((value, body.path) for value in self._values_of(body.records))
-        for value, path in records:
-            told = iter([value]) if isinstance(value, Reject) else detect.bodies(value, path)
-            self._bodies((detect.inside(body, inner) for inner in told), at, halves)
-        self.decoder.epoch += buffers.SCOPE
-        if self.decoder.next_record == first:
-            self._reject(Reject("empty_record", "expected records, found none", body.path), *at)
+            values = ((value, exchange.path) for value in self._values_of(records))
+        for value, path in values:
+            found = [value] if isinstance(value, Reject) else detect.bodies(value, path)
+            self._bodies(detect.inside(exchange, body) for body in found)
+        self._ordinals.begin_scope()
+        if self._ordinals.record == first:
+            self._reject(Reject("empty_record", "expected records, found none", exchange.path))
 
-    def _values_of(self, told: str) -> Iterator[object]:
-        """Yield the values in the text of an exchange, and rejects."""
-        base = self.decoder.epoch
-        limits = self.decoder.limits
-        for frames in frame([told.encode("utf-8", "surrogatepass")], limits.record_bytes):
-            epochs = base + np.searchsorted(frames.breaks, np.arange(len(frames.starts)), "right")
-            spans = zip(*(c.tolist() for c in (epochs, frames.starts, frames.stops)), strict=True)
-            for epoch, start, stop in spans:
-                self.decoder.epoch = epoch
-                text = frames.data[start:stop]
+    def _values_of(self, text: str) -> Iterator[object]:
+        """Yield the values in the text of an exchange, and a `Reject` for what is not JSON."""
+        for frames in frame([utf8(text)], self._limits.record_bytes):
+            markers = _markers_before(frames, np.arange(len(frames.starts)))
+            spans = (markers, frames.starts, frames.stops)
+            for done, start, stop in zip(*(span.tolist() for span in spans), strict=True):
+                self._ordinals.advance(done=done)
+                raw = frames.data[start:stop]
                 try:
-                    found = [value for value, *_ in strict_json.values(text, limits.nesting)]
+                    parsed = strict_json.values(raw, strict_json.decode(raw, self._limits.nesting))
                 except Reject as reject:
-                    found = [reject]
-                for value in found:
+                    yield reject
+                    continue
+                for value, *_ in parsed:
                     yield from value if isinstance(value, list) else [value]
-            base += len(frames.breaks)
-        self.decoder.epoch = base
+            self._ordinals.advance(done=len(frames.breaks) - int(markers.sum()))
 
-    def _array(self, values: list[object], at: tuple[int, int, int], halves: bool) -> None:
-        """An array stands for its elements, which share its place."""
-        if not values:
-            self._reject(Reject("empty_record", "expected records, found an empty array"), *at)
-        for value in values:
-            self.value(value, *at, halves=halves)
-
-    def _reject(self, reject: Reject, line: int, offset: int, length: int) -> None:
-        decoder = self.decoder
+    def _reject(self, reject: Reject) -> None:
+        at = self._ordinals
         what = (reject.reason, reject.path, reject.message)
-        self.rejects.append((decoder.next_record, line, offset, length, *what, decoder.epoch))
-        decoder.next_record += 1
+        self._rejects.append((at.record, *self._place, *what, at.scope, at.done))
+        at.advance(records=1)
 
     def finish(self) -> Decoded:
-        """Turn the lists into Arrow."""
-        none: list[list[Any]] = [[] for _ in buffers.REJECTS]
-        rejected = zip(*self.rejects, strict=True) if self.rejects else none
-        rejects = pa.Table.from_arrays(
-            [
-                pa.array(list(values), field.type)
-                for values, field in zip(rejected, buffers.REJECTS, strict=True)
-            ],
-            schema=buffers.REJECTS,
-        )
-        bodies, parts, tokens, alternatives = self.reader.tables()
-        members = buffers.MEMBERS.empty_table()
+        """Return the column lists as Arrow tables."""
+        columns = zip(*self._rejects, strict=True) if self._rejects else [()] * len(buffers.REJECTS)
+        rejects = [
+            pa.array(list(values), field.type)
+            for values, field in zip(columns, buffers.REJECTS, strict=True)
+        ]
+        bodies, parts, tokens, alternatives = self._reader.tables()
+        tokens, alternatives = add_ranks(tokens, alternatives)
         return Decoded(
-            bodies, parts, *derive(tokens, alternatives), rejects, members, self.envelopes
+            bodies,
+            parts,
+            tokens,
+            alternatives,
+            rejects=pa.Table.from_arrays(rejects, schema=buffers.REJECTS),
+            members=buffers.MEMBERS.empty_table(),
+            envelopes=self._envelopes,
         )

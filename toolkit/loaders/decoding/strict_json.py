@@ -1,8 +1,8 @@
-"""JSON in and out, strictly and in one way.
+"""Read and write JSON, strictly and in one way.
 
-Reading sees keys that stand twice, takes the literals NaN and Infinity, tells cut text from broken
-text, and finds every value of a text with its place. Writing gives the same text for the same
-value, in JSON that anyone can parse.
+Reading keeps keys that occur twice, accepts the literals NaN and Infinity, distinguishes truncated
+from malformed text, and finds every value of a text with its position. Writing gives the same text
+for the same value, in JSON that any parser accepts.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import math
 import re
 from codecs import BOM_UTF8
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from toolkit.limits import LIMITS, MOST_NESTING
 from toolkit.loaders.framing.brackets import nesting
@@ -20,7 +20,7 @@ from toolkit.loaders.json_values import Reject, Repeated
 
 _NUMBER_NAMES = {math.inf: "Infinity", -math.inf: "-Infinity"}
 _SPACE = re.compile(r"[ \t\n\r]*")
-_CUT = {  # what is left where a text was cut inside something, by the error that it makes
+_CUT = {  # what is left of a text that was cut inside a value, by the parser's error message
     "Expecting value": re.compile(
         r"-?(?:I(?:n(?:f(?:i(?:n(?:i(?:t)?)?)?)?)?)?)?|Na?|t(?:ru?)?"
         r"|f(?:a(?:ls?)?)?|n(?:ul?)?"
@@ -28,7 +28,7 @@ _CUT = {  # what is left where a text was cut inside something, by the error tha
     "Expecting ',' delimiter": re.compile(r"\.|\.?\d*[eE][+-]?"),
     "Invalid \\": re.compile(r"\\?u?[0-9a-fA-F]{0,4}"),
 }
-_LONG_INTEGER = 4000  # digits; int() refuses more than 4300, and no field holds such a number
+_LONG_INTEGER = 4000  # digits; longer ones become floats, because int() refuses more than 4300
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -44,10 +44,29 @@ _JSON = json.JSONDecoder(object_pairs_hook=_object)
 _JSON_LONG = json.JSONDecoder(object_pairs_hook=_object, parse_int=_long_integer)
 
 
-def values(raw: bytes, nesting_limit: int = LIMITS.nesting) -> Iterator[tuple[Any, int, int]]:
-    """Yield the JSON values of a text with their first byte and length in it.
+class Parsed(NamedTuple):
+    """A value of a text, or a `Reject` where there is none, with its position in the text.
 
-    A value that is cut or broken comes as a `Reject` and ends the text; those before it are kept.
+    Attributes
+    ----------
+    value : object
+        A parsed JSON value, or a `Reject`.
+    start, length : int
+        Its first byte, from 0, and its number of bytes.
+    """
+
+    value: Any
+    start: int
+    length: int
+
+
+def decode(raw: bytes, nesting_limit: int = LIMITS.nesting) -> str:
+    """Return the characters of a JSON text, without a byte order mark.
+
+    Raises
+    ------
+    Reject
+        If it is blank, is not UTF-8, or has deeper levels of objects and arrays than the limit.
     """
     # Few brackets cannot nest deeply, and counting them is cheap.
     if raw.count(b"{") + raw.count(b"[") > nesting_limit and nesting(raw) > nesting_limit:
@@ -57,9 +76,24 @@ def values(raw: bytes, nesting_limit: int = LIMITS.nesting) -> Iterator[tuple[An
     except UnicodeDecodeError as error:
         where = f"byte {error.start} of the record"
         raise Reject("bad_utf8", f"expected UTF-8, found an invalid sequence at {where}") from None
-    at = _skip_space(text, 0)
-    if at == len(text):
+    if _skip_space(text, 0) == len(text):
         raise Reject("empty_record", "expected a JSON value, found nothing")
+    return text
+
+
+def values(raw: bytes, text: str) -> Iterator[Parsed]:
+    """Yield the JSON values of a text.
+
+    A value that is truncated or malformed is yielded as a `Reject` that covers the rest of the
+    text; the values before it are kept.
+
+    Parameters
+    ----------
+    raw : bytes
+    text : str
+        The same text as `decode` returns it.
+    """
+    at = _skip_space(text, 0)
     byte, counted = len(raw) - len(text) if text.isascii() else 3 * raw.startswith(BOM_UTF8), 0
     while at < len(text):
         byte += len(text[counted:at].encode())
@@ -67,15 +101,16 @@ def values(raw: bytes, nesting_limit: int = LIMITS.nesting) -> Iterator[tuple[An
         try:
             value, end = _parse(text, at)
         except Reject as reject:
-            yield reject, byte, len(raw) - byte
+            yield Parsed(reject, byte, len(raw) - byte)
             return
         at = _skip_space(text, end)
         if at < len(text) and text[at] not in "{[":
             found = byte + len(text[counted:at].encode())
             message = f"expected nothing after the JSON value, found more at byte {found}"
-            yield Reject("trailing_garbage", message), byte, len(raw) - byte
+            yield Parsed(Reject("trailing_garbage", message), byte, len(raw) - byte)
             return
-        yield value, byte, len(raw) - byte if at == len(text) else len(text[counted:end].encode())
+        length = len(raw) - byte if at == len(text) else len(text[counted:end].encode())
+        yield Parsed(value, byte, length)
 
 
 def _too_deep(limit: int) -> str:
@@ -96,8 +131,8 @@ def _parse(text: str, at: int) -> tuple[Any, int]:
 
 
 def _is_cut(text: str, error: json.JSONDecodeError) -> bool:
-    """Tell text that goes wrong only because it ends."""
-    rest = text[error.pos :].rstrip(" \t\n\r")  # and no other blanks: they are none of JSON's
+    """Return whether the text is malformed only because it ends too early."""
+    rest = text[error.pos :].rstrip(" \t\n\r")  # only the whitespace of JSON
     if not rest or error.msg.startswith("Unterminated string"):
         return True
     return any(
@@ -107,11 +142,12 @@ def _is_cut(text: str, error: json.JSONDecodeError) -> bool:
 
 
 def _skip_space(text: str, at: int) -> int:
-    return _SPACE.match(text, at).end()  # type: ignore[union-attr]
+    found = _SPACE.match(text, at)
+    return found.end() if found else at
 
 
 def compact(value: Any) -> str:
-    """Write a value as JSON in one way, whatever the order of its keys was."""
+    """Return a value as compact JSON with sorted keys, the same text for the same value."""
     return json.dumps(
         _plain(value, MOST_NESTING),
         ensure_ascii=False,
@@ -122,7 +158,7 @@ def compact(value: Any) -> str:
 
 
 def _plain(value: Any, depth: int) -> Any:
-    """Return what JSON can hold: records may have NaN, and objects in memory anything."""
+    """Return a value that JSON can express, because records have NaN and objects anything."""
     if value is None or isinstance(value, str | bool):
         return value
     if isinstance(value, int | float):

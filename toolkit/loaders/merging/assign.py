@@ -1,65 +1,110 @@
-"""Which chunk belongs to which response: the rules of streams, record by record.
+"""Assign chunks to responses: the rules of streams, chunk by chunk.
 
 A response is named by the ordinal of its first record. The rules, in short:
 
 - A chunk with an id joins the response of that id; a chunk without one joins the response that was
-  active last. A first chunk without id and choices (Azure's prompt filter) is taken over by the id
-  that follows.
+  active last. If a stream begins with a chunk without id and choices (Azure's prompt filter), the
+  next chunk with a new id joins it.
 - A response is closed by ``[DONE]`` (the finished ones; if none is, the last active), by a chunk
   with usage and no choices after some text came, by a final copy of it, and by ``window`` records
   without a chunk of it.
-- What may be the last chunk or a whole response is whole if it begins one.
+- What may be the last chunk or a whole response is a whole response if nothing is open under its
+  id.
 - After a choice has its finish reason, a chunk that opens it again (a role, or an empty first text)
   or brings more text is a new response under the same id. OpenRouter's last chunk, which has a role
   but also usage and no text, is not.
-- Any other chunk after closing is late. Only usage that the response lacks is still taken, with a
-  note, if it comes soon (`LATE_USAGE`).
-- A closed response is remembered for ``10 * window`` records after the last that named it: an id
-  that comes again after that is a new one's.
+- Any other chunk after closing is late. Only usage that the response lacks is still accepted, with
+  a note, if it comes within `LATE_USAGE` records.
+- A closed response is remembered for ``10 * window`` records after the last chunk that had its id;
+  an id that comes again later names a new response.
+- No stream leaves its scope, which is a source or an exchange.
 
-`assign_block` does the same for a whole block of chunks at a time, where only the first rule is
-needed.
+`assign_block` does the same for a whole block of chunks at a time, if only the first rule is needed
+for it.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict, defaultdict
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
-from toolkit.loaders.buffers import KIND_EITHER, KIND_ERROR, KIND_FINAL_COPY, SCOPE
+from toolkit.loaders.buffers import KIND_EITHER, KIND_ERROR, KIND_FINAL_COPY
 
 LATE = -1
+"""Assigned to a chunk that came after its response was closed."""
 LATE_USAGE = 1000
-"""Records within which a closed response still takes its usage."""
-_NONE: frozenset[int] = frozenset()
+"""Number of records within which a closed response still accepts its usage."""
+# Shared by all closed responses, to save memory. It is frozen so that adding to it fails; the cast
+# is right because nobody adds to the choices of a closed response.
+_NO_CHOICES = cast("set[int]", frozenset())
+
+Delta = tuple[int, bool, bool, bool]
+"""An entry of ``choices`` in a chunk: the choice; whether it opens the choice (a role, or an empty
+text and nothing else); whether it brings text, tool calls or tokens; whether it has a finish
+reason. A plain tuple, because there are as many as chunks."""
 
 
 class Chunk(NamedTuple):
-    """What is to be known of a chunk, or of an error in mid-stream, to find its response.
+    """The properties of a chunk, or of an error in mid-stream, that decide its response.
 
     Attributes
     ----------
-    record, last, epoch : int
-        Its ordinal; that of the last of the chunks that go on with it, if it stands for several;
-        and the ``[DONE]`` markers before it (and `SCOPE` for each new scope).
+    record, last : int
+        Its ordinal, and the ordinal of the last chunk that was joined to it (else the same).
+    scope, done : int
+        As in `toolkit.loaders.decoding.ordinals.Ordinals`.
     kind : int
-        `columns.KIND_CHUNK`, or one of its kin: an error, either chunk or whole, a final copy.
+        One of the kinds in `toolkit.loaders.buffers`, but not `KIND_WHOLE`.
     id : str
         Empty if it has none.
     has_usage : bool
-    deltas : list of (int, bool, bool, bool)
-        For each entry of ``choices``: the choice; whether it opens the choice (a role, or an empty
-        text and nothing else); whether it brings text, tool calls or tokens; whether it has a
-        finish reason. Plain tuples, because there are as many as chunks.
+    deltas : list of Delta
     """
 
     record: int
     last: int
-    epoch: int
+    scope: int
+    done: int
     kind: int
     id: str
     has_usage: bool
-    deltas: list[tuple[int, bool, bool, bool]]
+    deltas: list[Delta]
+
+
+class Rejected(NamedTuple):
+    """A rejected record: responses that are open around it may lack tokens."""
+
+    record: int
+    scope: int = 0
+    done: int = 0
+
+
+class Progress(NamedTuple):
+    """What the chunks of one block add to one stream; see `Assigner.advance`.
+
+    Attributes
+    ----------
+    id : str
+    record, last : int
+        The first record of the response, and the last record of the block that belongs to it.
+    done : int
+        Number of ``[DONE]`` markers before its last chunk.
+    choices, finished : set of int
+        Choices in these chunks, and those of them that have a finish reason.
+    has_payload, has_usage : bool
+    closes : bool
+        Whether the last chunk has usage and no choices, after some text came.
+    """
+
+    id: str
+    record: int
+    last: int
+    done: int
+    choices: set[int]
+    finished: set[int]
+    has_payload: bool
+    has_usage: bool
+    closes: bool
 
 
 class Stream:
@@ -68,45 +113,45 @@ class Stream:
     Attributes
     ----------
     record, last : int
-        Its first record and its last one so far.
+        Its first record, and its last record so far.
     id : str
-    seen, finished : set of int
-        Choices that it has, and those of them that have a finish reason.
-    heard : int
-        The last record that named it, even if too late.
+    choices, finished : set of int
+        The choices that it has, and those of them that have a finish reason.
+    last_named : int
+        The last record that had its id, even if it came too late.
     has_payload, has_usage, closed : bool
     """
 
     __slots__ = (
+        "choices",
         "closed",
         "finished",
         "has_payload",
         "has_usage",
-        "heard",
         "id",
         "last",
+        "last_named",
         "record",
-        "seen",
     )
 
     def __init__(self, record: int, id_: str) -> None:
         self.record = record
         self.id = id_
-        self.seen: set[int] | frozenset[int] = set()
-        self.finished: set[int] | frozenset[int] = set()
+        self.choices: set[int] = set()
+        self.finished: set[int] = set()
         self.has_payload = False
         self.has_usage = False
         self.closed = False
-        self.last = self.heard = record
+        self.last = self.last_named = record
 
     @property
     def complete(self) -> bool:
         """Whether every choice has its finish reason."""
-        return bool(self.seen) and self.finished >= self.seen
+        return bool(self.choices) and self.finished >= self.choices
 
 
 class Assigner:
-    """Assign the chunks of one source, in order.
+    """Assign the chunks of a load to responses, in order.
 
     Parameters
     ----------
@@ -116,23 +161,24 @@ class Assigner:
     Attributes
     ----------
     notes : dict of int to set of str
-        Notes earned by responses, by their first record.
-    epoch : int
-        ``[DONE]`` markers so far.
+        Codes of notes about responses, by their first record.
+    scope, done : int
+        The scope of the last record, and the ``[DONE]`` markers so far in it.
     open : OrderedDict of int to Stream
         Open responses by their first record, the one active last at the end.
     by_id : dict of str to Stream
         The newest response of each id, open or closed.
     any_closed : bool
     closed_since_done : bool
-        Whether a response was closed by its usage since the last ``[DONE]``: the next is its own.
+        Whether a response was closed by its usage since the last ``[DONE]``, so that the next
+        ``[DONE]`` is the end of that response.
 
     Examples
     --------
     >>> assigner = Assigner(window=100)
     >>> from toolkit.loaders.buffers import KIND_CHUNK
-    >>> first = Chunk(0, 0, 0, KIND_CHUNK, "a", False, [(0, True, False, False)])
-    >>> last = Chunk(1, 1, 0, KIND_CHUNK, "a", False, [(0, False, True, True)])
+    >>> first = Chunk(0, 0, 0, 0, KIND_CHUNK, "a", False, [(0, True, False, False)])
+    >>> last = Chunk(1, 1, 0, 0, KIND_CHUNK, "a", False, [(0, False, True, True)])
     >>> assigner.assign(first), assigner.assign(last)
     (0, 0)
     """
@@ -141,24 +187,24 @@ class Assigner:
         self.window = window
         self._memory = 10 * window  # records for which a closed response is remembered
         self.notes: dict[int, set[str]] = defaultdict(set)
-        self.epoch = 0
+        self.scope = self.done = 0
         self.open: OrderedDict[int, Stream] = OrderedDict()
         self.by_id: dict[str, Stream] = {}
         self.any_closed = self.closed_since_done = False
         self._without_usage: list[Stream] = []  # closed not long ago
-        self._forgotten = 0  # record at which the old were forgotten last
-        self._newest = LATE  # the last record of any
-        self._is_mixed = False  # `open` is to be sorted
+        self._forgotten = 0  # responses that were last named before this record are forgotten
+        self._newest = LATE  # the last record of any response
+        self._is_mixed = False  # whether `open` must be sorted
 
-    def gap(self, record: int, epoch: int = 0) -> None:
-        """Say that a record was rejected here: open responses may lack tokens."""
-        self._move_to(record, epoch)
+    def gap(self, rejected: Rejected) -> None:
+        """Note on every open response that a record was rejected here."""
+        self._move_to(*rejected)
         for stream in self.open.values():
             self.notes[stream.record].add("gap")
 
     def assign(self, chunk: Chunk) -> int:
         """Return the first record of the chunk's response, or LATE."""
-        self._move_to(chunk.record, chunk.epoch)
+        self._move_to(chunk.record, chunk.scope, chunk.done)
         if chunk.kind == KIND_ERROR:
             return self._assign_error(chunk)
         stream = self._find(chunk)
@@ -166,27 +212,62 @@ class Assigner:
             stream = Stream(chunk.record, chunk.id)
             self.open[stream.record] = stream
         elif stream.closed:
-            if not self._takes_late_usage(stream, chunk):
-                stream.heard = chunk.last
+            if not self._accepts_late_usage(stream, chunk):
+                stream.last_named = chunk.last
                 return LATE
             self.notes[stream.record].add("late_usage")
         self._join(stream, chunk)
         if chunk.kind == KIND_EITHER and chunk.record == stream.record and stream.complete:
-            self.close(stream)  # it was whole
+            self._close(stream)  # because it was a whole response
         return stream.record
 
     def _assign_error(self, chunk: Chunk) -> int:
-        """An error belongs to the stream that it broke off, else it is a response of its own."""
+        """Return the response that the error interrupted, else the error's own record."""
         stream = self.by_id.get(chunk.id) if chunk.id else self._last_active()
         if stream is None or stream.closed or stream.complete:
             return chunk.record
-        stream.last = stream.heard = chunk.record
+        stream.last = stream.last_named = chunk.record
         self.open.move_to_end(stream.record)
         return stream.record
 
+    def advance(self, progress: list[Progress], gaps: set[int], done: int) -> None:
+        """Update the streams after a block that `assign_block` has assigned.
+
+        Parameters
+        ----------
+        progress : list of Progress
+        gaps : set of int
+            First records of the responses that were open around a rejected record.
+        done : int
+            Number of ``[DONE]`` markers in this scope up to the end of the block.
+        """
+        for record in gaps:
+            self.notes[record].add("gap")
+        progress = sorted(progress, key=lambda each: each.last)
+        for each in progress:
+            stream = self.by_id.get(each.id) or Stream(each.record, each.id)
+            stream.last = stream.last_named = each.last
+            stream.choices |= each.choices
+            stream.finished |= each.finished
+            stream.has_payload |= each.has_payload
+            stream.has_usage |= each.has_usage
+            self.by_id[each.id] = self.open[stream.record] = stream
+            self.open.move_to_end(stream.record)
+        closing = [each for each in progress if each.closes]
+        for each in closing:
+            self._close(self.by_id[each.id])
+        done_before = {each.record: each.done for each in progress}
+        for stream in [stream for stream in self.open.values() if stream.complete]:
+            if done_before.get(stream.record, self.done) < done:
+                self._close(stream)
+        self.closed_since_done = any(each.done == done for each in closing) or (
+            self.closed_since_done and self.done == done
+        )
+        self.done = done
+
     def unfinished(self, record: int) -> list[int]:
         """Return the first records of the responses that may still change at this record."""
-        self.expire(record)
+        self._expire(record)
         self._without_usage = [
             stream
             for stream in self._without_usage
@@ -194,20 +275,20 @@ class Assigner:
         ]
         return [*self.open, *(stream.record for stream in self._without_usage)]
 
-    # Finding
+    # Finding the response of a chunk
 
     def _find(self, chunk: Chunk) -> Stream | None:
         """Return the response that the chunk belongs to, perhaps a closed one; None: a new one."""
         if chunk.id:
             stream = self.by_id.get(chunk.id)
-            if stream is None or chunk.record - stream.heard > self._memory:
+            if stream is None or chunk.record - stream.last_named > self._memory:
                 return self._nameless()
             if stream.closed:
                 return None if _opens(chunk) or chunk.kind == KIND_EITHER else stream
         else:
             stream = self._last_active()
             if stream is None:
-                return _GONE if self.any_closed and _trails(chunk) else None
+                return _FORGOTTEN if self.any_closed and _is_trailing(chunk) else None
         for choice, opens, payload, _ in chunk.deltas:
             if choice in stream.finished and (payload or (opens and not chunk.has_usage)):
                 return None
@@ -219,27 +300,27 @@ class Assigner:
     def _nameless(self) -> Stream | None:
         """Return the response opened last if it has neither id nor choice yet."""
         stream = self._last_active()
-        return stream if stream is not None and not stream.id and not stream.seen else None
+        return stream if stream is not None and not stream.id and not stream.choices else None
 
-    def _takes_late_usage(self, stream: Stream, chunk: Chunk) -> bool:
-        near = chunk.record - stream.last <= min(self.window, LATE_USAGE)
-        return chunk.has_usage and not stream.has_usage and not _brings(chunk) and near
+    def _accepts_late_usage(self, stream: Stream, chunk: Chunk) -> bool:
+        is_near = chunk.record - stream.last <= min(self.window, LATE_USAGE)
+        return chunk.has_usage and not stream.has_usage and not _has_payload(chunk) and is_near
 
-    # Changing
+    # Changing the state
 
     def _join(self, stream: Stream, chunk: Chunk) -> None:
-        stream.last = stream.heard = chunk.last
+        stream.last = stream.last_named = chunk.last
         if stream.closed:
             stream.has_usage |= chunk.has_usage
             return
         if chunk.id:
             old = self.by_id.get(chunk.id)
             if old is not None and old is not stream and not old.closed:
-                self.close(old)  # superseded under its own id
+                self._close(old)  # because another response begins under its id
             stream.id = stream.id or chunk.id
             self.by_id[chunk.id] = stream
         for choice, _, payload, finishes in chunk.deltas:
-            stream.seen.add(choice)
+            stream.choices.add(choice)
             stream.has_payload |= payload
             if finishes:
                 stream.finished.add(choice)
@@ -249,50 +330,49 @@ class Assigner:
         self._newest = max(self._newest, chunk.last)
         is_last = chunk.has_usage and not chunk.deltas and stream.has_payload
         if is_last or chunk.kind == KIND_FINAL_COPY:
-            self.close(stream)
+            self._close(stream)
             self.closed_since_done = True
 
-    def close(self, stream: Stream) -> None:
-        """Close a response."""
+    def _close(self, stream: Stream) -> None:
         stream.closed = self.any_closed = True
-        stream.seen = stream.finished = _NONE  # not asked for any more
+        stream.choices = stream.finished = _NO_CHOICES
         self.open.pop(stream.record, None)
         if not stream.has_usage:
             self._without_usage.append(stream)
 
-    def _done(self) -> None:
-        """A [DONE] names no stream: it closes the finished ones.
+    def _close_at_done(self) -> None:
+        """Close the finished responses at a ``[DONE]``, because it does not name its own.
 
-        If there is none it is that of a response closed by its usage, else it ends the one active
-        last.
+        If none is finished, it is the end of a response that its usage has closed, else of the
+        response that was active last.
         """
         finished = [stream for stream in self.open.values() if stream.complete]
         last = self._last_active()
         if not finished and last is not None and not self.closed_since_done:
             finished = [last]
         for stream in finished:
-            self.close(stream)
+            self._close(stream)
         self.closed_since_done = False
 
     def begin_scope(self, scope: int) -> None:
-        """Forget all responses, if this is another scope."""
-        if scope > self.epoch // SCOPE:
+        """Forget all responses if this scope is a later one."""
+        if scope > self.scope:
             self.open.clear()
             self.by_id.clear()
             self._without_usage.clear()
             self.any_closed = self.closed_since_done = False
-            self.epoch = scope * SCOPE
+            self.scope, self.done = scope, 0
 
-    def _move_to(self, record: int, epoch: int) -> None:
-        """Close what is over before this record."""
-        self.expire(record)
-        self.begin_scope(epoch // SCOPE)
-        while self.epoch < epoch:
-            self.epoch += 1
-            self._done()
+    def _move_to(self, record: int, scope: int, done: int) -> None:
+        """Close the responses that ended before this record."""
+        self._expire(record)
+        self.begin_scope(scope)
+        while self.done < done:
+            self.done += 1
+            self._close_at_done()
 
-    def expire(self, record: int) -> None:
-        """Close what had no chunk for long, and forget what was closed long ago."""
+    def _expire(self, record: int) -> None:
+        """Close responses without a recent chunk, and forget those that were closed long ago."""
         if self._is_mixed:
             self.open = OrderedDict(sorted(self.open.items(), key=lambda item: item[1].last))
             self._is_mixed = False
@@ -300,28 +380,33 @@ class Assigner:
             oldest = next(iter(self.open.values()))
             if record - oldest.last <= self.window:
                 break
-            self.close(oldest)
+            self._close(oldest)
         horizon = record - self._memory
         if horizon > self._forgotten + self.window:
             self._forgotten = horizon
-            kept = {id_: s for id_, s in self.by_id.items() if not s.closed or s.heard >= horizon}
-            self.by_id = kept
+            self.by_id = {
+                id_: stream
+                for id_, stream in self.by_id.items()
+                if not stream.closed or stream.last_named >= horizon
+            }
 
 
-_GONE = Stream(LATE, "")
-_GONE.closed = _GONE.has_usage = True
+_FORGOTTEN = Stream(LATE, "")
+"""Used instead of a closed response that is not known any more, so that its chunk is late."""
+_FORGOTTEN.closed = _FORGOTTEN.has_usage = True
 
 
-def _brings(chunk: Chunk) -> bool:
+def _has_payload(chunk: Chunk) -> bool:
     return any(payload for _, _, payload, _ in chunk.deltas)
 
 
 def _opens(chunk: Chunk) -> bool:
-    """Tell whether the chunk has the shape of a first one."""
+    """Return whether the chunk looks like the first one of a response."""
     opens = any(opens for _, opens, _, _ in chunk.deltas)
-    return opens and (_brings(chunk) or not chunk.has_usage)
+    return opens and (_has_payload(chunk) or not chunk.has_usage)
 
 
-def _trails(chunk: Chunk) -> bool:
-    """Tell whether the chunk can only be the end of something: Azure's filter results, usage."""
-    return not _brings(chunk) and not _opens(chunk) and bool(chunk.deltas or chunk.has_usage)
+def _is_trailing(chunk: Chunk) -> bool:
+    """Return whether the chunk can only end a response: Azure's filter results, or usage."""
+    has_content = _has_payload(chunk) or _opens(chunk)
+    return not has_content and bool(chunk.deltas or chunk.has_usage)

@@ -1,22 +1,28 @@
-"""Which chunk belongs to which response, for a whole block of chunks at a time.
+"""Assign a whole block of chunks to responses at once, with operations on whole columns.
 
-Most streams behave: every chunk has the id of its response, nothing comes after the end, and a
-``[DONE]`` follows a response that is finished. Then the id alone says where a chunk belongs. This
-is checked on whole columns; where anything else is found, nothing is assigned, and
-`toolkit.loaders.merging.assign` goes chunk by chunk. Both give the same owners, notes and state.
+In most streams every chunk has the id of its response, nothing comes after the end, and a
+``[DONE]`` follows a finished response. Then the id alone decides where a chunk belongs.
+`assign_block` checks that this holds for a block; if it does not, it assigns nothing, and
+`toolkit.loaders.merging.assign` goes chunk by chunk. Both give the same responses, notes and state.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
-from toolkit.loaders.buffers import KIND_CHUNK, SCOPE
-from toolkit.loaders.merging.assign import Assigner, Stream
+from toolkit.arrow import offsets
+from toolkit.loaders.buffers import KIND_CHUNK
+from toolkit.loaders.merging.assign import Assigner, Progress, Rejected, Stream
 
 _NEVER = np.iinfo(np.int64).max
+
+Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 
 
 class Chunks(NamedTuple):
@@ -24,7 +30,7 @@ class Chunks(NamedTuple):
 
     Attributes
     ----------
-    record, last, epoch : int64 array, shape (n,)
+    record, last, scope, done : int64 array, shape (n,)
         As in `toolkit.loaders.merging.assign.Chunk`.
     kind : int8 array, shape (n,)
         As in `toolkit.loaders.merging.assign.Chunk`.
@@ -35,162 +41,216 @@ class Chunks(NamedTuple):
         Chunk ``i`` has the deltas ``bounds[i]`` to ``bounds[i + 1] - 1``.
     choice : int64 array, shape (n_deltas,)
     opens, payload, finishes : bool array, shape (n_deltas,)
-        As in `toolkit.loaders.merging.assign.Chunk`.
+        As in `toolkit.loaders.merging.assign.Delta`.
     """
 
-    record: np.ndarray
-    last: np.ndarray
-    epoch: np.ndarray
-    kind: np.ndarray
-    has_usage: np.ndarray
+    record: Ints
+    last: Ints
+    scope: Ints
+    done: Ints
+    kind: NDArray[np.int8]
+    has_usage: Flags
     id: pa.Array
-    bounds: np.ndarray
-    choice: np.ndarray
-    opens: np.ndarray
-    payload: np.ndarray
-    finishes: np.ndarray
+    bounds: Ints
+    choice: Ints
+    opens: Flags
+    payload: Flags
+    finishes: Flags
 
 
 class _Groups(NamedTuple):
-    """Chunks by their ids; the arrays have an element for each id, but for the first two."""
+    """Chunks grouped by their ids.
 
-    of: np.ndarray  # of each chunk
-    order: np.ndarray  # chunks by group, then as they came
-    starts: np.ndarray  # of the groups in `order`, and the end
-    streams: list[Stream | None]  # those that are open already
-    last: np.ndarray  # the last chunk
-    complete: np.ndarray  # all choices finished at the end
-    closed_by_usage: np.ndarray
+    Attributes
+    ----------
+    ids : list of str
+    streams : list of Stream or None
+        The stream of each id that is open already.
+    of : integer array, shape (n,)
+        The group of each chunk.
+    order : int64 array, shape (n,)
+        The chunks sorted by group, then as they came.
+    starts : int64 array, shape (n_groups + 1,)
+        The first chunk of each group in `order`, and the end.
+    row : int64 array, shape (n_deltas,)
+        The chunk of each delta.
+    key : int64 array, shape (n_deltas,)
+        Group and choice of each delta, as ``group * span + choice``.
+    span : int
+    """
+
+    ids: list[str]
+    streams: list[Stream | None]
+    of: Ints
+    order: Ints
+    starts: Ints
+    row: Ints
+    key: Ints
+    span: int
+
+    @property
+    def last(self) -> Ints:
+        """The last chunk of each group."""
+        return self.order[self.starts[1:] - 1]
+
+    def carried(self, value: Callable[[Stream], int]) -> Ints:
+        """Return a number of each stream that is open already; 0 for the others."""
+        return np.array([0 if each is None else value(each) for each in self.streams], np.int64)
+
+    def carried_keys(self, choices: Callable[[Stream], set[int]]) -> Ints:
+        """Return the keys of some choices of the streams that are open already."""
+        found = {
+            g * self.span + choice
+            for g, stream in enumerate(self.streams)
+            if stream is not None
+            for choice in choices(stream)
+        }
+        return np.array(sorted(found), np.int64)
+
+    def running(self, values: NDArray[np.integer] | Flags, carried: Ints) -> Ints:
+        """Return sums over the chunks of each group up to each chunk, in `order`.
+
+        Parameters
+        ----------
+        values : integer or bool array, shape (n,)
+            By chunk.
+        carried : int64 array, shape (n_groups,)
+            What each sum begins with.
+        """
+        sums = offsets(values[self.order])
+        return sums[1:] + np.repeat(carried - sums[self.starts[:-1]], np.diff(self.starts))
 
 
-def assign_orderly(
-    assigner: Assigner, chunks: Chunks, rejected: list[tuple[int, int]]
-) -> np.ndarray | None:
-    """Assign the chunks of a block, if all of them behave.
+class _Ends(NamedTuple):
+    """The state of each group after its last chunk."""
+
+    complete: Flags  # whether every choice has its finish reason
+    closes: Flags  # whether the chunk has usage and no choices, after some text came
+
+
+def assign_block(assigner: Assigner, chunks: Chunks, rejected: list[Rejected]) -> Ints | None:
+    """Assign a block of chunks if the ids alone decide where they belong.
 
     Parameters
     ----------
     assigner : Assigner
-        What came before; moved on if the block behaves, else left as it is.
+        The state before the block; it is advanced if the block is assigned, else left as it is.
     chunks : Chunks
-    rejected : list of (int, int)
-        Record and epoch of the rejected records in between.
+    rejected : list of Rejected
+        The rejected records among them.
 
     Returns
     -------
     int64 array or None
-        The first record of the response of each chunk; None if something does not behave.
+        The first record of the response of each chunk; None if another rule may be needed.
     """
-    n = len(chunks.record)
-    if not n or np.any(chunks.kind != KIND_CHUNK) or chunks.id.null_count:
+    if not len(chunks.record) or np.any(chunks.kind != KIND_CHUNK) or chunks.id.null_count:
         return None
-    ends = [chunks.epoch[-1], *(epoch for _, epoch in rejected)]
-    if max(ends) // SCOPE > assigner.epoch // SCOPE or any(
-        not s.id for s in assigner.open.values()
+    scope = max([int(chunks.scope[-1]), *(each.scope for each in rejected)])
+    if scope > assigner.scope or any(not stream.id for stream in assigner.open.values()):
+        return None
+    groups = _groups(assigner, chunks)
+    if any(stream is not None and stream.closed for stream in groups.streams):
+        return None
+    ends = _follow(chunks, groups)
+    done = max([int(chunks.done[-1]), *(each.done for each in rejected)])
+    if (
+        ends is None
+        or not _is_in_window(assigner, chunks, groups)
+        or not _explains_done(assigner, chunks, groups, ends, done)
     ):
         return None
+    first = chunks.record[groups.order[groups.starts[:-1]]]
+    opened = groups.carried(lambda stream: stream.record)
+    owner = np.where([stream is None for stream in groups.streams], first, opened)
+    gaps = _gaps(assigner, chunks, groups, ends, owner, rejected)
+    assigner.advance(_progress(chunks, groups, ends, owner), gaps, done)
+    return owner[groups.of]
+
+
+def _groups(assigner: Assigner, chunks: Chunks) -> _Groups:
     coded = chunks.id.dictionary_encode()
-    ids = coded.dictionary.to_pylist()
-    of = coded.indices.to_numpy()
+    ids, of = coded.dictionary.to_pylist(), coded.indices.to_numpy()
     streams = [assigner.by_id.get(id_) for id_ in ids]
-    if any(stream is not None and stream.closed for stream in streams):
-        return None
     order = np.argsort(of, kind="stable")
     starts = np.searchsorted(of[order], np.arange(len(ids) + 1))
-    groups = _progress(chunks, of, order, starts, streams)
-    if groups is None or not _in_window(assigner, chunks, groups):
-        return None
-    if not _done_as_expected(assigner, chunks, groups, int(max(ends))):
-        return None
-    first = chunks.record[order[starts[:-1]]]
-    owner = np.array(
-        [record if s is None else s.record for record, s in zip(first, streams, strict=True)]
-    )
-    _note_gaps(assigner, chunks, groups, owner, first, rejected)
-    _move_on(assigner, chunks, groups, ids, owner, int(max(ends)))
-    return owner[of]
-
-
-def _progress(
-    chunks: Chunks,
-    of: np.ndarray,
-    order: np.ndarray,
-    starts: np.ndarray,
-    streams: list[Stream | None],
-) -> _Groups | None:
-    """Follow each response to its end; None if something comes after the end, or starts anew."""
-    n = len(of)
-    row = np.repeat(np.arange(n), np.diff(chunks.bounds))  # of each delta
+    row = np.repeat(np.arange(len(of)), np.diff(chunks.bounds))
     span = int(chunks.choice.max(initial=0)) + 1
+    span = max([span, *(1 + max(s.choices, default=0) for s in streams if s is not None)])
     key = of[row].astype(np.int64) * span + chunks.choice
-    before = [(g, s) for g, s in enumerate(streams) if s is not None]
-    seen_before = {g * span + c for g, s in before for c in s.seen}
-    finished_before = np.array(sorted({g * span + c for g, s in before for c in s.finished}), int)
-    # A choice is seen and finished at the first of its deltas that says so.
-    firsts = _first_of_each(key, np.arange(len(key)))
+    return _Groups(ids, streams, of, order, starts, row, key, span)
+
+
+def _follow(chunks: Chunks, groups: _Groups) -> _Ends | None:
+    """Follow each stream to its end; None if a chunk comes after an end, or begins anew."""
+    n, row, key = len(groups.of), groups.row, groups.key
+    # A choice begins, and ends, at the first of its deltas that says so.
+    begins = _first_of_each(key, np.arange(len(key)))
+    begins = begins[~np.isin(key[begins], groups.carried_keys(lambda stream: stream.choices))]
+    finished = groups.carried_keys(lambda stream: stream.finished)
     finishing = np.flatnonzero(chunks.finishes)
     ends = _first_of_each(key[finishing], finishing)
-    is_old_end = np.isin(key[ends], finished_before)
-    known = np.concatenate([finished_before, key[ends[~is_old_end]]])
-    end_row = np.concatenate([np.full(len(finished_before), -1), row[ends[~is_old_end]]])
-    by_key = np.argsort(known)
-    known, end_row = known[by_key], end_row[by_key]
-    place = np.minimum(np.searchsorted(known, key), max(len(known) - 1, 0))
-    if len(known):
-        ended = np.where(known[place] == key, end_row[place], n)
-        again = chunks.payload | (chunks.opens & ~chunks.has_usage[row])
-        if np.any(again & (row > ended)):
-            return None
-    # Choices seen and choices finished, up to each chunk of its group.
-    balance = np.zeros(n, np.int64)
-    new = firsts[~np.isin(key[firsts], np.array(sorted(seen_before), int))]
-    np.add.at(balance, row[new], 1)
-    np.add.at(balance, row[ends[~is_old_end]], -1)
-    carried = np.array([0 if s is None else len(s.seen) - len(s.finished) for s in streams])
-    unfinished = _running(balance[order], starts) + np.repeat(carried, np.diff(starts))
-    has_choice = np.zeros(n, np.int64)
-    has_choice[row] = 1
-    carried_any = np.array([s is not None and bool(s.seen) for s in streams])
-    any_seen = _running(has_choice[order], starts) + np.repeat(carried_any, np.diff(starts)) > 0
-    complete = (unfinished == 0) & any_seen
-    # Within a group no [DONE] may come after it was complete, and nothing after a closing usage.
-    goes_on = np.ones(n, bool)
-    goes_on[starts[1:] - 1] = False
-    next_epoch = np.append(chunks.epoch[order][1:], 0)
-    if np.any(goes_on & complete & (next_epoch > chunks.epoch[order])):
+    ends = ends[~np.isin(key[ends], finished)]
+    if _goes_on(chunks, groups, finished, ends):
         return None
-    paid = np.zeros(n, np.int64)
-    paid[row[chunks.payload]] = 1
-    carried_pay = np.array([s is not None and s.has_payload for s in streams])
-    has_payload = _running(paid[order], starts) + np.repeat(carried_pay, np.diff(starts)) > 0
-    bare_usage = (chunks.has_usage & (np.diff(chunks.bounds) == 0))[order]
+    change = np.bincount(row[begins], minlength=n) - np.bincount(row[ends], minlength=n)
+    carried = groups.carried(lambda stream: len(stream.choices) - len(stream.finished))
+    is_finished = groups.running(change, carried) == 0
+    has_choice = groups.running(
+        np.diff(chunks.bounds), groups.carried(lambda stream: len(stream.choices))
+    )
+    complete = is_finished & (has_choice > 0)
+    paid = np.bincount(row[chunks.payload], minlength=n)
+    has_payload = groups.running(paid, groups.carried(lambda stream: stream.has_payload)) > 0
+    bare_usage = (chunks.has_usage & (np.diff(chunks.bounds) == 0))[groups.order]
     closes = bare_usage & has_payload
-    if np.any(closes & goes_on):
+    # In a group, no [DONE] may follow a complete chunk, and nothing a closing one.
+    at_end = groups.starts[1:] - 1
+    is_end = np.zeros(n, bool)
+    is_end[at_end] = True
+    done = chunks.done[groups.order]
+    done_follows = np.append(done[1:] > done[:-1], False)
+    if np.any(~is_end & ((complete & done_follows) | closes)):
         return None
-    at_end = starts[1:] - 1
-    return _Groups(of, order, starts, streams, order[at_end], complete[at_end], closes[at_end])
+    return _Ends(complete[at_end], closes[at_end])
 
 
-def _first_of_each(key: np.ndarray, rows: np.ndarray) -> np.ndarray:
+def _first_of_each(key: Ints, rows: Ints) -> Ints:
     """Return the first of the rows with each key."""
     return rows[np.unique(key, return_index=True)[1]]
 
 
-def _running(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
-    """Return running sums that begin anew with each group."""
-    sums = np.cumsum(values)
-    before = np.concatenate([[0], sums])[starts[:-1]]
-    return sums - np.repeat(before, np.diff(starts))
+def _goes_on(chunks: Chunks, groups: _Groups, finished: Ints, ends: Ints) -> bool:
+    """Return whether a choice is opened, or gets more text, after its finish reason.
+
+    Parameters
+    ----------
+    chunks, groups
+    finished : int64 array
+        Keys of the choices that had finished before the block.
+    ends : int64 array
+        Deltas at which the other choices finish.
+    """
+    known = np.concatenate([finished, groups.key[ends]])
+    if not len(known):
+        return False
+    end_row = np.concatenate([np.full(len(finished), -1), groups.row[ends]])
+    by_key = np.argsort(known)
+    known, end_row = known[by_key], end_row[by_key]
+    at = np.minimum(np.searchsorted(known, groups.key), len(known) - 1)
+    is_after = (known[at] == groups.key) & (groups.row > end_row[at])
+    again = chunks.payload | (chunks.opens & ~chunks.has_usage[groups.row])
+    return bool(np.any(again & is_after))
 
 
-def _in_window(assigner: Assigner, chunks: Chunks, groups: _Groups) -> bool:
-    """Tell whether no response waits for its next chunk longer than the window."""
+def _is_in_window(assigner: Assigner, chunks: Chunks, groups: _Groups) -> bool:
+    """Return whether no response waits longer than the window for its next chunk."""
     records, lasts = chunks.record[groups.order], chunks.last[groups.order]
     waits = records[1:] - lasts[:-1]
     waits[groups.starts[1:-1] - 1] = 0
     if len(waits) and waits.max() > assigner.window:
         return False
-    # Those that are open already, with or without a chunk in this block.
+    # Responses that are open already, with or without a chunk in this block
     first = dict(zip(groups.streams, records[groups.starts[:-1]].tolist(), strict=True))
     end = int(chunks.last.max())
     return all(
@@ -198,82 +258,68 @@ def _in_window(assigner: Assigner, chunks: Chunks, groups: _Groups) -> bool:
     )
 
 
-def _done_as_expected(assigner: Assigner, chunks: Chunks, groups: _Groups, end: int) -> bool:
-    """Tell whether every [DONE] follows a response that ended since the one before."""
-    ended = groups.complete | groups.closed_by_usage
-    explained = set(chunks.epoch[groups.last[ended]].tolist())
-    touched = {s.record for s in groups.streams if s is not None}
-    waiting = any(s.complete and s.record not in touched for s in assigner.open.values())
-    if waiting or assigner.closed_since_done:
-        explained.add(assigner.epoch)
-    return all(epoch in explained for epoch in range(assigner.epoch, end))
-
-
-def _note_gaps(
-    assigner: Assigner,
-    chunks: Chunks,
-    groups: _Groups,
-    owner: np.ndarray,
-    first: np.ndarray,
-    rejected: list[tuple[int, int]],
-) -> None:
-    """Note a rejected record on the responses that are open at that place."""
-    if not rejected:
-        return
-    last = chunks.last[groups.last]
-    closes = np.where(groups.closed_by_usage, last, _NEVER)
-    done = np.where(groups.complete, chunks.epoch[groups.last], _NEVER)
-    is_old = np.array([s is not None for s in groups.streams])
-    touched = set(owner[is_old].tolist())
-    others = [s for s in assigner.open.values() if s.record not in touched]
-    for record, epoch in rejected:
-        is_open = ((first < record) | is_old) & (record < closes)
-        is_open &= (record < last) | ((epoch <= done) & (record - last <= assigner.window))
-        for noted in owner[is_open].tolist():
-            assigner.notes[noted].add("gap")
-        for stream in others:
-            if not (stream.complete and epoch > assigner.epoch) and (
-                record - stream.last <= assigner.window
-            ):
-                assigner.notes[stream.record].add("gap")
-
-
-def _move_on(
-    assigner: Assigner,
-    chunks: Chunks,
-    groups: _Groups,
-    ids: list[str],
-    owner: np.ndarray,
-    epoch: int,
-) -> None:
-    """Bring the state of the assigner to where it is behind the block."""
-    row = np.repeat(np.arange(len(groups.of)), np.diff(chunks.bounds))
-    n = len(ids)
-    span = int(chunks.choice.max(initial=0)) + 1
-    key = groups.of[row].astype(np.int64) * span + chunks.choice
-    paid = np.bincount(groups.of[row[chunks.payload]], minlength=n) > 0
-    used = np.bincount(groups.of[chunks.has_usage], minlength=n) > 0
-    last = chunks.last[groups.last]
-    for g in np.argsort(last).tolist():
-        stream = groups.streams[g] or Stream(int(owner[g]), ids[g])
-        stream.last = stream.heard = int(last[g])
-        stream.has_payload |= bool(paid[g])
-        stream.has_usage |= bool(used[g])
-        assigner.by_id[ids[g]] = assigner.open[stream.record] = stream
-        assigner.open.move_to_end(stream.record)
-    for target, keys in (("seen", key), ("finished", key[chunks.finishes])):
-        for g, choice in zip(*np.divmod(np.unique(keys), span), strict=True):
-            getattr(assigner.by_id[ids[g]], target).add(int(choice))
-    ended = np.flatnonzero(groups.closed_by_usage)
-    for g in ended[np.argsort(last[ended])].tolist():
-        assigner.close(assigner.by_id[ids[g]])
-    waiting = [s for s in assigner.open.values() if s.complete]
-    epochs = dict(zip(owner.tolist(), chunks.epoch[groups.last].tolist(), strict=True))
-    for stream in waiting:
-        if epochs.get(stream.record, assigner.epoch) < epoch:
-            assigner.close(stream)
-    since_done = chunks.epoch[groups.last[ended]] == epoch
-    assigner.closed_since_done = bool(since_done.any()) or (
-        assigner.closed_since_done and assigner.epoch == epoch
+def _explains_done(
+    assigner: Assigner, chunks: Chunks, groups: _Groups, ends: _Ends, done: int
+) -> bool:
+    """Return whether every [DONE] follows a response that ended since the [DONE] before it."""
+    ended = ends.complete | ends.closes
+    explained = set(chunks.done[groups.last[ended]].tolist())
+    touched = {stream.record for stream in groups.streams if stream is not None}
+    is_waiting = any(
+        stream.complete and stream.record not in touched for stream in assigner.open.values()
     )
-    assigner.epoch = epoch
+    if is_waiting or assigner.closed_since_done:
+        explained.add(assigner.done)
+    return explained.issuperset(range(assigner.done, done))
+
+
+def _gaps(
+    assigner: Assigner,
+    chunks: Chunks,
+    groups: _Groups,
+    ends: _Ends,
+    owner: Ints,
+    rejected: list[Rejected],
+) -> set[int]:
+    """Return the responses that are open around a rejected record."""
+    last = chunks.last[groups.last]
+    closed_from = np.where(ends.closes, last, _NEVER)
+    done = np.where(ends.complete, chunks.done[groups.last], _NEVER)
+    is_old = np.array([stream is not None for stream in groups.streams])
+    touched = set(owner[is_old].tolist())
+    others = [stream for stream in assigner.open.values() if stream.record not in touched]
+    gaps: set[int] = set()
+    for each in rejected:
+        is_open = ((owner < each.record) | is_old) & (each.record < closed_from)
+        is_recent = (each.done <= done) & (each.record - last <= assigner.window)
+        gaps |= set(owner[is_open & ((each.record < last) | is_recent)].tolist())
+        gaps |= {
+            stream.record
+            for stream in others
+            if not (stream.complete and each.done > assigner.done)
+            and each.record - stream.last <= assigner.window
+        }
+    return gaps
+
+
+def _progress(chunks: Chunks, groups: _Groups, ends: _Ends, owner: Ints) -> list[Progress]:
+    """Return what the block adds to each stream."""
+    n = len(groups.ids)
+    choices: list[set[int]] = [set() for _ in range(n)]
+    finished: list[set[int]] = [set() for _ in range(n)]
+    for sets, keys in ((choices, groups.key), (finished, groups.key[chunks.finishes])):
+        for g, choice in zip(*np.divmod(np.unique(keys), groups.span), strict=True):
+            sets[g].add(int(choice))
+    has_payload = np.bincount(groups.of[groups.row[chunks.payload]], minlength=n) > 0
+    has_usage = np.bincount(groups.of[chunks.has_usage], minlength=n) > 0
+    columns = (owner, chunks.last[groups.last], chunks.done[groups.last])
+    flags = (has_payload, has_usage, ends.closes)
+    rows = zip(
+        groups.ids,
+        *(column.tolist() for column in columns),
+        choices,
+        finished,
+        *(flag.tolist() for flag in flags),
+        strict=True,
+    )
+    return [Progress(*row) for row in rows]

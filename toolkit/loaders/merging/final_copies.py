@@ -1,7 +1,7 @@
-"""Final copies: the last record of some streams has all that came before once more.
+"""Drop repeated content: the last record of some streams repeats all of the response.
 
-What the stream brought itself is kept, being first and often more precise; the copy counts only
-where nothing came, for text, tool calls and tokens each.
+The content of the stream itself is kept, because it came first and is often more precise. The final
+copy is used only where nothing came before; this is decided for text, tool calls and tokens each.
 """
 
 from __future__ import annotations
@@ -9,19 +9,18 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from toolkit import schema
 from toolkit.arrow import numpy, truth
-from toolkit.loaders.buffers import KIND_FINAL_COPY, Decoded
+from toolkit.loaders.buffers import KIND_FINAL_COPY, PART_COUNTS, PART_TEXTS, Decoded
 
-_TEXTS = ("content", "refusal", "reasoning")
-_COUNTS = tuple(f"n_{channel}" for channel in schema.CHANNELS)
+Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 
 
-def without_copies(
-    decoded: Decoded, owner: np.ndarray, payload: np.ndarray
-) -> tuple[Decoded, np.ndarray]:
-    """Take out of final copies what their streams brought before.
+def without_copies(decoded: Decoded, owner: Ints, payload: Flags) -> tuple[Decoded, Flags]:
+    """Remove from final copies the content that their streams brought before.
 
     Parameters
     ----------
@@ -29,7 +28,7 @@ def without_copies(
     owner : int64 array
         For each body the first record of its response.
     payload : bool array
-        For each part whether it brings anything.
+        For each part whether it brings text, tool calls or tokens.
 
     Returns
     -------
@@ -41,32 +40,32 @@ def without_copies(
     keys = np.stack([owner[bodies], numpy(decoded.parts, "choice")], axis=1)
     group = np.unique(keys, axis=0, return_inverse=True)[1].ravel()
 
-    def came_before(has: np.ndarray) -> np.ndarray:
+    def came_before(has: Flags) -> Flags:
         return is_copy & np.isin(group, group[~is_copy & has])
 
-    counts = np.add.reduce([numpy(decoded.parts, name) for name in _COUNTS])
+    counts = np.add.reduce([numpy(decoded.parts, name) for name in PART_COUNTS])
     columns = {name: decoded.parts[name] for name in decoded.parts.column_names}
-    has_text = np.logical_or.reduce([_has_text(columns[name]) for name in _TEXTS])
-    for names, has in ((_TEXTS, has_text), (("tool_calls",), _has_text(columns["tool_calls"]))):
+    has_text = np.logical_or.reduce([_has_text(columns[name]) for name in PART_TEXTS])
+    for names, has in ((PART_TEXTS, has_text), (("tool_calls",), _has_text(columns["tool_calls"]))):
         drop = pa.array(came_before(has))
         for name in names:
             nothing = pa.scalar(None, schema.TEXT)
             columns[name] = pc.if_else(drop, nothing, columns[name].combine_chunks())
     drop = came_before(counts > 0)
-    for name in _COUNTS:
+    for name in PART_COUNTS:
         columns[name] = pa.array(np.where(drop, 0, numpy(decoded.parts, name)))
     kept = np.repeat(~drop, counts)
     kept_alternatives = np.repeat(kept, numpy(decoded.tokens, "n_alternatives"))
-    left = decoded._replace(
+    remaining = decoded._replace(
         parts=pa.table(columns, schema=decoded.parts.schema),
         tokens=decoded.tokens.filter(pa.array(kept)),
         alternatives=decoded.alternatives.filter(pa.array(kept_alternatives)),
     )
     brings = np.logical_or.reduce(
-        [*(_has_text(columns[name]) for name in (*_TEXTS, "tool_calls")), (counts > 0) & ~drop]
+        [*(_has_text(columns[name]) for name in (*PART_TEXTS, "tool_calls")), (counts > 0) & ~drop]
     )
-    return left, payload & brings
+    return remaining, payload & brings
 
 
-def _has_text(texts: pa.Array | pa.ChunkedArray) -> np.ndarray:
+def _has_text(texts: pa.Array | pa.ChunkedArray) -> Flags:
     return truth(pc.greater(pc.binary_length(texts), 0))

@@ -1,7 +1,7 @@
 """Merge the chunks of streams into responses: column buffers in, column buffers out.
 
-`assign`, or `assign_block` for whole blocks at once, finds the response of each chunk; `responses`
-merges them. This module keeps the responses that are not over from one batch to the next.
+`assign_block`, or `assign` chunk by chunk, finds the response of each chunk, and `responses` merges
+them. `Merger` keeps the records of unfinished responses from one batch to the next.
 """
 
 from __future__ import annotations
@@ -12,32 +12,33 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from toolkit import schema
 from toolkit.arrow import numpy, offsets, take, take_runs, truth, valid
 from toolkit.loaders import buffers
-from toolkit.loaders.buffers import KIND_WHOLE, SCOPE, Decoded
-from toolkit.loaders.merging.assign import LATE, Assigner, Chunk
-from toolkit.loaders.merging.assign_block import Chunks, assign_orderly
-from toolkit.loaders.merging.responses import Merged, unite
+from toolkit.loaders.buffers import KIND_WHOLE, PART_COUNTS, PART_TEXTS, Decoded
+from toolkit.loaders.merging.assign import LATE, Assigner, Chunk, Rejected
+from toolkit.loaders.merging.assign_block import Chunks, assign_block
+from toolkit.loaders.merging.responses import Merged, merge_responses
 
-_TEXTS = ("content", "refusal", "reasoning")
-_COUNTS = tuple(f"n_{channel}" for channel in schema.CHANNELS)
+Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 
 
 class _Facts(NamedTuple):
-    """What each part does to its choice; boolean arrays."""
+    """What each part does to its choice; see `toolkit.loaders.merging.assign.Delta`."""
 
-    opens: np.ndarray
-    payload: np.ndarray
-    finishes: np.ndarray
+    opens: Flags
+    payload: Flags
+    finishes: Flags
 
 
 class Merger:
-    """Merge the records of one source, batch by batch.
+    """Merge the records of a load, batch by batch.
 
-    A response is given out in the batch in which it can change no more; until then its records are
-    kept back.
+    A response is returned with the batch after which it cannot change any more; its records are
+    held until then.
 
     Parameters
     ----------
@@ -49,7 +50,7 @@ class Merger:
         self._assigner = Assigner(window)
         self._held: Decoded | None = None
         self._held_owner = np.empty(0, np.int64)
-        self._now = 0  # the last record
+        self._newest = 0  # the last record so far
 
     def merge(self, decoded: Decoded, *, is_last: bool, scope: int = 0) -> Merged:
         """Merge the next records.
@@ -57,16 +58,16 @@ class Merger:
         Parameters
         ----------
         decoded : Decoded
-            The records of the source that follow those given before.
+            The records that follow those of the call before.
         is_last : bool
-            Whether there are no more: nothing is kept back.
+            Whether their last source has ended, so that nothing is held.
         scope : int
-            Nothing is kept back of an earlier scope, see `columns.SCOPE`.
+            The scope in which that source began; nothing is held of earlier scopes.
 
         Returns
         -------
         Merged
-            Its rejects are those of `decoded` and the chunks that came too late.
+            Its rejects are those of `decoded`, and the chunks that came too late.
         """
         facts = _facts(decoded.parts)
         last = _last_records(decoded)
@@ -79,72 +80,70 @@ class Merger:
             facts = _facts(decoded.parts)
             self._held = None
         rows = np.flatnonzero(owner != LATE)
-        self._now = max(self._now, int(last.max(initial=0)))
+        self._newest = max(self._newest, int(last.max(initial=0)))
         if not is_last:
             self._assigner.begin_scope(scope)
-            waits = np.isin(owner, self._assigner.unfinished(self._now))
-            rows = np.flatnonzero((owner != LATE) & ~waits)
-            if waits.any():
-                self._held = _subset(decoded, np.flatnonzero(waits))
-                self._held_owner = owner[waits]
-        notes = self._assigner.notes
-        return unite(decoded, facts.payload, owner, rows, notes)._replace(rejects=rejects)
+            is_held = np.isin(owner, self._assigner.unfinished(self._newest))
+            rows = np.flatnonzero((owner != LATE) & ~is_held)
+            if is_held.any():
+                self._held = _subset(decoded, np.flatnonzero(is_held))
+                self._held_owner = owner[is_held]
+        merged = merge_responses(decoded, facts.payload, owner, rows, self._assigner.notes)
+        return merged._replace(rejects=rejects)
 
-    def _owners(self, decoded: Decoded, facts: _Facts, last: np.ndarray) -> np.ndarray:
+    def _owners(self, decoded: Decoded, facts: _Facts, last: Ints) -> Ints:
         """Return the first record of the response of each body (or LATE)."""
         owner = numpy(decoded.bodies, "record").copy()
-        rejected = list(
-            zip(*(numpy(decoded.rejects, n).tolist() for n in ("record", "epoch")), strict=True)
-        )
-        firsts = [numpy(decoded.bodies, "epoch")[:1].tolist(), [e for _, e in rejected[:1]]]
-        self._assigner.begin_scope(min(sum(firsts, []), default=0) // SCOPE)
+        columns = [numpy(decoded.rejects, name).tolist() for name in Rejected._fields]
+        rejected = [Rejected(*row) for row in zip(*columns, strict=True)]
+        scopes = numpy(decoded.bodies, "scope")[:1].tolist()
+        scopes += [each.scope for each in rejected[:1]]
+        self._assigner.begin_scope(min(scopes, default=0))
         rows = np.flatnonzero(numpy(decoded.bodies, "kind") != KIND_WHOLE)
         if len(rows):
             chunks = _chunks(decoded, facts, last, rows)
-            found = assign_orderly(self._assigner, chunks, rejected)
+            found = assign_block(self._assigner, chunks, rejected)
             owner[rows] = self._one_by_one(chunks, rejected) if found is None else found
         else:
-            for record, epoch in rejected:
-                self._assigner.gap(record, epoch)
+            for each in rejected:
+                self._assigner.gap(each)
         return owner
 
-    def _one_by_one(self, chunks: Chunks, rejected: list[tuple[int, int]]) -> list[int]:
-        """Assign chunks that do not all behave."""
+    def _one_by_one(self, chunks: Chunks, rejected: list[Rejected]) -> list[int]:
+        """Assign chunks that `assign_block` does not assign."""
         rejected = rejected[::-1]
         owner = []
         for chunk in _each(chunks):
-            while rejected and rejected[-1][0] < chunk.record:
-                self._assigner.gap(*rejected.pop())
+            while rejected and rejected[-1].record < chunk.record:
+                self._assigner.gap(rejected.pop())
             owner.append(self._assigner.assign(chunk))
         while rejected:
-            self._assigner.gap(*rejected.pop())
+            self._assigner.gap(rejected.pop())
         return owner
 
 
-def _subset(decoded: Decoded, rows: np.ndarray) -> Decoded:
-    """Return some bodies with all that hangs on them; no rejects."""
+def _subset(decoded: Decoded, rows: Ints) -> Decoded:
+    """Return some bodies with the rows that belong to them; no rejects."""
     part_rows = take_runs(offsets(numpy(decoded.bodies, "n_parts")), rows)
-    per_part = np.add.reduce([numpy(decoded.parts, name) for name in _COUNTS])
+    per_part = np.add.reduce([numpy(decoded.parts, name) for name in PART_COUNTS])
     token_rows = take_runs(offsets(per_part), part_rows)
     entries = take_runs(offsets(numpy(decoded.tokens, "n_alternatives")), token_rows)
     return Decoded(
-        *(
-            take(table, taken)
-            for table, taken in zip(
-                decoded[:4], (rows, part_rows, token_rows, entries), strict=True
-            )
-        ),
+        take(decoded.bodies, rows),
+        take(decoded.parts, part_rows),
+        take(decoded.tokens, token_rows),
+        take(decoded.alternatives, entries),
         buffers.REJECTS.empty_table(),
         buffers.MEMBERS.empty_table(),
     )
 
 
-# Which chunk belongs where
+# The properties of chunks that decide their responses
 
 
 def _facts(parts: pa.Table) -> _Facts:
-    payload = np.add.reduce([numpy(parts, name) for name in _COUNTS]) > 0
-    for name in (*_TEXTS, "tool_calls"):
+    payload = np.add.reduce([numpy(parts, name) for name in PART_COUNTS]) > 0
+    for name in (*PART_TEXTS, "tool_calls"):
         payload |= truth(pc.greater(pc.binary_length(parts[name]), 0))
     finishes = valid(parts, "finish_reason")
     first_text = truth(pc.equal(parts["content"], pa.scalar("", schema.TEXT)))
@@ -152,15 +151,16 @@ def _facts(parts: pa.Table) -> _Facts:
     return _Facts(opens, payload, finishes)
 
 
-def _chunks(decoded: Decoded, facts: _Facts, last: np.ndarray, rows: np.ndarray) -> Chunks:
-    """Return what is to be known of these bodies to find their responses."""
+def _chunks(decoded: Decoded, facts: _Facts, last: Ints, rows: Ints) -> Chunks:
+    """Return the properties of these bodies that decide their responses."""
     n_parts = numpy(decoded.bodies, "n_parts")
     parts = take_runs(offsets(n_parts), rows)
     ids = decoded.bodies["response_id"].combine_chunks()
     return Chunks(
         record=numpy(decoded.bodies, "record")[rows],
         last=last[rows],
-        epoch=numpy(decoded.bodies, "epoch")[rows],
+        scope=numpy(decoded.bodies, "scope")[rows],
+        done=numpy(decoded.bodies, "done")[rows],
         kind=numpy(decoded.bodies, "kind")[rows],
         has_usage=numpy(decoded.bodies, "has_usage")[rows],
         id=ids if len(rows) == len(ids) else ids.take(pa.array(rows)),
@@ -176,20 +176,21 @@ def _each(chunks: Chunks) -> Iterator[Chunk]:
     """Yield the chunks one by one."""
     facts = (chunks.choice, chunks.opens, chunks.payload, chunks.finishes)
     deltas = list(zip(*(fact.tolist() for fact in facts), strict=True))
-    columns_ = zip(
-        *(c.tolist() for c in (chunks.record, chunks.last, chunks.epoch)),
-        *(c.tolist() for c in (chunks.kind, chunks.has_usage)),
+    columns = (chunks.record, chunks.last, chunks.scope, chunks.done, chunks.kind)
+    rows = zip(
+        *(column.tolist() for column in columns),
         chunks.id.to_pylist(),
+        chunks.has_usage.tolist(),
         chunks.bounds[:-1].tolist(),
         chunks.bounds[1:].tolist(),
         strict=True,
     )
-    for *places, kind, has_usage, id_, start, stop in columns_:
-        yield Chunk(*places, kind, id_ or "", has_usage, deltas[start:stop])
+    for record, last, scope, done, kind, id_, has_usage, start, stop in rows:
+        yield Chunk(record, last, scope, done, kind, id_ or "", has_usage, deltas[start:stop])
 
 
-def _last_records(decoded: Decoded) -> np.ndarray:
-    """Return the last record of each body."""
+def _last_records(decoded: Decoded) -> Ints:
+    """Return the last record of each body, which differs from its first if chunks were joined."""
     last = numpy(decoded.bodies, "record").copy()
     if decoded.members.num_rows:
         n_more = numpy(decoded.bodies, "n_records") - 1
@@ -198,17 +199,19 @@ def _last_records(decoded: Decoded) -> np.ndarray:
     return last
 
 
-def _with_late(decoded: Decoded, owner: np.ndarray) -> pa.Table:
-    """Return the rejects with a row for each late chunk."""
+def _with_late(decoded: Decoded, owner: Ints) -> pa.Table:
+    """Return the rejects with a row for each record of a late chunk."""
     late = np.flatnonzero(owner == LATE)
     if not len(late):
         return decoded.rejects
-    n_more = numpy(decoded.bodies, "n_records")[late] - 1
     bounds = offsets(numpy(decoded.bodies, "n_records") - 1)
-    bodies = decoded.bodies.select([*buffers.MEMBERS.names, "epoch"]).take(pa.array(late))
+    n_more = np.diff(bounds)[late]
+    bodies = decoded.bodies.select([*buffers.MEMBERS.names, "scope", "done"]).take(pa.array(late))
     members = take(decoded.members, take_runs(bounds, late))
-    epoch = np.repeat(numpy(bodies, "epoch"), n_more)
-    places = pa.concat_tables([bodies, members.append_column("epoch", pa.array(epoch))])
+    for name in ("scope", "done"):
+        repeated = np.repeat(numpy(bodies, name), n_more)
+        members = members.append_column(name, pa.array(repeated))
+    places = pa.concat_tables([bodies, members])
     n = places.num_rows
     message = "expected no chunk after its stream had closed"
     rows = {name: places[name] for name in places.column_names}

@@ -1,8 +1,8 @@
-"""Unite the records of each response: column buffers in, column buffers out.
+"""Merge the records of each response: column buffers in, column buffers out.
 
-Which record belongs where is known here; first and last values, joined texts and the order of the
-tokens are found on whole columns. Completions take the same way, each a response of its own, so
-both kinds come out alike.
+The response of each record is already decided. This module computes the fields of each response
+(first and last values, joined texts, the order of the tokens) with operations on whole columns. A
+whole response takes the same way as a stream, as the only record of its response.
 """
 
 from __future__ import annotations
@@ -12,61 +12,59 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from toolkit import schema
 from toolkit.arrow import numpy, offsets, take, take_runs, truth, valid
 from toolkit.loaders import buffers
-from toolkit.loaders.buffers import KIND_CHUNK, KIND_FINAL_COPY, Decoded
+from toolkit.loaders.buffers import KIND_CHUNK, KIND_FINAL_COPY, PART_COUNTS, PART_TEXTS, Decoded
 from toolkit.loaders.merging.final_copies import without_copies
 from toolkit.loaders.merging.tool_calls import merge_tool_calls
 
-_TEXTS = ("content", "refusal", "reasoning")
-_COUNTS = tuple(f"n_{channel}" for channel in schema.CHANNELS)
-_FIRST = ("response_id", "custom_id", "model", "object", "error")
-_LAST = ("system_fingerprint", "service_tier")
+_FIRST = ("response_id", "custom_id", "model", "object", "error")  # the first that is not null
+_LAST = ("system_fingerprint", "service_tier")  # the last that is not null
+
+Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 
 
 class Merged(NamedTuple):
-    """The responses of one source, sorted by their first record.
+    """Responses, sorted by their first record.
 
     Attributes
     ----------
     bodies : pyarrow.Table
-        One row a response, as `columns.BODIES`.
+        One row for each response, as `buffers.BODIES`.
     n_chunks : int64 array
-        Records merged into each response; -1 for completions.
+        Number of records that were merged into each response; -1 for whole responses.
     parts : pyarrow.Table
-        One row a choice, sorted by response and choice, as `columns.PARTS`.
+        One row for each choice, sorted by response and choice, as `buffers.PARTS`.
     part_response : int64 array
         The response of each part.
     tokens : pyarrow.Table
-        Sorted by part and channel, then as they came, as `columns.TOKENS`.
+        Sorted by part and channel, then as they came, as `buffers.TOKENS`.
     token_chunk : int64 array
-        For each token the ordinal of its chunk in its response; -1 for completions.
+        For each token the ordinal of its chunk in its response; -1 for whole responses.
     alternatives : pyarrow.Table
-        In the order of the tokens, as `columns.ALTERNATIVES`.
+        In the order of the tokens, as `buffers.ALTERNATIVES`.
     rejects : pyarrow.Table
-        As `columns.REJECTS`.
+        As `buffers.REJECTS`.
     """
 
     bodies: pa.Table
-    n_chunks: np.ndarray
+    n_chunks: Ints
     parts: pa.Table
-    part_response: np.ndarray
+    part_response: Ints
     tokens: pa.Table
-    token_chunk: np.ndarray
+    token_chunk: Ints
     alternatives: pa.Table
     rejects: pa.Table
 
 
-def unite(
-    decoded: Decoded,
-    payload: np.ndarray,
-    owner: np.ndarray,
-    rows: np.ndarray,
-    notes: dict[int, set[str]],
+def merge_responses(
+    decoded: Decoded, payload: Flags, owner: Ints, rows: Ints, notes: dict[int, set[str]]
 ) -> Merged:
-    """Unite some of the bodies.
+    """Merge some of the bodies into responses.
 
     Parameters
     ----------
@@ -76,9 +74,9 @@ def unite(
     owner : int64 array
         For each body the first record of its response.
     rows : int64 array
-        The bodies to unite.
+        The bodies to merge.
     notes : dict of int to set of str
-        Notes earned by responses, by their first record; taken out when they are used.
+        Codes of notes about responses, by their first record; those that are used are removed.
 
     Returns
     -------
@@ -134,7 +132,7 @@ def unite(
     )
 
 
-def _by(*keys: np.ndarray) -> np.ndarray:
+def _by(*keys: Ints) -> Ints:
     """Return the stable order by some keys, the first one first."""
     same = np.ones(max(len(keys[0]) - 1, 0), bool)
     rises = np.zeros_like(same)
@@ -142,32 +140,30 @@ def _by(*keys: np.ndarray) -> np.ndarray:
         step = np.diff(key)
         rises |= same & (step > 0)
         same &= step == 0
-    if np.all(rises | same):  # in order already, as they mostly are
+    if np.all(rises | same):  # already in order, as a rule
         return np.arange(len(keys[0]))
     return np.lexsort(keys[::-1])
 
 
-# One row a response
+# One row for each response
 
 
-def _any(group: np.ndarray, flags: np.ndarray, n: int) -> np.ndarray:
+def _any(group: Ints, flags: Flags, n: int) -> Flags:
     out = np.zeros(n, bool)
     out[group[flags]] = True
     return out
 
 
-def _pick(group: np.ndarray, good: np.ndarray, n: int, *, last: bool) -> pa.Array:
+def _pick(group: Ints, good: Flags, n: int, *, last: bool) -> pa.Array:
     """Return for each group its first (or last) good row; null if it has none."""
     rows = np.flatnonzero(good)
     chosen = np.full(n, -1)
     rows = rows if last else rows[::-1]
-    chosen[group[rows]] = rows  # where a group comes again, the last assignment stands
+    chosen[group[rows]] = rows  # of several rows of a group, the last assignment remains
     return pa.array(chosen, mask=chosen < 0)
 
 
-def _merge_bodies(
-    bodies: pa.Table, group: np.ndarray, n: int, notes: dict[int, set[str]]
-) -> pa.Table:
+def _merge_bodies(bodies: pa.Table, group: Ints, n: int, notes: dict[int, set[str]]) -> pa.Table:
     first = _pick(group, np.ones(len(group), bool), n, last=False)
     merged = {name: bodies[name].take(first) for name in bodies.column_names}
     for name in _FIRST:
@@ -187,9 +183,9 @@ def _merge_bodies(
 def _note_usage(
     notes: dict[int, set[str]],
     bodies: pa.Table,
-    group: np.ndarray,
-    payload: np.ndarray,
-    several: np.ndarray,
+    group: Ints,
+    payload: Flags,
+    several: Flags,
 ) -> None:
     """Note usage that is not the whole response's: sent too early, or for one choice of several."""
     has_usage = numpy(bodies, "has_usage")
@@ -206,42 +202,42 @@ def _note_usage(
 
 
 def _merge_notes(
-    bodies: pa.Table, group: np.ndarray, first: list[int], notes: dict[int, set[str]]
+    bodies: pa.Table, group: Ints, first: list[int], notes: dict[int, set[str]]
 ) -> pa.Array:
-    """Unite the notes of each response's chunks and those that its stream earned."""
-    united = [notes.pop(record, set()) for record in first]
+    """Return the notes of each response: those of its chunks and those about its stream."""
+    merged = [notes.pop(record, set()) for record in first]
     noted = np.flatnonzero(truth(pc.greater(pc.list_value_length(bodies["notes"]), 0)))
     for row, codes in zip(noted, bodies["notes"].take(pa.array(noted)).to_pylist(), strict=True):
-        united[group[row]] = united[group[row]] | set(codes)
-    return pa.array([sorted(codes) for codes in united], bodies.schema.field("notes").type)
+        merged[group[row]] = merged[group[row]] | set(codes)
+    return pa.array([sorted(codes) for codes in merged], bodies.schema.field("notes").type)
 
 
-# One row a choice
+# One row for each choice
 
 
-def _merge_parts(parts: pa.Table, group: np.ndarray, streamed: np.ndarray) -> pa.Table:
-    """Merge the deltas of each choice; a completion's choice is one delta."""
+def _merge_parts(parts: pa.Table, group: Ints, is_stream: Flags) -> pa.Table:
+    """Merge the deltas of each choice; the choice of a whole response is one delta."""
     n = int(group[-1]) + 1 if len(group) else 0
     starts = np.searchsorted(group, np.arange(n + 1))
     first = starts[:-1]
-    merged: dict[str, Any] = {name: parts[name].take(pa.array(first)) for name in ("choice",)}
+    merged: dict[str, Any] = {"choice": parts["choice"].take(pa.array(first))}
     merged["role"] = parts["role"].take(_pick(group, valid(parts, "role"), n, last=False))
     finished = _pick(group, valid(parts, "finish_reason"), n, last=True)
     merged["finish_reason"] = parts["finish_reason"].take(finished)
-    for name in _TEXTS:
+    for name in PART_TEXTS:
         merged[name] = _join_texts(parts[name], starts)
-    merged["tool_calls"] = merge_tool_calls(parts["tool_calls"], group, n, streamed)
+    merged["tool_calls"] = merge_tool_calls(parts["tool_calls"], group, n, is_stream)
     state = np.zeros(n, np.int8)
     np.maximum.at(state, group, numpy(parts, "state"))
     merged["state"] = pa.array(state)
-    for name in _COUNTS:
+    for name in PART_COUNTS:
         sums = np.bincount(group, weights=numpy(parts, name), minlength=n)
         merged[name] = pa.array(sums.astype(np.int32))
     return pa.table({name: merged[name] for name in buffers.PARTS.names}, schema=buffers.PARTS)
 
 
-def _join_texts(texts: pa.ChunkedArray, starts: np.ndarray) -> pa.Array:
-    """Join consecutive texts: the same bytes under fewer offsets; null if nothing is there."""
+def _join_texts(texts: pa.ChunkedArray, starts: Ints) -> pa.Array:
+    """Join consecutive texts, which keeps the bytes and drops offsets; null if all are empty."""
     if len(starts) == 1:
         return pa.array([], schema.TEXT)
     pieces = pc.fill_null(texts, "").combine_chunks()
@@ -257,8 +253,8 @@ def _join_texts(texts: pa.ChunkedArray, starts: np.ndarray) -> pa.Array:
 
 
 def _order_tokens(
-    decoded: Decoded, part_rows: np.ndarray, group: np.ndarray
-) -> tuple[pa.Table, pa.Table, np.ndarray, np.ndarray]:
+    decoded: Decoded, part_rows: Ints, group: Ints
+) -> tuple[pa.Table, pa.Table, Ints, Ints]:
     """Bring tokens and alternatives into the order of the merged parts.
 
     Returns
@@ -269,8 +265,8 @@ def _order_tokens(
     lengths : int64 array
         Tokens of each run.
     """
-    n_channels = len(_COUNTS)
-    counts = np.stack([numpy(decoded.parts, name) for name in _COUNTS], axis=1).astype(np.int64)
+    n_channels = len(PART_COUNTS)
+    counts = np.stack([numpy(decoded.parts, name) for name in PART_COUNTS], axis=1).astype(np.int64)
     runs = (part_rows[:, None] * n_channels + np.arange(n_channels)).ravel()
     order = np.argsort((group[:, None] * n_channels + np.arange(n_channels)).ravel(), kind="stable")
     tokens, alternatives = decoded.tokens, decoded.alternatives

@@ -1,4 +1,4 @@
-"""Tool calls of streams: fragments to calls."""
+"""Merge the tool calls of streams: join fragments to calls."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from toolkit import schema
 from toolkit.loaders.decoding.strict_json import compact
 
 
 def merge_tool_calls(
-    pieces: pa.ChunkedArray, group: np.ndarray, n: int, streamed: np.ndarray
+    pieces: pa.ChunkedArray, group: NDArray[np.int64], n: int, is_stream: NDArray[np.bool_]
 ) -> pa.Array:
     """Merge the tool calls of each group of deltas.
 
@@ -22,11 +23,11 @@ def merge_tool_calls(
     pieces : pyarrow.ChunkedArray
         Lists of calls or of fragments of calls as JSON, or null.
     group : int64 array
-        Number of the choice that each piece belongs to; never decreasing.
+        The choice that each piece belongs to; never decreasing.
     n : int
-        Choices.
-    streamed : bool array
-        Whether a piece holds fragments; else each entry is a call.
+        Number of choices.
+    is_stream : bool array
+        Whether the entries of a piece are fragments of calls; else each is a call.
 
     Returns
     -------
@@ -34,11 +35,11 @@ def merge_tool_calls(
         The calls of each choice as JSON, or null.
     """
     merged: list[str | None] = [None] * n
-    fragments: dict[int, list[list[dict[str, Any]]]] = {}
+    fragments: dict[int, list[dict[str, Any]]] = {}
     rows = np.flatnonzero(pieces.is_valid().to_numpy())
     for row, text in zip(rows.tolist(), pieces.take(pa.array(rows)).to_pylist(), strict=True):
         calls = json.loads(text)
-        if not streamed[row]:  # each entry is a call, whatever its index says
+        if not is_stream[row]:  # each entry is a call, whatever its index says
             calls = [call | {"index": i} for i, call in enumerate(calls)]
         fragments.setdefault(int(group[row]), []).extend(calls)
     for i, calls in fragments.items():
@@ -46,8 +47,8 @@ def merge_tool_calls(
     return pa.array(merged, schema.TEXT)
 
 
-def _join_calls(fragments: list[Any]) -> list[dict[str, Any]]:
-    """Join fragments of one index; one without an index belongs to the last unless it names one."""
+def _join_calls(fragments: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Join the fragments of each index; one without index and id continues the one before."""
     calls: dict[Any, dict[str, Any]] = {}
     last = None
     for fragment in fragments:

@@ -1,0 +1,15 @@
+"""The native scanner (``_scan.cpp``); `toolkit.loaders.scanner` is the one module that imports it."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+def scan(
+    data: bytes,
+    starts: NDArray[np.int64],
+    stops: NDArray[np.int64],
+    breaks: NDArray[np.int64],
+    window: int,
+) -> tuple[bytes, *tuple[tuple[Any, Any], ...]]: ...
+def lines(text: bytes, start: int, stop: int) -> tuple[bytes, bytes, bool]: ...

@@ -41,7 +41,8 @@ def is_top1(tokens: pa.Table, alternatives: pa.Table) -> pa.BooleanArray:
     entries = _usable(alternatives["logprob"])
     sizes = tokens["n_alternatives"].to_numpy()
     ends = np.cumsum(sizes, dtype=np.int64)
-    own = np.flatnonzero(alternatives["is_sampled"].to_numpy() & (entries > -np.inf))
+    own = np.flatnonzero(alternatives["is_sampled"].to_numpy())
+    own = own[entries[own] > -np.inf]
     scored = sampled.copy()
     scored[np.searchsorted(ends, own, side="right")] = entries[own]
     likeliest = np.full(len(sizes), -np.inf)
@@ -55,5 +56,7 @@ def is_top1(tokens: pa.Table, alternatives: pa.Table) -> pa.BooleanArray:
 def _usable(column: pa.ChunkedArray) -> NDArray[np.float64]:
     """Return the logprobs of status ok, at most 0; -inf in the place of others."""
     values = column.to_numpy()  # null becomes NaN
+    if len(values) and values.min() > CENSORED_AT_OR_BELOW and values.max() <= 0.0:
+        return values  # as almost always; NaN fails the comparisons
     usable = (values > CENSORED_AT_OR_BELOW) & (values <= INVALID_ABOVE)
     return np.where(usable, np.minimum(values, 0.0), -np.inf)

@@ -1,4 +1,4 @@
-"""Colours from doubt to certainty, safe for the colour-blind, and what is readable on them."""
+"""Colours from doubtful to certain, safe for colour-blind readers, and the ink to write on them."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from functools import cache
 RGB = tuple[int, int, int]
 
 PALETTES = {
-    # From certain to in doubt: what is certain recedes to paper, doubt stands out.
+    # Certain tokens are nearly as light as paper, so that doubtful ones catch the eye.
     "oranges": ("#d94801", "#f16913", "#fd8d3c", "#fdae6b", "#fdd0a2", "#fee6ce", "#fff5eb"),
-    # Equal steps in lightness, alike to all kinds of colour vision (Nuñez et al. 2018).
+    # Equal steps in lightness, the same for all kinds of colour vision (Nuñez et al. 2018).
     "cividis": (
         *("#00224e", "#123570", "#3b496c", "#575d6d", "#707173"),
         *("#8a8678", "#a59c74", "#c3b369", "#e1cc55", "#fee838"),
     ),
 }
-"""Evenly spaced colours, the least certain first."""
-UNKNOWN = "#d9d9d9"
+"""Evenly spaced colours of each palette, the least certain first."""
+UNKNOWN = "#d9d9d9"  # of tokens without a value
 
 
 @cache
@@ -37,7 +37,7 @@ def colour(palette: str, certainty: int) -> str:
 
 @cache
 def ink(ground: str) -> str:
-    """Return ``#000`` or ``#fff``, whichever stands out more on a ground (WCAG 2 contrast).
+    """Return ``#000`` or ``#fff``, whichever has more contrast on a background (WCAG 2).
 
     Examples
     --------
@@ -48,7 +48,7 @@ def ink(ground: str) -> str:
 
 
 def readable_on(rgb: tuple[float, ...]) -> str:
-    """Return black or white, whichever stands out more on a colour of parts from 0 to 1.
+    """Return black or white, whichever has more contrast on a colour of parts from 0 to 1 (WCAG 2).
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""A headless Chromium, spoken to over its DevTools protocol: a page, and what happens in it."""
+"""Drive a headless Chromium over its DevTools protocol: a page, and the events in it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _FLAGS = (
 
 
 class Page:
-    """One tab. Every call runs to its end; `events` holds what the browser told meanwhile."""
+    """One tab. Every call waits for its result; `events` holds the events received meanwhile."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -52,12 +52,12 @@ class Page:
         return self
 
     def _start(self) -> None:
-        told = self._folder / "DevToolsActivePort"
+        port_file = self._folder / "DevToolsActivePort"
         for _ in range(300):
-            if told.exists() and told.read_text().strip():
+            if port_file.exists() and port_file.read_text().strip():
                 break
             time.sleep(0.1)
-        port = told.read_text().split()[0]
+        port = port_file.read_text().split()[0]
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/json/list", timeout=10) as answer:
             tabs = json.load(answer)
         address = next(tab["webSocketDebuggerUrl"] for tab in tabs if tab["type"] == "page")
@@ -74,7 +74,7 @@ class Page:
 
     async def _close(self) -> None:
         self._socket.close()
-        while await self._socket.read_message() is not None:  # what was still under way
+        while await self._socket.read_message() is not None:  # messages still on their way
             pass
         await asyncio.sleep(0.1)
 
@@ -91,14 +91,14 @@ class Page:
             json.dumps({"id": number, "method": method, "params": parameters})
         )
         while True:
-            told = json.loads(await asyncio.wait_for(self._socket.read_message(), 60))
-            if told.get("id") == number:
-                assert "error" not in told, told
-                return told["result"]
-            self.events.append(told)
+            message = json.loads(await asyncio.wait_for(self._socket.read_message(), 60))
+            if message.get("id") == number:
+                assert "error" not in message, message
+                return message["result"]
+            self.events.append(message)
 
     def open(self, path: Path, *, width: int = 1280, dark: bool = False) -> None:
-        """Open a file, in a window of some width."""
+        """Open a file in a window of this width, in pixels."""
         self.call(
             "Emulation.setDeviceMetricsOverride",
             width=width, height=900, deviceScaleFactor=1, mobile=width < 600,
@@ -128,6 +128,6 @@ class Page:
             for kind in ("keyDown", "keyUp"):
                 self.call("Input.dispatchKeyEvent", type=kind, key=key, windowsVirtualKeyCode=code)
 
-    def told(self, method: str) -> list[dict[str, Any]]:
-        """Return the events of that name."""
+    def events_of(self, method: str) -> list[dict[str, Any]]:
+        """Return the parameters of the events with this name."""
         return [event["params"] for event in self.events if event.get("method") == method]

@@ -1,4 +1,4 @@
-"""The report, token views and a notebook's page in a real browser.
+"""The report, token views, the card and notebooks in a real browser.
 
 Needs Chromium (Debian's package ``chromium``); for the accessibility rules ``axe-core`` from npm::
 
@@ -6,6 +6,7 @@ Needs Chromium (Debian's package ``chromium``); for the accessibility rules ``ax
     AXE=/tmp/axe/node_modules/axe-core/axe.min.js pytest -m browser
 """
 
+import itertools
 import os
 from pathlib import Path
 
@@ -77,29 +78,29 @@ KINDS = ("report", "report_of_attacks", "view", "pair", "cividis", "view_of_atta
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 400])
 @pytest.mark.parametrize("kind", KINDS)
-def test_pages_are_calm(page, pages, kind, width, dark):
-    assert_calm(page, pages[kind], width, dark=dark)
+def test_pages_load_nothing_and_fit(page, pages, kind, width, dark):
+    assert_quiet(page, pages[kind], width, dark=dark)
     assert page.run("document.querySelectorAll('script,iframe,a,base,link,form').length") == 0
 
 
-def assert_calm(page, path, width, *, dark=False):
-    """No request but to files, no word on the console, nothing wider than the window."""
+def assert_quiet(page, path, width, *, dark=False):
+    """Only files are requested, the console is empty, nothing is wider than the window."""
     page.open(path, width=width, dark=dark)
-    addresses = [told["request"]["url"] for told in page.told("Network.requestWillBeSent")]
+    addresses = [event["request"]["url"] for event in page.events_of("Network.requestWillBeSent")]
     assert [url for url in addresses if not url.startswith(("file:", "data:"))] == []
-    assert page.told("Runtime.exceptionThrown") == []
-    assert page.told("Runtime.consoleAPICalled") == []
-    assert page.told("Log.entryAdded") == []
-    assert page.told("Page.javascriptDialogOpening") == []
+    assert page.events_of("Runtime.exceptionThrown") == []
+    assert page.events_of("Runtime.consoleAPICalled") == []
+    assert page.events_of("Log.entryAdded") == []
+    assert page.events_of("Page.javascriptDialogOpening") == []
     wide = page.run("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert wide <= 0, f"{wide} pixels too wide"
 
 
 @pytest.mark.parametrize("width", [1280, 400])
 @pytest.mark.parametrize("name", [path.stem for path in sorted(NOTEBOOKS.glob("*.ipynb"))])
-def test_notebooks_are_calm(page, tmp_path, data, name, width):
+def test_notebooks_load_nothing_and_fit(page, tmp_path, data, name, width):
     nbconvert = pytest.importorskip("nbconvert")
-    # The basic template: what a code host shows, without the scripts that the full one loads.
+    # The basic template is what a code host shows; the full one loads scripts.
     exporter = nbconvert.HTMLExporter(template_name="basic")
     body_, _ = exporter.from_filename(str(data.parent / "notebooks" / f"{name}.ipynb"))
     path = tmp_path / "notebook.html"
@@ -109,7 +110,52 @@ def test_notebooks_are_calm(page, tmp_path, data, name, width):
         f"<style>{style}</style><body><main>{body_}</main></body></html>",
         "utf-8",
     )
-    assert_calm(page, path, width)
+    assert_quiet(page, path, width)
+
+
+# The rules of JupyterLab 4 for HTML in outputs that match elements by their names.
+JUPYTERLAB = """
+.jp-OutputArea-output dl, .jp-OutputArea-output dt, .jp-OutputArea-output dd { display: block; }
+.jp-OutputArea-output dl { width: 100%; overflow: hidden; padding: 0; margin: 0; }
+.jp-OutputArea-output dt { font-weight: bold; float: left; width: 20%; padding: 0; margin: 0; }
+.jp-OutputArea-output dd { float: left; width: 80%; padding: 0; margin: 0; }
+.jp-RenderedHTMLCommon { font-size: 14px; line-height: 1.6; }
+.jp-RenderedHTMLCommon pre, .jp-RenderedHTMLCommon code { border: 0; background-color: white;
+  font-size: inherit; line-height: 1.3; padding: 0; white-space: pre-wrap; }
+.jp-RenderedHTMLCommon :not(pre) > code { background-color: #eee; padding: 1px 5px; }
+.jp-RenderedHTMLCommon table { border: none; table-layout: fixed; margin: 0 auto 1em auto; }
+.jp-RenderedHTMLCommon td, .jp-RenderedHTMLCommon th, .jp-RenderedHTMLCommon tr {
+  vertical-align: middle; text-align: right; padding: 0.5em; max-width: none; border: none; }
+.jp-RenderedHTMLCommon p { text-align: left; margin: 0 0 1em 0; }
+"""
+
+
+@pytest.mark.parametrize("width", [1280, 800, 400])
+@pytest.mark.parametrize("style", ["", JUPYTERLAB], ids=["basic", "JupyterLab"])
+def test_names_and_values_of_the_card_do_not_overlap(page, tmp_path, data, style, width):
+    path = tmp_path / "card.html"
+    path.write_text(
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>card</title>'
+        f'<meta name="viewport" content="width=device-width"><style>{style}</style><body>'
+        f'<div class="jp-RenderedHTMLCommon jp-RenderedHTML jp-OutputArea-output">'
+        f"{toolkit.read(data / 'capitals_batch.jsonl')._repr_html_()}</div></body></html>",
+        "utf-8",
+    )
+    page.open(path, width=width)
+    tables = page.run(
+        "[...document.querySelectorAll('.lp-facts')].map(facts => [...facts.querySelectorAll("
+        "'span.lp-key, span.lp-value, dt, dd')].map(each => { const range = "
+        "document.createRange(); range.selectNodeContents(each); const box = "
+        "range.getBoundingClientRect(); return [box.left, box.top, box.right, box.bottom] }))"
+    )
+    assert [len(boxes) for boxes in tables] == [12, 8]
+    for boxes in tables:
+        for (left, top, right, bottom), other in itertools.combinations(boxes, 2):
+            beside = right <= other[0] or other[2] <= left
+            assert beside or bottom <= other[1] + 6 or other[3] <= top + 6  # leading of lines
+        assert max(box[2] for box in boxes) <= width
+        if width > 520:
+            assert len({round(box[0]) for box in boxes[1::2]}) == 1, "values begin in one column"
 
 
 @pytest.mark.parametrize("kind", ["report", "view", "view_of_attacks"])
@@ -122,12 +168,12 @@ def test_the_keyboard_reaches_the_tokens(page, pages, kind):
             break
     assert page.run("document.activeElement.classList.contains('lp-t')")
     shown = page.run("getComputedStyle(document.activeElement, '::after').content")
-    told = page.run("document.activeElement.dataset.d")
-    assert told.split("\n")[1] in shown
+    details = page.run("document.activeElement.dataset.d")
+    assert details.split("\n")[1] in shown
     assert "position" in shown
     assert page.run("getComputedStyle(document.activeElement, '::after').display") != "none"
     page.press("Tab")
-    assert page.run("document.activeElement.dataset.d") != told
+    assert page.run("document.activeElement.dataset.d") != details
 
 
 @pytest.mark.parametrize("width", [1280, 400])
@@ -148,7 +194,7 @@ def test_no_serious_fault_of_accessibility(page, pages, kind, dark):
     page.run("document.querySelectorAll('details').forEach(d => d.open = true)")
     page.run(Path(AXE).read_text("utf-8"))
     found = page.run("axe.run(document, {resultTypes: ['violations']}).then(r => r.violations)")
-    grave = [
+    severe = [
         (
             each["id"],
             each["help"],
@@ -158,10 +204,10 @@ def test_no_serious_fault_of_accessibility(page, pages, kind, dark):
         for each in found
         if each["impact"] in ("serious", "critical")
     ]
-    assert grave == []
+    assert severe == []
 
 
-def test_five_thousand_tokens_are_there_at_once(page, tmp_path):
+def test_five_thousand_tokens_appear_within_two_seconds(page, tmp_path):
     lp = load(body([(f" w{i}", -0.01 * (i % 300)) for i in range(5000)]))
     path = toolkit.show(lp).save(tmp_path / "long.html")
     page.open(path)

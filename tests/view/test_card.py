@@ -9,7 +9,7 @@ import toolkit
 from tests.plot.cases import HOSTILE, answers, body, load
 from toolkit.view import card
 
-TAGS = {"html", "head", "body", "style", "div", "dl", "dt", "dd", "span", "code"}
+TAGS = {"html", "head", "body", "style", "div", "span"}
 ATTRIBUTES = {"class", "style", "role", "aria-label"}
 
 
@@ -25,8 +25,8 @@ def facts(lp):
     tree = LexborHTMLParser(lp._repr_html_())
     return dict(
         zip(
-            (node.text() for node in tree.css("dt")),
-            (node.text() for node in tree.css("dd")),
+            (node.text() for node in tree.css(".lp-key")),
+            (node.text() for node in tree.css(".lp-value")),
             strict=True,
         )
     )

@@ -60,7 +60,7 @@ def assert_harmless(view):
 # What it shows
 
 
-def test_tokens_are_coloured_by_probability_and_tell_their_alternatives():
+def test_tokens_are_coloured_by_probability_and_list_their_alternatives():
     lp = made([("Hi", math.log(0.25), [("Ho", math.log(0.5)), ("Hi", math.log(0.25))])])
     (token,) = tokens_of(toolkit.show(lp))
     style = token.attributes["style"]
@@ -171,16 +171,16 @@ def test_answers_without_logprobs_show_their_text(message):
 # Two answers
 
 
-def test_two_answers_stand_side_by_side_and_the_parting_is_marked():
+def test_two_answers_are_side_by_side_and_their_first_difference_is_marked():
     a = made([("A", -0.1, []), ("b", -0.1, []), ("c", -0.1, [])])
     b = made([("A", -0.2, []), ("x", -0.1, [])])
     tree = parsed(toolkit.show(a, b))
     halves = tree.css(".lp-pair > div")
     assert [half.css_first(".lp-text").text() for half in halves] == [
-        "A⟨here the answers part⟩bc",
-        "A⟨here the answers part⟩x",
+        "A⟨the answers differ from here⟩bc",
+        "A⟨the answers differ from here⟩x",
     ]
-    assert "parts" not in toolkit.show(a, a).html
+    assert "differ" not in toolkit.show(a, a).html
     assert "lp-cut" not in toolkit.show(a, a).html
 
 
@@ -344,9 +344,9 @@ def test_bad_arguments_are_named(name, value):
 
 def test_bad_tables_are_named():
     lp = made([("Hi", -1.0, [])])
-    with pytest.raises(toolkit.errors.ArgumentError, match="lp is list"):
+    with pytest.raises(toolkit.errors.ArgumentError, match="lp is a list"):
         toolkit.show([])
-    with pytest.raises(toolkit.errors.ArgumentError, match="other is str"):
+    with pytest.raises(toolkit.errors.ArgumentError, match="other is a str"):
         toolkit.show(lp, "lp")
     with pytest.raises(toolkit.errors.ArgumentError, match="colours"):
         toolkit.show(lp).text(16)

@@ -44,9 +44,7 @@ def one_choice(
 ) -> tuple[LogprobTables, dict[str, Any]]:
     """Return the tables of one choice, and the row of its response."""
     arguments.channel(channel)
-    row = lp.choice_row(response, choice)
-    key = lp.choices["response_key"][row].as_py()
-    alone = lp.filter(response_key=key, choice=lp.choices["choice"][row].as_py())
+    alone = lp.only(response, choice)
     return alone, alone.responses.to_pylist()[0]
 
 

@@ -1,6 +1,6 @@
-"""Answers to look at: token views and the summary card, in HTML and on a terminal.
+"""Show answers: the token view, the summary card and the report, in HTML and on a terminal.
 
-The HTML has no script, no link and no address: text is escaped, and what a pointer or the keyboard
-brings up is an attribute that the style sheet shows. Where style sheets are taken away, the text
-of the answer is left.
+The HTML has no script, no link and no address. Texts are escaped; the details of a token are an
+attribute, which the style sheet shows to a pointer or the keyboard. Without the style sheet, the
+text of the answer is still readable.
 """

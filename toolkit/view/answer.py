@@ -1,4 +1,4 @@
-"""One answer made ready to be drawn: what each token says, and how certain it is."""
+"""Read an answer for the token view: the text, certainty and alternatives of each token."""
 
 from __future__ import annotations
 
@@ -6,23 +6,24 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow.compute as pc
 
-from toolkit import schema
-from toolkit.errors import ArgumentError
+from toolkit import arguments, schema
 from toolkit.metrics import sequence_metrics, token_metrics
 from toolkit.tables import LogprobTables, Selector
 from toolkit.visible_text import plain, token_texts
 
 ORDER = ("reasoning", "content", "refusal")
-"""As people read them."""
+"""Channels in the order in which people read them."""
+FORK = "⟨the answers differ from here⟩"
 MEASURES = tuple(
     column.name
     for column in schema.TOKEN_METRICS.columns
     if column.direction and column.name not in ("off_top1", "sampled_rank", "surprisal_lower")
 )
-"""What tokens can be coloured by: columns of `token_metrics` that say which end is certain."""
+"""Columns of `token_metrics` that tokens can be coloured by: those with a direction."""
 
 
 class Entry(NamedTuple):
@@ -35,26 +36,26 @@ class Entry(NamedTuple):
 
 
 class Token(NamedTuple):
-    """A token and all that is told of it.
+    """A token and its details.
 
     Attributes
     ----------
     text, rest : str, bytes
-        As `toolkit.visible_text.token_texts` gives them.
+        As `toolkit.visible_text.token_texts` returns them.
     raw : bytes or None
-        As sent.
+        Its bytes, as sent.
     value : float
-        What it is coloured by, in the unit of its column; NaN: null.
+        The measure that it is coloured by, in the unit of its column; NaN: null.
     certainty : int or None
-        0 to 100, from one end of the scale to the other; None where `value` is null.
+        The place of `value` on the scale, in percent; None where it is null.
     logprob, status, rank
         As in the tables; None where null.
     probability : float
         NaN where there is none.
     missing : float
-        Probability of what is not listed; NaN where unknown.
+        Probability of all tokens that are not listed; NaN where unknown.
     entries : list of Entry
-        The likeliest alternatives, best first.
+        The most probable alternatives, best first.
     n_alternatives : int
     """
 
@@ -72,9 +73,14 @@ class Token(NamedTuple):
     entries: list[Entry]
     n_alternatives: int
 
+    @property
+    def is_off_top1(self) -> bool:
+        """Whether another token was more probable."""
+        return self.rank is not None and self.rank > 1
+
 
 class Channel(NamedTuple):
-    """The tokens of one channel of an answer, and how many more there are."""
+    """The tokens of one channel of an answer, the number of those not shown, and its text."""
 
     name: str
     tokens: list[Token]
@@ -83,21 +89,21 @@ class Channel(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """One choice of one response."""
+    """One choice of one response, as it is shown."""
 
     title: str
     channels: list[Channel]
 
 
 class Scale(NamedTuple):
-    """What tokens are coloured by, and the values at the two ends of the colours.
+    """The measure that tokens are coloured by, and the values at the two ends of the colours.
 
     Attributes
     ----------
     column : Column
-        Of `token_metrics`.
+        The column of `token_metrics`.
     doubt, certain : float
-        The values drawn in the first and last colour.
+        The values that have the first and the last colour, in the unit of the column.
     """
 
     column: schema.Column
@@ -105,7 +111,7 @@ class Scale(NamedTuple):
     certain: float
 
     def certainty(self, value: float) -> int | None:
-        """Place a value between the two ends, in percent."""
+        """Return the place of a value between the two ends, in percent; None for NaN."""
         if math.isnan(value):
             return None
         span = self.certain - self.doubt
@@ -114,7 +120,7 @@ class Scale(NamedTuple):
 
 
 class Options(NamedTuple):
-    """What is drawn of an answer."""
+    """What is shown of an answer; None as the channel means all of them."""
 
     channel: str | None
     by: str
@@ -122,32 +128,24 @@ class Options(NamedTuple):
     max_tokens: int
 
 
-def read_answers(picks: list[tuple[LogprobTables, Selector, int]], options: Options) -> tuple:
-    """Read the answers that are shown together, on one scale.
+class Pick(NamedTuple):
+    """One choice of one response of some tables."""
 
-    Parameters
-    ----------
-    picks : list of (LogprobTables, int or str, int)
-        Tables, response and choice of each.
-    options : Options
+    tables: LogprobTables
+    response: Selector
+    choice: int
 
-    Returns
-    -------
-    answers : list of Answer
-    scale : Scale
-    """
-    found = []
-    for lp, response, choice in picks:
-        row = lp.choice_row(response, choice)
-        key = lp.choices["response_key"][row].as_py()
-        alone = lp.filter(response_key=key, choice=lp.choices["choice"][row].as_py())
-        found.append((alone, token_metrics(alone)))
-    scale = _scale_of(options.by, pd.concat([metrics[options.by] for _, metrics in found]))
-    return [_read(lp, metrics, options, scale) for lp, metrics in found], scale
+
+def read_answers(picks: list[Pick], options: Options) -> tuple[list[Answer], Scale]:
+    """Read the answers that are shown together, on one scale of colours."""
+    alone = [pick.tables.only(pick.response, pick.choice) for pick in picks]
+    metrics = [token_metrics(lp) for lp in alone]
+    scale = _scale_of(options.by, pd.concat([own[options.by] for own in metrics]))
+    return [_read(lp, own, options, scale) for lp, own in zip(alone, metrics, strict=True)], scale
 
 
 def _scale_of(by: str, values: pd.Series) -> Scale:
-    """Give shares the ends 0 and 1, others 0 or less and the most or least that there is."""
+    """Return the scale of a measure: from 0 to 1 for shares, else up to the extreme value."""
     column = schema.TOKEN_METRICS[by]
     known = values.to_numpy(float, na_value=math.nan)
     known = known[np.isfinite(known)]
@@ -179,7 +177,7 @@ def _read(lp: LogprobTables, metrics: pd.DataFrame, options: Options, scale: Sca
 def _title(
     response: dict[str, Any], choice: dict[str, Any], sequences: pd.DataFrame, names: list[str]
 ) -> str:
-    """Say what is shown: model, id, choice, perplexity, how it ended."""
+    """Return the title of an answer: model, id, choice, perplexities and finish reason."""
     parts = [response["model"], response["custom_id"] or response["response_id"]]
     parts.append(f"choice {choice['choice']}" if response["n_choices"] > 1 else None)
     shown = sequences[sequences["channel"].isin(names)].dropna(subset="perplexity")
@@ -194,7 +192,7 @@ def _title(
 def _channel(
     lp: LogprobTables,
     metrics: pd.DataFrame,
-    mine: np.ndarray,
+    mine: npt.NDArray[np.bool_],
     name: str,
     text: str | None,
     options: Options,
@@ -232,8 +230,8 @@ def _channel(
     return Channel(name, tokens, len(at) - len(shown), text)
 
 
-def _entries(lp: LogprobTables, at: np.ndarray, most: int) -> list[list[Entry]]:
-    """Return the likeliest alternatives of some tokens, and the sampled one wherever it ranks."""
+def _entries(lp: LogprobTables, at: npt.NDArray[np.intp], most: int) -> list[list[Entry]]:
+    """Return the most probable alternatives of some tokens, and the sampled one at any rank."""
     if not most or not len(at):
         return [[] for _ in at]
     counts = lp.tokens["n_alternatives"].to_numpy()
@@ -256,15 +254,10 @@ def _entries(lp: LogprobTables, at: np.ndarray, most: int) -> list[list[Entry]]:
 
 
 def checked_options(channel: str | None, by: str, alternatives: int, max_tokens: int) -> Options:
-    """Check what a caller asks to be drawn."""
-    if channel is not None and channel not in schema.CHANNELS:
-        raise ArgumentError(f"channel={channel!r}; choose one of {schema.CHANNELS} or None")
-    if by not in MEASURES:
-        raise ArgumentError(f"by={by!r}; choose one of {MEASURES}")
-    for name, value, low, high in (
-        ("alternatives", alternatives, 0, 10),
-        ("max_tokens", max_tokens, 1, 100_000),
-    ):
-        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            raise ArgumentError(f"{name}={value!r}; give an integer from {low} to {high}")
-    return Options(channel, by, alternatives, max_tokens)
+    """Check the options of `toolkit.show` that choose what is shown."""
+    return Options(
+        arguments.one_of("channel", channel, (None, *schema.CHANNELS)),
+        arguments.one_of("by", by, MEASURES),
+        arguments.whole("alternatives", alternatives, 0, 10),
+        arguments.whole("max_tokens", max_tokens, 1, 100_000),
+    )

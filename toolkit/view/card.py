@@ -1,4 +1,4 @@
-"""The summary card that a notebook shows for a load."""
+"""Write the summary card that a notebook shows for `LogprobTables`."""
 
 from __future__ import annotations
 
@@ -14,29 +14,42 @@ if TYPE_CHECKING:
     from toolkit.tables import LogprobTables
 
 MOST_ALTERNATIVES = 5_000_000
-"""Larger loads are counted, not measured: a card has to be there at once."""
-_MODELS, _BINS = 5, 20
+"""Above this, the card has counts and no metrics, because a card must appear at once."""
+_MODELS = 5  # models that are named
+_BINS = 20  # bars of the histogram
 _NEXT = (
     ("toolkit.show(lp)", "the text of an answer, coloured"),
     ("toolkit.sequence_metrics(lp)", "one row per answer: perplexity, weakest link"),
-    ("toolkit.check(lp)", "what is odd in it, and what that means"),
+    ("toolkit.check(lp)", "oddities of the data, and what they mean"),
     ('lp.to_pandas("tokens")', "any table as a DataFrame"),
 )
 
 
 def summary_card(lp: LogprobTables) -> str:
-    """Return what a notebook shows for `lp`: an element and its style, without a script."""
-    facts = "".join(f"<dt>{name}</dt><dd>{text}</dd>" for name, text in facts_of(lp).items())
-    steps = "".join(f"<dt><code>{safe(code)}</code></dt><dd>{says}</dd>" for code, says in _NEXT)
+    """Return the card as an element with its style sheet, without a script."""
+    steps = {f'<span class="lp-code">{safe(code)}</span>': says for code, says in _NEXT}
     return (
         f'<style>{style_sheet()}</style><div class="lp"><div class="lp-title">LogprobTables</div>'
-        f'<dl class="lp-facts">{facts}</dl><div class="lp-name">how to go on</div>'
-        f'<dl class="lp-facts">{steps}</dl></div>'
+        f'{facts_html(facts_of(lp))}<div class="lp-name">next steps</div>{facts_html(steps)}</div>'
     )
 
 
+def facts_html(facts: dict[str, str]) -> str:
+    """Write names and values, both HTML, as rows of two columns.
+
+    The elements are spans, because front ends of notebooks style lists, tables and code their own
+    way. The blank keeps name and value apart where style sheets are removed.
+    """
+    rows = "".join(
+        f'<div class="lp-fact"><span class="lp-key">{name}</span> '
+        f'<span class="lp-value">{value}</span></div>'
+        for name, value in facts.items()
+    )
+    return f'<div class="lp-facts">{rows}</div>'
+
+
 def facts_of(lp: LogprobTables) -> dict[str, str]:
-    """Return what is to say of a load, by name, as HTML."""
+    """Return the summary of a load: names, and values as HTML."""
     counts = usage(lp).iloc[0]
     kinds = lp.responses["kind"].to_pylist()
     n = len(lp)
@@ -53,8 +66,8 @@ def facts_of(lp: LogprobTables) -> dict[str, str]:
     more = [f"{len(models) - _MODELS:,} more"] if len(models) > _MODELS else []
     facts["models"] = " · ".join([*named, *more]) or "none"
     if n:
-        with_ = round(n * counts["share_with_logprobs"])
-        facts["logprobs"] = f"in {with_:,} of {n:,} responses"
+        n_with = round(n * counts["share_with_logprobs"])
+        facts["logprobs"] = f"in {n_with:,} of {n:,} responses"
     if lp.rejects.num_rows:
         reasons = lp.rejects["reason"].value_counts().to_pylist()
         listed = ", ".join(f"{r['counts']:,} {r['values']}" for r in reasons)
@@ -78,7 +91,7 @@ def _measured(lp: LogprobTables) -> dict[str, str]:
 
 
 def _bars(histogram: pd.DataFrame) -> str:
-    """Draw a small histogram of elements."""
+    """Draw a small histogram, a span for each bar."""
     most = histogram["share"].max()
     bars = "".join(
         f'<span style="height:{max(1, round(40 * share / most))}px"></span>'

@@ -1,39 +1,33 @@
-"""Token views as HTML: escaped text, a few elements, one style sheet."""
+"""Write token views as HTML: escaped text, few kinds of elements, one style sheet."""
 
 from __future__ import annotations
 
 import html
 import math
+from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
+from typing import NamedTuple
 
 from toolkit.palettes import PALETTES, UNKNOWN, colour, ink
-from toolkit.view.answer import Answer, Channel, Scale, Token
-from toolkit.visible_text import pieces, spelled, spelled_token
+from toolkit.view.answer import FORK, Answer, Channel, Entry, Scale, Token
+from toolkit.visible_text import Piece, pieces, spelled, spelled_token
 
-_BARS = "abcdefghij"
-_BAR_TOP, _BAR_HEIGHT = 44, 18  # pixels: the padding and two lines of the panel; one line
-_ALMOST_NOTHING = 5e-4  # alternatives that round to 0.000 are left out
+_BARS = "abcdefghij"  # custom properties that hold the lengths of the bars
+_BAR_TOP, _BAR_HEIGHT = 44, 18  # pixels: padding and two lines of the panel; one line
+_LEAST = 5e-4  # alternatives below this round to 0.000 and are omitted
 
 
-class Drawn:
-    """How tokens are drawn: the colours, and where the text is folded.
+class Style(NamedTuple):
+    """The palette of the tokens, and the number of tokens before the fold."""
 
-    Parameters
-    ----------
-    palette : str
-    fold : int
-        Tokens before the fold.
-    """
-
-    def __init__(self, palette: str, fold: int) -> None:
-        self.palette = palette
-        self.fold = fold
+    palette: str
+    fold: int
 
 
 @cache
 def style_sheet() -> str:
-    """Return the style sheet; it never depends on data."""
+    """Return the style sheet of token views and cards; it never depends on data."""
     bars = ",".join(
         f"linear-gradient(var(--bar),var(--bar)) 0 {_BAR_TOP + _BAR_HEIGHT * i}px/"
         f"var(--{name},0) {_BAR_HEIGHT - 2}px no-repeat"
@@ -44,46 +38,45 @@ def style_sheet() -> str:
 
 
 def answers_html(
-    answers: list[Answer], scale: Scale, drawn: Drawn, parts: list[dict[str, int]]
+    answers: list[Answer], scale: Scale, style: Style, forks: list[dict[str, int]]
 ) -> str:
-    """Write answers, side by side if there are several, with their legend.
+    """Write answers with their legend, two of them side by side.
 
     Parameters
     ----------
     answers : list of Answer
     scale : Scale
-    drawn : Drawn
-    parts : list of dict
-        For each answer and channel the position where the answers part.
+    style : Style
+    forks : list of dict
+        For each answer: channel to the position from which the answers differ.
     """
     views = [
         f'<div><div class="lp-title">{safe(answer.title)}</div>'
         + "".join(
-            _channel_html(channel, scale, drawn, cut.get(channel.name), len(answer.channels) > 1)
+            _channel_html(channel, scale, style, fork.get(channel.name), len(answer.channels) > 1)
             for channel in answer.channels
         )
         + ('<div class="lp-note">no text and no tokens</div>' if not answer.channels else "")
         + "</div>"
-        for answer, cut in zip(answers, parts, strict=True)
+        for answer, fork in zip(answers, forks, strict=True)
     ]
     body = f'<div class="lp-pair">{"".join(views)}</div>' if len(views) > 1 else views[0]
-    return f'<div class="lp lp-{drawn.palette}">{body}{_legend(answers, scale, drawn)}</div>'
+    return f'<div class="lp lp-{style.palette}">{body}{_legend(answers, scale, style)}</div>'
 
 
 def _channel_html(
-    channel: Channel, scale: Scale, drawn: Drawn, cut: int | None, is_named: bool
+    channel: Channel, scale: Scale, style: Style, fork: int | None, is_named: bool
 ) -> str:
     name = f'<div class="lp-name">{channel.name}</div>' if is_named else ""
     if not channel.tokens:
-        text = "".join(_piece(piece.text, piece.is_mark) for piece in pieces(channel.text or ""))
+        text = _text_html(pieces(channel.text or ""))
         note = '<div class="lp-note">no logprobs for this text</div>'
         return f'{name}<div class="lp-text">{text}</div>{note}'
-    spans = [token_html(token, scale, drawn.palette) for token in channel.tokens]
-    if cut is not None:
-        mark = '<span class="lp-cut">⟨here the answers part⟩</span>'
-        spans.insert(cut, mark)
+    spans = [token_html(token, scale, style.palette) for token in channel.tokens]
+    if fork is not None:
+        spans.insert(fork, f'<span class="lp-cut">{FORK}</span>')
     label = f"{len(channel.tokens)} tokens of {channel.name}, coloured by {scale.column.name}"
-    head, tail = spans[: drawn.fold], spans[drawn.fold :]
+    head, tail = spans[: style.fold], spans[style.fold :]
     text = f'<div class="lp-text" role="group" aria-label="{label}">{"".join(head)}'
     if tail:
         text += f"<details><summary>{len(tail):,} more tokens</summary>{''.join(tail)}</details>"
@@ -92,43 +85,51 @@ def _channel_html(
 
 
 def token_html(token: Token, scale: Scale, palette: str) -> str:
-    """Write one token, and what a pointer or the keyboard brings up, as an attribute."""
+    """Write one token; its details are an attribute, shown to a pointer or the keyboard."""
     ground = UNKNOWN if token.certainty is None else colour(palette, token.certainty)
     style = f"background-color:{ground};color:{ink(ground)}"
     if token.certainty is not None:
         style += f";--q:{100 - token.certainty}"
-    lines = [f"{spelled(token.text, token.rest)}", _facts(token)]
-    entries = [entry for entry in token.entries if entry.probability >= _ALMOST_NOTHING]
+    entries = [entry for entry in token.entries if entry.probability >= _LEAST]
     for name, entry in zip(_BARS, entries, strict=False):
         style += f";--{name}:{100 * entry.probability:.3g}%"
-        mark = "▸" if entry.is_sampled else " "
-        lines.append(
-            f"{mark}{_number(entry.probability)}  {spelled_token(entry.token, entry.bytes, 30)}"
-        )
-    if token.missing >= _ALMOST_NOTHING:
-        lines.append(f" {_number(token.missing)}  not listed")
-    if scale.column.name not in ("probability", "logprob"):
-        lines.append(f"{scale.column.name} {_number(token.value)} {_unit(scale)}".rstrip())
-    lines.append(_place(token))
     kind = "lp-t"
-    if token.rank is not None and token.rank > 1:
+    if token.is_off_top1:
         kind += " lp-off"
     if token.certainty is None:
         kind += " lp-na"
-    text = "".join(_piece(piece.text, piece.is_mark) for piece in pieces(token.text, token.rest))
-    detail = html.escape("\n".join(lines))
+    text = _text_html(pieces(token.text, token.rest))
+    detail = html.escape("\n".join(_details(token, entries, scale)))
     return f'<span class="{kind}" tabindex="0" style="{style}" data-d="{detail}">{text}</span>'
 
 
-def _piece(text: str, is_mark: bool) -> str:
-    """Write a piece; line ends end the line, and no `$` is left for a typesetter of formulas."""
-    if is_mark:
-        return f'<span class="lp-m">{html.escape(text)}</span>' + ("\n" if text == "↵" else "")
-    return safe(text)
+def _details(token: Token, entries: list[Entry], scale: Scale) -> Iterator[str]:
+    """Yield the lines of the panel: the token, its logprob, alternatives and position."""
+    yield spelled(token.text, token.rest)
+    yield _facts(token)
+    for entry in entries[: len(_BARS)]:
+        mark = "▸" if entry.is_sampled else " "
+        text = spelled_token(entry.token, entry.bytes, 30)
+        yield f"{mark}{_number(entry.probability)}  {text}"
+    if token.missing >= _LEAST:
+        yield f" {_number(token.missing)}  not listed"
+    if scale.column.name not in ("probability", "logprob"):
+        yield f"{scale.column.name} {_number(token.value)} {_unit(scale)}".rstrip()
+    yield _place(token)
+
+
+def _text_html(shown: list[Piece]) -> str:
+    """Write the pieces of a text; a line ends after the mark of a line end."""
+    return "".join(
+        f'<span class="lp-m">{html.escape(text)}</span>' + ("\n" if text == "↵" else "")
+        if is_mark
+        else safe(text)
+        for text, is_mark in shown
+    )
 
 
 def safe(text: str) -> str:
-    """Escape a text; no `$` is left for a typesetter of formulas."""
+    """Escape a text; a ``$`` becomes an element, so that no typesetter reads a formula."""
     return html.escape(text).replace("$", "<span>$</span>")
 
 
@@ -153,7 +154,7 @@ def _place(token: Token) -> str:
 
 
 def _number(value: float | None) -> str:
-    """Write a number in few signs: three places, or a power of ten."""
+    """Write a number with three decimal places, or with an exponent."""
     if value is None or math.isnan(value):
         return "unknown"
     if value == 0 or 5e-4 <= abs(value) < 1e4:
@@ -165,26 +166,24 @@ def _unit(scale: Scale) -> str:
     return "" if scale.column.unit == "1" else scale.column.unit
 
 
-def _legend(answers: list[Answer], scale: Scale, drawn: Drawn) -> str:
-    """Say what the colours and marks mean."""
+def _legend(answers: list[Answer], scale: Scale, style: Style) -> str:
+    """Explain the colours and marks."""
     tokens = [
         token for answer in answers for channel in answer.channels for token in channel.tokens
     ]
     if not tokens:
         return ""
     steps = "".join(
-        f'<span style="background-color:{colour(drawn.palette, step)};--q:{100 - step}"></span>'
-        for step in range(0, 101, 100 // (len(PALETTES[drawn.palette]) + 3))
+        f'<span style="background-color:{colour(style.palette, step)};--q:{100 - step}"></span>'
+        for step in range(0, 101, 100 // (len(PALETTES[style.palette]) + 3))
     )
     unit = f", {_unit(scale)}" if _unit(scale) else ""
     what = f"{scale.column.name}{unit} ({scale.column.direction}: more certain)"
-    ends = (f"{end:.3g}" for end in (scale.doubt, scale.certain))
-    left, right = ends
     parts = [
-        f'<span class="lp-scale">{left}<span class="lp-steps" aria-hidden="true">{steps}</span>'
-        f"{right}</span><span>{what}</span>"
+        f'<span class="lp-scale">{scale.doubt:.3g}<span class="lp-steps" aria-hidden="true">'
+        f"{steps}</span>{scale.certain:.3g}</span><span>{what}</span>"
     ]
-    if any(token.rank is not None and token.rank > 1 for token in tokens):
+    if any(token.is_off_top1 for token in tokens):
         parts.append('<span><span class="lp-off">underlined</span>: not the likeliest token</span>')
     if any(token.certainty is None for token in tokens):
         parts.append('<span><span class="lp-swatch lp-na"></span>no value</span>')

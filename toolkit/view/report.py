@@ -1,4 +1,4 @@
-"""One page that says what there is to say of a load, and loads nothing from anywhere."""
+"""Write a report: one self-contained HTML page about the answers, their certainty and faults."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from toolkit import plot
+from toolkit import arguments, plot
 from toolkit.errors import ArgumentError, ExportError
 from toolkit.metrics import (
     calibration,
@@ -28,18 +28,17 @@ from toolkit.metrics import (
 from toolkit.plot._axes import picture
 from toolkit.plot._style import MOST_SERIES
 from toolkit.tables import LogprobTables
-from toolkit.view.card import facts_of
+from toolkit.view.card import facts_html, facts_of
 from toolkit.view.html import safe, style_sheet
 from toolkit.view.token_view import show
 from toolkit.visible_text import plain
 
-_LEAST_CERTAIN = 5
-_FOLD, _MOST_TOKENS = 250, 1000
-_REJECTS = 50
+_LEAST_CERTAIN = 5  # answers that are shown
+_FOLD, _MOST_TOKENS = 250, 1000  # tokens of each: before the fold, and in all
+_REJECTS = 50  # rejected records that are listed
+_PROBABILITIES = ("probability", "mean_probability", "min_probability")
 _SCORES = (
-    "probability",
-    "mean_probability",
-    "min_probability",
+    *_PROBABILITIES,
     "confidence",
     "lowest_group_confidence",
     "bottom_group_confidence",
@@ -56,12 +55,12 @@ def report(
     confidence: str = "mean_probability",
     title: str = "Logprob report",
 ) -> Path:
-    """Write one self-contained page about a load.
+    """Write a report as one self-contained HTML page.
 
-    The page has what was read, what is odd in it, usage, how sure the model was, the answers that
-    it was least sure of, and with labels whether its confidence is right to trust. It holds texts
-    of answers. It has no script and loads nothing from anywhere; light or dark as the reader has
-    it. The same tables give the same page.
+    The page has sections for the certainty of each model, the findings of `toolkit.check`, usage,
+    the least certain answers with their texts, rejected records and, with `labels`, calibration.
+    It has no script and loads nothing; it is light or dark as the reader prefers. The same tables
+    give the same page.
 
     Parameters
     ----------
@@ -69,14 +68,14 @@ def report(
     path : path
         An existing file is replaced.
     labels : DataFrame, optional
-        The truth: `on`, and a column ``correct`` of true or false (or 1 and 0).
+        Ground truth: the column `on`, and a column ``correct`` of true or false (or 1 and 0).
     on : str
         As in `toolkit.join_labels`.
     confidence : str
-        The column of `toolkit.confidence_metrics` that is judged by the labels: a probability, or
-        a score that only ranks.
+        The column of `toolkit.confidence_metrics` that is compared with the labels: a probability,
+        or a score that only ranks.
     title : str
-        Of the page.
+        Title of the page.
 
     Returns
     -------
@@ -86,7 +85,7 @@ def report(
     Raises
     ------
     ArgumentError
-        If an argument is none of the choices, or `labels` has no column ``correct``.
+        If an option is not one of those listed, or `labels` has no column ``correct``.
     ExportError
         If the file cannot be written.
 
@@ -99,14 +98,12 @@ def report(
     >>> "<script" in page
     False
     """
-    if not isinstance(lp, LogprobTables):
-        raise ArgumentError(f"lp is {type(lp).__name__}; give LogprobTables")
-    if confidence not in _SCORES:
-        raise ArgumentError(f"confidence={confidence!r}; choose one of {_SCORES}")
+    arguments.instance("lp", lp, LogprobTables)
+    arguments.one_of("confidence", confidence, _SCORES)
     if not isinstance(title, str) or not title.strip():
-        raise ArgumentError(f"title={title!r}; give a text")
-    if labels is not None and (not isinstance(labels, pd.DataFrame) or "correct" not in labels):
-        raise ArgumentError("labels: give a DataFrame with a column 'correct'")
+        raise arguments.invalid("title", title, "a text that is not blank")
+    if labels is not None and "correct" not in arguments.instance("labels", labels, pd.DataFrame):
+        raise ArgumentError("labels has no column 'correct'")
     body = "".join(_sections(lp, labels, on, confidence, title))
     style = _page_style()
     text = (
@@ -132,40 +129,40 @@ def _sections(
     lp: LogprobTables, labels: pd.DataFrame | None, on: str, confidence: str, title: str
 ) -> Iterator[str]:
     yield f"<h1>{safe(plain(title, 80))}</h1>"
-    facts = "".join(f"<dt>{name}</dt><dd>{text}</dd>" for name, text in facts_of(lp).items())
-    yield f'<dl class="facts">{facts}</dl>'
+    yield facts_html(facts_of(lp))
     sequences = sequence_metrics(lp)
     yield from _certainty(lp, sequences)
-    yield from _quality(lp)
+    yield from _findings(lp)
     yield from _usage(lp)
     if labels is not None:
-        yield from _trust(lp, labels, on, confidence)
+        yield from _calibration(lp, labels, on, confidence)
     yield from _least_certain(lp, sequences)
     yield from _rejects(lp)
     yield (
-        '<p class="faint">Natural logarithms throughout. Perplexities are pooled: logprobs are '
-        "summed first. A list of alternatives is cut, so entropy has a lower bound alone unless "
-        "the vocabulary's size is known. Every column is told by <code>logprobs schema</code>.</p>"
+        '<p class="faint">All logarithms are natural. Perplexities are pooled: logprobs are summed '
+        "first. Lists of alternatives are cut, so without the size of the vocabulary entropy has "
+        "only a lower bound. <code>logprobs schema</code> describes every column.</p>"
     )
 
 
 def _certainty(lp: LogprobTables, sequences: pd.DataFrame) -> Iterator[str]:
     yield "<h2>How sure the models were</h2>"
     if not lp.tokens.num_rows:
-        yield "<p>No response has logprobs: were they asked for?</p>"
+        yield "<p>No response has logprobs. Did the requests ask for them?</p>"
         return
     pooled = corpus_metrics(sequences, by="model", channel=None)
     columns = {
         "model": "model",
         "channel": "channel",
         "n_scored": "answers",
-        "n_ok": "tokens",
+        "n_ok": "usable tokens",
         "perplexity": "perplexity ↓",
         "bits_per_byte": "bits/byte ↓",
         "mean_entropy_lower": "entropy ≥ ↓",
         "off_top1_rate": "off top-1 ↓",
         "n_censored": "censored",
         "n_missing": "missing",
+        "n_invalid": "invalid",
     }
     yield _table(pooled, columns, "certainty by model and channel")
     yield '<p class="faint">↓ lower is more certain; entropy in nats per token.</p>'
@@ -174,28 +171,31 @@ def _certainty(lp: LogprobTables, sequences: pd.DataFrame) -> Iterator[str]:
     yield _pictures(
         (
             lambda ax: plot.logprob_histogram(lp, by=by, ax=ax),
-            "Histogram of the sampled tokens' logprobs",
+            "Histogram of the logprobs of the sampled tokens",
         ),
-        (lambda ax: plot.perplexity_ecdf(lp, by=by, ax=ax), "Share of answers by perplexity"),
+        (
+            lambda ax: plot.perplexity_ecdf(lp, by=by, ax=ax),
+            "Cumulative distribution of the perplexity of answers",
+        ),
         (
             lambda ax: plot.confidence_over_position(lp, ax=ax),
-            "Probability of tokens by their position",
+            "Probability of tokens by position",
         ),
         (lambda ax: plot.finish_reasons(lp, ax=ax), "Why answers ended, by model"),
     )
 
 
-def _quality(lp: LogprobTables) -> Iterator[str]:
-    yield "<h2>What is odd in the data</h2>"
+def _findings(lp: LogprobTables) -> Iterator[str]:
+    yield "<h2>Findings about the data</h2>"
     found = check(lp)
     if found.empty:
-        yield "<p>Nothing odd was found.</p>"
+        yield "<p>No findings.</p>"
         return
     body = ""
     for row in found.to_dict("records"):
         share = "" if row["share"] != row["share"] else f" ({100 * row['share']:.1f} %)"
         cells = (
-            f'<td><span class="grave {row["severity"]}">{row["severity"]}</span></td>',
+            f'<td><span class="severity {row["severity"]}">{row["severity"]}</span></td>',
             f"<td>{safe(row['code'])}</td>",
             f"<td>{row['count']:,} of {row['n']:,} {row['of']}{share}</td>",
             f'<td class="t">{_cell(row["model"])}</td>',
@@ -204,7 +204,7 @@ def _quality(lp: LogprobTables) -> Iterator[str]:
         body += f"<tr>{''.join(cells)}</tr>"
     head = "".join(
         f'<th scope="col">{name}</th>'
-        for name in ("severity", "finding", "where", "model", "what it means")
+        for name in ("severity", "finding", "where", "model", "meaning")
     )
     yield _scroll(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>", "findings")
 
@@ -229,7 +229,7 @@ def _usage(lp: LogprobTables) -> Iterator[str]:
 
 
 def _span(lp: LogprobTables) -> str:
-    """Choose a span of time that gives up to a few hundred steps."""
+    """Return a span of time that divides the load into at most 300 steps, or days."""
     created = lp.responses["created"].to_pandas().dropna()
     seconds = (created.max() - created.min()).total_seconds()
     for span, length in (("1s", 1), ("10s", 10), ("1min", 60), ("10min", 600), ("1h", 3600)):
@@ -238,12 +238,14 @@ def _span(lp: LogprobTables) -> str:
     return "1D"
 
 
-def _trust(lp: LogprobTables, labels: pd.DataFrame, on: str, confidence: str) -> Iterator[str]:
-    yield "<h2>Is it right to trust?</h2>"
+def _calibration(
+    lp: LogprobTables, labels: pd.DataFrame, on: str, confidence: str
+) -> Iterator[str]:
+    yield "<h2>Calibration</h2>"
     answers = confidence_metrics(lp)
     judged = join_labels(answers[answers["channel"] == "content"], labels, on=on)
     scores, correct = judged[confidence], judged["correct"]
-    is_probability = confidence.endswith("probability")
+    is_probability = confidence in _PROBABILITIES
     rows = {}
     if is_probability:
         found = calibration(scores, correct).iloc[0]
@@ -269,12 +271,18 @@ def _trust(lp: LogprobTables, labels: pd.DataFrame, on: str, confidence: str) ->
     )
     yield _table(table, {name: name for name in table}, "calibration and ranking")
     pictures = [
-        (lambda ax: plot.risk_coverage(scores, correct, ax=ax), "Share wrong by share kept"),
+        (
+            lambda ax: plot.risk_coverage(scores, correct, ax=ax),
+            "Share of wrong answers by share of answers kept",
+        ),
     ]
     if is_probability:
         pictures.insert(
             0,
-            (lambda ax: plot.reliability(scores, correct, ax=ax), "Share right by confidence"),
+            (
+                lambda ax: plot.reliability(scores, correct, ax=ax),
+                "Share of right answers by confidence",
+            ),
         )
     yield _pictures(*pictures, height=4.4)
 
@@ -312,7 +320,7 @@ def _rejects(lp: LogprobTables) -> Iterator[str]:
 
 
 def _table(frame: pd.DataFrame, columns: dict[str, str], label: str) -> str:
-    """Write some columns of a frame; those without a value are left out."""
+    """Write some columns of a frame; columns without a value are omitted."""
     names = [name for name in columns if name in frame and frame[name].notna().any()]
     sides = {
         name: "n" if pd.api.types.is_numeric_dtype(frame[name].dtype) else "t" for name in names

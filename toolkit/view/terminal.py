@@ -1,4 +1,4 @@
-"""Token views as text: coloured for a terminal, or plain with the doubtful tokens listed."""
+"""Write token views as text: coloured for a terminal, or plain with a list of doubtful tokens."""
 
 from __future__ import annotations
 
@@ -6,36 +6,36 @@ import math
 from collections.abc import Iterator
 
 from toolkit.palettes import colour, ink
-from toolkit.view.answer import Answer, Channel, Scale, Token
+from toolkit.view.answer import FORK, Answer, Channel, Scale, Token
 from toolkit.visible_text import pieces, spelled
 
-_WEAKEST = 5
+_WEAKEST = 5  # tokens in the list
 _RESET = "\x1b[0m"
-_CUBE = (0, 95, 135, 175, 215, 255)  # the levels of a colour in the palette of 256
+_CUBE = (0, 95, 135, 175, 215, 255)  # levels of red, green and blue in the palette of 256
 
 
 def answer_lines(
     answers: list[Answer],
     scale: Scale,
     palette: str,
-    parts: list[dict[str, int]],
+    forks: list[dict[str, int]],
     colours: int,
 ) -> Iterator[str]:
-    """Write answers below each other.
+    """Yield the lines of answers, one answer after the other.
 
     Parameters
     ----------
-    answers, scale, palette, parts
-        As for HTML.
+    answers, scale, palette, forks
+        As in `toolkit.view.html.answers_html`.
     colours : {0, 256, 16777216}
-        What the terminal can show. With 0 the least certain tokens are listed instead.
+        Number of colours of the terminal; with 0 the least certain tokens are listed instead.
     """
-    for answer, cut in zip(answers, parts, strict=True):
+    for answer, fork in zip(answers, forks, strict=True):
         yield _bold(answer.title, colours)
         for channel in answer.channels:
             if len(answer.channels) > 1:
                 yield f"[{channel.name}]"
-            yield from _text(channel, palette, colours, cut.get(channel.name)).split("\n")
+            yield from _text(channel, palette, colours, fork.get(channel.name)).split("\n")
             yield from _notes(channel, scale, colours)
         if not answer.channels:
             yield "(no text and no tokens)"
@@ -44,13 +44,13 @@ def answer_lines(
         yield _legend(scale, palette, colours)
 
 
-def _text(channel: Channel, palette: str, colours: int, cut: int | None) -> str:
+def _text(channel: Channel, palette: str, colours: int, fork: int | None) -> str:
     if not channel.tokens:
         return _spell(channel.text or "", b"")
     shown = []
     for token in channel.tokens:
-        if token.position == cut:
-            shown.append("⟨here the answers part⟩")
+        if token.position == fork:
+            shown.append(FORK)
         text = _spell(token.text, token.rest)
         shown.append(_painted(text, token, palette, colours) if colours else text)
     return "".join(shown)
@@ -63,9 +63,12 @@ def _notes(channel: Channel, scale: Scale, colours: int) -> Iterator[str]:
     if channel.n_more:
         yield f"({channel.n_more:,} more tokens are not shown)"
     if not colours:
-        known = [token for token in channel.tokens if token.certainty is not None]
         sign = 1 if scale.column.direction == "higher" else -1
-        known = [token for token in known if token.certainty < 100]
+        known = [
+            token
+            for token in channel.tokens
+            if token.certainty is not None and token.certainty < 100
+        ]
         known.sort(key=lambda token: (token.value * sign, token.position))
         weakest = [
             f"{spelled(token.text, token.rest, 20)} {_number(token.value)} (position "
@@ -84,22 +87,25 @@ def _spell(text: str, rest: bytes) -> str:
 
 
 def _painted(text: str, token: Token, palette: str, colours: int) -> str:
-    """Colour a token's ground, anew on each line; underline what was not the likeliest."""
+    """Colour the background of a token, line by line; underline it if another was likelier."""
     if token.certainty is None:
         begin = "\x1b[7;2m"
     else:
         ground = colour(palette, token.certainty)
         begin = f"\x1b[48;{_code(ground, colours)};38;{_code(_long(ink(ground)), colours)}"
-        begin += ";4m" if token.rank is not None and token.rank > 1 else "m"
+        begin += ";4m" if token.is_off_top1 else "m"
     return "\n".join(f"{begin}{line}{_RESET}" if line else "" for line in text.split("\n"))
 
 
 def _code(colour: str, colours: int) -> str:
+    """Return the escape code of a colour, or of the nearest one of 256."""
     rgb = tuple(int(colour[i : i + 2], 16) for i in (1, 3, 5))
     if colours > 256:
         return "2;" + ";".join(map(str, rgb))
-    nearest = [min(range(6), key=lambda i, c=c: abs(_CUBE[i] - c)) for c in rgb]
-    return f"5;{16 + 36 * nearest[0] + 6 * nearest[1] + nearest[2]}"
+    red, green, blue = (
+        min(range(6), key=[abs(level - c) for level in _CUBE].__getitem__) for c in rgb
+    )
+    return f"5;{16 + 36 * red + 6 * green + blue}"
 
 
 def _long(short: str) -> str:

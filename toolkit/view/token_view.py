@@ -1,18 +1,20 @@
-"""`show`, the token view of one answer or of two side by side."""
+"""Show one answer, or two side by side, each token coloured by its certainty."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TypeVar
 
-from toolkit.errors import ArgumentError
+from toolkit import arguments
 from toolkit.palettes import PALETTES
 from toolkit.tables import LogprobTables, Selector
-from toolkit.view.answer import Answer, Scale, checked_options, read_answers
-from toolkit.view.html import Drawn, answers_html, style_sheet
+from toolkit.view.answer import Answer, Pick, Scale, checked_options, read_answers
+from toolkit.view.html import Style, answers_html, style_sheet
 from toolkit.view.terminal import answer_lines
 
-_COLOURS = (0, 256, 1 << 24)
+T = TypeVar("T")
+_COLOURS = (0, 256, 1 << 24)  # numbers of colours that terminals have
 _PAGE = (
     '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
     '<meta name="viewport" content="width=device-width,initial-scale=1">'
@@ -22,26 +24,26 @@ _PAGE = (
 
 
 class TokenView:
-    """What `toolkit.show` returns: it shows itself in a notebook, and as text elsewhere.
+    """A view of one or two answers: HTML in a notebook, text elsewhere.
 
     Attributes
     ----------
     html : str
-        One element with no style sheet; `style_sheet` of a page goes with it.
+        One element without the style sheet that belongs to it.
     """
 
-    def __init__(self, answers: list[Answer], scale: Scale, drawn: Drawn) -> None:
+    def __init__(self, answers: list[Answer], scale: Scale, style: Style) -> None:
         self._answers = answers
         self._scale = scale
-        self._drawn = drawn
-        self._parts = _partings(answers)
-        self.html = answers_html(answers, scale, drawn, self._parts)
+        self._style = style
+        self._forks = _forks(answers)
+        self.html = answers_html(answers, scale, style, self._forks)
 
     def _repr_html_(self) -> str:
         return f"<style>{style_sheet()}</style>{self.html}"
 
     def __repr__(self) -> str:
-        """Return the text with the least certain tokens listed."""
+        """Return the text, with a list of the least certain tokens."""
         return self.text()
 
     def text(self, colours: int = 0) -> str:
@@ -50,19 +52,18 @@ class TokenView:
         Parameters
         ----------
         colours : {0, 256, 16777216}
-            Colours that the terminal can show; with 0 there is no escape sequence in it.
+            Number of colours of the terminal; with 0 the text has no escape sequence.
 
         Returns
         -------
         str
         """
-        if isinstance(colours, bool) or colours not in _COLOURS:
-            raise ArgumentError(f"colours={colours!r}; choose one of {_COLOURS}")
-        lines = answer_lines(self._answers, self._scale, self._drawn.palette, self._parts, colours)
+        arguments.one_of("colours", colours, _COLOURS)
+        lines = answer_lines(self._answers, self._scale, self._style.palette, self._forks, colours)
         return "\n".join(lines).rstrip("\n")
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the view as a page of its own, which loads nothing from anywhere.
+        """Write the view as a self-contained HTML page.
 
         Parameters
         ----------
@@ -92,35 +93,37 @@ def show(
     fold: int = 600,
     max_tokens: int = 5000,
 ) -> TokenView:
-    """Show the text of an answer, each token on a ground of its certainty.
+    """Show the text of an answer, each token on a background coloured by its certainty.
 
-    In a notebook a pointer or the Tab key brings up the token, its logprob, rank and bytes, and
-    its likeliest alternatives as bars. Blanks that would not show, line ends, controls, joiners
-    and parts of characters are made visible. Tokens that were not the likeliest are underlined;
-    those without a value are grey and hatched. Text is escaped, and there is no script.
+    In a notebook, pointing at a token or tabbing to it opens a panel with its logprob, rank and
+    bytes, and with its most probable alternatives as bars. Hidden characters are made visible:
+    blanks that would go unseen, line ends, control characters, joiners, bytes of an incomplete
+    character. Tokens that were not the likeliest are underlined; tokens without a value are grey
+    and hatched. Texts are escaped, and the HTML has no script.
 
     Parameters
     ----------
     lp : LogprobTables
     other : LogprobTables, optional
-        A second answer, side by side; the place where the two part is marked.
+        Tables of a second answer, shown beside the first; a mark is where the two begin to differ.
     response : int or str, or a pair of them
-        Row number, ``response_id`` or ``custom_id``; a pair chooses one from each tables.
+        Row number, ``response_id`` or ``custom_id``; a pair chooses one from each of the tables.
     choice : int, or a pair of them
         Index of the choice, as sent.
     channel : {"content", "refusal", "reasoning"}, optional
-        Default: all that the answer has.
+        Default: all channels of the answer.
     by : str
         A column of `token_metrics` that has a direction: ``"probability"``, ``"entropy_lower"``,
-        ``"margin"``, … Its legend tells the unit and which end is more certain.
+        ``"margin"`` and similar. The legend says the unit and which end is more certain.
     palette : {"oranges", "cividis"}
-        The first keeps what is certain near the colour of paper.
+        In oranges, certain tokens are nearly as light as paper.
     alternatives : int
-        As many of the likeliest are told of each token, 0 to 10. Those that round to 0.000 are not.
+        Number of alternatives in the panel of each token, 0 to 10, the most probable first; those
+        that round to 0.000 are omitted.
     fold : int
-        Tokens after so many are folded away until asked for.
+        Number of tokens before the fold; a click opens the others.
     max_tokens : int
-        Tokens after so many are counted and not written.
+        Number of tokens that are written, at most 100,000; a note counts the others.
 
     Returns
     -------
@@ -136,8 +139,8 @@ def show(
 
     See Also
     --------
-    toolkit.token_metrics : gives what is coloured.
-    toolkit.plot.token_confidence : draws the same with matplotlib.
+    toolkit.token_metrics : the table with the measures.
+    toolkit.plot.token_confidence : the same with matplotlib.
 
     Examples
     --------
@@ -151,46 +154,37 @@ def show(
     least certain by probability: Hi 0.607 (position 0)
     """
     options = checked_options(channel, by, alternatives, max_tokens)
-    if palette not in PALETTES:
-        raise ArgumentError(f"palette={palette!r}; choose one of {tuple(PALETTES)}")
-    if isinstance(fold, bool) or not isinstance(fold, int) or fold < 1:
-        raise ArgumentError(f"fold={fold!r}; give a positive integer")
-    for name, tables in (("lp", lp), ("other", other)):
-        if not isinstance(tables, LogprobTables) and not (name == "other" and tables is None):
-            raise ArgumentError(f"{name} is {type(tables).__name__}; give LogprobTables")
-    n = 1 if other is None else 2
-    picks = list(
-        zip(
-            [lp, other][:n],
-            _each("response", response, n),
-            _each("choice", choice, n),
-            strict=True,
-        )
-    )
+    arguments.one_of("palette", palette, PALETTES)
+    fold = arguments.whole("fold", fold)
+    tables = [arguments.instance("lp", lp, LogprobTables)]
+    if other is not None:
+        tables.append(arguments.instance("other", other, LogprobTables))
+    responses: list[Selector] = _each("response", response, len(tables))
+    choices = _each("choice", choice, len(tables))
+    picks = [Pick(*pick) for pick in zip(tables, responses, choices, strict=True)]
     answers, scale = read_answers(picks, options)
-    return TokenView(answers, scale, Drawn(palette, fold))
+    return TokenView(answers, scale, Style(palette, fold))
 
 
-def _each(name: str, value: object, n: int) -> list:
-    """Give every answer its own of a pair, or the one that is given for all."""
-    if not isinstance(value, tuple):
-        return [value] * n
-    if len(value) != n:
-        raise ArgumentError(f"{name}={value!r}; give one, or one for each of {n} tables")
-    return list(value)
+def _each(name: str, value: T | tuple[T, T], n: int) -> list[T]:
+    """Return the option for each of `n` tables: the items of a pair, or one value for all."""
+    values = list(value) if isinstance(value, tuple) else [value] * n
+    if len(values) != n:
+        raise arguments.invalid(name, value, f"one value, or one for each of {n} tables")
+    return values
 
 
-def _partings(answers: list[Answer]) -> list[dict[str, int]]:
-    """Return for each answer and channel the first position where two answers differ."""
+def _forks(answers: list[Answer]) -> list[dict[str, int]]:
+    """Return for each answer and channel the first position at which two answers differ."""
     if len(answers) < 2:
         return [{} for _ in answers]
     channels = [{channel.name: channel.tokens for channel in answer.channels} for answer in answers]
-    partings: dict[str, int] = {}
+    forks: dict[str, int] = {}
     for name in channels[0].keys() & channels[1].keys():
-        said = [[(token.text, token.rest) for token in tokens[name]] for tokens in channels]
+        first, second = ([(token.text, token.rest) for token in own[name]] for own in channels)
         same = 0
-        while same < min(map(len, said)) and said[0][same] == said[1][same]:
+        while same < min(len(first), len(second)) and first[same] == second[same]:
             same += 1
-        if same < max(map(len, said)):
-            partings[name] = same
-    return [partings, partings]
+        if same < max(len(first), len(second)):
+            forks[name] = same
+    return [forks, forks]

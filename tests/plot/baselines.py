@@ -1,7 +1,7 @@
-"""Pictures that must not change unseen: ``python -m tests.plot.baselines`` makes them anew.
+"""Draw the pictures that tests compare with: ``python -m tests.plot.baselines`` replaces them.
 
-Look at each before you keep it. They are made with one minor version of matplotlib, whose number
-stands beside them: another one moves texts by a pixel.
+Look at each before you commit it. The file MATPLOTLIB names the minor version that they are made
+with, because another one moves texts by a pixel.
 """
 
 from pathlib import Path

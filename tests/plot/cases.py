@@ -1,4 +1,4 @@
-"""Answers of any kind, one call of each plot, and what is read from the axes."""
+"""Make answers of many kinds, call each plot, and read the texts and boxes of axes."""
 
 import warnings
 
@@ -60,7 +60,7 @@ def load(*bodies):
 
 
 def answers():
-    """Return answers of every odd kind, by name."""
+    """Return answers of each kind, by name."""
     rng = np.random.default_rng(1)
     long = [(f" w{i}", float(p)) for i, p in enumerate(-rng.exponential(1.0, 5000))]
     json_ = [('{"a":', -0.1), ("7", -0.5), (', "$x$": "', -0.1), ("漢", -1.0), ('"}', -0.1)]
@@ -86,7 +86,7 @@ def _judged(lp):
 
 
 def _first(lp, function, **options):
-    """Draw the first answer of those that have one."""
+    """Call a plot of one answer for the first response."""
     return function(lp, response=0, **options)
 
 

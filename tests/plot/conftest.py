@@ -1,4 +1,4 @@
-"""Figures are closed after each test; recordings and judged answers to plot."""
+"""Close figures after each test; load recordings and judged answers to plot."""
 
 import pandas as pd
 import pytest

@@ -1,4 +1,4 @@
-"""Five pictures, compared with those that were looked at and kept."""
+"""Five pictures are compared with pictures that a person has checked."""
 
 from types import SimpleNamespace
 

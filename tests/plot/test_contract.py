@@ -1,4 +1,4 @@
-"""What holds for every plot, whatever it is given."""
+"""Properties of every plot, for every kind of answer."""
 
 import subprocess
 import sys

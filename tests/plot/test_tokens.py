@@ -39,7 +39,7 @@ def test_each_token_is_a_box_of_its_probability():
     assert "".join(texts(ax)) == "sure maybe not"
 
 
-def test_text_stands_out_on_any_ground():
+def test_text_is_readable_on_any_background():
     for p in np.linspace(0, 1, 101):
         ground = mpl.colormaps["cividis"](p)[:3]
         assert contrast(ground, readable_on(ground)) >= 4.5
@@ -93,7 +93,7 @@ def test_boxes_of_a_line_do_not_overlap():
             assert right.get_x() == pytest.approx(left.get_x() + left.get_width() + GAP)
 
 
-def test_parts_of_a_character_stand_as_bytes():
+def test_parts_of_a_character_are_written_as_bytes():
     heart = "💙".encode()
     lp = answer([("", -1.0, heart[:2]), ("", -1.0, heart[2:] + b"!"), ("", -1.0, heart[:3])])
     ax = draw(toolkit.plot.token_confidence(lp))

@@ -1,4 +1,4 @@
-"""Ten thousand hostile tokens through all that people look at."""
+"""Ten thousand hostile tokens in views, cards, reports and plots."""
 
 import random
 import re

@@ -1,4 +1,4 @@
-"""The report: one page, self-contained, harmless, of a bounded size."""
+"""The report: contents, safety and size."""
 
 import re
 import warnings

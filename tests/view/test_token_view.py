@@ -1,4 +1,4 @@
-"""The token view: what it says, what it never says, what it costs."""
+"""The token view: contents, safety and size."""
 
 import math
 import re
@@ -44,7 +44,7 @@ def tokens_of(view):
 
 
 def assert_harmless(view):
-    """Only our elements and attributes come out of an HTML5 parser, with values of our making."""
+    """An HTML5 parser finds only our elements and attributes, with values of our forms."""
     tree = parsed(view)
     for node in tree.css("*"):
         assert node.tag in TAGS, node.tag
@@ -57,7 +57,7 @@ def assert_harmless(view):
     assert styles[0].text() == style_sheet()
 
 
-# What it shows
+# Contents
 
 
 def test_tokens_are_coloured_by_probability_and_list_their_alternatives():
@@ -210,7 +210,7 @@ def test_the_text_is_plain_or_coloured():
     bare = re.sub(r"\x1b\[[\d;]*m", "", full)
     assert "Hi you↵" in bare
     for line in full.split("\n"):
-        assert line.count("\x1b[0m") * 2 >= line.count("\x1b[") - 1  # no colour runs on
+        assert line.count("\x1b[0m") * 2 >= line.count("\x1b[") - 1  # colours end with the line
 
 
 @pytest.mark.parametrize("colours", [0, 256, 1 << 24])
@@ -293,7 +293,7 @@ def test_the_style_sheet_loads_nothing():
     assert style_sheet().count("{") == style_sheet().count("}")
 
 
-# What it costs
+# Size
 
 
 def test_five_thousand_tokens_fit_in_two_megabytes():
@@ -306,7 +306,7 @@ def test_five_thousand_tokens_fit_in_two_megabytes():
     assert len(tokens_of(view)) == 5000
 
 
-def test_the_page_stands_alone(tmp_path):
+def test_the_page_is_self_contained(tmp_path):
     path = toolkit.show(made([("Hi", -1.0, [])])).save(tmp_path / "view.html")
     page = path.read_text("utf-8")
     assert page.startswith("<!doctype html>")

@@ -256,7 +256,7 @@ def _groups(table: pd.DataFrame, by: str | None) -> list[_Group]:
 
 
 def _curves(table: pd.DataFrame, by: str | None) -> list[_Group]:
-    """Return the groups that have values, as many as can be told apart."""
+    """Return the groups that have values; more than six cannot be distinguished."""
     groups = [group for group in _groups(table, by) if len(group.rows) and group.rows["n"].iloc[0]]
     if len(groups) > MOST_SERIES:
         expected = f"a column of at most {MOST_SERIES} values"

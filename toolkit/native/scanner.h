@@ -9,12 +9,11 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstring>
 #include <string_view>
-#include <vector>
 
 #include "chunk_runs.h"
 #include "columns.h"
+#include "entry_reader.h"
 #include "json.h"
 #include "keys.h"
 
@@ -22,19 +21,15 @@ namespace toolkit {
 
 constexpr int64_t kInt32Max = INT32_MAX;
 constexpr int64_t kYear10000 = 253402300800;  // seconds since 1970; as in decoding/body_reader.py
-constexpr double kCensoredAtOrBelow = -9998.0;  // logprob in nats; as in schema/codes.py
-constexpr double kInvalidAbove = 1e-3;          // logprob in nats; as in schema/codes.py
 
 enum Verdict : char { kDeferred, kRead, kEnveloped, kJoined };  // see loaders/scanner.py
 
 // Reads records. As in Json, a method that reads takes a position in the text and returns the
 // position after what it read, or nullptr.
-class Scanner {
+class Scanner : public EntryReader {
  public:
   Bodies bodies;
   Parts parts;
-  Tokens tokens;
-  Alternatives alternatives;
 
   // `expected`: bytes of all records together; `window`: see Runs.
   Scanner(size_t expected, size_t window)
@@ -86,11 +81,8 @@ class Scanner {
 
   const double expected_;
   size_t read_ = 0;
-  Json json_;
   Runs runs_;
   int64_t usage_[kUsageCounts] = {};  // counts of the record, if it has a usage; -1: unknown
-  int32_t chunk_ = 0;  // index of the record among those of its body, for the tokens that are read
-  std::vector<size_t> order_;
 
   // Reserves capacity for the texts of one more record. Columns grow to the size that is estimated
   // for all records from those so far, because moving memory costs more than reading records.
@@ -404,170 +396,6 @@ class Scanner {
       state = std::max(state, n > 0 ? kPresent : kEmpty);
       return q;
     });
-  }
-
-  // ---------------------------------------------------------------- entries
-
-  struct Entry {
-    uint64_t seen = 0;
-    bool has_logprob = false;
-    double logprob = 0.0;
-
-    bool has(Key key) const { return (seen & Json::bit(key)) != 0; }
-  };
-
-  // Reads token, logprob and bytes in this order and in their usual form. Returns the position of
-  // the first field that differs, from which the loop over the keys continues.
-  const char* usual_fields(const char* p, Entries& into, Entry& entry) {
-    const char* q = json_.usual_key(p, "\"token\":", true);
-    if (q == nullptr) return p;
-    if ((p = entry_field(q, into, entry, Key::kToken)) == nullptr) return nullptr;
-    q = json_.usual_key(p, "\"logprob\":", false);
-    if (q == nullptr) return p;
-    if ((p = entry_field(q, into, entry, Key::kLogprob)) == nullptr) return nullptr;
-    q = json_.usual_key(p, "\"bytes\":", false);
-    return q == nullptr ? p : entry_field(q, into, entry, Key::kBytes);
-  }
-
-  TOOLKIT_INLINE const char* entry_field(const char* p, Entries& into, Entry& entry, Key key) {
-    const size_t row = into.rows;
-    entry.seen |= Json::bit(key);
-    if (key == Key::kToken) return json_.string(p, into.token, row);
-    const char* const after = json_.null(p);
-    if (after != nullptr) return after;
-    if (key == Key::kLogprob) {
-      entry.has_logprob = true;
-      return json_.real(p, entry.logprob);
-    }
-    if (key == Key::kBytes) {
-      const auto guess = entry.has(Key::kToken) ? into.token.at(row) : std::string_view();
-      return json_.bytes(p, guess, into.bytes, row);
-    }
-    int64_t id = 0;
-    p = json_.whole(p, id, INT32_MIN, INT32_MAX);
-    if (p != nullptr) into.token_id.set(row, static_cast<int32_t>(id));
-    return p;
-  }
-
-  static bool end_entry(Entries& into, const Entry& entry) {
-    const size_t row = into.rows++;
-    if (entry.has_logprob) into.logprob.set(row, entry.logprob);
-    into.status.set(row, !entry.has_logprob                       ? kMissing
-                         : entry.logprob <= kCensoredAtOrBelow    ? kCensored
-                         : entry.logprob > kInvalidAbove          ? kInvalid
-                                                                  : kOk);
-    return entry.has(Key::kToken) && !is_label(into.token.at(row));
-  }
-  // Returns whether a token is a label such as "token_id:123", which vLLM writes on request.
-  static bool is_label(std::string_view token) {
-    return token.size() > 8 && token[8] == ':' && std::memcmp(token.data(), "token_id", 8) == 0;
-  }
-
-  const char* token(const char* p) {
-    Entry entry;
-    tokens.make_row_room();
-    const size_t row = tokens.rows, first = alternatives.rows;
-    p = json_.take(p, '{');
-    if (p == nullptr || (p = usual_fields(p, tokens, entry)) == nullptr) return nullptr;
-    const char* top = json_.usual_key(p, "\"top_logprobs\":", false);
-    if (top == nullptr) top = json_.usual_key(p, "\"topLogprobs\":", false);
-    if (top != nullptr && entry.seen != 0) {
-      entry.seen |= Json::bit(Key::kTop);
-      json_.enter();
-      if ((p = top_list(top, first)) == nullptr) return nullptr;
-      json_.leave();
-    }
-    p = json_.rest_of_object(p, entry.seen == 0, entry.seen, kEntryNames, [&](const char* q, Key key) {
-      return key == Key::kTop ? top_list(q, first) : entry_field(q, tokens, entry, key);
-    });
-    if (p == nullptr || !end_entry(tokens, entry)) return nullptr;
-    tokens.n_alternatives.set(row, static_cast<int32_t>(alternatives.rows - first));
-    tokens.chunk.set(row, chunk_);
-    rank(first);
-    const size_t sampled = find_sampled(row, first);
-    if (sampled == alternatives.rows) return p;
-    alternatives.is_sampled.set_again(sampled, 1);
-    if (alternatives.rank.has(sampled)) tokens.sampled_rank.set(row, alternatives.rank.at(sampled));
-    return p;
-  }
-
-  const char* top_list(const char* p, size_t first) {
-    const char* const after = json_.null(p);
-    if (after != nullptr) return after;
-    return json_.array(p, [&](const char* q) { return alternative(q, first); });
-  }
-
-  const char* alternative(const char* p, size_t first) {
-    Entry entry;
-    alternatives.make_row_room();
-    const size_t row = alternatives.rows;
-    p = json_.take(p, '{');
-    if (p == nullptr || (p = usual_fields(p, alternatives, entry)) == nullptr) return nullptr;
-    p = json_.rest_of_object(p, entry.seen == 0, entry.seen, kEntryNames, [&](const char* q, Key key) {
-      return key == Key::kTop ? json_.skip(q) : entry_field(q, alternatives, entry, key);
-    });
-    if (p == nullptr) return nullptr;
-    alternatives.slot.set(row, static_cast<int32_t>(row - first + 1));
-    alternatives.is_sampled.set(row, 0);
-    return end_entry(alternatives, entry) ? p : nullptr;
-  }
-
-  // Ranks the newest alternatives by descending logprob, ties by slot; null without a logprob.
-  void rank(size_t first) {
-    const size_t last = alternatives.rows;
-    const auto& logprob = alternatives.logprob;
-    bool in_order = true;
-    for (size_t row = first; row < last && in_order; ++row)
-      in_order = alternatives.status.at(row) != kMissing &&
-                 (row == first || logprob.at(row) <= logprob.at(row - 1));
-    if (in_order) {
-      for (size_t row = first; row < last; ++row)
-        alternatives.rank.set(row, static_cast<int32_t>(row - first + 1));
-      return;
-    }
-    order_.clear();
-    for (size_t row = first; row < last; ++row) {
-      if (alternatives.status.at(row) == kMissing) continue;
-      order_.push_back(row);
-      alternatives.rank.set(row, 0);
-    }
-    sort(order_, [&](size_t a, size_t b) { return logprob.at(a) > logprob.at(b); });
-    for (size_t i = 0; i < order_.size(); ++i)
-      alternatives.rank.set_again(order_[i], static_cast<int32_t>(i) + 1);
-  }
-
-  // Sorts rows stably, by insertion if they are few, because most lists are short and in order.
-  template <class F>
-  static void sort(std::vector<size_t>& rows, F before) {
-    if (rows.size() > 64) return std::stable_sort(rows.begin(), rows.end(), before);
-    for (size_t i = 1; i < rows.size(); ++i) {
-      const size_t row = rows[i];
-      size_t j = i;
-      for (; j > 0 && before(row, rows[j - 1]); --j) rows[j] = rows[j - 1];
-      rows[j] = row;
-    }
-  }
-
-  // Returns the row of the alternative that was sampled, by the best evidence that both have: id,
-  // else bytes, else text; the number of rows if there is none.
-  size_t find_sampled(size_t row, size_t first) const {
-    const bool has_id = tokens.token_id.has(row), has_bytes = tokens.bytes.has(row);
-    const int most = has_id ? 3 : has_bytes ? 2 : 1;
-    size_t best = alternatives.rows;
-    int strength = 0;
-    for (size_t other = first; other < alternatives.rows && strength < most; ++other) {
-      int found;
-      if (has_id && alternatives.token_id.has(other))
-        found = tokens.token_id.at(row) == alternatives.token_id.at(other) ? 3 : 0;
-      else if (has_bytes && alternatives.bytes.has(other))
-        found = tokens.bytes.at(row) == alternatives.bytes.at(other) ? 2 : 0;
-      else
-        found = tokens.token.at(row) == alternatives.token.at(other) ? 1 : 0;
-      if (found <= strength) continue;
-      strength = found;
-      best = other;
-    }
-    return best;
   }
 };
 

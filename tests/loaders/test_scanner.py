@@ -9,10 +9,9 @@ import toolkit
 from tests.conftest import ROOT
 from toolkit import schema
 from toolkit.limits import LIMITS
-from toolkit.loaders import buffers
+from toolkit.loaders import buffers, scanner
 from toolkit.loaders.decoding import body_reader
 from toolkit.loaders.framing import frames
-from toolkit.loaders.scanner import scan_block
 
 HEADERS = "\n".join(path.read_text() for path in (ROOT / "toolkit" / "native").glob("*.h"))
 
@@ -36,17 +35,23 @@ def test_limits_and_thresholds():
     assert frames.DONE.startswith(b"[D")  # as in is_usual
 
 
-def test_codes():
-    kinds, states = codes("Kind"), codes("State")
+def test_statuses():
     assert tuple(codes("Status")) == schema.STATUSES
-    assert [getattr(buffers, f"KIND_{each.upper()}") for each in kinds] == list(range(len(kinds)))
-    assert [getattr(buffers, f"STATE_{each.upper()}") for each in states] == list(range(3))
+
+
+@pytest.mark.parametrize(
+    ("name", "module", "prefix"),
+    [("Kind", buffers, "KIND_"), ("State", buffers, "STATE_"), ("Verdict", scanner, "")],
+)
+def test_codes(name, module, prefix):
+    for code, each in enumerate(codes(name)):
+        assert getattr(module, prefix + each.upper()) == code
 
 
 @pytest.mark.skipif(toolkit.decoder() != "native", reason="the native scanner was not built")
 def test_columns():
     none = np.empty(0, np.int64)
-    scanned = scan_block(b"", none, none, none, 0)
+    scanned = scanner.scan_block(b"", none, none, none, 0)
     tables = (scanned.bodies, scanned.parts, scanned.tokens, scanned.alternatives)
     expected = (buffers.BODIES, buffers.PARTS, buffers.TOKENS, buffers.ALTERNATIVES)
     for table, schema_ in zip(tables, expected, strict=True):

@@ -1,5 +1,6 @@
 """Fixtures of all tests (folders of recordings), and how tests are ordered and generated."""
 
+import sys
 from pathlib import Path
 
 import matplotlib
@@ -41,6 +42,14 @@ def reference_files() -> Path:
 def data() -> Path:
     """The project's own sample data."""
     return ROOT / "data"
+
+
+@pytest.fixture(autouse=True)
+def _figures_closed():
+    """Close the figures of pyplot after each test, because it warns about too many."""
+    yield
+    if pyplot := sys.modules.get("matplotlib.pyplot"):
+        pyplot.close("all")
 
 
 # No deadline, because other workers and threads share the cores; time is tested where it matters.

@@ -1,17 +1,9 @@
-"""Close figures after each test; load recordings and judged answers to plot."""
+"""Recordings and judged answers to plot."""
 
 import pandas as pd
 import pytest
-from matplotlib import pyplot as plt
 
 import toolkit
-
-
-@pytest.fixture(autouse=True)
-def _close_figures():
-    plt.close("all")
-    yield
-    plt.close("all")
 
 
 @pytest.fixture(scope="session")

@@ -137,7 +137,7 @@ def _renderer() -> RendererAgg:
 @cache
 def _width(text: str, path: str, size: float) -> float:
     font = FontProperties(fname=path, size=size)
-    return _renderer().get_text_width_height_descent(text, font, ismath=False)[0]
+    return float(_renderer().get_text_width_height_descent(text, font, ismath=False)[0])
 
 
 def run_width(run: Run) -> float:

@@ -157,4 +157,4 @@ def legend_below(ax: Axes) -> None:
 
 
 def _columns_width(widths: Sequence[float], n: int) -> float:
-    return sum(max(column) for column in np.array_split(widths, n))
+    return sum(float(max(column)) for column in np.array_split(widths, n))

@@ -2,12 +2,15 @@
 
 from collections import defaultdict
 
+import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from toolkit.loaders.buffers import KIND_CHUNK, KIND_EITHER, KIND_ERROR, KIND_FINAL_COPY
-from toolkit.loaders.merging.assign import LATE, Assigner, Chunk, Rejected
+from toolkit.loaders.merging.assign import LATE, Assigner, Chunk, Rejected, Stream
+from toolkit.loaders.merging.assign_block import Chunks, assign_block
 
 OPENS, TEXT, FINISH, OPENS_WITH_TEXT, NOTHING = (
     (True, False, False),
@@ -247,3 +250,96 @@ def test_any_chunks_at_all(data):
     assert set(feed.notes()) <= set(owners.values())
     for codes in feed.notes().values():
         assert codes <= {"gap", "late_usage"}
+
+
+# Whole blocks
+
+
+def columns(chunks):
+    """Return chunks as `assign_block` takes them."""
+    deltas = [delta for chunk in chunks for delta in chunk.deltas]
+    choice, opens, payload, finishes = np.array(deltas, np.int64).reshape(-1, 4).T
+    numbers = np.array(
+        [(c.record, c.last, c.scope, c.done, c.kind, c.has_usage) for c in chunks], np.int64
+    )
+    record, last, scope, done, kind, has_usage = numbers.reshape(-1, 6).T
+    return Chunks(
+        *(record, last, scope, done, kind, has_usage > 0),
+        id=pa.array([chunk.id or None for chunk in chunks], pa.large_string()),
+        bounds=np.cumsum([0, *(len(chunk.deltas) for chunk in chunks)]),
+        **{"choice": choice, "opens": opens > 0, "payload": payload > 0, "finishes": finishes > 0},
+    )
+
+
+def one_by_one(assigner, chunks, rejected):
+    owners = []
+    for each in sorted([*chunks, *rejected], key=lambda each: each.record):
+        if isinstance(each, Chunk):
+            owners.append(assigner.assign(each))
+        else:
+            assigner.gap(each)
+    return owners
+
+
+def state(assigner, record):
+    """Return what chunks after a record depend on."""
+    assigner.unfinished(record)  # closes what has no recent chunk
+    streams = [
+        tuple(getattr(stream, name) for name in Stream.__slots__)
+        for stream in assigner.open.values()
+    ]
+    notes = {record: codes for record, codes in assigner.notes.items() if codes}
+    return streams, notes, assigner.done, assigner.any_closed, assigner.closed_since_done
+
+
+@st.composite
+def blocks(draw):
+    """A few blocks of chunks and rejected records, most of them of streams without oddities."""
+    shapes = st.sampled_from((OPENS, TEXT, TEXT, TEXT, FINISH, NOTHING))
+    record = done = 0
+    made = []
+    for _ in range(draw(st.integers(1, 3))):
+        chunks, rejected = [], []
+        for _ in range(draw(st.integers(1, 6))):
+            event = draw(st.integers(0, 11))
+            if event == 0:
+                done += 1
+            elif event == 1:
+                rejected.append(Rejected(record, 0, done))
+            else:
+                shape = [(draw(st.integers(0, 1)), *draw(shapes))] if event > 2 else []
+                id_ = draw(st.sampled_from("ab"))
+                usage = not shape or draw(st.integers(0, 9)) == 0
+                chunks.append(Chunk(record, record, 0, done, KIND_CHUNK, id_, usage, shape))
+            record += event != 0
+        made.append((chunks, rejected))
+    return made
+
+
+@settings(max_examples=500, deadline=None)
+@given(blocks(), st.sampled_from((3, 1000)))
+def test_a_block_is_assigned_as_its_chunks_are(made, window):
+    """Also where streams go on from one block to the next."""
+    whole, single = Assigner(window), Assigner(window)
+    for chunks, rejected in made:
+        expected = one_by_one(single, chunks, rejected)
+        found = assign_block(whole, columns(chunks), rejected) if chunks else None
+        if found is None:
+            found = one_by_one(whole, chunks, rejected)
+        assert list(found) == expected
+        newest = max([each.record for each in (*chunks, *rejected)], default=0)
+        assert state(whole, newest) == state(single, newest)
+
+
+def test_a_choice_of_an_earlier_block_is_not_taken_for_that_of_another_stream():
+    """Choice 1 of stream a has no chunk in the second block, in which b has only choice 0."""
+    first = [Chunk(0, 0, 0, 0, KIND_CHUNK, "a", False, [(0, *TEXT), (1, *TEXT)])]
+    steps = [("a", TEXT, 0), ("b", FINISH, 0), ("c", FINISH, 0), ("b", TEXT, 1)]
+    second = [
+        Chunk(record, record, 0, done, KIND_CHUNK, id_, False, [(0, *shape)])
+        for record, (id_, shape, done) in enumerate(steps, start=1)
+    ]
+    assigner = Assigner(100)
+    assert one_by_one(assigner, first, []) == [0]
+    assert assign_block(assigner, columns(second), []) is None
+    assert one_by_one(assigner, second, []) == [0, 2, 3, LATE]

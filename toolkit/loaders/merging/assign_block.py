@@ -152,18 +152,18 @@ def assign_block(assigner: Assigner, chunks: Chunks, rejected: list[Rejected]) -
     groups = _groups(assigner, chunks)
     if any(stream is not None and stream.closed for stream in groups.streams):
         return None
-    ends = _follow(chunks, groups)
-    done = max([int(chunks.done[-1]), *(each.done for each in rejected)])
+    ends = _follow(assigner, chunks, groups)
     if (
         ends is None
-        or not _is_in_window(assigner, chunks, groups)
-        or not _explains_done(assigner, chunks, groups, ends, done)
+        or not _is_in_window(assigner, chunks, groups, rejected)
+        or not _explains_done(assigner, chunks, groups, ends, rejected)
     ):
         return None
     first = chunks.record[groups.order[groups.starts[:-1]]]
     opened = groups.carried(lambda stream: stream.record)
     owner = np.where([stream is None for stream in groups.streams], first, opened)
     gaps = _gaps(assigner, chunks, groups, ends, owner, rejected)
+    done = max([int(chunks.done[-1]), *(each.done for each in rejected)])
     assigner.advance(_progress(chunks, groups, ends, owner), gaps, done)
     return owner[groups.of]
 
@@ -181,7 +181,7 @@ def _groups(assigner: Assigner, chunks: Chunks) -> _Groups:
     return _Groups(ids, streams, of, order, starts, row, key, span)
 
 
-def _follow(chunks: Chunks, groups: _Groups) -> _Ends | None:
+def _follow(assigner: Assigner, chunks: Chunks, groups: _Groups) -> _Ends | None:
     """Follow each stream to its end; None if a chunk comes after an end, or begins anew."""
     n, row, key = len(groups.of), groups.row, groups.key
     # A choice begins, and ends, at the first of its deltas that says so.
@@ -211,6 +211,9 @@ def _follow(chunks: Chunks, groups: _Groups) -> _Ends | None:
     done = chunks.done[groups.order]
     done_follows = np.append(done[1:] > done[:-1], False)
     if np.any(~is_end & ((complete & done_follows) | closes)):
+        return None
+    was_complete = groups.carried(lambda stream: stream.complete) > 0
+    if np.any(was_complete & (done[groups.starts[:-1]] > assigner.done)):
         return None
     return _Ends(complete[at_end], closes[at_end])
 
@@ -243,7 +246,9 @@ def _goes_on(chunks: Chunks, groups: _Groups, finished: Ints, ends: Ints) -> boo
     return bool(np.any(again & is_after))
 
 
-def _is_in_window(assigner: Assigner, chunks: Chunks, groups: _Groups) -> bool:
+def _is_in_window(
+    assigner: Assigner, chunks: Chunks, groups: _Groups, rejected: list[Rejected]
+) -> bool:
     """Return whether no response waits longer than the window for its next chunk."""
     records, lasts = chunks.record[groups.order], chunks.last[groups.order]
     waits = records[1:] - lasts[:-1]
@@ -252,25 +257,36 @@ def _is_in_window(assigner: Assigner, chunks: Chunks, groups: _Groups) -> bool:
         return False
     # Responses that are open already, with or without a chunk in this block
     first = dict(zip(groups.streams, records[groups.starts[:-1]].tolist(), strict=True))
-    end = int(chunks.last.max())
+    end = max([int(chunks.last.max()), *(each.record for each in rejected)])
     return all(
         first.get(stream, end) - stream.last <= assigner.window for stream in assigner.open.values()
     )
 
 
 def _explains_done(
-    assigner: Assigner, chunks: Chunks, groups: _Groups, ends: _Ends, done: int
+    assigner: Assigner, chunks: Chunks, groups: _Groups, ends: _Ends, rejected: list[Rejected]
 ) -> bool:
     """Return whether every [DONE] follows a response that ended since the [DONE] before it."""
-    ended = ends.complete | ends.closes
-    explained = set(chunks.done[groups.last[ended]].tolist())
+    record, done = chunks.record, chunks.done
+    if rejected:
+        record = np.append(record, [each.record for each in rejected])
+        done = np.append(done, [each.done for each in rejected])
+        by_record = np.argsort(record)
+        record, done = record[by_record], done[by_record]
+    if done[-1] == assigner.done:
+        return True
+    # A response explains the [DONE] after it, but not if the window closes it first.
+    done_then, last = chunks.done[groups.last], chunks.last[groups.last]
+    following = np.append(record, -1)[np.searchsorted(done, done_then, side="right")]
+    ended = ends.closes | (ends.complete & (following - last <= assigner.window))
+    explained = set(done_then[ended].tolist())
     touched = {stream.record for stream in groups.streams if stream is not None}
     is_waiting = any(
         stream.complete and stream.record not in touched for stream in assigner.open.values()
     )
     if is_waiting or assigner.closed_since_done:
         explained.add(assigner.done)
-    return explained.issuperset(range(assigner.done, done))
+    return explained.issuperset(range(assigner.done, int(done[-1])))
 
 
 def _gaps(

@@ -334,7 +334,7 @@ def test_a_block_is_assigned_as_its_chunks_are(made, window):
 def test_a_choice_of_an_earlier_block_is_not_taken_for_that_of_another_stream():
     """Choice 1 of stream a has no chunk in the second block, in which b has only choice 0."""
     first = [Chunk(0, 0, 0, 0, KIND_CHUNK, "a", False, [(0, *TEXT), (1, *TEXT)])]
-    steps = [("a", TEXT, 0), ("b", FINISH, 0), ("c", FINISH, 0), ("b", TEXT, 1)]
+    steps = [("a", TEXT, 0), ("b", FINISH, 0), ("c", FINISH, 0), ("b", NOTHING, 1)]
     second = [
         Chunk(record, record, 0, done, KIND_CHUNK, id_, False, [(0, *shape)])
         for record, (id_, shape, done) in enumerate(steps, start=1)

@@ -145,8 +145,8 @@ class BatchReader:
         """
         size, batch_bytes = 0, self.options.batch_bytes
         steps = self._steps(sources, min(batch_bytes, _BLOCK_BYTES))
-        ahead = _AHEAD * self.options.thread_count
-        for step, scanned in ordered_map(self._scan, steps, pool, ahead, _is_large):
+        limit = _AHEAD * self.options.thread_count
+        for step, scanned in ordered_map(self._scan, steps, pool, limit, _is_large):
             if isinstance(step, _Begin):
                 self._begin(step)
             elif isinstance(step, _End):

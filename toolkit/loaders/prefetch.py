@@ -15,22 +15,22 @@ def ordered_map(
     function: Callable[[Item], Result],
     items: Iterable[Item],
     pool: Executor | None,
-    most: int,
+    limit: int,
     is_worth: Callable[[Item], bool] = lambda _: True,
 ) -> Iterator[tuple[Item, Result]]:
-    """Apply a function to items, and yield each with its result, in order.
+    """Apply a function to items and yield each item with its result, in order.
 
     Parameters
     ----------
     function : callable
     items : iterable
-        May raise: what came before is yielded first.
+        If it raises, the items before are yielded first.
     pool : concurrent.futures.Executor or None
-        Where the function runs; None: here, when the result is asked for.
-    most : int
-        Items that may be taken before the first of them is yielded.
+        Where the function runs; None: on this thread, when the result is needed.
+    limit : int
+        Number of items that may be taken before the first of them is yielded.
     is_worth : callable
-        Tells which items are worth another thread; for the others the function runs here.
+        Returns whether an item is worth another thread; for others the function runs on this one.
 
     Examples
     --------
@@ -44,15 +44,15 @@ def ordered_map(
     waiting: deque[tuple[Item, Future[Result] | None]] = deque()
     source = iter(items)
     fault: Exception | None = None
-    goes_on = True
-    while goes_on or waiting:
-        while goes_on and len(waiting) < most:
+    has_more = True
+    while has_more or waiting:
+        while has_more and len(waiting) < limit:
             try:
                 item = next(source)
             except StopIteration:
-                goes_on = False
+                has_more = False
             except Exception as error:
-                goes_on, fault = False, error
+                has_more, fault = False, error
             else:
                 future = pool.submit(function, item) if is_worth(item) else None
                 waiting.append((item, future))

@@ -14,7 +14,7 @@ from toolkit.loaders.options import BATCH_BYTES, STREAM_WINDOW, OnError, ReadOpt
 from toolkit.loaders.session import ReadSession
 from toolkit.tables import LogprobTables, joined
 
-_READ_BYTES = 256 << 20  # as `BATCH_BYTES`, where all stays in memory anyway
+_READ_BYTES = 256 << 20  # replaces `BATCH_BYTES` where all tables stay in memory anyway
 
 
 def read(
@@ -27,30 +27,32 @@ def read(
     threads: int | None = None,
     limits: Limits = LIMITS,
 ) -> LogprobTables:
-    """Load recorded responses into five tables.
+    """Load saved responses into five tables.
 
-    Completions and stream chunks, in snake_case or camelCase, as JSONL, Batch output, JSON
-    documents or arrays, or SSE, plain or compressed (gzip, zstd, bz2); all told by content.
+    The sources hold completions or stream chunks, in snake_case or camelCase, as JSONL, Batch
+    output, JSON documents or arrays, or server-sent events (SSE), plain or compressed (gzip, zstd,
+    bz2). All of this is detected from the content.
 
     Parameters
     ----------
     sources : str, path, bytes, file object, or a list of these
-        Paths, globs, directories (searched for recordings), URIs, ``"-"`` for standard input,
-        open files, the bytes of a recording, or a directory that `export` wrote.
+        Paths, globs, directories (searched for files with responses), URIs, ``"-"`` for standard
+        input, open files, the bytes of a file, or one directory that `export` wrote.
     on_error : {"reject", "raise"}
-        What to do with a record that cannot be read: a row of ``rejects``, or `RecordError`.
+        What to do with a record that cannot be read: add a row to ``rejects``, or raise
+        `RecordError`.
     progress : bool, optional
-        Show a bar on stderr; None: if stderr is a terminal.
+        Whether to show a progress bar on stderr; None: only if stderr is a terminal.
     stream_window : int
-        A stream of which no chunk came within this many records is closed.
+        Number of records after which a stream is closed if none of them is a chunk of it.
     path : str, optional
-        Where in each record the response stands, as ``"output.raw[0]"``: for rows of an experiment
-        in which it is not found by content, or in which there are several. The id of the row is
-        kept as ``custom_id``.
+        Where in each record the response is, such as ``"output.raw[0]"``. Give it for rows of an
+        experiment whose response is not found by content, or that have several. The id of the row
+        is kept as ``custom_id``.
     threads : int, optional
-        Threads that scan; None: one for each core. The tables do not depend on it.
+        Number of threads that scan; None: one for each core. The tables do not depend on it.
     limits : Limits
-        What a record and a source may at most be; beyond it they are rejected.
+        Limits on the size of records and sources; whatever exceeds them is rejected.
 
     Returns
     -------
@@ -61,15 +63,17 @@ def read(
     SourceError
         If no source could be read.
     NoRecordsError
-        If there is no record in them.
+        If the sources hold no record.
     RecordError
         If ``on_error="raise"`` and a record cannot be read.
+    ArgumentError
+        If an option has a wrong type or is out of range.
 
     Warns
     -----
     ToolkitWarning
-        Once, if records were rejected, if no response has logprobs, or if much was read without
-        the native scanner.
+        Once for the whole load, if records were rejected, if no response has logprobs, or if more
+        than 64 MiB were read without the native scanner.
 
     Examples
     --------
@@ -105,29 +109,29 @@ def scan(
     threads: int | None = None,
     limits: Limits = LIMITS,
 ) -> Iterator[LogprobTables]:
-    """Load recorded responses batch by batch, in bounded memory.
+    """Load saved responses batch by batch, in bounded memory.
 
-    The batches hold the rows that `read` gives. A stream that goes over the end of a batch is in a
-    later one, whole, so keys rise within a batch but not always from one to the next;
-    `toolkit.concat` puts them in order.
+    The batches together hold the rows that `read` returns. A stream that crosses the end of a batch
+    is in a later one, as a whole, so the keys rise within a batch but not always from one batch to
+    the next; `toolkit.concat` puts them in order.
 
     Parameters
     ----------
     sources, on_error, progress, stream_window, path, threads, limits
-        As in `read`; but no exported dataset.
+        As in `read`, but an exported dataset is refused.
     batch_bytes : int, optional
-        Bytes of the (decompressed) sources that a batch is made of, about; 32 MiB if not given.
-        Many small sources share a batch.
+        Bytes of the decompressed sources that one batch is made of, about; None: 32 MiB. Many
+        small sources share a batch.
 
     Returns
     -------
     iterator of LogprobTables
-        The ledger of a source stands in its last batch.
+        The ledger row of a source is in the last batch of the source.
 
     Raises
     ------
     ArgumentError
-        If an option makes no sense.
+        If an option has a wrong type or is out of range, at the call.
     SourceError, NoRecordsError, RecordError
         As in `read`, while the batches are taken.
 

@@ -1,4 +1,4 @@
-"""Record a stream while it is used: `tee`."""
+"""Save a model's answer to a file while the caller uses it: `tee`."""
 
 from __future__ import annotations
 
@@ -14,33 +14,35 @@ _DONE = b"[DONE]\n"
 
 
 def tee(stream: Any, path: str | os.PathLike[str]) -> Any:
-    """Pass a model's answer through, and append it to a file as it comes.
+    """Append a model's answer to a file while the caller iterates over it.
 
-    Each chunk is a line of JSON, written at once, so the file is good whatever happens to the
-    process, and several may write to it. At the end comes a ``[DONE]``, as servers send it.
+    Each chunk is written immediately, as a line of JSON. So the file is readable even if the
+    process is killed, and several processes can write to it. A stream ends with a line ``[DONE]``,
+    as servers send it.
 
     Parameters
     ----------
     stream : iterable, async iterable or object
-        What a client gave: a stream of chunks (dicts, or objects with ``model_dump``), to be
-        iterated as before, its attributes still there; or a whole answer, returned as it is.
+        What a client returned: a stream of chunks (dicts, or objects with ``model_dump``), or a
+        whole answer.
     path : path
-        Made if it is not there. `toolkit.read` reads it.
+        The file to append to; it is created if it does not exist. `toolkit.read` reads it.
 
     Returns
     -------
     object
-        The stream, or the answer.
+        For a stream, an iterator over the same chunks with the attributes of the stream; for a
+        whole answer, the answer itself.
 
     Raises
     ------
     ArgumentError
-        If it is neither.
+        If `stream` is neither a stream nor an answer.
 
     Warns
     -----
     ToolkitWarning
-        Once, if something cannot be recorded; the stream goes on.
+        Once, if something cannot be written; the stream continues.
 
     Examples
     --------
@@ -61,7 +63,7 @@ def tee(stream: Any, path: str | os.PathLike[str]) -> Any:
     if hasattr(stream, "__iter__") and not isinstance(stream, str | bytes):
         return _Tee(stream, recorder)
     name = type(stream).__name__
-    raise ArgumentError(f"tee takes a stream of chunks or a whole answer, not a {name}")
+    raise ArgumentError(f"stream is a {name}: expected a stream of chunks or a whole answer")
 
 
 def _is_answer(value: Any) -> bool:
@@ -71,7 +73,7 @@ def _is_answer(value: Any) -> bool:
 
 
 class _Recorder:
-    """Appends lines to a file; gives up, with a warning, where it cannot."""
+    """Append lines to a file, with one warning if that fails."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -79,7 +81,7 @@ class _Recorder:
         self._failed = False
 
     def add(self, chunk: Any) -> None:
-        """Write a chunk as one line."""
+        """Append a chunk as one line."""
         try:
             plain = chunk.model_dump() if hasattr(chunk, "model_dump") else chunk
             line = json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
@@ -88,7 +90,7 @@ class _Recorder:
             self._warn(error)
 
     def end(self) -> None:
-        """Write the end of the stream and close the file."""
+        """Append the end of the stream and close the file."""
         try:
             if self._file is not None:
                 self._write(_DONE)
@@ -101,18 +103,19 @@ class _Recorder:
         if self._file is None:
             flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
             self._file = os.open(self._path, flags, 0o666)
-        while line:  # one call as a rule: lines of several writers do not mix
+        while line:  # as a rule one call, so that lines of several writers do not mix
             line = line[os.write(self._file, line) :]
 
     def _warn(self, error: Exception) -> None:
         if not self._failed:
             self._failed = True
-            message = f"{self._path}: the stream is not recorded whole: {type(error).__name__}"
+            error_name = type(error).__name__
+            message = f"{self._path}: the stream was not saved completely ({error_name})"
             warnings.warn(message, ToolkitWarning, stacklevel=4)
 
 
 class _Passing:
-    """Has the attributes of the stream that it passes on."""
+    """A stream with the attributes of the stream that it wraps."""
 
     def __init__(self, stream: Any, recorder: _Recorder) -> None:
         self._stream = stream

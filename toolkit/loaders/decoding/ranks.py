@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from toolkit.arrow import numpy, offsets
 from toolkit.loaders import buffers
@@ -57,7 +58,7 @@ def _with(table: pa.Table, more: dict[str, pa.Array], fields: pa.Schema) -> pa.T
     return pa.Table.from_arrays([values[name] for name in fields.names], schema=fields)
 
 
-def _status(logprob: pa.ChunkedArray) -> np.ndarray:
+def _status(logprob: pa.ChunkedArray) -> NDArray[np.int8]:
     """Return the status of each logprob as int8 codes of `STATUSES`."""
     values = logprob.to_numpy()  # null becomes NaN
     status = np.full(len(values), _OK, np.int8)
@@ -67,7 +68,9 @@ def _status(logprob: pa.ChunkedArray) -> np.ndarray:
     return status
 
 
-def _ranks(entries: pa.Table, owner: np.ndarray, slot: np.ndarray) -> np.ndarray:
+def _ranks(
+    entries: pa.Table, owner: NDArray[np.int64], slot: NDArray[np.int64]
+) -> NDArray[np.int32]:
     """Rank the alternatives of each position by logprob, ties by slot; 0: no logprob."""
     logprob = entries["logprob"].to_numpy()
     rank = slot.astype(np.int32)
@@ -81,7 +84,7 @@ def _ranks(entries: pa.Table, owner: np.ndarray, slot: np.ndarray) -> np.ndarray
     return rank
 
 
-def _sampled(tokens: pa.Table, entries: pa.Table, owner: np.ndarray) -> np.ndarray:
+def _sampled(tokens: pa.Table, entries: pa.Table, owner: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Return which alternatives are the sampled token, as a boolean array.
 
     Two entries are compared by the best evidence that both have: token id, else bytes, else text.
@@ -99,7 +102,7 @@ def _sampled(tokens: pa.Table, entries: pa.Table, owner: np.ndarray) -> np.ndarr
     return _first_best(evidence, owner)
 
 
-def _first_best(evidence: np.ndarray, owner: np.ndarray) -> np.ndarray:
+def _first_best(evidence: NDArray[np.int8], owner: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Mark in each group the first of the highest non-zero values."""
     marked = np.zeros(len(evidence), bool)
     rows = np.flatnonzero(evidence)

@@ -161,7 +161,7 @@ def assign_block(assigner: Assigner, chunks: Chunks, rejected: list[Rejected]) -
         return None
     first = chunks.record[groups.order[groups.starts[:-1]]]
     opened = groups.carried(lambda stream: stream.record)
-    owner = np.where([stream is None for stream in groups.streams], first, opened)
+    owner: Ints = np.where([stream is None for stream in groups.streams], first, opened)
     gaps = _gaps(assigner, chunks, groups, ends, owner, rejected)
     done = max([int(chunks.done[-1]), *(each.done for each in rejected)])
     assigner.advance(_progress(chunks, groups, ends, owner), gaps, done)

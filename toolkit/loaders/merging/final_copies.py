@@ -41,7 +41,8 @@ def without_copies(decoded: Decoded, owner: Ints, payload: Flags) -> tuple[Decod
     group = np.unique(keys, axis=0, return_inverse=True)[1].ravel()
 
     def came_before(has: Flags) -> Flags:
-        return is_copy & np.isin(group, group[~is_copy & has])
+        came: Flags = np.isin(group, group[~is_copy & has])
+        return is_copy & came
 
     counts = np.add.reduce([numpy(decoded.parts, name) for name in PART_COUNTS])
     columns = {name: decoded.parts[name] for name in decoded.parts.column_names}

@@ -12,9 +12,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from toolkit import schema
+
+Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 
 KIND_WHOLE, KIND_CHUNK, KIND_ERROR, KIND_EITHER, KIND_FINAL_COPY = range(5)
 """Codes of ``bodies.kind``; see `toolkit.loaders.formats.body.Body`."""

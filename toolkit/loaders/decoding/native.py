@@ -12,11 +12,10 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from toolkit.limits import LIMITS, Limits
 from toolkit.loaders import buffers
-from toolkit.loaders.buffers import Decoded
+from toolkit.loaders.buffers import Decoded, Ints
 from toolkit.loaders.decoding.ordinals import Ordinals
 from toolkit.loaders.formats import openai_chat
 from toolkit.loaders.framing.frames import Frames
@@ -26,7 +25,7 @@ from toolkit.loaders.scanner import DEFERRED, JOINED, Scanned, scan_block
 # because each of them keeps much larger memory alive.
 _MANY_BATCHES, _FEW_ROWS = 16, 1024
 
-Columns = dict[str, NDArray[np.int64]]
+Columns = dict[str, Ints]
 
 
 def scan_frames(frames: Frames, window: int = 0, limits: Limits = LIMITS) -> Scanned | None:
@@ -69,7 +68,7 @@ class Placed(NamedTuple):
     members: Columns
 
 
-def place(scanned: Scanned, frames: Frames, record: NDArray[np.int64], before: Ordinals) -> Placed:
+def place(scanned: Scanned, frames: Frames, record: Ints, before: Ordinals) -> Placed:
     """Add the position and the ordinals of the records to a scanned block.
 
     Parameters

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from toolkit.arrow import numpy, offsets
 from toolkit.loaders import buffers
+from toolkit.loaders.buffers import Flags, Ints
 from toolkit.schema import CENSORED_AT_OR_BELOW, INVALID_ABOVE, STATUSES
 
 _OK, _CENSORED, _MISSING, _INVALID = range(len(STATUSES))
@@ -68,9 +69,7 @@ def _status(logprob: pa.ChunkedArray) -> NDArray[np.int8]:
     return status
 
 
-def _ranks(
-    entries: pa.Table, owner: NDArray[np.int64], slot: NDArray[np.int64]
-) -> NDArray[np.int32]:
+def _ranks(entries: pa.Table, owner: Ints, slot: Ints) -> NDArray[np.int32]:
     """Rank the alternatives of each position by logprob, ties by slot; 0: no logprob."""
     logprob = entries["logprob"].to_numpy()
     rank = slot.astype(np.int32)
@@ -84,7 +83,7 @@ def _ranks(
     return rank
 
 
-def _sampled(tokens: pa.Table, entries: pa.Table, owner: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _sampled(tokens: pa.Table, entries: pa.Table, owner: Ints) -> Flags:
     """Return which alternatives are the sampled token, as a boolean array.
 
     Two entries are compared by the best evidence that both have: token id, else bytes, else text.
@@ -102,7 +101,7 @@ def _sampled(tokens: pa.Table, entries: pa.Table, owner: NDArray[np.int64]) -> N
     return _first_best(evidence, owner)
 
 
-def _first_best(evidence: NDArray[np.int8], owner: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _first_best(evidence: NDArray[np.int8], owner: Ints) -> Flags:
     """Mark in each group the first of the highest non-zero values."""
     marked = np.zeros(len(evidence), bool)
     rows = np.flatnonzero(evidence)

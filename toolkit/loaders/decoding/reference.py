@@ -15,11 +15,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from toolkit.limits import LIMITS, Limits
 from toolkit.loaders import buffers
-from toolkit.loaders.buffers import Decoded
+from toolkit.loaders.buffers import Decoded, Ints
 from toolkit.loaders.decoding import strict_json
 from toolkit.loaders.decoding.body_reader import BodyReader
 from toolkit.loaders.decoding.ordinals import Ordinals, Place
@@ -93,7 +92,7 @@ class ReferenceDecoder:
         self.limits = limits
         self.ordinals = Ordinals() if ordinals is None else ordinals
 
-    def frames(self, frames: Frames, rows: NDArray[np.int64] | None = None) -> Decoded:
+    def frames(self, frames: Frames, rows: Ints | None = None) -> Decoded:
         """Decode a block of framed records, or some of its rows.
 
         Parameters
@@ -144,7 +143,7 @@ class ReferenceDecoder:
         return batch.finish()
 
 
-def _markers_before(frames: Frames, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+def _markers_before(frames: Frames, rows: Ints) -> Ints:
     """Return the number of ``[DONE]`` markers between each of the rows and the one before it."""
     return np.diff(np.searchsorted(frames.breaks, rows, side="right"), prepend=0)
 

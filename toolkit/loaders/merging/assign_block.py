@@ -16,13 +16,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from toolkit.arrow import offsets
-from toolkit.loaders.buffers import KIND_CHUNK
+from toolkit.loaders.buffers import KIND_CHUNK, Flags, Ints
 from toolkit.loaders.merging.assign import Assigner, Progress, Rejected, Stream
 
 _NEVER = np.iinfo(np.int64).max
-
-Ints = NDArray[np.int64]
-Flags = NDArray[np.bool_]
 
 
 class Chunks(NamedTuple):

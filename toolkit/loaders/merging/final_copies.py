@@ -9,14 +9,10 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from toolkit import schema
 from toolkit.arrow import numpy, truth
-from toolkit.loaders.buffers import KIND_FINAL_COPY, PART_COUNTS, PART_TEXTS, Decoded
-
-Ints = NDArray[np.int64]
-Flags = NDArray[np.bool_]
+from toolkit.loaders.buffers import KIND_FINAL_COPY, PART_COUNTS, PART_TEXTS, Decoded, Flags, Ints
 
 
 def without_copies(decoded: Decoded, owner: Ints, payload: Flags) -> tuple[Decoded, Flags]:

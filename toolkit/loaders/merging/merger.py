@@ -12,18 +12,14 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from toolkit import schema
 from toolkit.arrow import numpy, offsets, take, take_runs, truth, valid
 from toolkit.loaders import buffers
-from toolkit.loaders.buffers import KIND_WHOLE, PART_COUNTS, PART_TEXTS, Decoded
+from toolkit.loaders.buffers import KIND_WHOLE, PART_COUNTS, PART_TEXTS, Decoded, Flags, Ints
 from toolkit.loaders.merging.assign import LATE, Assigner, Chunk, Rejected
 from toolkit.loaders.merging.assign_block import Chunks, assign_block
 from toolkit.loaders.merging.responses import Merged, merge_responses
-
-Ints = NDArray[np.int64]
-Flags = NDArray[np.bool_]
 
 
 class _Facts(NamedTuple):

@@ -12,20 +12,24 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from toolkit import schema
 from toolkit.arrow import numpy, offsets, take, take_runs, truth, valid
 from toolkit.loaders import buffers
-from toolkit.loaders.buffers import KIND_CHUNK, KIND_FINAL_COPY, PART_COUNTS, PART_TEXTS, Decoded
+from toolkit.loaders.buffers import (
+    KIND_CHUNK,
+    KIND_FINAL_COPY,
+    PART_COUNTS,
+    PART_TEXTS,
+    Decoded,
+    Flags,
+    Ints,
+)
 from toolkit.loaders.merging.final_copies import without_copies
 from toolkit.loaders.merging.tool_calls import merge_tool_calls
 
 _FIRST = ("response_id", "custom_id", "model", "object", "error")  # the first that is not null
 _LAST = ("system_fingerprint", "service_tier")  # the last that is not null
-
-Ints = NDArray[np.int64]
-Flags = NDArray[np.bool_]
 
 
 class Merged(NamedTuple):
@@ -86,10 +90,9 @@ def merge_responses(
     if np.any(numpy(decoded.bodies, "kind") == KIND_FINAL_COPY):
         decoded, payload = without_copies(decoded, owner, payload)
     order = rows[np.argsort(owner[rows], kind="stable")]
-    new_response = np.ones(len(order), bool)
-    new_response[1:] = np.diff(owner[order]) != 0
-    response = np.cumsum(new_response) - 1
-    starts = np.flatnonzero(new_response)
+    is_first = _changes(owner[order])
+    response = np.cumsum(is_first) - 1
+    starts = np.flatnonzero(is_first)
     n = len(starts)
     bodies = take(decoded.bodies, order)
     kind = numpy(bodies, "kind")
@@ -104,8 +107,7 @@ def merge_responses(
     by_choice = _by(response[part_body], choice)  # stable: arrival order stays
     part_rows, part_body, choice = part_rows[by_choice], part_body[by_choice], choice[by_choice]
     part_response = response[part_body]
-    new = np.ones(len(part_rows), bool)
-    new[1:] = (np.diff(part_response) != 0) | (np.diff(choice) != 0)
+    new = _changes(part_response, choice)
     group = np.cumsum(new) - 1
 
     parts = _merge_parts(take(decoded.parts, part_rows), group, is_stream[part_response])
@@ -143,6 +145,13 @@ def _by(*keys: Ints) -> Ints:
     if np.all(rises | same):  # already in order, as a rule
         return np.arange(len(keys[0]))
     return np.lexsort(keys[::-1])
+
+
+def _changes(*keys: Ints) -> Flags:
+    """Return the rows, sorted by some keys, at which one of them differs from the row before."""
+    changes = np.ones(len(keys[0]), bool)
+    changes[1:] = np.logical_or.reduce([np.diff(key) != 0 for key in keys])
+    return changes
 
 
 # One row for each response

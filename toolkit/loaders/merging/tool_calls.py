@@ -7,15 +7,13 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from toolkit import schema
+from toolkit.loaders.buffers import Flags, Ints
 from toolkit.loaders.decoding.strict_json import compact
 
 
-def merge_tool_calls(
-    pieces: pa.ChunkedArray, group: NDArray[np.int64], n: int, is_stream: NDArray[np.bool_]
-) -> pa.Array:
+def merge_tool_calls(pieces: pa.ChunkedArray, group: Ints, n: int, is_stream: Flags) -> pa.Array:
     """Merge the tool calls of each group of deltas.
 
     Parameters

@@ -1,8 +1,8 @@
-"""What the loader is held against: a naive reader, and the laws that every load obeys.
+"""What the loader is compared with: a naive reader, and the laws that every load obeys.
 
 The reader shares no code with the toolkit: the standard library's `json`, one line after the other,
-plain dictionaries. It knows completions, chunks and Batch lines in both key casings, and nothing of
-errors: it is for recordings that are known to be good.
+plain dictionaries. It reads completions, chunks and Batch lines in both key casings, and knows no
+errors, because it is for files that are known to be good.
 """
 
 import json
@@ -17,7 +17,7 @@ CAMEL = {
     "reasoning_content": "reasoningContent",
 }
 
-# What rule 2 leaves out when a completion is compared with a stream, and where it stood.
+# Columns that rule 2 ignores when a whole response is compared with a stream, and its place.
 PLACE = ("response_key", "source", "record", "line", "byte_offset")
 STREAMED = ("kind", "object", "response_id", "created", "n_chunks", "chunk")
 
@@ -44,7 +44,7 @@ def payloads(data):
 
 
 def key_of(obj, name):
-    """Return a key's value in whichever casing it stands."""
+    """Return the value of a key in whichever casing it occurs."""
     value = obj.get(name)
     return obj.get(CAMEL.get(name, name)) if value is None else value
 
@@ -64,7 +64,7 @@ def new_choice():
 
 
 def add_choice(choices, part):
-    """Add an entry of ``choices`` to what is known of its choice."""
+    """Add an entry of ``choices`` to its choice."""
     choice = choices[int(part.get("index", 0))]
     message = part.get("message") or part.get("delta") or {}
     choice["content"] += message.get("content") or ""
@@ -109,7 +109,7 @@ def read_naively(data):
 
 
 def read_tables(lp):
-    """Return the same out of `LogprobTables`, by plain Python over their rows."""
+    """Return the same from `LogprobTables`, by plain Python over their rows."""
     alternatives = defaultdict(list)
     for row in lp.alternatives.to_pylist():
         at = (row["response_key"], row["choice"], row["channel"], row["position"])
@@ -154,7 +154,7 @@ def expected_status(logprob):
 
 
 def assert_conserved(lp):
-    """Assert what holds of every load: nothing lost, nothing doubled, all in its place."""
+    """Assert what holds for every load: nothing is lost, doubled or misplaced."""
     responses, choices = lp.responses.to_pylist(), lp.choices.to_pylist()
     tokens, alternatives = lp.tokens.to_pylist(), lp.alternatives.to_pylist()
     rejects = lp.rejects.to_pylist()

@@ -2,7 +2,7 @@
 
 An **answer** is a completion as a plain dict in snake_case. `streamed` cuts it into the chunks that
 a server might have sent for it: texts and tokens are cut independently of one another, choices are
-shuffled into one another, and what servers are free to do (roles, nulls, empty lists, a finish
+interleaved, and what servers may choose (roles, nulls, empty lists, a finish
 reason alone or with the last token, usage on the last chunk or after it) is drawn.
 """
 
@@ -21,7 +21,7 @@ FINISH_REASONS = (
     "abort",
     None,
 )
-# Text and bytes: also halves of characters, text that looks like JSON or SSE, one text for two
+# Text and bytes, with parts of characters, text that looks like JSON or SSE, one text for two
 # byte strings, and bytes that were not sent.
 TOKENS = (
     ("Hello", b"Hello"),
@@ -217,7 +217,7 @@ def deltas(draw, choice):
 
 
 def cut_logprobs(draw, logprobs, parts):
-    """Hang the entries of a choice on its deltas, whatever their texts."""
+    """Distribute the entries of a choice over its deltas, whatever their texts."""
     nothing = [None, "absent"]
     if logprobs is None:
         for part in parts:
@@ -228,7 +228,7 @@ def cut_logprobs(draw, logprobs, parts):
     asked = {name for name, list_ in logprobs.items() if list_ is not None}
     for i, part in enumerate(parts):
         here = {name: cut[i] for name, cut in pieces.items()}
-        # An empty list may stand wherever the list was asked for, and must stand once if it is all.
+        # An empty list may occur wherever logprobs were requested; if it is all, it must occur.
         if any(here.values()) or i == 0 or draw(st.booleans()):
             part["logprobs"] = {
                 name: piece if piece or (name in asked and i == 0) else None
@@ -241,7 +241,7 @@ def cut_logprobs(draw, logprobs, parts):
 
 @st.composite
 def interleaved(draw, queues):
-    """Shuffle queues into one another; each keeps its own order."""
+    """Interleave queues at random; each keeps its own order."""
     queues = [list(queue) for queue in queues if queue]
     merged = []
     while queues:

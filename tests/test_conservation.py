@@ -1,4 +1,4 @@
-"""Nothing is lost and nothing is counted twice, whatever the bytes are and however they come."""
+"""Nothing is lost and nothing is counted twice, whatever the bytes and however they arrive."""
 
 import bz2
 import gzip
@@ -38,7 +38,7 @@ def load(source, **options):
     return lp
 
 
-# What lines there are
+# Kinds of lines
 
 
 FRAGMENTS = st.one_of(
@@ -83,7 +83,7 @@ def test_any_lines(lines, end):
 @QUICK
 @given(st.lists(st.sampled_from((LINE, b"", b"{bad", LINE + b" " + LINE)), max_size=9))
 def test_lines_that_are_known(lines):
-    """Counted by hand: what is on each line and what must come of it."""
+    """Counted by hand: each line, and what it must become."""
     data = b"\n".join([LINE, *lines]) + b"\n"
     lp = load(data)
     n = 1 + lines.count(LINE) + 2 * lines.count(LINE + b" " + LINE)
@@ -114,7 +114,7 @@ def test_what_is_no_record_is_counted_by_class():
 @QUICK
 @given(st.data())
 def test_any_damage(data):
-    """A byte changed, cut out or doubled costs what it stood in, never another record."""
+    """A byte that is changed, removed or doubled costs its own record, never another one."""
     records = [json.dumps(answer(id=f"r{i}")).encode() for i in range(5)]
     victim = data.draw(st.integers(0, 4))
     at = data.draw(st.integers(0, len(records[victim]) - 1))
@@ -122,7 +122,7 @@ def test_any_damage(data):
     old = records[victim]
     records[victim] = old[:at] + data.draw(st.sampled_from((byte, b"", byte * 2))) + old[at + 1 :]
     if victim == 0 and not records[0].startswith(b"{"):
-        return  # the head tells the container
+        return  # the container is detected from the head
     lp = load(b"\n".join(records))
     ids = lp.responses["response_id"].to_pylist()
     expected = [f"r{i}" for i in range(5) if i != victim]
@@ -130,11 +130,11 @@ def test_any_damage(data):
     assert lp.tokens.num_rows >= 8
 
 
-# However it comes
+# Every way to cut the bytes
 
 
 class Blocks:
-    """A file that gives what it is asked for in pieces of its own choice."""
+    """A file object that returns its bytes in pieces of any size."""
 
     def __init__(self, pieces):
         self._pieces = iter(pieces)
@@ -154,7 +154,7 @@ def dribbled(data, seed):
         data = data[size:]
 
 
-PAD = "p" * (1 << 16)  # what is told from the head of a source is told before the cuts
+PAD = "p" * (1 << 16)  # longer than the head from which the container is detected
 
 
 def recording():
@@ -174,7 +174,7 @@ def recording():
 
 @pytest.mark.parametrize("name", recording())
 def test_small_reads_make_no_difference(name):
-    """Neither while the container is being told nor later, between any two blocks."""
+    """Neither while the container is being detected nor later, between any two blocks."""
     data = recording()[name]
     padded = answer(pad=PAD)
     head = {
@@ -198,7 +198,7 @@ def test_small_reads_make_no_difference(name):
 
 @pytest.mark.parametrize("container", ["sse", "jsonl"])
 def test_done_counts_wherever_a_block_ends(container):
-    """The same id on both sides: only [DONE] tells that they are two responses."""
+    """The id is the same on both sides, so only [DONE] separates the two responses."""
     chunks = [{"id": "s", "choices": [{"index": 0, "delta": {"content": c}}]} for c in "ab"]
     end = {"sse": "\n\n", "jsonl": "\n"}[container]
     events = [json.dumps(chunks[0]), "[DONE]", json.dumps(chunks[1]), "[DONE]"]
@@ -229,8 +229,8 @@ def test_compression_makes_no_difference(name, how):
 
 
 @pytest.mark.parametrize("how", ["gzip", "bz2", "zstd"])
-def test_a_cut_archive_is_told_once_and_keeps_what_came(how):
-    """The place where the source gave out is a record, and rejected; the record cut there too."""
+def test_a_cut_archive_is_rejected_once_and_keeps_what_came(how):
+    """The end of the source is a rejected record, and the record that is cut there is another."""
     rng = random.Random(1)
     names = ["".join(rng.choices("abcdefghij", k=20)) for _ in range(400)]
     data = strategies.as_jsonl([answer(name, id=name) for name in names])
@@ -250,9 +250,9 @@ def test_a_cut_archive_is_told_once_and_keeps_what_came(how):
 
 
 def test_the_line_of_the_place_where_a_source_gave_out():
-    """Behind 50 whole lines it is line 51, as is the byte offset."""
+    """After 50 whole lines it is line 51, with the byte offset of that line."""
     archive = gzip.compress((LINE + b"\n") * 50)
-    [reject] = load(archive[:-9]).rejects.to_pylist()  # all data, and a bit of the checksum
+    [reject] = load(archive[:-9]).rejects.to_pylist()  # all data, and part of the checksum
     assert reject["byte_offset"] == 50 * (len(LINE) + 1)
     assert reject["line"] == 51
 

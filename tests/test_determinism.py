@@ -1,4 +1,4 @@
-"""The bytes of an export are a function of its sources: of no thread, batch, block or hash seed."""
+"""The bytes of an export depend on its sources alone, not on threads, batches or hash seeds."""
 
 import json
 import os

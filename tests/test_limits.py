@@ -1,4 +1,4 @@
-"""What goes beyond a limit costs itself alone, and is said; nothing of it is held in memory."""
+"""What exceeds a limit is rejected alone, with a reason, and is not held in memory."""
 
 import bz2
 import gzip
@@ -29,7 +29,7 @@ def answer(content="Hi", k=0, **more):
 
 GOOD = answer()
 LONG = answer("x" * 500)
-MOST = 300  # bytes; between the two
+MOST = 300  # bytes, between the sizes of the two
 
 
 def as_array(records):
@@ -97,7 +97,7 @@ def frames(data, cuts, most):
     blocks = [data[a:b] for a, b in zip(bounds, bounds[1:], strict=False)]
     with mock.patch(
         "toolkit.loaders.framing.detect.HEAD_BYTES", 10
-    ):  # the blocks of the head are joined
+    ):  # because the blocks of the head are joined
         parts = list(frame(blocks, most))
     found = [
         (part.data[start:stop], *place)
@@ -143,7 +143,7 @@ def test_how_blocks_are_cut_makes_no_difference_to_what_is_too_long(pieces, cuts
 
 @given(st.lists(st.sampled_from(PIECES), max_size=30), st.integers(1, 12))
 def test_what_is_not_too_long_is_framed_as_without_a_limit(pieces, most):
-    """True of lines; an event or a document may be too long where its pieces are not."""
+    """This holds for lines; an event or a document may be too long although its pieces are not."""
     data = ("{" + "".join(pieces).replace("data: ", "").replace("[", "") + "\n{}\n{}").encode()
     unlimited, _ = frames(data, [], 10**9)
     limited, _ = frames(data, [], most)
@@ -172,7 +172,7 @@ def test_a_line_of_blanks_that_is_too_long_is_a_record():
 
 
 def nested(depth):
-    """An answer with an unknown key whose value is nested so that the record has `depth` levels."""
+    """Return an answer with an unknown key, nested so that the record has `depth` levels."""
     return GOOD[:-1] + b', "more": ' + b"[" * (depth - 1) + b"]" * (depth - 1) + b"}"
 
 

@@ -1,4 +1,4 @@
-"""Memory does not grow with what is read: lines without end, and files without number."""
+"""Memory does not grow with the length of a line or with the number of files."""
 
 import gzip
 import json
@@ -43,7 +43,7 @@ print(*found, peak() - before)
 
 
 class Endless:
-    """A file of a record, something very long, and a record; nothing of it is on the disk."""
+    """A file with a record, something very long, and a record; it is not on the disk."""
 
     def __init__(self, head: bytes, piece: bytes, size: int, tail: bytes) -> None:
         self.left = [head, *[piece] * (size // len(piece)), tail]
@@ -118,7 +118,7 @@ def test_a_bomb_of_one_line(tmp_path):
 
 
 def test_files_without_number(tmp_path):
-    """100,000 of them need no more memory than 10,000 but for their names, and few are open."""
+    """100,000 files need the memory of 10,000 plus their names, and few are open at a time."""
     line = (json.dumps({"id": "a", **json.loads(GOOD)}) + "\n").encode()
     for i in range(100_000):
         (tmp_path / f"{i:06d}.json").write_bytes(line)

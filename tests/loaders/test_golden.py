@@ -47,7 +47,7 @@ ENVELOPED_STREAMS = (
     ".yaml",
     "posit-dev-chatlas-test_openai_logprobs.yaml",
 )
-# Without golden figures: what the index tells of them, (format, responses, tokens, alternatives).
+# Without golden figures: (format, responses, tokens, alternatives) as the index lists them.
 OTHER_FORMATS = {
     "EleutherAI-lm-evaluation-harness-gpt3_test_"
     "0deb8e9bde8e8327bbc48157f638ff3ba06b0cd816dad2beb8ad90f7fbe795c7.json": (
@@ -93,7 +93,7 @@ def golden(realdata):
 
 
 def channel_figures(lp, channel, choice=None):
-    """Figures of one channel, over all choices or in one, in the terms of golden.json."""
+    """Compute the figures of one channel, over all choices or in one, as golden.json names them."""
     rows = [
         row
         for row in lp.tokens.to_pylist()
@@ -111,7 +111,7 @@ def channel_figures(lp, channel, choice=None):
 
 
 def assert_figures(found, expected):
-    rounded = 1e-5 + 5e-7 * found["n"]  # the figures add up sums of six decimals
+    rounded = 1e-5 + 5e-7 * found["n"]  # the figures are sums of numbers with six decimals
     assert {**found, "sum_logprob_excl_sentinel": None} | {
         "sum_logprob_excl_sentinel": pytest.approx(found["sum_logprob_excl_sentinel"], abs=rounded)
     } == {name: expected.get(name, found[name]) for name in found}
@@ -124,7 +124,7 @@ def test_every_golden_file_is_accounted_for(golden, realdata):
     assert set(golden) == checked
 
 
-@quietly  # three rows of the judge's hold no answer
+@quietly  # three of the judge's rows have no answer
 @pytest.mark.parametrize("name", [*WHOLE, *ENVELOPED_WHOLE])
 def test_whole_responses_have_the_golden_figures(name, golden, realdata):
     lp = toolkit.read(realdata / name)
@@ -176,7 +176,7 @@ def test_streams_have_the_golden_figures(name, golden, realdata):
 
 
 def test_first_and_last_tokens_of_whole_responses(realdata):
-    """The figures of completions do not name them; the documents do."""
+    """The documents contain them; the figures of completions do not."""
     for name in WHOLE:
         entries = json.loads((realdata / name).read_bytes())["choices"][0]["logprobs"]["content"]
         found = channel_figures(toolkit.read(realdata / name), "content")
@@ -260,7 +260,7 @@ def test_what_is_refused_is_named(name, realdata):
 @pytest.mark.parametrize("name", [*WHOLE, *STREAMS])
 def test_recordings_equal_the_naive_reader(name, realdata):
     lp = toolkit.read(realdata / name)
-    if name.startswith("vercel"):  # its first chunk has no id: the naive reader leaves it out
+    if name.startswith("vercel"):  # its first chunk has no id, so the naive reader skips it
         expected = read_naively((realdata / name).read_bytes())
         expected[0]["chunks"] += 1
     else:
@@ -279,7 +279,7 @@ def test_samples_equal_the_naive_reader(name, samples):
 
 @pytest.mark.parametrize("pair", ["pairs", "bytes"])
 def test_recorded_pairs_are_equal_whole_and_streamed(pair, samples):
-    """Rule 2 on a real server's answers. Ids differ, since each prompt was sent twice."""
+    """Rule 2 on a real server's answers; ids differ because each prompt was sent twice."""
     whole = toolkit.read(samples / f"{pair}_whole.jsonl")
     streamed = toolkit.read(samples / f"{pair}_stream.sse")
     excepted = ("response_key", "chunk")
@@ -288,7 +288,7 @@ def test_recorded_pairs_are_equal_whole_and_streamed(pair, samples):
             [{k: v for k, v in row.items() if k not in excepted} for row in lp[table].to_pylist()]
             for lp in (whole, streamed)
         )
-        if table == "choices":  # this server leaves the role out where text comes at once
+        if table == "choices":  # this server omits the role where text comes at once
             unsaid = [row["role"] is None for row in b]
             assert sum(unsaid) == {"pairs": 0, "bytes": 3}[pair]
             for i in (i for i, is_unsaid in enumerate(unsaid) if is_unsaid):

@@ -1,4 +1,4 @@
-"""Objects of other libraries: stand-ins with the same attributes."""
+"""Objects of other packages, replaced by objects with the same attributes."""
 
 from types import SimpleNamespace
 
@@ -21,7 +21,7 @@ METADATA = {
 
 
 class Dumped:
-    """As the SDKs that are built on pydantic."""
+    """An object with `model_dump`, as in SDKs that use pydantic."""
 
     def __init__(self, value):
         self.value = value

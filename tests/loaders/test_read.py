@@ -1,4 +1,4 @@
-"""`read` and `from_responses`: what they take, what they refuse, what they warn of."""
+"""`read` and `from_responses`: accepted sources and objects, errors, and warnings."""
 
 import io
 import json
@@ -139,7 +139,7 @@ def test_each_list_is_a_stream_of_its_own(id_, lengths):
 
 @pytest.mark.parametrize("id_", ["", "same"])
 def test_a_list_is_apart_from_chunks_beside_it(id_):
-    """Those that stand alone are one stream, cut in two by the list."""
+    """Chunks outside of streams are one stream, which the list cuts in two."""
     before, first, last, after = (chunk(id_, [part(0, text)]) for text in "abcd")
     with pytest.warns(toolkit.ToolkitWarning, match="no response has logprobs"):
         lp = load([before, [first, last], after])
@@ -344,7 +344,7 @@ def test_the_warning_points_at_the_caller():
 
 
 def test_the_sdk_is_recent_enough():
-    """Objects of the SDK are part of what is promised; an old one would prove nothing."""
+    """The promise includes objects of the SDK; an old version would prove nothing."""
     assert int(openai.__version__.split(".")[0]) >= 1
 
 

@@ -1,4 +1,4 @@
-"""Batches, threads and block sizes make no difference to the rows."""
+"""The rows do not depend on batches, threads or block sizes."""
 
 import gzip
 import itertools
@@ -42,7 +42,7 @@ def _quiet():
 
 @st.composite
 def recordings(draw):
-    """Streams in turns, most of them orderly, with odd events here and there."""
+    """Interleaved streams, most of them regular, with an odd event here and there."""
     queues = []
     for i in range(draw(st.integers(1, 4))):
         name = f"id-{i if draw(st.integers(0, 9)) else 0}"
@@ -124,7 +124,7 @@ def chunk(id_, kind, text, *, created=1, token=True):
 
 @st.composite
 def events(draw):
-    """Chunks of a few ids in any order, most of them text, with all that can go wrong."""
+    """Chunks of a few ids in any order, most of them text, with every kind of oddity."""
     kinds = ["text"] * 12 + ["role", "finish", "finish with text", "usage", "usage with text"]
     kinds += ["empty", "refusal", "other choice", "[DONE]", "{bad", "no id"]
     lines = [json.dumps(chunk("chatcmpl-0", "role", ""))]
@@ -185,7 +185,7 @@ def test_usage_before_the_choices_is_each_chunks_own():
     assert lp.responses["total_tokens"].to_pylist() == [7, 9]
 
 
-def test_orderly_streams_are_assigned_at_once(samples):
+def test_regular_streams_are_assigned_a_block_at_a_time(samples):
     with mock.patch(
         "toolkit.loaders.merging.merger.Merger._one_by_one", side_effect=AssertionError
     ):
@@ -217,7 +217,7 @@ def test_an_export_is_not_scanned(samples, tmp_path):
 
 
 def alone(data, ordinal, name):
-    """Read a source by itself, as it should stand among others."""
+    """Read a source by itself, with the name and keys that it should have among others."""
     reader = BatchReader(ReadOptions(batch_bytes=1 << 20, threads=1))
     lp = joined(list(reader.batches(enumerate(resolve(data)), None, lambda n: None)))
     rows = {table: lp[table].to_pylist() for table in TABLES}
@@ -239,8 +239,8 @@ ODD = [b"{bad\n", b"", b" \n\n", b"{}\n", b"data: [DONE]\n\n", b'{"choices": [{"
     st.sampled_from([1, 2]),
 )
 def test_sources_are_read_together_as_each_alone(sources, batch_bytes, threads):
-    """Also where they have ids in common, a stream is cut, or one has nothing in it."""
-    sources.append(b'{"choices": [{"message": {"content": "x"}}]}\n')  # so that there is a record
+    """Also if they have ids in common, if a stream is cut, or if a source is empty."""
+    sources.append(b'{"choices": [{"message": {"content": "x"}}]}\n')  # at least one record
     together = toolkit.concat(toolkit.scan(sources, batch_bytes=batch_bytes, threads=threads))
     expected = {name: [] for name in TABLES}
     for i, data in enumerate(sources):
@@ -251,8 +251,8 @@ def test_sources_are_read_together_as_each_alone(sources, batch_bytes, threads):
         assert together[name].to_pylist() == expected[name], name
 
 
-def test_faults_stand_where_their_source_does(tmp_path):
-    """A source that gives out in the middle of others is a record of its own."""
+def test_a_fault_has_the_place_of_its_source(tmp_path):
+    """A source that fails in the middle of others is a record of its own."""
     good = b'{"choices": [{"message": {"content": "x"}}]}\n'
     cut = gzip.compress(good * 3)[:-9]
     chunk = b'data: {"id": "a", "choices": [{"delta": {"content": "y"}}]}\n\n'
@@ -271,7 +271,7 @@ def test_faults_stand_where_their_source_does(tmp_path):
 
 
 def test_a_large_source_among_small_ones(monkeypatch):
-    """It has batches of its own, so that its streams can be assigned a block at a time."""
+    """It has batches of its own, so that its streams are assigned a block at a time."""
     monkeypatch.setattr("toolkit.loaders.batches._SMALL_BYTES", 2000)
     small = b'{"id": "s", "choices": [{"delta": {"content": "y"}}]}\n'
     chunk = b'{"id": "b%d", "choices": [{"index": 0, "delta": {"content": "z"}}]}\n'
@@ -281,21 +281,21 @@ def test_a_large_source_among_small_ones(monkeypatch):
     assert lp.responses["n_chunks"].to_pylist() == [1, *[10] * 30, 1, *[10] * 30]
 
 
-# Threads that die
+# Threads that fail
 
 
 @pytest.mark.parametrize("error", [MemoryError, RuntimeError("a bug"), KeyboardInterrupt])
 @pytest.mark.parametrize("call", [toolkit.read, lambda data: list(toolkit.scan(data))])
-def test_a_thread_that_dies_ends_the_load(monkeypatch, error, call):
-    """With its own error, and without hanging."""
+def test_a_thread_that_fails_ends_the_load(monkeypatch, error, call):
+    """The load raises the error of the thread and does not hang."""
     count = itertools.count()
 
-    def dies(*args):
+    def fails(*args):
         if next(count) == 3:
             raise error
         return scan_frames(*args)
 
-    monkeypatch.setattr("toolkit.loaders.batches.scan_frames", dies)
+    monkeypatch.setattr("toolkit.loaders.batches.scan_frames", fails)
     monkeypatch.setattr("toolkit.loaders.batches._BLOCK_BYTES", 2000)
     monkeypatch.setattr("toolkit.loaders.batches._SMALL_BYTES", 100)
     line = b'{"choices": [{"message": {"content": "%s"}}]}\n' % (b"x" * 900)

@@ -1,4 +1,4 @@
-"""Recording a stream while it is used."""
+"""`tee` saves a stream while it is used."""
 
 import asyncio
 import json
@@ -36,7 +36,7 @@ def log(tmp_path):
 
 
 def test_a_stream_passes_and_is_recorded(log):
-    for _ in range(2):  # without ids: the [DONE] between them keeps them apart
+    for _ in range(2):  # without ids: the [DONE] between them separates them
         assert list(toolkit.tee(iter(CHUNKS), log)) == CHUNKS
     lp = toolkit.read(log)
     assert [lp.text(0), lp.text(1)] == ["Héllo!"] * 2
@@ -68,7 +68,7 @@ def test_an_async_stream(log):
 
 
 class Stream:
-    """As a client's: a context manager with attributes of its own."""
+    """A stream as clients return it: a context manager with further attributes."""
 
     response = "the response"
 

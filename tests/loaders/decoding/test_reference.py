@@ -1,4 +1,4 @@
-"""What the reference decoder reads, and that it can be given some rows of a block."""
+"""The reference decoder on whole blocks, on some rows of a block, and on objects."""
 
 import json
 import math
@@ -38,7 +38,7 @@ def test_all_rows_count_every_record(block):
 
 @pytest.mark.parametrize("rows", [[2], [0, 2, 5], [4], [1, 4, 5], [2, 3], [0, 1, 2, 3, 4, 5]])
 def test_some_rows_leave_the_places_of_the_others(block, rows):
-    """Row 4 holds two records, so it can only be left out together with none that follow."""
+    """Row 4 holds two records, so rows after it are decoded only together with it."""
     whole, some = ReferenceDecoder(), ReferenceDecoder()
     everything = whole.frames(block)
     decoded = some.frames(block, np.array(rows))
@@ -63,7 +63,7 @@ def test_no_rows_only_count(block):
     assert decoder.ordinals == Ordinals(record=6, scope=0, done=2)
 
 
-# What mutants lived through
+# Cases that surviving mutants showed
 
 
 ANSWER = b'{"choices": [{"message": {"content": "%s"}}]}'
@@ -87,7 +87,7 @@ def test_values_of_one_frame_have_lines_of_their_own():
     assert decoded.rejects["line"].to_pylist() == [9]
 
 
-def test_half_pairs_at_a_place_are_replaced():
+def test_lone_surrogates_at_a_path_are_replaced():
     record = {"raw": {"choices": [{"message": {"content": "a\ud800"}}]}}
     decoded = ReferenceDecoder("raw").objects([Unit([record])])
     assert decoded.parts["content"].to_pylist() == ["a\ufffd"]
@@ -104,7 +104,7 @@ def test_exchanges_without_an_answer_are_rejected_by_name(body, reason):
     assert decoded.rejects["reason"].to_pylist() == [reason]
 
 
-def test_numbers_that_json_has_not_are_named():
+def test_numbers_that_json_cannot_express_are_named():
     value = {"a": math.inf, "b": -math.inf, "c": math.nan, "d": 10**400, "e": -(10**400)}
     assert json.loads(strict_json.compact(value)) == {
         "a": "Infinity",
@@ -115,7 +115,7 @@ def test_numbers_that_json_has_not_are_named():
     }
 
 
-def test_what_follows_a_value_is_told_with_its_byte():
+def test_text_after_a_value_is_rejected_with_its_byte():
     text = '{"a": "é"}  x'
     [(reject, *_)] = strict_json.values(text.encode(), text)
     assert reject.reason == "trailing_garbage"

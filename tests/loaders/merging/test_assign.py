@@ -1,4 +1,4 @@
-"""Which chunk belongs to which response, without any text or table around it."""
+"""The rules that assign chunks to responses, without texts and tables."""
 
 from collections import defaultdict
 
@@ -22,7 +22,7 @@ OPENS, TEXT, FINISH, OPENS_WITH_TEXT, NOTHING = (
 
 
 class Feeder:
-    """Numbers chunks and hands them on."""
+    """Number chunks and assign them one by one."""
 
     def __init__(self, window=1000):
         self.assigner = Assigner(window)
@@ -200,7 +200,7 @@ def test_an_error_alone(feed):
 @settings(max_examples=200, deadline=None)
 @given(st.data())
 def test_any_interleaving_of_whole_streams(data):
-    """Streams of their own ids never touch one another, in whatever order their chunks come."""
+    """Streams with different ids never mix, in whatever order their chunks come."""
     queues = {}
     for name in "abcd"[: data.draw(st.integers(1, 4))]:
         n = data.draw(st.integers(1, 3))

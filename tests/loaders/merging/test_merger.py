@@ -1,4 +1,4 @@
-"""Chunks in, the rows of the whole answer out."""
+"""Merging chunks gives the rows of the whole response."""
 
 import json
 import warnings
@@ -40,7 +40,7 @@ def entry(token, logprob=-0.5):
 
 
 def stream(id_="x", text="ab", **fields):
-    """A complete stream: role, one token per chunk, finish reason."""
+    """Return a complete stream: role, one token per chunk, finish reason."""
     return [
         chunk(id_, [part(0, "", role="assistant")], **fields),
         *(chunk(id_, [part(0, token, tokens=[token])], **fields) for token in text),
@@ -75,7 +75,7 @@ def tokens_of(lp, row=0):
 
 
 def comparable(lp):
-    """Rows by response id, without what rule 2 leaves out; null and empty text are one."""
+    """Return rows by response id, without what rule 2 excludes; null and empty text are equal."""
     found = {}
     for id_, rows in zip(
         lp.responses["response_id"].to_pylist(),
@@ -91,7 +91,7 @@ def comparable(lp):
 
 
 def with_stream_notes(wholes, chunks, expected):
-    """Add what is only said of streams: usage beside one of several choices is not the total."""
+    """Add the note that only streams have: usage beside one of several choices is no total."""
     for whole in wholes:
         own = [c for c in chunks if c["id"] == whole["id"]]
         usage_chunks = [c for c in own if c.get("usage")]
@@ -211,7 +211,7 @@ def test_role_only_first_and_usage_only_last():
 
 @pytest.mark.parametrize("first", [[], [part(0, "", role="assistant")]])
 def test_the_number_of_choices_is_that_of_the_whole_stream(first):
-    """Not that of the first chunk, which may have none, or one of several."""
+    """The first chunk may have no choice, or only one of several."""
     lp = load(
         chunk("x", first),
         chunk("x", [part(0, "a", finish="stop")]),
@@ -448,7 +448,7 @@ def test_an_error_after_a_finished_stream_is_a_response_of_its_own():
 
 
 def test_an_error_with_an_id_belongs_to_that_stream():
-    """A response's stream is keyed by its id, also where another was active last."""
+    """The id decides, even if another stream was active last."""
     lp = load(
         *stream("x", "ab")[:-1],
         *stream("y", "cd")[:-1],
@@ -493,7 +493,7 @@ def test_a_second_usage_after_the_end_is_late():
 
 
 def test_an_id_used_again_after_the_end_is_a_new_response():
-    """Without [DONE] between: the role tells."""
+    """Without [DONE] between them, the role begins the second response."""
     lp = load(*stream("x", "ab"), *stream("x", "cd"))
     assert texts(lp) == ["ab", "cd"]
     assert lp.responses["response_id"].to_pylist() == ["x", "x"]
@@ -540,7 +540,7 @@ def test_an_absent_id_is_an_empty_one(absent):
 
 
 def test_the_last_chunk_of_openrouter_opens_nothing():
-    """It has a role and an empty text, as a first one would, but also usage."""
+    """It has a role and an empty text, as a first chunk has, but also usage."""
     last = chunk("x", [part(0, "", role="assistant")], usage=USAGE)
     lp = load(*stream("x", "ab"), last, DONE)
     [response] = lp.responses.to_pylist()
@@ -551,7 +551,7 @@ def test_the_last_chunk_of_openrouter_opens_nothing():
 
 
 def test_the_last_chunk_of_openrouter_after_the_end():
-    """Its usage is taken, late as it is; a response without an answer would be none."""
+    """Its usage is accepted although it is late, because alone it would be an empty response."""
     last = chunk("x", [part(0, "", role="assistant")], usage=USAGE)
     lp = load(*stream("x", "ab"), DONE, last)
     [response] = lp.responses.to_pylist()
@@ -569,7 +569,7 @@ def test_interleaved_streams_with_a_done_each():
 
 
 def test_interleaved_streams_whose_ends_cross():
-    """The first [DONE] closes both, since both are finished; no value is lost."""
+    """The first [DONE] closes both, because both are finished; no value is lost."""
     x, y = stream("x", "ab"), stream("y", "cd")
     events = [each for pair in zip(x, y, strict=True) for each in pair]
     lp = load(
@@ -636,7 +636,7 @@ def test_a_bad_record_leaves_a_gap_on_open_streams_only():
 
 
 def test_a_bad_record_after_done_leaves_no_gap():
-    """The stream was closed: nothing of it can be missing."""
+    """The stream was closed, so nothing of it can be missing."""
     lp = load(*stream("x", "ab"), DONE, "{bad")
     assert lp.responses["notes"].to_pylist() == [[]]
     lp = load(*stream("x", "ab"), DONE, "{bad", *stream("y", "c"), DONE)
@@ -655,8 +655,8 @@ def test_a_bad_record_leaves_a_gap_on_all_open_streams():
 
 
 @pytest.mark.parametrize("key", ["message", "delta"])
-def test_kind_is_told_by_the_keys_of_choices(key):
-    """Not by object, which servers set wrongly."""
+def test_kind_is_detected_from_the_keys_of_choices(key):
+    """The key ``object`` is ignored, because servers set it wrongly."""
     wrong = {"message": "chat.completion.chunk", "delta": "chat.completion"}[key]
     body = {"id": "x", "object": wrong, "choices": [{"index": 0, key: {"content": "a"}}]}
     lp = load(body)
@@ -665,7 +665,7 @@ def test_kind_is_told_by_the_keys_of_choices(key):
 
 
 def test_states_of_logprobs_in_chunks():
-    """Absent, null and empty add nothing, but empty was asked for."""
+    """Absent, null and empty lists add no token, but an empty list shows a request for one."""
 
     def state(*logprobs):
         chunks = [chunk("x", [part(0, "a")]) for _ in logprobs]

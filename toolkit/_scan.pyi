@@ -1,4 +1,4 @@
-"""The native scanner (``_scan.cpp``); `toolkit.loaders.scanner` is the one module that imports it."""
+"""The native scanner (``_scan.cpp``), which only `toolkit.loaders.scanner` imports."""
 
 from typing import Any
 

@@ -13,8 +13,8 @@ from toolkit.limits import MOST_NESTING
 class Reject(Exception):
     """The reason why a record cannot be read.
 
-    A function that returns one thing raises it; an iterator over several things yields it in the
-    place of the one that cannot be read.
+    Format modules, and functions that return one thing, raise it. Iterators over values and bodies
+    (`strict_json.values`, `formats.detect.bodies`) yield it in the place of what cannot be read.
 
     Parameters
     ----------

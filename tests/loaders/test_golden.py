@@ -67,9 +67,6 @@ OTHER_FORMATS = {
 }
 # Refused: reason, records, and what the message must name.
 REFUSED = {
-    "microsoft-semantic-kernel-textgeneration_test_stream_response.txt": (
-        *("unsupported_format", 150, "/v1/chat/completions"),
-    ),
     "antirez-ds4-short_reasoning_plain.official.json": ("no_choices", 1, "openai_chat"),
 }
 SAMPLES = (

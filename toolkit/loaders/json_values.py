@@ -113,6 +113,11 @@ def read_once(obj: dict[str, Any], keys: frozenset[str], path: str) -> None:
             raise Reject("duplicate_key", f"expected {key!r} once", f"{path}.{key}")
 
 
+def is_number(value: object) -> bool:
+    """Return whether a JSON value is a number."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def whole_number(value: object, low: int, high: int) -> int | None:
     """Return a number as an integer if it is whole and in range, else None; 0.0 is 0.
 

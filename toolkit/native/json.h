@@ -178,7 +178,7 @@ class Json {
   // ---------------------------------------------------------------- containers
 
   // Calls f(p, key) for each key that has a name; f reads the value. A key that occurs twice defers
-  // the record. Values of other keys are skipped.
+  // the record. Values of other keys are skipped, unless they may hold logprobs.
   template <class Key, size_t N, class F>
   const char* object(const char* p, const Name<Key> (&names)[N], F f) {
     uint64_t seen = 0;
@@ -205,7 +205,7 @@ class Json {
       if (p == nullptr || name.escaped || (p = take(p, ':')) == nullptr) return nullptr;
       const Key key = find(names, name.text(), next);
       if (key == Key::kOther) {
-        if ((p = skip(p)) == nullptr) return nullptr;
+        if ((p = skip_value_of(p, name.text())) == nullptr) return nullptr;
         continue;
       }
       if (key == Key::kDefer || (seen & bit(key)) != 0) return nullptr;
@@ -234,6 +234,20 @@ class Json {
     return q;
   }
 
+  // Which keys that are not read defer the record, if their values could hold logprobs: all within
+  // a logprobs object; none within an entry, to which servers add further logprobs.
+  enum class Watch { kNone, kNames, kAll };
+
+  // Calls f under another rule.
+  template <class F>
+  const char* watching(Watch watch, F f) {
+    const Watch before = watch_;
+    watch_ = watch;
+    const char* p = f();
+    watch_ = before;
+    return p;
+  }
+
   // Skips any value, which need only be valid JSON.
   const char* skip(const char* p) {
     p = space(p);
@@ -255,6 +269,7 @@ class Json {
  private:
   const char* end_ = nullptr;
   int depth_ = 0;
+  Watch watch_ = Watch::kNames;
 
   const char* space(const char* p) const {
     while (p < end_ && static_cast<unsigned char>(*p) <= ' ' &&
@@ -282,14 +297,38 @@ class Json {
     return Key::kOther;
   }
 
+  // Skips the value of a key that is not read. A key that speaks of logprobs defers the record if
+  // its value could hold some: the reference decoder reads or notes it.
+  const char* skip_value_of(const char* p, std::string_view key) {
+    if (watch_ == Watch::kNone || (watch_ == Watch::kNames && !speaks_of_logprobs(key)))
+      return skip(p);
+    p = space(p);
+    if (p >= end_ || (*p != 'n' && *p != 't' && *p != 'f')) return nullptr;
+    return skip(p);
+  }
+
+  // Returns whether a key has "logprob" or "log_prob" in it, in any casing.
+  static bool speaks_of_logprobs(std::string_view key) {
+    const auto is = [&](size_t i, char c) {
+      return i < key.size() && (static_cast<unsigned char>(key[i]) | 0x20) == c;
+    };
+    for (size_t i = 0; i + 7 <= key.size(); ++i) {
+      if (!is(i, 'l') || !is(i + 1, 'o') || !is(i + 2, 'g')) continue;
+      const size_t j = i + 3 + (key[i + 3] == '_' ? 1 : 0);
+      if (is(j, 'p') && is(j + 1, 'r') && is(j + 2, 'o') && is(j + 3, 'b')) return true;
+    }
+    return false;
+  }
+
   const char* skip_object(const char* p) {
     p = take(p, '{');
     if (p == nullptr || ++depth_ > kMaxDepth) return nullptr;
     const char* q = take(p, '}');
     while (q == nullptr) {
-      Slice ignored;
-      p = string(p, ignored);
-      if (p == nullptr || (p = take(p, ':')) == nullptr || (p = skip(p)) == nullptr) return nullptr;
+      Slice name;
+      p = string(p, name);
+      if (p == nullptr || name.escaped || (p = take(p, ':')) == nullptr) return nullptr;
+      if ((p = skip_value_of(p, name.text())) == nullptr) return nullptr;
       if ((q = take(p, '}')) == nullptr && (p = take(p, ',')) == nullptr) return nullptr;
     }
     --depth_;

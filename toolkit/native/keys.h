@@ -31,7 +31,7 @@ constexpr Name<Key> kResponseNames[] = {{"status_code", Key::kStatusCode}, {"bod
 constexpr Name<Key> kChoiceNames[] = {
     {"index", Key::kIndex}, {"message", Key::kMessage}, {"delta", Key::kDelta},
     {"logprobs", Key::kLogprobs}, {"finish_reason", Key::kFinish},
-    {"finishReason", Key::kFinish}, {"text", Key::kDefer}};
+    {"finishReason", Key::kFinish}, {"text", Key::kDefer}, {"label", Key::kDefer}};
 constexpr Name<Key> kMessageNames[] = {
     {"role", Key::kRole}, {"content", Key::kContent}, {"refusal", Key::kRefusal},
     {"reasoning", Key::kReasoning}, {"reasoning_content", Key::kReasoningContent},
@@ -40,7 +40,7 @@ constexpr Name<Key> kMessageNames[] = {
 constexpr Name<Key> kLogprobsNames[] = {
     {"content", Key::kContent}, {"refusal", Key::kRefusal},
     {"reasoning_content", Key::kReasoningContent}, {"reasoningContent", Key::kReasoningContent},
-    {"tokens", Key::kDefer}, {"token_logprobs", Key::kDefer}};
+    {"reasoning", Key::kDefer}, {"tokens", Key::kDefer}};
 constexpr Name<Key> kEntryNames[] = {
     {"token", Key::kToken}, {"logprob", Key::kLogprob}, {"bytes", Key::kBytes},
     {"top_logprobs", Key::kTop}, {"topLogprobs", Key::kTop}, {"id", Key::kTokenId},

@@ -381,12 +381,13 @@ class Scanner : public EntryReader {
   const char* logprobs(const char* p, State& state, int32_t (&counts)[3]) {
     const char* const after = json_.null(p);
     if (after != nullptr) return after;
-    return json_.object(p, kLogprobsNames, [&](const char* q, Key key) {
+    const auto field = [&](const char* q, Key key) {
       const char* const r = json_.null(q);
       if (r != nullptr) return r;
       const int channel = key == Key::kContent ? 0 : key == Key::kReasoningContent ? 1 : 2;
       const size_t first = tokens.rows;
-      q = json_.array(q, [&](const char* at) { return token(at); });
+      const auto each = [&](const char* at) { return token(at); };
+      q = json_.watching(Json::Watch::kNone, [&] { return json_.array(q, each); });
       const size_t n = tokens.rows - first;
       // The rows of a part are in the order of the channels; another order defers the record.
       for (int later = channel + 1; later < 3 && n > 0; ++later)
@@ -395,7 +396,9 @@ class Scanner : public EntryReader {
       counts[channel] = static_cast<int32_t>(n);
       state = std::max(state, n > 0 ? kPresent : kEmpty);
       return q;
-    });
+    };
+    return json_.watching(Json::Watch::kAll,
+                          [&] { return json_.object(p, kLogprobsNames, field); });
   }
 };
 

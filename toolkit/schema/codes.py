@@ -48,6 +48,8 @@ NOTES = {
     "bad_status_code": "the status_code of a batch line is not an integer; it is read as absent",
     "from_prob": "probabilities were sent, not logprobs; their logarithms are used",
     "prompt_logprobs": "logprobs of the prompt were sent; they are not read",
+    "unread_logprobs": "values that speak of logprobs were sent, and they are not read",
+    "mean_logprob_only": "only a mean or sum of logprobs was sent, without tokens; it is not read",
     "lone_surrogate": "a text has half a surrogate pair; U+FFFD is used instead",
     "cumulative_usage": "usage was sent for single choices, but not for the whole response",
     "early_usage": "usage was sent before the last tokens of the stream, so it may be partial",

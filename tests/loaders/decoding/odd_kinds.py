@@ -65,9 +65,7 @@ def text_kinds():
     }.items():
         text = f'{{"id":"{CANARY}","choices":[],"model":{end}'
         yield rejected(f"truncated {name}", text, "truncated", one_value=False)
-    yield rejected(
-        "garbage after it", whole + f" {CANARY}", "trailing_garbage", one_value=False
-    )
+    yield rejected("garbage after it", whole + f" {CANARY}", "trailing_garbage", one_value=False)
     yield rejected("brace after it", whole + "}", "trailing_garbage", one_value=False)
     yield rejected("comma after it", whole + ",", "trailing_garbage", one_value=False)
     yield rejected("NUL after it", whole + "\0", "trailing_garbage", one_value=False)
@@ -134,17 +132,20 @@ def shape_kinds():
             "entry_not_object",
             f"{ENTRY}.top_logprobs[1]",
         )
-    for name, value in {"number": "5", "null": "null", "missing": DROP, "array": "[]"}.items():
+    for name, value in {"bool": "true", "null": "null", "missing": DROP, "array": "[]"}.items():
         reason = "token_not_string"
         yield rejected(f"token {name}", with_entry(token=value), reason, f"{ENTRY}.token")
         yield rejected(
             f"token {name} in an alternative", with_alternative(token=value), reason, f"{TOP}.token"
         )
-    refusal = with_logprobs(refusal=f"[{entry(token='5')}]")
+    yield kept("token number", with_entry(token="5"), tokens__token=["token_id:5"])
+    yield kept("token missing beside an id", with_entry(token=DROP, id="5"), tokens__token_id=[5])
+    refusal = with_logprobs(refusal=f"[{entry(token='[]')}]")
     path = "$.choices[0].logprobs.refusal[0].token"
-    yield rejected("token number in refusal", refusal, "token_not_string", path)
+    yield rejected("token array in refusal", refusal, "token_not_string", path)
+    yield kept("logprob string", with_entry(logprob='"-0.5"'), tokens__logprob=[-0.5])
     for name, value in {
-        "string": '"-0.5"',
+        "hexadecimal string": '"0x1p-2"',
         "words": f'"{CANARY}"',
         "bool": "true",
         "list": "[]",
@@ -158,7 +159,7 @@ def shape_kinds():
             reason,
             f"{TOP}.logprob",
         )
-    camel_top = with_entry(top_logprobs=DROP, topLogprobs=f"[{alternative(token='1')}]")
+    camel_top = with_entry(top_logprobs=DROP, topLogprobs=f"[{alternative(token='[]')}]")
     path = f"{ENTRY}.topLogprobs[0].token"
     yield rejected("path in camelCase", camel_top, "token_not_string", path)
 
@@ -372,7 +373,13 @@ def bytes_kinds():
 
 
 def entry_kinds():
-    for name, value in {"dict": '{"b":-0.5}', "string": f'"{CANARY}"', "number": "5"}.items():
+    yield kept(
+        "top_logprobs dict",
+        with_entry(top_logprobs='{"b":-0.5}'),
+        tokens__n_alternatives=[1],
+        alternatives__token=["b"],
+    )
+    for name, value in {"string": f'"{CANARY}"', "number": "5"}.items():
         yield kept(
             f"top_logprobs {name}",
             with_entry(top_logprobs=value),
@@ -395,8 +402,6 @@ def entry_kinds():
     yield kept("token id 7.0", with_entry(token_id="7.0"), tokens__token_id=[7])
     for name, value in {
         "string": f'"{CANARY}"',
-        "list": "[]",
-        "number": "-0.5",
         "true": "true",
     }.items():
         yield kept(
@@ -405,8 +410,12 @@ def entry_kinds():
             "bad_logprobs",
             choices__logprobs_state=["absent"],
         )
-        if name != "list":
-            yield kept(f"logprobs.content {name}", with_logprobs(content=value), "bad_logprobs")
+        yield kept(f"logprobs.content {name}", with_logprobs(content=value), "bad_logprobs")
+    yield kept("logprobs []", with_choice(logprobs="[]"), choices__logprobs_state=["empty"])
+    mean = with_choice(logprobs="-0.5")
+    yield kept("logprobs number", mean, "mean_logprob_only", choices__logprobs_state=["absent"])
+    number = with_logprobs(content="-0.5")
+    yield kept("logprobs.content number", number, "bad_logprobs", "unread_logprobs")
     yield kept(
         "logprobs.content an object",
         with_logprobs(content="{}"),
@@ -725,13 +734,13 @@ def batch_kinds():
     )
     yield rejected(
         "a bad token in a batch line",
-        batch(response=batch_response(body=with_entry(token="5"))),
+        batch(response=batch_response(body=with_entry(token="[]"))),
         "token_not_string",
         f"{inside}{ENTRY[1:]}.token",
     )
     yield rejected("batch response null, no error", batch(response="null"), "not_an_object", inside)
     yield rejected(
-        "batch response a string", batch(response=f'"{CANARY}"'), "not_an_object", "$.response"
+        "batch response a string", batch(response=f'"{CANARY}"'), "no_choices", "$.choices"
     )
     yield kept("an error body", obj(error=error), responses__error=[error])
     text = '{"error":"out of memory"}'

@@ -216,7 +216,7 @@ LLAMA = Sample(
 SAMPLES = {
     "openai_chat": CHAT,
     "openai_legacy": LEGACY,
-    "together": TOGETHER,
+    "openai_chat, arrays": TOGETHER,
     "openai_responses": RESPONSES,
     "gemini": GEMINI,
     "ollama": OLLAMA,

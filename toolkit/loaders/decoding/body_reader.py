@@ -22,14 +22,18 @@ from toolkit.loaders.buffers import (
     KIND_ERROR,
     KIND_FINAL_COPY,
     KIND_WHOLE,
+    PART_COUNTS,
     STATE_ABSENT,
     STATE_EMPTY,
     STATE_PRESENT,
 )
+from toolkit.loaders.decoding import positions
 from toolkit.loaders.decoding.entry_reader import SAMPLED, EntryReader, both_casings, lists
 from toolkit.loaders.decoding.ordinals import Ordinals, Place
 from toolkit.loaders.decoding.strict_json import compact
 from toolkit.loaders.formats.body import Body
+from toolkit.loaders.formats.parallel_arrays import are_arrays, arrays_of
+from toolkit.loaders.formats.token_lists import CHANNELS, TokenList, channels, token_list
 from toolkit.loaders.json_values import (
     Reject,
     camel,
@@ -53,7 +57,8 @@ _MESSAGE_KEYS = both_casings(
     "role", "content", "refusal", "reasoning", "reasoning_content", "tool_calls"
 )
 _PART_KEYS = frozenset({"type", "text"})
-_LOGPROBS_KEYS = both_casings("content", "refusal", "reasoning_content")
+_TEXT_PARTS = ("text", "output_text", "TEXT")
+_LOGPROBS_KEYS = frozenset(name for names in CHANNELS.values() for name in names)
 _USAGE_PATHS = (
     ("prompt_tokens",),
     ("completion_tokens",),
@@ -247,6 +252,8 @@ class BodyReader:
         return ordinal
 
     def _choice(self, choice: dict[str, Any], index: int, is_chunk: bool, path: str) -> None:
+        if _get(choice, "prompt_logprobs") is not None:  # vLLM sends them here too
+            self._notes.append("prompt_logprobs")
         names = ("delta", "message") if is_chunk else ("message", "delta")
         name = names[0] if choice.get(names[0]) is not None else names[1]
         message = choice.get(name)
@@ -255,14 +262,15 @@ class BodyReader:
                 self._notes.append("bad_message")
             message = {}
         read_once(message, _MESSAGE_KEYS, f"{path}.{name}")
-        state, counts = self._logprobs(choice.get("logprobs"), f"{path}.logprobs")
+        text = self._content(message.get("content"), f"{path}.{name}.content")
+        state, counts = self._logprobs(choice.get("logprobs"), f"{path}.logprobs", text)
         reasoning = _get(message, "reasoning_content")
         if reasoning is None:
             reasoning = message.get("reasoning")
         row = {
             "choice": index,
             "role": self._name(message.get("role"), "bad_role"),
-            "content": self._content(message.get("content"), f"{path}.{name}.content"),
+            "content": text,
             "refusal": self._text(message.get("refusal"), "bad_refusal"),
             "reasoning": self._text(reasoning, "bad_reasoning"),
             "tool_calls": self._tool_calls(message, f"{path}.{name}"),
@@ -282,7 +290,7 @@ class BodyReader:
             sent = [
                 part.get("text")
                 for part in value
-                if isinstance(part, dict) and part.get("type", "text") in ("text", "output_text")
+                if isinstance(part, dict) and part.get("type", "text") in _TEXT_PARTS
             ]
             texts = [text for text in sent if isinstance(text, str)]
             if len(texts) == len(sent) and (texts or not value):
@@ -303,29 +311,50 @@ class BodyReader:
 
     # Logprobs
 
-    def _logprobs(self, logprobs: Any, path: str) -> tuple[int, dict[str, int]]:
+    def _logprobs(self, logprobs: Any, path: str, text: str | None) -> tuple[int, dict[str, int]]:
         """Append the entries of a choice's lists; return their state and the number of each."""
-        counts = {"n_content": 0, "n_reasoning": 0, "n_refusal": 0}
+        counts = dict.fromkeys(PART_COUNTS, 0)
         state = STATE_ABSENT
-        if not isinstance(logprobs, dict):
-            if logprobs is not None:
-                self._notes.append("bad_logprobs")
-            return state, counts
-        read_once(logprobs, _LOGPROBS_KEYS, path)
-        for column, key in (
-            ("n_content", "content"),
-            ("n_reasoning", "reasoning_content"),
-            ("n_refusal", "refusal"),
-        ):
-            name = _sent(logprobs, key)
-            entries = logprobs.get(name)
-            if isinstance(entries, list):
-                state = max(state, STATE_PRESENT if entries else STATE_EMPTY)
-                counts[column] = len(entries)
-                self._entries.read(entries, f"{path}.{name}")
-            elif entries is not None:
-                self._notes.append("bad_logprobs")
+        found = self._token_lists(logprobs, path)
+        for channel in schema.CHANNELS:
+            if channel not in found:
+                continue
+            entries, at = found[channel], path
+            if isinstance(entries, TokenList):
+                at, entries = entries.path, positions.entries(entries, text)
+            state = max(state, STATE_PRESENT if entries else STATE_EMPTY)
+            counts[f"n_{channel}"] = len(entries)
+            self._entries.read(entries, at)
         return state, counts
+
+    def _token_lists(self, logprobs: Any, path: str) -> dict[str, Any]:
+        """Return the list of entries, or the token list, of each channel."""
+        if logprobs is None:
+            return {}
+        if not isinstance(logprobs, dict):
+            listed = channels(logprobs, path)
+            if not listed and logprobs != []:
+                self._notes.append("bad_logprobs")
+            return {"content": []} if logprobs == [] else dict(listed)
+        if are_arrays(logprobs):
+            return {"content": arrays_of(logprobs, path)}
+        read_once(logprobs, _LOGPROBS_KEYS, path)
+        found: dict[str, Any] = {}
+        for channel, names in CHANNELS.items():
+            for name in names:
+                value = logprobs.get(name)
+                if isinstance(value, TokenList):
+                    found[channel] = value
+                elif isinstance(value, list):
+                    at = f"{path}.{name}"
+                    is_usual = not value or isinstance(value[0], dict) and "token" in value[0]
+                    other = None if is_usual else token_list(value, at, "logprobs")
+                    found[channel] = TokenList("entries", value, {}, at) if other is None else other
+                elif value is not None:
+                    self._notes.append("bad_logprobs")
+                if value is not None:
+                    break
+        return found or dict(channels(logprobs, path))
 
 
 def _kind(choices: Any, obj: dict[str, Any], path: str) -> int:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import pyarrow as pa
 
 from toolkit.limits import LIMITS
 from toolkit.loaders import buffers
+from toolkit.loaders.decoding.positions import alternatives
 from toolkit.loaders.json_values import Reject, camel, kind_of, read_once, whole_number
 
 SAMPLED = buffers.ENTRIES.append(buffers.TOKENS.field("n_alternatives"))
@@ -24,6 +26,9 @@ _NAMED_NUMBERS = {
     )
     for name in names
 }
+
+
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
 
 def both_casings(*names: str) -> frozenset[str]:
@@ -67,6 +72,8 @@ class EntryReader:
                 top = entry.get(key)
                 if top is not None:
                     break
+            if type(top) is dict:
+                top = alternatives(top)
             if type(top) is list:
                 if len(top) > self._limit:
                     message = (
@@ -93,9 +100,7 @@ class EntryReader:
             read_once(entry, _ENTRY_KEYS, f"{path}[{i}]")
         token = entry.get("token")
         if type(token) is not str:
-            found = kind_of(token) if "token" in entry else "no such key"
-            message = f"expected a string, found {found}"
-            raise Reject("token_not_string", message, f"{path}[{i}].token")
+            token = _named_by_id(entry, f"{path}[{i}].token")
         logprob = entry.get("logprob")
         if type(logprob) is not float or logprob != logprob:
             if logprob is None and "prob" in entry:
@@ -147,6 +152,22 @@ class EntryReader:
         return number
 
 
+def _named_by_id(entry: dict[str, Any], path: str) -> str:
+    """Return the token of an entry without a text: ``token_id:N``, as vLLM writes it."""
+    token = entry.get("token")
+    number = token
+    if number is None:
+        number = entry.get("token_id")
+    if number is None:
+        number = entry.get("id")
+    whole = whole_number(number, 0, _INT32)
+    if whole is None:
+        found = kind_of(token) if "token" in entry else "no such key"
+        message = f"expected a string, or an id beside it, found {found}"
+        raise Reject("token_not_string", message, path)
+    return f"token_id:{whole}"
+
+
 def _logprob(value: Any, path: str) -> float | None:
     """Read a logprob that is not a plain float: an integer, null, NaN or a named number."""
     if value is None or value != value:
@@ -156,6 +177,9 @@ def _logprob(value: Any, path: str) -> float | None:
             return float(value)
         except OverflowError:
             return math.inf if value > 0 else -math.inf
-    if isinstance(value, str) and value in _NAMED_NUMBERS:
-        return _NAMED_NUMBERS[value]
+    if isinstance(value, str):
+        if value in _NAMED_NUMBERS:
+            return _NAMED_NUMBERS[value]
+        if _NUMBER.fullmatch(value):  # OCI sends numbers as texts
+            return float(value)
     raise Reject("logprob_not_number", f"expected a number, found {kind_of(value)}", path)

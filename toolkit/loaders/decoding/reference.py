@@ -207,8 +207,10 @@ class _Batch:
         if isinstance(value, Reject):
             self._reject(value)
         elif self._path is None:
-            self._envelopes += detect.is_envelope(value)
-            self._bodies(detect.bodies(value))
+            found = list(detect.bodies(value))
+            is_inside = any(not isinstance(body, Reject) and body.path != "$" for body in found)
+            self._envelopes += is_inside or detect.is_envelope(value)
+            self._bodies(found)
         else:
             self._envelopes += 1
             self._bodies(detect.bodies_at(value, self._path))

@@ -38,6 +38,9 @@ class Body(NamedTuple):
         its choices have ``delta``, each with a finish reason. For formats that write both alike.
         ``"final_copy"``: the end of a stream, which repeats all of it; its text and tokens count
         only where the stream brought none.
+    read : tuple of objects
+        Lists and objects of the record that the format read logprobs from, if they are not the
+        lists that `obj` has.
     """
 
     obj: dict[str, Any]
@@ -48,6 +51,7 @@ class Body(NamedTuple):
     notes: tuple[str, ...] = ()
     alone: bool = False
     kind: Kind = "auto"
+    read: tuple[Any, ...] = ()
 
 
 class Exchange(NamedTuple):

@@ -8,7 +8,7 @@ of them matches may be a row that contains an answer (`embedded`), else a server
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
 from toolkit.loaders.formats import (
@@ -20,25 +20,30 @@ from toolkit.loaders.formats import (
     http_session,
     inspect_log,
     llama_server,
+    loose,
     ollama,
     openai_batch,
     openai_chat,
     openai_legacy,
     openai_responses,
-    tgi_generate,
     together,
 )
 from toolkit.loaders.formats.body import Body, Exchange
+from toolkit.loaders.formats.declared import SHAPES
+from toolkit.loaders.formats.unread import has_tokens, identities, unread
 from toolkit.loaders.json_values import Reject, keys_of, kind_of
 
 
 class _Module(Protocol):
     """The part of the interface that formats and envelopes share."""
 
-    NAME: str
-    """Name of the wire format, as in the column ``format``."""
-    SHAPE: str
-    """The keys that the module looks for, for messages."""
+    @property
+    def NAME(self) -> str:  # noqa: N802, a constant of a module
+        """Name of the wire format, as in the column ``format``."""
+
+    @property
+    def SHAPE(self) -> str:  # noqa: N802
+        """The keys that the module looks for, for messages."""
 
     def matches(self, obj: dict[str, Any], /) -> bool:
         """Return whether an object is of this format."""
@@ -66,8 +71,10 @@ FORMATS: tuple[Format, ...] = (
     gemini,
     ollama,
     llama_server,
-    tgi_generate,
+    *SHAPES,
 )
+_OWN_LISTS = ("choices", "candidates")
+"""Keys of what a format has read itself."""
 ENVELOPES: tuple[Envelope, ...] = (cassette, event_data, http_session, inspect_log, openai_batch)
 
 
@@ -114,24 +121,89 @@ def bodies_at(obj: object, key_path: str, path: str = "$") -> Iterator[Body | Ex
 def _detected(obj: object, path: str) -> Iterator[Body | Exchange | Reject]:
     if not isinstance(obj, dict):
         raise Reject("not_an_object", f"expected an object, found {kind_of(obj)}", path)
-    for format_ in FORMATS:
-        if format_.matches(obj):
-            yield from format_.normalise(obj, path)
-            return
+    format_ = next((each for each in FORMATS if each.matches(obj)), None)
+    if format_ is not None:
+        found: list[Body | Exchange | Reject] = list(format_.normalise(obj, path))
+        left = list(unread(obj, identities(found), path))
+        if any(isinstance(value, dict | list) for _, value in left) and not has_tokens(found):
+            # The row around may look like an answer; the answer with logprobs counts.
+            row = {key: value for key, value in obj.items() if key not in _OWN_LISTS}
+            inner = list(_in_row(row, path))
+            if has_tokens(inner):
+                found, left = inner, []
+        yield from _noted(found, left)
+        return
     envelope = next((each for each in ENVELOPES if each.matches(obj)), None)
-    if envelope is None:
-        contents = embedded.find_answers(obj, path, is_answer)
+    if envelope is not None:
+        found = list(_contents(obj, envelope.unwrap(obj, path), path))
     else:
-        contents = envelope.unwrap(obj, path)
-    found = False
-    for outer in contents:
-        found = True
-        yield from _unwrapped(outer)
+        bare = loose.bare(obj, path)
+        found = list(_in_row(obj, path)) if bare is None else [bare]
     if found:
+        yield from found
         return
     if not error_body.matches(obj):
         raise _unknown(obj, path)
     yield from error_body.normalise(obj, path)
+
+
+def _in_row(obj: dict[str, Any], path: str) -> Iterator[Body | Exchange | Reject]:
+    """Yield the answers inside a row; token lists without an answer, if no answer has logprobs."""
+    answers = embedded.find_answers(obj, path, is_answer)
+    yield from _contents(obj, answers, path, with_loose=True)
+
+
+def _contents(
+    obj: dict[str, Any], outers: Iterable[Body | Exchange], path: str, with_loose: bool = False
+) -> Iterator[Body | Exchange | Reject]:
+    """Yield the bodies of the contents of a wrapper or a row, each content once."""
+    found: list[Body | Exchange | Reject] = []
+    known: list[object] = []
+    read: set[int] = set()
+    for outer in outers:
+        content = outer.records if isinstance(outer, Exchange) else outer.obj
+        read.add(id(content))
+        if isinstance(outer, Body) and isinstance(outer.obj.get("choices"), list):
+            read |= set(map(id, outer.obj["choices"]))
+        if with_loose and _is_copy(content, known):
+            continue  # traces keep one answer in several places
+        known.append(content)
+        found += _unwrapped(outer)
+    if with_loose and not has_tokens(found):
+        lists = list(loose.find(obj, path))
+        if len(lists) == 1 and len(found) == 1 and isinstance(found[0], Body):
+            found = [loose.joined(found[0], lists[0])]
+        elif lists:
+            found = list(lists)
+    left = list(unread(obj, read | identities(found), path)) if found else []
+    yield from _noted(found, left)
+
+
+def _is_copy(content: object, known: list[object]) -> bool:
+    """Return whether a text, or an answer with an id, is the same as one before it."""
+    if isinstance(content, str):
+        return content in known
+    if not isinstance(content, dict) or not content.get("id"):
+        return False
+    same = [each for each in known if isinstance(each, dict) and each.get("id") == content["id"]]
+    return any(each.get("choices") == content.get("choices") for each in same)
+
+
+def _noted(
+    found: list[Body | Exchange | Reject], left: list[tuple[str, Any]]
+) -> Iterator[Body | Exchange | Reject]:
+    """Yield bodies, the first with a note if values that speak of logprobs were not read."""
+    note = None
+    if any(isinstance(value, dict | list) for _, value in left):
+        note = "unread_logprobs"
+    elif left and not has_tokens(found):
+        note = "mean_logprob_only"
+    for body in found:
+        if note is not None and not isinstance(body, Reject):
+            yield body._replace(notes=(*body.notes, note))
+            note = None
+        else:
+            yield body
 
 
 def is_answer(obj: object) -> bool:
@@ -141,12 +213,10 @@ def is_answer(obj: object) -> bool:
 
 
 def is_envelope(obj: object) -> bool:
-    """Return whether the bodies of a record are inside a wrapper."""
+    """Return whether an object is a wrapper around answers."""
     if not isinstance(obj, dict) or any(format_.matches(obj) for format_ in FORMATS):
         return False
-    if any(envelope.matches(obj) for envelope in ENVELOPES):
-        return True
-    return next(embedded.find_answers(obj, "$", is_answer), None) is not None
+    return any(envelope.matches(obj) for envelope in ENVELOPES)
 
 
 def _unwrapped(outer: Body | Exchange) -> Iterator[Body | Exchange | Reject]:

@@ -7,21 +7,22 @@ few levels deep. The id of the innermost row around it becomes the ``custom_id``
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from toolkit.loaders.formats.body import Body, Exchange
+from toolkit.loaders.formats.row_ids import row_id
 from toolkit.loaders.json_values import Reject, field_name, kind_of
 
 NAME = "row"
 SHAPE = "an answer under some key"
 _DEPTH = 5  # levels of a row that are searched
-_IDS = (
-    *("custom_id", "request_id", "litellm_call_id", "id", "sample_id", "question_id"),
-    *("uuid", "key", "index"),
-)
 _CHOICE = ("logprobs", "finish_reason", "finishReason", "index")
 _HEAD = 1 << 16  # characters of a text that are searched
+_IN_TEXT = re.compile(
+    r'"choices"|"candidates"|"[A-Za-z_]*log_?prob[A-Za-z_]*"\s*:\s*[-\[{]', re.IGNORECASE
+)
 
 _IsAnswer = Callable[[object], bool]
 
@@ -59,7 +60,7 @@ def answer_at(obj: object, key_path: str, path: str, is_answer: _IsAnswer) -> Bo
     custom_id: str | None = None
     value: Any = obj
     for key in key_path.replace("]", "").replace("[", ".").split("."):
-        custom_id = _id_of(value, custom_id)
+        custom_id = row_id(value, custom_id)
         path = f"{path}[{key}]" if isinstance(value, list) else f"{path}.{key}"
         if isinstance(value, dict):
             value = value.get(key)
@@ -80,7 +81,7 @@ def _find(
     depth: int,
     is_answer: _IsAnswer,
 ) -> Iterator[Body | Exchange]:
-    custom_id = _id_of(obj, custom_id)
+    custom_id = row_id(obj, custom_id)
     members: Iterable[tuple[Any, Any]] = obj.items() if isinstance(obj, dict) else enumerate(obj)
     for key, value in members:
         inner_path = f"{path}.{field_name(key)}" if isinstance(obj, dict) else f"{path}[{key}]"
@@ -113,16 +114,4 @@ def _is_choice(value: dict[str, Any]) -> bool:
 
 def _is_text_of_answer(text: str) -> bool:
     head = text[:_HEAD].lstrip()
-    return (head[:1] in ("{", "[") and '"choices"' in head) or (
-        head.startswith("data:") and '"choices"' in head
-    )
-
-
-def _id_of(obj: object, default: str | None) -> str | None:
-    """Return the id of a row as text, or the default if it has none."""
-    if isinstance(obj, dict):
-        for name in _IDS:
-            value = obj.get(name)
-            if isinstance(value, str | int) and not isinstance(value, bool):
-                return str(value)
-    return default
+    return head.startswith(("{", "[", "data:")) and _IN_TEXT.search(head) is not None

@@ -16,6 +16,7 @@ from toolkit.loaders.json_values import Reject, camel, is_claimed, kind_of
 
 NAME = "gemini"
 SHAPE = "candidates[].content"
+_MARKS = ("content", "finish_reason", "logprobs_result")
 _USAGE = {
     "prompt_tokens": "prompt_token_count",
     "completion_tokens": "candidates_token_count",
@@ -30,7 +31,10 @@ def matches(obj: dict[str, Any]) -> bool:
         not is_claimed(obj)
         and isinstance(candidates, list)
         and all(isinstance(each, dict) for each in candidates)
-        and (bool(candidates) or _get(obj, "usage_metadata") is not None)
+        and (
+            any(_get(each, name) is not None for each in candidates for name in _MARKS)
+            or _get(obj, "usage_metadata") is not None
+        )
     )
 
 
@@ -47,7 +51,8 @@ def normalise(obj: dict[str, Any], path: str = "$") -> Iterator[Body]:
         "usage": _usage(_get(obj, "usage_metadata")),
         "choices": choices,
     }
-    yield Body(body, NAME, path, kind="either" if ended else "auto")
+    read = tuple(_get(each, "logprobs_result") for each in obj["candidates"])
+    yield Body(body, NAME, path, kind="either" if ended else "auto", read=read)
 
 
 def _get(obj: dict[str, Any], name: str) -> Any:

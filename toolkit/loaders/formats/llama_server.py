@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from toolkit.loaders.formats.body import Body
+from toolkit.loaders.formats.body import Body, Kind
 from toolkit.loaders.json_values import is_claimed
 
 NAME = "llama_server"
@@ -32,7 +32,7 @@ def normalise(obj: dict[str, Any], path: str = "$") -> Iterator[Body]:
     found = obj.get("completion_probabilities")
     entries = [_entry(each) for each in found] if isinstance(found, list) else None
     choice = {
-        "index": 0,
+        "index": obj.get("index", 0),
         "delta": {"content": obj["content"]},
         "logprobs": {"content": entries} if entries is not None else None,
         "finish_reason": obj.get("stop_type") or ("stop" if obj["stop"] else None),
@@ -44,7 +44,8 @@ def normalise(obj: dict[str, Any], path: str = "$") -> Iterator[Body]:
             "completion_tokens": obj.get("tokens_predicted"),
         }
     body = {"model": obj.get("model"), "usage": usage, "choices": [choice]}
-    yield Body(body, NAME, path, kind="either" if obj["stop"] else "auto")
+    kind: Kind = "either" if obj["stop"] else "auto"
+    yield Body(body, NAME, path, kind=kind, read=(found,))
 
 
 def _entry(entry: Any) -> Any:

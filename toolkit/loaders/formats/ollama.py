@@ -16,6 +16,7 @@ from toolkit.loaders.json_values import is_claimed
 
 NAME = "ollama"
 SHAPE = "done with message or response"
+_MARKS = ("model", "created_at", "eval_count", "prompt_eval_count", "total_duration")
 _FRACTION = re.compile(r"(\.\d{6})\d+")  # of a second in nanoseconds; Python reads microseconds
 
 
@@ -25,6 +26,7 @@ def matches(obj: dict[str, Any]) -> bool:
         isinstance(obj.get("done"), bool)
         and not is_claimed(obj)
         and (isinstance(obj.get("message"), dict) or isinstance(obj.get("response"), str))
+        and any(name in obj for name in _MARKS)
     )
 
 

@@ -20,7 +20,13 @@ _RESPONSE_KEYS = frozenset({"status_code", "body"})
 
 def matches(obj: dict[str, Any]) -> bool:
     """Return whether an object is a line of a Batch output or error file."""
-    return "custom_id" in obj and ("response" in obj or "error" in obj)
+    if "custom_id" not in obj:
+        return False
+    response = obj.get("response")
+    if isinstance(response, dict):
+        return "body" in response or "status_code" in response or not response
+    # A row that people made has the answer, or its text, directly under the key.
+    return response is None and ("error" in obj or "response" in obj)
 
 
 def unwrap(obj: dict[str, Any], path: str = "$") -> Iterator[Body]:

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from toolkit.loaders.formats.body import Body
-from toolkit.loaders.formats.parallel_arrays import has_arrays_or_number
+from toolkit.loaders.formats.token_lists import arrays
+from toolkit.loaders.json_values import is_number
 
 NAME = "openai_chat"
 SHAPE = "choices[].message or choices[].delta"
@@ -31,12 +32,33 @@ def _are_options(choices: list[Any]) -> bool:
 
 
 def _is_other(choice: dict[str, Any]) -> bool:
-    """Return whether a choice is one of legacy completions, or has logprobs in another form."""
+    """Return whether a choice is one of legacy completions, or has a number for its logprobs."""
     if "message" not in choice and "delta" not in choice:
-        return "text" in choice
-    return has_arrays_or_number(choice)
+        return "text" in choice or "label" in choice
+    return is_number(choice.get("logprobs"))
 
 
 def normalise(obj: dict[str, Any], path: str = "$") -> Iterator[Body]:
-    """Yield the body unchanged."""
-    yield Body(obj, NAME, path)
+    """Yield the body unchanged, but for logprobs that lie inside or beside a message."""
+    choices = obj["choices"]
+    moved = [_with_logprobs(choice, f"{path}.choices[{i}]") for i, choice in enumerate(choices)]
+    if all(new is old for new, old in zip(moved, choices, strict=True)):
+        yield Body(obj, NAME, path)
+    else:
+        yield Body({**obj, "choices": moved}, NAME, path)
+
+
+def _with_logprobs(choice: Any, path: str) -> Any:
+    """Return a choice with the logprobs that some servers write into its message, or beside it."""
+    if not isinstance(choice, dict) or choice.get("logprobs") is not None:
+        return choice
+    for name in ("message", "delta"):
+        message = choice.get(name)
+        if not isinstance(message, dict):
+            continue
+        if message.get("logprobs") is not None:
+            return {**choice, "logprobs": message["logprobs"]}
+        beside = arrays(message, f"{path}.{name}") or arrays(choice, path)
+        if beside is not None:
+            return {**choice, "logprobs": {"content": beside}}
+    return choice

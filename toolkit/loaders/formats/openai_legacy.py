@@ -13,22 +13,24 @@ from collections.abc import Iterator
 from typing import Any
 
 from toolkit.loaders.formats.body import Body
-from toolkit.loaders.formats.parallel_arrays import entries_of
 from toolkit.loaders.json_values import read_once
 
 NAME = "openai_legacy"
 SHAPE = "choices[].text"
+_MARKS = ("finish_reason", "logprobs")
 _CHOICE_KEYS = frozenset({"index", "text", "logprobs", "finish_reason"})
 
 
 def matches(obj: dict[str, Any]) -> bool:
     """Return whether an object is a legacy completion."""
     choices = obj.get("choices")
+    is_marked = "model" in obj or "object" in obj
     return isinstance(choices, list) and any(
         isinstance(choice, dict)
         and "text" in choice
         and "message" not in choice
         and "delta" not in choice
+        and (is_marked or any(name in choice for name in _MARKS))
         for choice in choices
     )
 
@@ -39,23 +41,13 @@ def normalise(obj: dict[str, Any], path: str = "$") -> Iterator[Body]:
     ended = all(
         isinstance(choice, dict) and choice.get("finish_reason") is not None for choice in choices
     )
-    notes = ("prompt_logprobs",) if any(map(_has_prompt, choices)) else ()
     body = {**obj, "choices": choices}
-    yield Body(body, NAME, path, notes=notes, kind="either" if ended else "auto")
-
-
-def _has_prompt(choice: Any) -> bool:
-    """Return whether a choice has logprobs of the prompt, which vLLM sends in it."""
-    return isinstance(choice, dict) and choice.get("prompt_logprobs") is not None
+    yield Body(body, NAME, path, kind="either" if ended else "auto")
 
 
 def _choice(choice: Any, path: str) -> Any:
     if not isinstance(choice, dict):
         return choice  # the decoder rejects it
     read_once(choice, _CHOICE_KEYS, path)
-    rest = {key: value for key, value in choice.items() if key not in ("text", "logprobs")}
-    return {
-        **rest,
-        "delta": {"content": choice.get("text")},
-        "logprobs": entries_of(choice.get("logprobs"), f"{path}.logprobs"),
-    }
+    rest = {key: value for key, value in choice.items() if key != "text"}
+    return {**rest, "delta": {"content": choice.get("text")}}

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from toolkit.loaders.formats.body import Body
+from toolkit.loaders.formats.token_lists import arrays
 from toolkit.loaders.json_values import Reject, is_claimed, kind_of
 
 NAME = "openai_responses"
@@ -41,14 +42,16 @@ def matches(obj: dict[str, Any]) -> bool:
 def normalise(obj: dict[str, Any], path: str = "$") -> Iterator[Body]:
     """Yield a response as a whole body, or an event as a chunk."""
     if not _is_event(obj):
-        yield Body(_body(obj, [_choice("message", obj, path)]), NAME, path)
+        body = _body(obj, [_choice("message", obj, path)])
+        yield Body(body, NAME, path, read=tuple(_lists(obj["output"])))
         return
     kind, response = obj["type"], obj.get("response")
     if not isinstance(response, dict):
         yield _event(kind, obj, path)
     elif kind in _ENDS and isinstance(response.get("output"), list):
         body = _body(response, [_choice("delta", response, f"{path}.response")])
-        yield Body(body, NAME, path, kind="final_copy")
+        read = tuple(_lists(response["output"]))
+        yield Body(body, NAME, path, kind="final_copy", read=read)
     else:
         yield Body(_body(response, []) | {"usage": None}, NAME, path)
 
@@ -95,7 +98,6 @@ def _choice(key: str, response: dict[str, Any], path: str) -> dict[str, Any]:
     """Return the items of the output as one choice, with a ``message`` or a ``delta``."""
     texts: dict[str, list[str]] = {"content": [], "refusal": [], "reasoning": []}
     calls: list[dict[str, Any]] = []
-    lists: list[list[Any]] = []
     role = None
     for i, item in enumerate(response["output"]):
         if not isinstance(item, dict):
@@ -109,15 +111,32 @@ def _choice(key: str, response: dict[str, Any], path: str) -> dict[str, Any]:
             role = item.get("role", role)
             texts["content"] += _texts(item.get("content"))
             texts["refusal"] += _texts(item.get("content"), "refusal")
-            lists += _texts(item.get("content"), "logprobs", list)
     details = response.get("incomplete_details")
     reason = details.get("reason") if isinstance(details, dict) else None
     joined = {name: "".join(some) if some else None for name, some in texts.items()}
     return {
         key: {**joined, "role": role, "tool_calls": calls or None},
-        "logprobs": {"content": [entry for each in lists for entry in each]} if lists else None,
+        "logprobs": _logprobs(response["output"], path),
         "finish_reason": reason if reason is not None else response.get("status"),
     }
+
+
+def _lists(output: list[Any]) -> Iterator[list[Any]]:
+    """Yield the lists of logprobs of all messages."""
+    for item in output:
+        if isinstance(item, dict) and item.get("type") == "message":
+            yield from _texts(item.get("content"), "logprobs", list)
+
+
+def _logprobs(output: list[Any], path: str) -> dict[str, Any] | None:
+    lists = list(_lists(output))
+    if any(lists):
+        return {"content": [entry for each in lists for entry in each]}
+    for i, item in enumerate(output):  # NeMo Gym writes ids and logprobs beside the parts
+        beside = arrays(item, f"{path}.output[{i}]") if isinstance(item, dict) else None
+        if beside is not None:
+            return {"content": beside}
+    return {"content": []} if lists else None
 
 
 def _texts(parts: Any, key: str = "text", kind: type = str) -> list[Any]:
@@ -158,5 +177,6 @@ def _event(kind: str, obj: dict[str, Any], path: str) -> Body:
             call = _call({**item, "arguments": ""}, None)
             delta["tool_calls"] = [{"index": obj.get("output_index", 0), **call}]
     error = obj if kind == "error" else None
+    read = () if delta else (obj,)  # later events repeat what the deltas brought
     choices = [{"index": 0, "delta": delta, "logprobs": logprobs}] if delta else []
-    return Body({"choices": choices}, NAME, path, error=error)
+    return Body({"choices": choices}, NAME, path, error=error, read=read)

@@ -1,7 +1,7 @@
-"""Read Together and similar servers: chat completions with logprobs in arrays, or one number.
+"""Read chunks of Together: the logprob of a chunk's one token is a number in its choice.
 
-Whole answers have ``choices[].logprobs`` in the form of legacy completions. A chunk has one token:
-its logprob is a number in ``choices[].logprobs``, its text is the content of the delta.
+The number belongs to a token only if the delta has its ``token_id``. A number alone is a mean over
+the words of the chunk (LiteLLM's Gemini stream): it is not a token.
 """
 
 from __future__ import annotations
@@ -10,30 +10,49 @@ from collections.abc import Iterator
 from typing import Any
 
 from toolkit.loaders.formats.body import Body
-from toolkit.loaders.formats.parallel_arrays import entries_of, has_arrays_or_number
+from toolkit.loaders.json_values import is_number
 
 NAME = "together"
-SHAPE = "choices[].message or delta with logprobs.tokens, or logprobs a number"
+SHAPE = "choices[].delta with logprobs a number"
 
 
 def matches(obj: dict[str, Any]) -> bool:
-    """Return whether an object is a chat completion or a chunk with logprobs in this form."""
+    """Return whether an object is a chunk with a number for its logprobs."""
     choices = obj.get("choices")
-    return isinstance(choices, list) and any(map(has_arrays_or_number, choices))
+    return isinstance(choices, list) and any(map(has_number, choices))
+
+
+def has_number(choice: object) -> bool:
+    """Return whether a choice of a chat has a number for its logprobs."""
+    return (
+        isinstance(choice, dict)
+        and is_number(choice.get("logprobs"))
+        and ("message" in choice or "delta" in choice)
+    )
 
 
 def normalise(obj: dict[str, Any], path: str = "$") -> Iterator[Body]:
-    """Yield the body with logprobs as lists of entries."""
-    choices = [_choice(choice, f"{path}.choices[{i}]") for i, choice in enumerate(obj["choices"])]
-    yield Body({**obj, "choices": choices}, NAME, path)
+    """Yield the body with the number as an entry of the channel that it belongs to."""
+    choices = [_choice(choice) if has_number(choice) else choice for choice in obj["choices"]]
+    is_mean = any(has_number(choice) and not _is_token(choice) for choice in obj["choices"])
+    notes = ("mean_logprob_only",) if is_mean else ()
+    yield Body({**obj, "choices": choices}, NAME, path, notes=notes)
 
 
-def _choice(choice: Any, path: str) -> Any:
-    if not has_arrays_or_number(choice):
-        return choice
-    logprobs, delta = choice["logprobs"], choice.get("delta")
-    if isinstance(logprobs, dict):
-        return {**choice, "logprobs": entries_of(logprobs, f"{path}.logprobs")}
-    entry = {"token": delta["content"], "logprob": logprobs, "token_id": delta.get("token_id")}
-    is_end = delta["content"] == "" and choice.get("finish_reason") is not None
-    return {**choice, "logprobs": None if is_end else {"content": [entry]}}
+def _is_token(choice: dict[str, Any]) -> bool:
+    delta = choice.get("delta")
+    return isinstance(delta, dict) and delta.get("token_id") is not None
+
+
+def _choice(choice: dict[str, Any]) -> dict[str, Any]:
+    delta = choice.get("delta")
+    if not isinstance(delta, dict) or not _is_token(choice):
+        return {**choice, "logprobs": None}
+    text, reasoning = delta.get("content"), delta.get("reasoning")
+    if text in ("", None) and choice.get("finish_reason") is not None and not reasoning:
+        return {**choice, "logprobs": None}  # the end of the stream, which has no token
+    channel, token = ("content", text) if text else ("reasoning", reasoning)
+    if not token:
+        channel, token = "content", ""
+    entry = {"token": token, "logprob": choice["logprobs"], "token_id": delta["token_id"]}
+    return {**choice, "logprobs": {channel: [entry]}}

@@ -1,0 +1,219 @@
+"""Read one answer in every declared format, and as token lists that lie in rows."""
+
+import json
+
+import pytest
+
+import toolkit
+from tests.loaders.formats.samples import ENTRIES, HELLO, WORLD
+from tests.oracle import assert_conserved
+from toolkit.loaders.formats import detect
+from toolkit.loaders.formats.declared import SHAPES
+from toolkit.loaders.formats.shape import Shape
+
+TEXT = "Hello wörld"
+IDS = [11, 12]
+BY_ID = [
+    {"11": {"logprob": -0.25, "rank": 1, "decoded_token": "Hello"}},
+    {
+        "12": {"logprob": -1.5, "rank": 2, "decoded_token": " wörld"},
+        "13": {"logprob": -0.5, "rank": 1, "decoded_token": " there!"},
+    },
+]
+TRIPLES = [[-0.25, 11, "Hello"], [-1.5, 12, " wörld"]]
+NATIVE = [
+    {"id": 11, "text": "Hello", "logprob": -0.25},
+    {"id": 12, "text": " wörld", "logprob": -1.5},
+]
+LOGPROBS = {"content": ENTRIES, "refusal": None}
+CHOICE = {"message": {"role": "assistant", "content": TEXT}, "finish_reason": "stop"}
+RECORDS = {
+    "vllm_output": {
+        "request_id": "r",
+        "outputs": [{"index": 0, "text": TEXT, "token_ids": IDS, "logprobs": BY_ID}],
+    },
+    "ray_data_llm": {"generated_text": TEXT, "generated_tokens": IDS, "logprobs": BY_ID},
+    "tgi_generate": {"generated_text": TEXT, "details": {"tokens": NATIVE}},
+    "sglang_generate": {
+        "text": TEXT,
+        "meta_info": {"finish_reason": {"type": "stop"}, "output_token_logprobs": TRIPLES},
+    },
+    "cohere_chat": {
+        "finish_reason": "COMPLETE",
+        "message": {"role": "assistant", "content": [{"type": "text", "text": TEXT}]},
+        "logprobs": [
+            {"text": "Hello", "token_ids": [11], "logprobs": [-0.25]},
+            {"text": " wörld", "token_ids": [12], "logprobs": [-1.5]},
+        ],
+    },
+    "helm": {
+        "request_states": [
+            {"instance": {"id": "i"}, "result": {"completions": [{"text": TEXT, "tokens": NATIVE}]}}
+        ]
+    },
+    "langchain": {"content": TEXT, "type": "ai", "response_metadata": {"logprobs": LOGPROBS}},
+    "haystack": {
+        "role": "assistant",
+        "content": [{"text": TEXT}],
+        "meta": {"finish_reason": "stop", "logprobs": LOGPROBS},
+    },
+    "pydantic_ai": {
+        "kind": "response",
+        "parts": [{"part_kind": "text", "content": TEXT}],
+        "provider_details": {"logprobs": ENTRIES},
+    },
+    "vercel_ai": {
+        "text": TEXT,
+        "finishReason": "stop",
+        "providerMetadata": {"openai": {"logprobs": ENTRIES}},
+    },
+    "oci_chat": {
+        "chatResponse": {
+            "choices": [
+                {
+                    "message": {"role": "ASSISTANT", "content": [{"type": "TEXT", "text": TEXT}]},
+                    "logprobs": {"tokens": ["Hello", " wörld"], "tokenLogprobs": ["-0.25", "-1.5"]},
+                }
+            ]
+        }
+    },
+    "dashscope": {"request_id": "r", "output": {"choices": [CHOICE | {"logprobs": LOGPROBS}]}},
+    "transcription": {"transcript": TEXT, "logprobs": ENTRIES},
+}
+BEDROCK = {
+    "generation": TEXT,
+    "generation_token_count": 2,
+    "logprobs": [{"11": -0.25}, {"12": -1.5}],
+}
+ROWS = {
+    "a logprobs object": {"answer": TEXT, "logprobs": LOGPROBS},
+    "a list of entries": {"output": TEXT, "token_info": ENTRIES},
+    "nested": {"meta": {"scores": {"logprobs": ENTRIES}}, "reply": TEXT},
+    "arrays": {"generation": TEXT, "tokens": ["Hello", " wörld"], "logprobs": [-0.25, -1.5]},
+    "dicts by text": {
+        "text": TEXT,
+        "logprobs": [{"Hello": -0.25}, {" there!": -0.5, " wörld": -1.5}],
+    },
+    "chosen": {
+        "answer": TEXT,
+        "steps": [{"chosen": HELLO, "alternatives": []}, {"chosen": WORLD, "alternatives": []}],
+    },
+    "keyed by id": {"q-1": {"answer": TEXT, "logprobs": ENTRIES}},
+    "beside its answer": {"response": {"choices": [CHOICE]}, "logprobs": ENTRIES},
+    "as text": {"raw": json.dumps({"choices": [CHOICE | {"logprobs": LOGPROBS}]})},
+}
+
+
+def found(lp):
+    return list(zip(lp.tokens["token"].to_pylist(), lp.tokens["logprob"].to_pylist(), strict=True))
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_a_declared_format(name):
+    lp = toolkit.read(json.dumps(RECORDS[name]).encode())
+    assert_conserved(lp)
+    assert found(lp) == [("Hello", -0.25), (" wörld", -1.5)]
+    assert lp.text(0) == TEXT
+    assert lp.responses["format"].to_pylist() == [name]
+    assert lp.responses["notes"].to_pylist() == [[]]
+    assert lp.choices["alignment"].to_pylist() == ["exact"]
+    assert toolkit.from_responses(RECORDS[name]).tokens.num_rows == 2
+
+
+def test_ids_without_texts():
+    lp = toolkit.read(json.dumps(BEDROCK).encode())
+    assert found(lp) == [("token_id:11", -0.25), ("token_id:12", -1.5)]
+    assert lp.responses["format"].to_pylist() == ["bedrock_import"]
+
+
+def test_every_declared_format_is_here_and_matches_alone():
+    assert {shape.name for shape in SHAPES} == {*RECORDS, "bedrock_import"}
+    for name, record in {**RECORDS, "bedrock_import": BEDROCK}.items():
+        assert {each.NAME for each in detect.FORMATS if each.matches(record)} == {name}
+
+
+@pytest.mark.parametrize("name", ROWS)
+@pytest.mark.parametrize("around", ["{}", "[{}]", "{{}}\n{{}}"])
+def test_token_lists_in_rows(name, around):
+    text = around.replace("{{}}", "{}").replace("{}", json.dumps(ROWS[name]))
+    lp = toolkit.read(text.encode())
+    assert_conserved(lp)
+    n = len(lp)
+    assert n == text.count("Hello w\\u00f6rld") or n == around.count("{}") or n == 2
+    assert found(lp) == [("Hello", -0.25), (" wörld", -1.5)] * n
+    assert [lp.text(i) for i in range(n)] == [TEXT] * n
+    assert set(lp.responses["notes"].to_pylist()[0]) == set()
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("candidates", [{"doc_id": "d1", "score": 0.3}]),
+        ("choices", [{"label": "A", "text": "ignore"}]),
+        ("done", True),
+        ("generated_text", "A"),
+        ("output", "A"),
+        ("content", "A"),
+        ("error", None),
+        ("request", {"logprobs": True, "top_logprobs": 5}),
+    ],
+)
+def test_columns_of_a_row_do_not_change_its_answer(key, value):
+    answer = {"choices": [CHOICE | {"logprobs": LOGPROBS}]}
+    for name in ("response", "raw", "result"):
+        lp = toolkit.read(json.dumps({"id": "q", key: value, name: answer}).encode())
+        assert found(lp) == [("Hello", -0.25), (" wörld", -1.5)], (name, key)
+        assert lp.responses["custom_id"].to_pylist() == ["q"]
+        assert lp.responses["notes"].to_pylist() == [[]]
+
+
+@pytest.mark.parametrize("row", [{"custom_id": "q"}, {"custom_id": "q", "error": None}])
+@pytest.mark.parametrize("write", [lambda answer: answer, json.dumps])
+def test_a_custom_id_beside_the_answer_itself(row, write):
+    answer = {"choices": [CHOICE | {"logprobs": LOGPROBS}]}
+    lp = toolkit.read(json.dumps(row | {"response": write(answer)}).encode())
+    assert lp.tokens.num_rows == 2
+    assert lp.responses["custom_id"].to_pylist() == ["q"]
+
+
+KEYS = [
+    *("logprob_data", "my_logprobs", "log_probs", "tokenLogProbs", "LogProbs", "avg_logprob_list"),
+    *("prompt_logprobs_raw", "logprobs_v2", "top_logprobs_all", "x_log_prob", "log_prob_history"),
+]
+
+
+@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("place", ["body", "choice", "message", "logprobs", "row"])
+def test_no_logprobs_vanish(key, place):
+    """Under a key that nobody knows they leave a note, whichever decoder reads the record."""
+    choice = {**CHOICE, "message": dict(CHOICE["message"]), "logprobs": dict(LOGPROBS)}
+    body = {"id": "a", "choices": [choice]}
+    row = {"id": "r", "response": body}
+    target = {"body": body, "choice": choice, "message": choice["message"], "row": row}
+    target.get(place, choice["logprobs"])[key] = [[[-0.5, -1.25]]]
+    lp = toolkit.read(json.dumps(row if place == "row" else body).encode())
+    assert lp.responses["notes"].to_pylist() == [["unread_logprobs"]]
+    assert found(lp) == [("Hello", -0.25), (" wörld", -1.5)]
+
+
+@pytest.mark.filterwarnings("ignore::toolkit.errors.ToolkitWarning")
+def test_a_mean_alone_is_noted():
+    lp = toolkit.read(json.dumps({"choices": [CHOICE | {"avg_logprob": -0.3}]}).encode())
+    assert lp.responses["notes"].to_pylist() == [["mean_logprob_only"]]
+
+
+def test_a_trace_that_holds_an_answer_twice_gives_it_once():
+    answer = {"id": "c", "choices": [CHOICE | {"logprobs": LOGPROBS}]}
+    trace = {"preview": json.dumps(answer), "spans": [{"out": json.dumps(answer)}]}
+    assert len(toolkit.read(json.dumps(trace).encode())) == 1
+    assert len(toolkit.read(json.dumps({"a": answer, "b": [{"out": answer}]}).encode())) == 1
+
+
+def test_a_shape_reads_lists_that_a_path_projects():
+    shape = Shape(tokens="steps[].tok", logprobs="steps[].lp", text="out", marks=("steps",))
+    record = {"out": "Hi", "steps": [{"tok": "Hi", "lp": -0.5}]}
+    assert shape.matches(record)
+    assert not shape.matches({"out": "Hi"})
+    [body] = shape.normalise(record)
+    [tokens] = body.obj["choices"][0]["logprobs"].values()
+    assert (tokens.texts(), tokens.columns["logprob"]) == (["Hi"], [-0.5])

@@ -1,0 +1,232 @@
+"""`Shape`: a format declared by where the parts of an answer lie, and the engine that reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any, Literal
+
+from toolkit.loaders.formats.body import Body, Kind
+from toolkit.loaders.formats.paths import ALL, Step, find, steps_of
+from toolkit.loaders.formats.token_lists import TokenList, channels
+from toolkit.loaders.formats.usage import finish_reason, usage
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Where the parts of an answer lie in a record.
+
+    Paths name keys and indices (``"result.steps[0].text"``); ``[]`` means every element, and
+    ``[kind=text]`` the elements whose key has that value. ``"a|b"`` is the first path that leads to
+    something. Keys match in snake_case and camelCase. A path that begins with ``$.`` starts at the
+    record, all others at the answer.
+
+    Parameters
+    ----------
+    tokens : str
+        The tokens: a list of entries (objects with a text and a logprob), of texts, or of objects
+        whose keys are texts or ids. An object with lists by channel will do too.
+    logprobs : str
+        A list of numbers, where `tokens` are texts alone.
+    token_ids, alternatives : str
+        Lists of the same length beside the tokens.
+    text : str
+        What the tokens wrote; several texts are joined.
+    reasoning, refusal, role, tool_calls, finish_reason, index : str
+        As in a chat completion.
+    answers : str
+        Where the choices lie, if there are several: ``"outputs[]"``. Default: the record itself.
+    records : str
+        Where the records lie, if one object holds many: ``"request_states[]"``.
+    id, model, created, usage, custom_id, error : str
+        Of the record. `usage` is an object with counts.
+    marks : tuple of str
+        Paths that must lead to something, ``"kind=response"`` to that value.
+    name : str
+        Name of the format, for ``responses.format``.
+    stream : {"no", "yes", "maybe"}
+        Whether a record is a chunk: never, always, or unless it is finished and alone.
+    keys : {"text", "id"}
+        What the keys are, if the tokens are objects of logprobs.
+
+    Examples
+    --------
+    >>> shape = Shape(tokens="steps[].tok", logprobs="steps[].lp", text="out")
+    >>> row = {"out": "Hi", "steps": [{"tok": "Hi", "lp": -0.5}]}
+    >>> [body] = shape.normalise(row)
+    >>> body.obj["choices"][0]["message"]["content"]
+    'Hi'
+    """
+
+    tokens: str = ""
+    logprobs: str = ""
+    token_ids: str = ""
+    alternatives: str = ""
+    text: str = ""
+    reasoning: str = ""
+    reasoning_tokens: str = ""
+    refusal: str = ""
+    role: str = ""
+    tool_calls: str = ""
+    finish_reason: str = ""
+    index: str = ""
+    answers: str = ""
+    records: str = ""
+    id: str = ""
+    model: str = ""
+    created: str = ""
+    usage: str = ""
+    custom_id: str = ""
+    error: str = ""
+    marks: tuple[str, ...] = ()
+    name: str = "shape"
+    stream: Literal["no", "yes", "maybe"] = "no"
+    keys: Literal["text", "id"] = "text"
+
+    @cached_property
+    def _paths(self) -> dict[str, _Paths]:
+        return {
+            field.name: _parsed(getattr(self, field.name))
+            for field in fields(self)
+            if field.name not in ("marks", "name", "stream", "keys")
+        }
+
+    @cached_property
+    def _marks(self) -> list[tuple[_Paths, str]]:
+        marks = (mark.partition("=") for mark in self.marks)
+        return [(_parsed(path), wanted) for path, _, wanted in marks]
+
+    @property
+    def NAME(self) -> str:  # noqa: N802, the name that format modules use
+        """Name of the format."""
+        return self.name
+
+    @property
+    def SHAPE(self) -> str:  # noqa: N802
+        """The marks, for messages."""
+        return " and ".join(self.marks)
+
+    def matches(self, obj: dict[str, Any]) -> bool:
+        """Return whether a record has all the marks."""
+        here = (obj, "$")
+        for paths, wanted in self._marks:
+            found = _found(paths, here, here)
+            if not found or (wanted and found[0][0] != wanted):
+                return False
+        return True
+
+    def normalise(self, obj: dict[str, Any], path: str = "$") -> Iterator[Body]:
+        """Yield a canonical body for each record."""
+        here = (obj, path)
+        for record in self._all("records", here, here) if self.records else [here]:
+            if isinstance(record[0], dict):
+                yield self._body(record)
+
+    def _body(self, record: _Place) -> Body:
+        def value(name: str) -> Any:
+            return self._value(name, record, record)
+
+        answers = self._all("answers", record, record) if self.answers else [record]
+        key = "message" if self.stream == "no" else "delta"
+        choices = [
+            self._choice(answer, record, i, key)
+            for i, answer in enumerate(answers)
+            if isinstance(answer[0], dict)
+        ]
+        ended = bool(choices) and all(choice["finish_reason"] is not None for choice in choices)
+        obj = {name: value(name) for name in ("id", "model", "created")}
+        obj |= {"usage": usage(value("usage")), "choices": choices}
+        kind: Kind = "either" if self.stream == "maybe" and ended else "auto"
+        custom_id = value("custom_id")
+        if isinstance(custom_id, int) and not isinstance(custom_id, bool):
+            custom_id = str(custom_id)
+        return Body(obj, self.name, record[1], custom_id, value("error"), kind=kind)
+
+    def _choice(self, answer: _Place, record: _Place, i: int, key: str) -> dict[str, Any]:
+        def value(name: str) -> Any:
+            return self._value(name, answer, record)
+
+        logprobs = self._channels("tokens", answer, record)
+        found = self._channels("reasoning_tokens", answer, record)
+        if "content" in found:
+            logprobs["reasoning"] = found["content"]
+        texts = {
+            "content": value("text"),
+            **{name: value(name) for name in ("role", "reasoning", "refusal", "tool_calls")},
+        }
+        index = value("index")
+        return {
+            "index": i if index is None else index,
+            key: texts,
+            "logprobs": logprobs or None,
+            "finish_reason": finish_reason(value("finish_reason")),
+        }
+
+    def _channels(self, name: str, answer: _Place, record: _Place) -> dict[str, TokenList]:
+        """Return the token lists at the declared place, by channel."""
+        ids, tops = _BESIDE.get(name, ("", ""))
+        found = self._all(name, answer, record)
+        if not found:
+            return {}
+        value, where = found[0]
+        if self._is_projected(name):
+            value, where = [each for each, _ in found], answer[1]
+        elif isinstance(value, dict) and ("logprob" in value or "chosen" in value):
+            value = [value]  # one entry, as events bring them
+        columns = {"token_id": self._list(ids, answer, record)}
+        columns["top"] = self._list(tops, answer, record)
+        beside = {role: values for role, values in columns.items() if values}
+        if name == "tokens" and self.logprobs:
+            numbers = self._list("logprobs", answer, record)
+            beside = {role: values for role, values in beside.items() if len(values) == len(value)}
+            return {"content": TokenList("arrays", value, {"logprob": numbers, **beside}, where)}
+        listed = channels(value, where)
+        if "content" in listed:
+            main = listed["content"]
+            if main.kind == "dicts" and self.keys == "id":
+                main = main._replace(kind="ids")
+            listed["content"] = main._replace(columns={**main.columns, **beside})
+        return listed
+
+    def _list(self, name: str, answer: _Place, record: _Place) -> list[Any]:
+        """Return a list at a declared place, or the values that a path with ``[]`` leads to."""
+        found = [value for value, _ in self._all(name, answer, record)] if name else []
+        if len(found) == 1 and isinstance(found[0], list) and not self._is_projected(name):
+            return found[0]
+        return found
+
+    def _is_projected(self, name: str) -> bool:
+        return any(ALL in steps for _, steps in self._paths[name])
+
+    def _value(self, name: str, answer: _Place, record: _Place) -> Any:
+        """Return the value at a declared place; several texts are joined."""
+        found = [value for value, _ in self._all(name, answer, record)]
+        if len(found) > 1 or (found and self._is_projected(name)):
+            texts = [each for each in found if isinstance(each, str)]
+            return "".join(texts) if texts else None
+        return found[0] if found else None
+
+    def _all(self, name: str, answer: _Place, record: _Place) -> list[_Place]:
+        return _found(self._paths[name], answer, record)
+
+
+_Place = tuple[Any, str]
+"""A value and its JSON path."""
+_Paths = tuple[tuple[bool, tuple[Step, ...]], ...]
+"""Paths of which the first that leads to something counts; whether each starts at the record."""
+_BESIDE = {"tokens": ("token_ids", "alternatives")}
+
+
+def _parsed(text: str) -> _Paths:
+    options = (each for each in text.split("|") if each)
+    return tuple((each.startswith("$"), steps_of(each.removeprefix("$"))) for each in options)
+
+
+def _found(paths: _Paths, answer: _Place, record: _Place) -> list[_Place]:
+    for is_absolute, steps in paths:
+        value, path = record if is_absolute else answer
+        found = list(find(value, steps, path))
+        if found:
+            return found
+    return []

@@ -1,0 +1,273 @@
+"""Recognise lists of token logprobs by their shape.
+
+A `TokenList` is what a format hands to the decoder for one channel of a choice: the lists as they
+lie in the record, and how their positions are written. Formats only place token lists; the decoder
+reads them (`toolkit.loaders.decoding.positions`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from itertools import islice
+from os.path import commonprefix
+from typing import Any, NamedTuple
+
+from toolkit.loaders.json_values import is_number
+
+SPEAKS_OF_LOGPROBS = re.compile(r"log_?prob", re.IGNORECASE)
+"""Matches the name of a key under which logprobs are expected."""
+
+TOKEN = ("token", "text", "decoded_token", "token_text", "tok_str", "tok")
+LOGPROB = ("logprob", "logProbability", "log_probability", "log_prob", "logProb", "prob")
+TOKEN_ID = ("token_id", "tokenId", "id")
+BYTES = ("bytes", "bytes_")
+TOP = ("top_logprobs", "topLogprobs", "top_probs", "probs", "alternatives", "top_tokens")
+CHANNELS = {
+    "content": ("content",),
+    "reasoning": ("reasoning", "reasoning_content", "reasoningContent"),
+    "refusal": ("refusal",),
+}
+"""Keys of a logprobs object whose lists belong to a channel."""
+
+_LOOK = 8  # positions that decide what a list is
+
+
+class TokenList(NamedTuple):
+    """Token logprobs of one channel, as they lie in a record.
+
+    Attributes
+    ----------
+    kind : str
+        How a position is written: ``"entries"`` (objects with a text or id and a logprob),
+        ``"dicts"`` (logprobs by text or id), ``"pairs"`` (id, logprob), ``"triples"`` (logprob, id,
+        text), ``"spans"`` (objects with several ids and logprobs) or ``"arrays"`` (texts).
+    values : list
+        A value for each position; of ``"arrays"``, its text.
+    columns : mapping of str to list
+        Further lists of the same length: ``logprob``, ``token_id`` and ``top`` of ``"arrays"``,
+        the sampled ``token_id`` of dicts.
+    path : str
+        JSON path of the list, or of the object that holds the arrays.
+    start, stop : int, int or None
+        The positions that belong to the channel, as in a slice.
+    """
+
+    kind: str
+    values: list[Any]
+    columns: Mapping[str, list[Any]]
+    path: str
+    start: int = 0
+    stop: int | None = None
+
+    def texts(self) -> list[str] | None:
+        """Return the text of each token; None if not all of them are written as texts."""
+        if self.kind == "entries":
+            found = [first(each, TOKEN) for each in self.values if isinstance(each, dict)]
+        elif self.kind == "triples":
+            found = [each[2] for each in self.values if isinstance(each, list) and len(each) == 3]
+        else:
+            found = self.values if self.kind == "arrays" else []
+        is_whole = len(found) == len(self.values) and all(isinstance(each, str) for each in found)
+        return found if is_whole else None
+
+    def identities(self) -> set[int]:
+        """Return the identities of the lists, to tell what of a record was read."""
+        return {id(self.values), *map(id, self.columns.values())}
+
+
+def first(obj: Mapping[str, Any], names: Iterable[str]) -> Any:
+    """Return the value of the first of some keys that is not null."""
+    return next((obj[name] for name in names if obj.get(name) is not None), None)
+
+
+def is_logprob(value: object) -> bool:
+    """Return whether a JSON value is a number, or the text of one as OCI sends it."""
+    if isinstance(value, str):
+        try:
+            float(value)
+        except ValueError:
+            return False
+        return True
+    return is_number(value)
+
+
+# What a position is
+
+
+def _position_kind(value: Any) -> str | None:
+    """Return how one position is written, or None."""
+    if isinstance(value, dict):
+        return _object_kind(value)
+    if not isinstance(value, list) or not value:
+        return None
+    if len(value) in (2, 3) and is_number(value[1]) and not isinstance(value[0], dict | list):
+        if len(value) == 2 and isinstance(value[0], int) and is_number(value[1]):
+            return "pairs"
+        if len(value) == 3 and (value[0] is None or is_number(value[0])):
+            return "triples" if value[2] is None or isinstance(value[2], str) else None
+    return None
+
+
+def _object_kind(value: dict[str, Any]) -> str | None:
+    if isinstance(value.get("chosen"), dict):
+        return "entries"
+    has_name = any(isinstance(value.get(name), str | int) for name in (*TOKEN, *TOKEN_ID))
+    if has_name and any(name in value for name in LOGPROB):
+        return "entries"
+    if has_name and any(isinstance(value.get(name), list) for name in TOP):
+        return "entries"
+    if isinstance(value.get("logprobs"), list) and isinstance(value.get("token_ids"), list):
+        return "spans"
+    if not value:
+        return None
+    if all(isinstance(each, dict) and "logprob" in each for each in value.values()):
+        return "dicts"
+    if all(is_logprob(each) for each in value.values()):
+        return "dicts"
+    return None
+
+
+_NEED_A_NAME = ("pairs", "triples", "dicts")
+"""Kinds that need a key that speaks of logprobs, because numbers alone could be anything."""
+
+
+def list_kind(values: object, key: str = "") -> str | None:
+    """Return how the positions of a list are written, or None if it is not a list of logprobs.
+
+    Parameters
+    ----------
+    values : object
+        A JSON value.
+    key : str
+        The key under which it lies.
+
+    Examples
+    --------
+    >>> list_kind([{"token": "a", "logprob": -0.5}]), list_kind([1, 2])
+    ('entries', None)
+    >>> list_kind([None, {"a": -0.5}], "top_logprobs"), list_kind([{"a": -0.5}], "scores")
+    ('dicts', None)
+    """
+    if not isinstance(values, list):
+        return None
+    known = (value for value in values if value is not None)
+    kinds = {_position_kind(value) for value in islice(known, _LOOK)}
+    if len(kinds) != 1:
+        return None
+    kind = kinds.pop()
+    if kind in _NEED_A_NAME and not SPEAKS_OF_LOGPROBS.search(key):
+        first = next(value for value in values if value is not None)
+        is_marked = isinstance(first, dict) and any(isinstance(v, dict) for v in first.values())
+        return kind if is_marked else None
+    return kind
+
+
+def token_list(
+    values: object, path: str, key: str = "", token_ids: list[Any] | None = None
+) -> TokenList | None:
+    """Return a list of positions as a `TokenList`; None if it is not one.
+
+    Parameters
+    ----------
+    values : object
+    path : str
+        Its JSON path.
+    key : str
+        The key under which it lies.
+    token_ids : list of int, optional
+        Ids of the sampled tokens, if they lie beside the list.
+    """
+    kind = list_kind(values, key)
+    if kind is None or not isinstance(values, list):
+        return None
+    return TokenList(kind, values, {} if token_ids is None else {"token_id": token_ids}, path)
+
+
+def _numbers(values: object) -> bool:
+    return (
+        isinstance(values, list)
+        and bool(values)
+        and all(value is None or is_logprob(value) for value in values)
+        and any(isinstance(value, float | str) or value == 0 for value in values)
+    )
+
+
+def arrays(obj: Mapping[str, Any], path: str) -> TokenList | None:
+    """Return the parallel arrays of an object: numbers under a key that speaks of logprobs.
+
+    Beside it lie lists of the same length: texts under a key that speaks of tokens, ids, and dicts
+    of alternatives. An empty list of alternatives is as good as none.
+    """
+    for key, values in obj.items():
+        if not isinstance(key, str) or not SPEAKS_OF_LOGPROBS.search(key) or not _numbers(values):
+            continue
+        n = len(values)
+        lists = {k: v for k, v in obj.items() if isinstance(v, list) and k != key}
+        beside = {name: v for name, v in lists.items() if len(v) == n}
+        texts = _column(beside, key, "token", str, but="id")
+        ids = _column(beside, key, "id", int)
+        if texts is None and ids is None:
+            continue
+        columns = {"logprob": values}
+        if ids is not None:
+            columns["token_id"] = ids
+        top = _column(beside, key, "top", dict)
+        if top is not None:
+            columns["top"] = top
+        return TokenList("arrays", texts or [None] * n, columns, path)
+    return None
+
+
+def _column(
+    lists: Mapping[str, list[Any]], key: str, word: str, kind: type, but: str = "-"
+) -> list[Any] | None:
+    """Return the list under a key with a word in it whose values are of a type, or null.
+
+    If there are several, the one whose key begins most like that of the logprobs is taken:
+    ``generation_token_ids`` goes with ``generation_log_probs``, ``prompt_token_ids`` does not.
+    """
+    fits = [
+        name
+        for name, values in lists.items()
+        if word in name.lower()
+        and but not in name.lower()
+        and any(isinstance(value, kind) for value in values)
+        and all(value is None or isinstance(value, kind) for value in values)
+    ]
+    best = max(fits, key=lambda name: len(commonprefix([name, key])), default=None)
+    return None if best is None else lists[best]
+
+
+def channels(value: object, path: str, key: str = "logprobs") -> dict[str, TokenList]:
+    """Return the token lists of what lies where the logprobs of a choice do, by channel.
+
+    That is a list of positions, an object with such lists under the names of channels, or an object
+    of parallel arrays.
+
+    Examples
+    --------
+    >>> found = channels({"tokens": ["a"], "token_logprobs": [-0.5]}, "$.logprobs")
+    >>> found["content"].kind, found["content"].texts()
+    ('arrays', ['a'])
+    """
+    whole = token_list(value, path, key)
+    if whole is not None:
+        return {"content": whole}
+    if not isinstance(value, dict):
+        return {}
+    found = {}
+    for channel, names in CHANNELS.items():
+        for name in names:
+            inner = token_list(value.get(name), f"{path}.{name}", key)
+            if inner is not None:
+                found[channel] = inner
+    for name in () if found else TOP:  # alternatives alone, as text-generation-webui sends them
+        listed = token_list(value.get(name), f"{path}.{name}", name)
+        if listed is not None and not any(map(SPEAKS_OF_LOGPROBS.search, value.keys() - {name})):
+            found["content"] = listed
+    if not found:
+        together = arrays(value, path)
+        if together is not None:
+            found["content"] = together
+    return found

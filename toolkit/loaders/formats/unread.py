@@ -1,0 +1,117 @@
+"""Find values of a record that speak of logprobs and were not read, so that none vanishes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from toolkit.loaders.formats.body import Body, Exchange
+from toolkit.loaders.formats.parallel_arrays import are_arrays
+from toolkit.loaders.formats.token_lists import CHANNELS, SPEAKS_OF_LOGPROBS, TokenList, channels
+from toolkit.loaders.json_values import Reject, field_name, is_number
+
+_KEPT = ("tool_calls", "toolCalls", "error")
+"""Keys whose values are kept as JSON, whatever is in them."""
+
+
+def placed_lists(body: Body) -> Iterator[list[Any] | TokenList]:
+    """Yield the lists that a body's choices have for the decoder, empty ones included."""
+    choices = body.obj.get("choices")
+    for choice in choices if isinstance(choices, list) else ():
+        logprobs = choice.get("logprobs") if isinstance(choice, dict) else None
+        if isinstance(logprobs, list):
+            yield logprobs
+        elif isinstance(logprobs, dict) and are_arrays(logprobs):
+            yield logprobs["tokens"]
+        elif isinstance(logprobs, dict):
+            named = [logprobs.get(name) for names in CHANNELS.values() for name in names]
+            placed = [value for value in named if isinstance(value, list | TokenList)]
+            yield from placed or channels(logprobs, "$").values()
+
+
+def has_tokens(bodies: Iterable[Body | Exchange | Reject]) -> bool:
+    """Return whether any of the bodies brings tokens; an exchange may."""
+    return any(
+        isinstance(body, Exchange) or (isinstance(body, Body) and any(placed_lists(body)))
+        for body in bodies
+    )
+
+
+def identities(bodies: Iterable[Body | Exchange | Reject]) -> set[int]:
+    """Return the identities of the objects of a record that bodies are made of, or read from."""
+    found: set[int] = set()
+    for body in bodies:
+        if isinstance(body, Exchange):
+            found.add(id(body.records))
+        elif isinstance(body, Body):
+            found |= {id(each) for each in body.read}
+            for each in placed_lists(body):
+                found |= each.identities() if isinstance(each, TokenList) else {id(each)}
+            choices = body.obj.get("choices")
+            for part in (body.obj, *(choices if isinstance(choices, list) else ())):
+                if not isinstance(part, dict):
+                    continue
+                # The decoder notes logprobs of the prompt.
+                found |= {id(part.get(name)) for name in ("prompt_logprobs", "promptLogprobs")}
+                if are_arrays(part.get("logprobs")):
+                    found.add(id(part["logprobs"]))
+    found.discard(id(None))
+    return found
+
+
+def unread(obj: Any, read: set[int], path: str = "$") -> Iterator[tuple[str, Any]]:
+    """Yield the places at which values lie that speak of logprobs and were not read.
+
+    Parameters
+    ----------
+    obj : object
+        A record.
+    read : set of int
+        Identities of the lists that were read.
+    path : str
+
+    Yields
+    ------
+    path : str
+    value : object
+        A number alone, or a list or object with numbers in it.
+    """
+    seen = set(read)  # objects in memory may hold themselves
+    stack = [(obj, path)]
+    while stack:
+        value, at = stack.pop()
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        if isinstance(value, dict):
+            for key, inner in value.items():
+                if key in _KEPT:
+                    continue
+                where = f"{at}.{field_name(key)}"
+                if isinstance(key, str) and SPEAKS_OF_LOGPROBS.search(key):
+                    if id(inner) not in read and _holds_logprobs(inner, read):
+                        yield where, inner
+                elif isinstance(inner, dict | list):
+                    stack.append((inner, where))
+        elif isinstance(value, list):
+            stack += [
+                (each, f"{at}[{i}]")
+                for i, each in enumerate(value)
+                if isinstance(each, dict | list)
+            ]
+
+
+def _holds_logprobs(value: Any, read: set[int]) -> bool:
+    """Return whether there are numbers in a value that could be logprobs and were not read."""
+    seen = set(read)
+    stack = [value]
+    while stack:
+        each = stack.pop()
+        if isinstance(each, dict | list):
+            if id(each) not in seen:
+                seen.add(id(each))
+                stack += each.values() if isinstance(each, dict) else each
+        elif is_number(each) and (each < 0 or (isinstance(each, float) and each < math.inf)):
+            return True
+    return False

@@ -110,4 +110,6 @@ def _is_unchanged(source: Source, before: dict[str, Any]) -> bool:
     """Return whether a source has the size, time and hash that it had when it was read."""
     if source.name != before["source"] or source.size() != before["bytes"]:
         return False
-    return source.fingerprint() == {name: before[name] for name in ("bytes", "modified_ns", "sha256")}
+    return source.fingerprint() == {
+        name: before[name] for name in ("bytes", "modified_ns", "sha256")
+    }

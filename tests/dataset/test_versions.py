@@ -42,7 +42,9 @@ def test_a_kept_export_reads_as_its_sources_do_today(version, monkeypatch):
     kept, today = toolkit.read_parquet(KEPT / f"version_{version}"), toolkit.read(SOURCES)
     assert set(today.tokens["is_top1"].to_pylist()) == {True, False, None}
     assert_conserved(kept)
-    assert kept.equals(today)
+    for table in schema.TABLES:  # the wording of a message may change with the code
+        names = [name for name in table.names if name != "message"]
+        assert kept[table.name].select(names).equals(today[table.name].select(names)), table.name
     assert kept.ledger.equals(today.ledger)
     for table in STORED:
         assert kept[table.name].schema.equals(table.arrow, check_metadata=True)

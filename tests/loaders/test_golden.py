@@ -49,6 +49,12 @@ ENVELOPED_STREAMS = (
 )
 # Without golden figures: (format, responses, tokens, alternatives) as the index lists them.
 OTHER_FORMATS = {
+    "microsoft-semantic-kernel-textgeneration_test_stream_response.txt": (
+        "tgi_generate",
+        1,
+        150,
+        0,
+    ),
     "EleutherAI-lm-evaluation-harness-gpt3_test_"
     "0deb8e9bde8e8327bbc48157f638ff3ba06b0cd816dad2beb8ad90f7fbe795c7.json": (
         *("openai_legacy", 1, 2, 5),

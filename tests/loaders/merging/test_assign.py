@@ -123,20 +123,30 @@ def test_done_closes_what_is_finished(feed):
     assert feed("b", TEXT) == LATE
 
 
-def test_done_closes_the_last_active_if_nothing_is_finished(feed):
+def test_done_closes_the_only_open_response(feed):
+    feed("a", TEXT)
+    feed.done()
+    assert feed("a", TEXT) == LATE
+
+
+def test_done_that_could_be_of_two_responses_closes_neither(feed):
     feed("a", TEXT)
     feed("b", TEXT)
     feed.done()
-    assert feed("b", TEXT) == LATE
-    assert feed("a", TEXT) == 0
+    assert [feed("a", TEXT), feed("b", TEXT)] == [0, 1]
 
 
-def test_several_done_at_once(feed):
-    feed("a", TEXT)
-    feed("b", TEXT)
+def test_each_done_closes_the_response_that_finished_first(feed):
+    for name in "ab":
+        feed(name, TEXT)
+    for name in "ab":
+        feed(name, FINISH)
     feed.done()
+    feed("c", TEXT)
+    assert list(feed.assigner.open) == [1, 4]
     feed.done()
-    assert [feed("a", TEXT), feed("b", TEXT)] == [LATE, LATE]
+    feed("c", TEXT)
+    assert list(feed.assigner.open) == [4]
 
 
 def test_late_usage_is_taken_once(feed):
@@ -289,7 +299,7 @@ def state(assigner, record):
         for stream in assigner.open.values()
     ]
     notes = {record: codes for record, codes in assigner.notes.items() if codes}
-    return streams, notes, assigner.done, assigner.any_closed, assigner.closed_since_done
+    return streams, notes, assigner.done, assigner.any_closed, set(assigner.owed)
 
 
 @st.composite

@@ -30,6 +30,7 @@ from toolkit.loaders.formats import (
 )
 from toolkit.loaders.formats.body import Body, Exchange
 from toolkit.loaders.formats.declared import SHAPES
+from toolkit.loaders.formats.shape import Shape
 from toolkit.loaders.formats.unread import has_tokens, identities, unread
 from toolkit.loaders.json_values import Reject, keys_of, kind_of
 
@@ -243,9 +244,11 @@ def inside(outer: Body | Exchange, inner: Body | Exchange | Reject) -> Body | Ex
 
 def _unknown(obj: dict[str, Any], path: str) -> Reject:
     found = f"found the keys {keys_of(obj)}" if obj else "found an empty object"
-    shapes = [(module.NAME, module.SHAPE) for module in (*FORMATS, *ENVELOPES)]
+    modules = [module for module in FORMATS if not isinstance(module, Shape)]
+    shapes = [(module.NAME, module.SHAPE) for module in (*modules, *ENVELOPES)]
     shapes += [(embedded.NAME, embedded.SHAPE), (error_body.NAME, error_body.SHAPE)]
     tried = "; ".join(f"{name} ({shape})" for name, shape in shapes)
+    tried += f"; {', '.join(dict.fromkeys(shape.name for shape in SHAPES))}"
     if "choices" in obj and not isinstance(obj["choices"], list):
         choices = kind_of(obj["choices"])
         return Reject("no_choices", f"expected an array, found {choices}", f"{path}.choices")

@@ -5,9 +5,11 @@ A response is named by the ordinal of its first record. The rules, in short:
 - A chunk with an id joins the response of that id; a chunk without one joins the response that was
   active last. If a stream begins with a chunk without id and choices (Azure's prompt filter), the
   next chunk with a new id joins it.
-- A response is closed by ``[DONE]`` (the finished ones; if none is, the last active), by a chunk
-  with usage and no choices after some text came, by a final copy of it, and by ``window`` records
-  without a chunk of it.
+- A response is closed by its ``[DONE]``, by a chunk with usage and no choices after some text came,
+  by a final copy of it, and by ``window`` records without a chunk of it.
+- A ``[DONE]`` does not name its response, and streams may interleave: it belongs to the finished
+  response that has waited longest for one. If none waits and one response alone is open, it closes
+  that one; else it closes nothing.
 - What may be the last chunk or a whole response is a whole response if nothing is open under its
   id.
 - After a choice has its finish reason, a chunk that opens it again (a role, or an empty first text)
@@ -169,9 +171,8 @@ class Assigner:
     by_id : dict of str to Stream
         The newest response of each id, open or closed.
     any_closed : bool
-    closed_since_done : bool
-        Whether a response was closed by its usage since the last ``[DONE]``, so that the next
-        ``[DONE]`` is the end of that response.
+    owed : dict of int to Stream
+        Responses that have finished and wait for their ``[DONE]``, by their first record.
 
     Examples
     --------
@@ -190,7 +191,8 @@ class Assigner:
         self.scope = self.done = 0
         self.open: OrderedDict[int, Stream] = OrderedDict()
         self.by_id: dict[str, Stream] = {}
-        self.any_closed = self.closed_since_done = False
+        self.any_closed = False
+        self.owed: dict[int, Stream] = {}
         self._without_usage: list[Stream] = []  # closed not long ago
         self._forgotten = 0  # responses that were last named before this record are forgotten
         self._newest = LATE  # the last record of any response
@@ -218,7 +220,8 @@ class Assigner:
             self.notes[stream.record].add("late_usage")
         self._join(stream, chunk)
         if chunk.kind == KIND_EITHER and chunk.record == stream.record and stream.complete:
-            self._close(stream)  # because it was a whole response
+            self._close(stream)  # because it was a whole response, which needs no [DONE]
+            self.owed.pop(stream.record, None)
         return stream.record
 
     def _assign_error(self, chunk: Chunk) -> int:
@@ -253,16 +256,13 @@ class Assigner:
             stream.has_usage |= each.has_usage
             self.by_id[each.id] = self.open[stream.record] = stream
             self.open.move_to_end(stream.record)
-        closing = [each for each in progress if each.closes]
-        for each in closing:
-            self._close(self.by_id[each.id])
-        done_before = {each.record: each.done for each in progress}
-        for stream in [stream for stream in self.open.values() if stream.complete]:
-            if done_before.get(stream.record, self.done) < done:
+            if each.closes:
                 self._close(stream)
-        self.closed_since_done = any(each.done == done for each in closing) or (
-            self.closed_since_done and self.done == done
-        )
+            self._owe(stream)
+        if done > self.done:  # each of these had its [DONE] in the block
+            later = {each.record for each in progress if each.done == done}
+            for record in [record for record in self.owed if record not in later]:
+                self._close(self.owed.pop(record))
         self.done = done
 
     def unfinished(self, record: int) -> list[int]:
@@ -331,28 +331,33 @@ class Assigner:
         is_last = chunk.has_usage and not chunk.deltas and stream.has_payload
         if is_last or chunk.kind == KIND_FINAL_COPY:
             self._close(stream)
-            self.closed_since_done = True
+        self._owe(stream)
+
+    def _owe(self, stream: Stream) -> None:
+        """Remember whether a response waits for its ``[DONE]``."""
+        if stream.closed or stream.complete:
+            self.owed[stream.record] = stream
+        else:
+            self.owed.pop(stream.record, None)
 
     def _close(self, stream: Stream) -> None:
+        if stream.closed:
+            return
         stream.closed = self.any_closed = True
         stream.choices = stream.finished = _NO_CHOICES
         self.open.pop(stream.record, None)
         if not stream.has_usage:
             self._without_usage.append(stream)
 
-    def _close_at_done(self) -> None:
-        """Close the finished responses at a ``[DONE]``, because it does not name its own.
-
-        If none is finished, it is the end of a response that its usage has closed, else of the
-        response that was active last.
-        """
-        finished = [stream for stream in self.open.values() if stream.complete]
-        last = self._last_active()
-        if not finished and last is not None and not self.closed_since_done:
-            finished = [last]
-        for stream in finished:
-            self._close(stream)
-        self.closed_since_done = False
+    def _close_at_done(self, record: int) -> None:
+        """Close the response to which a ``[DONE]`` before a record belongs, if one can be told."""
+        waiting = [stream for stream in self.owed.values() if record - stream.last <= self.window]
+        if waiting:
+            oldest = min(waiting, key=lambda stream: stream.last)
+            del self.owed[oldest.record]
+            self._close(oldest)
+        elif len(self.open) == 1:
+            self._close(next(iter(self.open.values())))
 
     def begin_scope(self, scope: int) -> None:
         """Forget all responses if this scope is a later one."""
@@ -360,7 +365,8 @@ class Assigner:
             self.open.clear()
             self.by_id.clear()
             self._without_usage.clear()
-            self.any_closed = self.closed_since_done = False
+            self.owed.clear()
+            self.any_closed = False
             self.scope, self.done = scope, 0
 
     def _move_to(self, record: int, scope: int, done: int) -> None:
@@ -369,7 +375,7 @@ class Assigner:
         self.begin_scope(scope)
         while self.done < done:
             self.done += 1
-            self._close_at_done()
+            self._close_at_done(record)
 
     def _expire(self, record: int) -> None:
         """Close responses without a recent chunk, and forget those that were closed long ago."""
@@ -381,9 +387,11 @@ class Assigner:
             if record - oldest.last <= self.window:
                 break
             self._close(oldest)
+            self.owed.pop(oldest.record, None)
         horizon = record - self._memory
         if horizon > self._forgotten + self.window:
             self._forgotten = horizon
+            self.owed = {key: each for key, each in self.owed.items() if each.last >= horizon}
             self.by_id = {
                 id_: stream
                 for id_, stream in self.by_id.items()

@@ -263,7 +263,7 @@ def _is_in_window(
 def _explains_done(
     assigner: Assigner, chunks: Chunks, groups: _Groups, ends: _Ends, rejected: list[Rejected]
 ) -> bool:
-    """Return whether every [DONE] follows a response that ended since the [DONE] before it."""
+    """Return whether every [DONE] is that of the only response that waits for one."""
     record, done = chunks.record, chunks.done
     if rejected:
         record = np.append(record, [each.record for each in rejected])
@@ -275,15 +275,17 @@ def _explains_done(
     # A response explains the [DONE] after it, but not if the window closes it first.
     done_then, last = chunks.done[groups.last], chunks.last[groups.last]
     following = np.append(record, -1)[np.searchsorted(done, done_then, side="right")]
-    ended = ends.closes | (ends.complete & (following - last <= assigner.window))
-    explained = set(done_then[ended].tolist())
+    ended = (ends.closes | ends.complete) & (following - last <= assigner.window)
     touched = {stream.record for stream in groups.streams if stream is not None}
-    is_waiting = any(
-        stream.complete and stream.record not in touched for stream in assigner.open.values()
-    )
-    if is_waiting or assigner.closed_since_done:
-        explained.add(assigner.done)
-    return explained.issuperset(range(assigner.done, int(done[-1])))
+    waiting = [each for each in assigner.owed.values() if each.record not in touched]
+    if waiting:
+        first = record[np.searchsorted(done, assigner.done, side="right")]
+        if any(first - stream.last > assigner.window for stream in waiting):
+            return False
+    n_done = int(done[-1]) - assigner.done
+    explained = np.bincount(done_then[ended] - assigner.done, minlength=n_done)[:n_done]
+    explained[0] += len(waiting)
+    return bool(np.all(explained == 1))
 
 
 def _gaps(

@@ -6,6 +6,7 @@ import pytest
 
 import toolkit
 from tests.loaders.formats.samples import ENTRIES, HELLO, WORLD
+from tests.loaders.formats.test_contract import places
 from tests.oracle import assert_conserved
 from toolkit.loaders.formats import detect
 from toolkit.loaders.formats.declared import SHAPES
@@ -118,6 +119,21 @@ def test_a_declared_format(name):
     assert lp.responses["notes"].to_pylist() == [[]]
     assert lp.choices["alignment"].to_pylist() == ["exact"]
     assert toolkit.from_responses(RECORDS[name]).tokens.num_rows == 2
+
+
+@pytest.mark.filterwarnings("ignore::toolkit.errors.ToolkitWarning")
+@pytest.mark.parametrize("name", RECORDS)
+def test_a_damaged_record_raises_nothing(name):
+    damaged = []
+    for path in filter(None, places(RECORDS[name])):
+        for odd in (7, "odd", [], [[]], [None], {"a": -1}):
+            record = json.loads(json.dumps(RECORDS[name]))
+            target = record
+            for key in path[:-1]:
+                target = target[key]
+            target[path[-1]] = odd
+            damaged.append(record)
+    assert_conserved(toolkit.read("\n".join(map(json.dumps, damaged)).encode()))
 
 
 def test_ids_without_texts():

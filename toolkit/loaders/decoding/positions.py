@@ -171,11 +171,13 @@ def _sampled(top: list[Entry], sampled_id: Any, rest: str) -> Entry:
     return top[0] if top else {"token": "", "logprob": None}
 
 
-def _row(values: list[Any]) -> Entry:
-    """Return ``[id, logprob]`` or ``[logprob, id, text]`` as an entry."""
-    number, logprob, text = values[0], values[1] if len(values) > 1 else None, None
-    if len(values) > 2:
-        logprob, number, text = values[:3]
+def _row(values: list[Any]) -> Any:
+    """Return ``[id, logprob]`` or ``[logprob, id, text]`` as an entry; other lists unchanged."""
+    if len(values) == 2:
+        return {"token": f"token_id:{values[0]}", "token_id": values[0], "logprob": values[1]}
+    if len(values) != 3:
+        return values
+    logprob, number, text = values
     token = text if text is not None else f"token_id:{number}"
     return {"token": token, "token_id": number, "logprob": logprob}
 
@@ -184,11 +186,11 @@ def _read_rows(tokens: TokenList, text: str | None) -> list[Any]:
     tops = tokens.columns.get("top", ())
     found = []
     for i, values in enumerate(tokens.values):
-        if not isinstance(values, list) or not values:
+        if not isinstance(values, list):
             message = f"expected an array, found {kind_of(values)}"
             raise Reject("entry_not_object", message, f"{tokens.path}[{i}]")
         entry = _row(values)
-        if i < len(tops) and tops[i] is not None:
+        if isinstance(entry, dict) and i < len(tops) and tops[i] is not None:
             entry["top_logprobs"] = alternatives(tops[i])
         found.append(entry)
     return found
@@ -216,7 +218,8 @@ def _read_spans(tokens: TokenList, text: str | None) -> list[Any]:
         if not isinstance(value, dict):
             found.append(value)
             continue
-        rows = list(zip_longest(value.get("token_ids") or (), value.get("logprobs") or ()))
+        columns = (value.get("token_ids"), value.get("logprobs"))
+        rows = list(zip_longest(*(each if isinstance(each, list) else () for each in columns)))
         for number, logprob in rows:
             token = value.get("text") if len(rows) == 1 else f"token_id:{number}"
             found.append({"token": token, "token_id": number, "logprob": logprob})

@@ -43,7 +43,7 @@ def normalise(obj: dict[str, Any], path: str = "$") -> Iterator[Body]:
     choices = [
         _choice(each, i, f"{path}.candidates[{i}]") for i, each in enumerate(obj["candidates"])
     ]
-    ended = bool(choices) and all(choice["finish_reason"] is not None for choice in choices)
+    ended = bool(choices) and all(isinstance(each["finish_reason"], str) for each in choices)
     body = {
         "id": _get(obj, "response_id"),
         "model": _get(obj, "model_version"),

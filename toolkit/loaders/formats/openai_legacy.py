@@ -38,11 +38,15 @@ def matches(obj: dict[str, Any]) -> bool:
 def normalise(obj: dict[str, Any], path: str = "$") -> Iterator[Body]:
     """Yield the body in the form of a chunk of the chat schema."""
     choices = [_choice(choice, f"{path}.choices[{i}]") for i, choice in enumerate(obj["choices"])]
-    ended = all(
-        isinstance(choice, dict) and choice.get("finish_reason") is not None for choice in choices
-    )
+    ended = all(isinstance(choice, dict) and _has_ended(choice) for choice in choices)
     body = {**obj, "choices": choices}
     yield Body(body, NAME, path, kind="either" if ended else "auto")
+
+
+def _has_ended(choice: dict[str, Any]) -> bool:
+    """Return whether a choice has a finish reason that the decoder keeps."""
+    reason = choice.get("finish_reason")
+    return isinstance(reason, str) and reason != ""
 
 
 def _choice(choice: Any, path: str) -> Any:

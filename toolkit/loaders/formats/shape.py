@@ -134,7 +134,7 @@ class Shape:
             for i, answer in enumerate(answers)
             if isinstance(answer[0], dict)
         ]
-        ended = bool(choices) and all(choice["finish_reason"] is not None for choice in choices)
+        ended = bool(choices) and all(isinstance(each["finish_reason"], str) for each in choices)
         obj = {name: value(name) for name in ("id", "model", "created")}
         obj |= {"usage": usage(value("usage")), "choices": choices}
         kind: Kind = "either" if self.stream == "maybe" and ended else "auto"
@@ -177,7 +177,7 @@ class Shape:
         columns = {"token_id": self._list(ids, answer, record)}
         columns["top"] = self._list(tops, answer, record)
         beside = {role: values for role, values in columns.items() if values}
-        if name == "tokens" and self.logprobs:
+        if name == "tokens" and self.logprobs and isinstance(value, list):
             numbers = self._list("logprobs", answer, record)
             beside = {role: values for role, values in beside.items() if len(values) == len(value)}
             return {"content": TokenList("arrays", value, {"logprob": numbers, **beside}, where)}

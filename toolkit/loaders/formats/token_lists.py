@@ -15,8 +15,7 @@ from typing import Any, NamedTuple
 
 from toolkit.loaders.json_values import is_number
 
-SPEAKS_OF_LOGPROBS = re.compile(r"log_?prob", re.IGNORECASE)
-"""Matches the name of a key under which logprobs are expected."""
+_LOGPROBS = re.compile(r"log_?prob", re.IGNORECASE)
 
 TOKEN = ("token", "text", "decoded_token", "token_text", "tok_str", "tok")
 LOGPROB = ("logprob", "logProbability", "log_probability", "log_prob", "logProb", "prob")
@@ -79,6 +78,11 @@ class TokenList(NamedTuple):
 def first(obj: Mapping[str, Any], names: Iterable[str]) -> Any:
     """Return the value of the first of some keys that is not null."""
     return next((obj[name] for name in names if obj.get(name) is not None), None)
+
+
+def speaks_of_logprobs(key: object) -> bool:
+    """Return whether a key has the name of logprobs in it."""
+    return isinstance(key, str) and _LOGPROBS.search(key) is not None
 
 
 def is_logprob(value: object) -> bool:
@@ -156,7 +160,7 @@ def list_kind(values: object, key: str = "") -> str | None:
     if len(kinds) != 1:
         return None
     kind = kinds.pop()
-    if kind in _NEED_A_NAME and not SPEAKS_OF_LOGPROBS.search(key):
+    if kind in _NEED_A_NAME and not speaks_of_logprobs(key):
         first = next(value for value in values if value is not None)
         is_marked = isinstance(first, dict) and any(isinstance(v, dict) for v in first.values())
         return kind if is_marked else None
@@ -200,7 +204,7 @@ def arrays(obj: Mapping[str, Any], path: str) -> TokenList | None:
     of alternatives. An empty list of alternatives is as good as none.
     """
     for key, values in obj.items():
-        if not isinstance(key, str) or not SPEAKS_OF_LOGPROBS.search(key) or not _numbers(values):
+        if not speaks_of_logprobs(key) or not _numbers(values):
             continue
         n = len(values)
         lists = {k: v for k, v in obj.items() if isinstance(v, list) and k != key}
@@ -264,7 +268,7 @@ def channels(value: object, path: str, key: str = "logprobs") -> dict[str, Token
                 found[channel] = inner
     for name in () if found else TOP:  # alternatives alone, as text-generation-webui sends them
         listed = token_list(value.get(name), f"{path}.{name}", name)
-        if listed is not None and not any(map(SPEAKS_OF_LOGPROBS.search, value.keys() - {name})):
+        if listed is not None and not any(map(speaks_of_logprobs, value.keys() - {name})):
             found["content"] = listed
     if not found:
         together = arrays(value, path)

@@ -8,7 +8,7 @@ from typing import Any
 
 from toolkit.loaders.formats.body import Body, Exchange
 from toolkit.loaders.formats.parallel_arrays import are_arrays
-from toolkit.loaders.formats.token_lists import CHANNELS, SPEAKS_OF_LOGPROBS, TokenList, channels
+from toolkit.loaders.formats.token_lists import CHANNELS, TokenList, channels, speaks_of_logprobs
 from toolkit.loaders.json_values import Reject, field_name, is_number
 
 _KEPT = ("tool_calls", "toolCalls", "error")
@@ -89,7 +89,7 @@ def unread(obj: Any, read: set[int], path: str = "$") -> Iterator[tuple[str, Any
                 if key in _KEPT:
                     continue
                 where = f"{at}.{field_name(key)}"
-                if isinstance(key, str) and SPEAKS_OF_LOGPROBS.search(key):
+                if speaks_of_logprobs(key):
                     if id(inner) not in read and _holds_logprobs(inner, read):
                         yield where, inner
                 elif isinstance(inner, dict | list):

@@ -10,7 +10,7 @@ from toolkit.schema.tables import CHANNEL, CHOICE, RESPONSE_KEY, RESPONSES
 WHICH = (RESPONSE_KEY, CHOICE, CHANNEL, RESPONSES["custom_id"], RESPONSES["model"])
 PLACE = known("position", "", "", "Position of the first token of the label; null: none.")
 REST = (
-    metric("other", "1", "", "Seen probability of texts that are no label."),
+    metric("other", "1", "", "Observed probability of texts that are not labels."),
     metric(
         "ambiguous",
         "1",

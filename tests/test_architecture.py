@@ -246,7 +246,7 @@ def test_formats_never_import_each_other():
             continue
         folder = "toolkit.loaders.formats"
         inside = {module for module, _ in imports(path) if module.startswith(folder)}
-        tools = ("body", "parallel_arrays", "token_lists", "row_ids", "usage", "paths")
+        tools = ("body", "token_lists", "row_ids", "usage", "paths")
         assert inside <= {f"{folder}.{name}" for name in tools}, path
 
 

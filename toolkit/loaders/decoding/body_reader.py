@@ -32,8 +32,7 @@ from toolkit.loaders.decoding.entry_reader import SAMPLED, EntryReader, both_cas
 from toolkit.loaders.decoding.ordinals import Ordinals, Place
 from toolkit.loaders.decoding.strict_json import compact
 from toolkit.loaders.formats.body import Body
-from toolkit.loaders.formats.parallel_arrays import are_arrays, arrays_of
-from toolkit.loaders.formats.token_lists import CHANNELS, TokenList, channels, token_list
+from toolkit.loaders.formats.token_lists import CHANNELS, TokenList, first, lists_of_choice
 from toolkit.loaders.json_values import (
     Reject,
     camel,
@@ -58,7 +57,6 @@ _MESSAGE_KEYS = both_casings(
 )
 _PART_KEYS = frozenset({"type", "text"})
 _TEXT_PARTS = ("text", "output_text", "TEXT")
-_LOGPROBS_KEYS = frozenset(name for names in CHANNELS.values() for name in names)
 _USAGE_PATHS = (
     ("prompt_tokens",),
     ("completion_tokens",),
@@ -315,46 +313,27 @@ class BodyReader:
         """Append the entries of a choice's lists; return their state and the number of each."""
         counts = dict.fromkeys(PART_COUNTS, 0)
         state = STATE_ABSENT
-        found = self._token_lists(logprobs, path)
+        found = lists_of_choice(logprobs, path)
+        if _is_odd(logprobs, found):
+            self._notes.append("bad_logprobs")
         for channel in schema.CHANNELS:
-            if channel not in found:
-                continue
-            entries, at = found[channel], path
-            if isinstance(entries, TokenList):
-                at, entries = entries.path, positions.entries(entries, text)
-            state = max(state, STATE_PRESENT if entries else STATE_EMPTY)
-            counts[f"n_{channel}"] = len(entries)
-            self._entries.read(entries, at)
+            if channel in found:
+                tokens = found[channel]
+                entries = positions.entries(tokens, text)
+                state = max(state, STATE_PRESENT if entries else STATE_EMPTY)
+                counts[f"n_{channel}"] = len(entries)
+                self._entries.read(entries, tokens.path)
         return state, counts
 
-    def _token_lists(self, logprobs: Any, path: str) -> dict[str, Any]:
-        """Return the list of entries, or the token list, of each channel."""
-        if logprobs is None:
-            return {}
-        if not isinstance(logprobs, dict):
-            listed = channels(logprobs, path)
-            if not listed and logprobs != []:
-                self._notes.append("bad_logprobs")
-            return {"content": []} if logprobs == [] else dict(listed)
-        if are_arrays(logprobs):
-            return {"content": arrays_of(logprobs, path)}
-        read_once(logprobs, _LOGPROBS_KEYS, path)
-        found: dict[str, Any] = {}
-        for channel, names in CHANNELS.items():
-            for name in names:
-                value = logprobs.get(name)
-                if isinstance(value, TokenList):
-                    found[channel] = value
-                elif isinstance(value, list):
-                    at = f"{path}.{name}"
-                    is_usual = not value or isinstance(value[0], dict) and "token" in value[0]
-                    other = None if is_usual else token_list(value, at, "logprobs")
-                    found[channel] = TokenList("entries", value, {}, at) if other is None else other
-                elif value is not None:
-                    self._notes.append("bad_logprobs")
-                if value is not None:
-                    break
-        return found or dict(channels(logprobs, path))
+
+def _is_odd(logprobs: Any, found: dict[str, TokenList]) -> bool:
+    """Return whether logprobs, or the list of one of their channels, are of a wrong type."""
+    if not isinstance(logprobs, dict):
+        return logprobs is not None and not found
+    return any(
+        channel not in found and first(logprobs, names) is not None
+        for channel, names in CHANNELS.items()
+    )
 
 
 def _kind(choices: Any, obj: dict[str, Any], path: str) -> int:

@@ -51,8 +51,7 @@ def entries(tokens: TokenList, text: str | None = None) -> list[Any]:
     >>> entries(TokenList("pairs", [[7, -0.5]], {}, "$"))
     [{'token': 'token_id:7', 'token_id': 7, 'logprob': -0.5}]
     """
-    found = _READERS[tokens.kind](tokens, text)
-    return found[tokens.start : tokens.stop]
+    return _READERS[tokens.kind](tokens, text)
 
 
 def _read_entries(tokens: TokenList, text: str | None) -> list[Any]:

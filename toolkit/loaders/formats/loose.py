@@ -16,6 +16,7 @@ from toolkit.loaders.formats.token_lists import (
     TokenList,
     arrays,
     channels,
+    first,
     list_kind,
 )
 from toolkit.loaders.formats.usage import finish_reason, usage
@@ -133,11 +134,8 @@ def _answer(found: dict[str, TokenList], chain: tuple[dict[str, Any], ...], path
 
 def _near(chain: tuple[dict[str, Any], ...], names: tuple[str, ...]) -> Any:
     """Return what the nearest object around has under one of some keys."""
-    for obj in chain:
-        for name in names:
-            if obj.get(name) is not None:
-                return obj[name]
-    return None
+    found = (first(obj, names) for obj in chain)
+    return next((value for value in found if value is not None), None)
 
 
 def text_beside(found: dict[str, TokenList], chain: tuple[dict[str, Any], ...]) -> str | None:

@@ -41,7 +41,7 @@ def steps_of(path: str) -> tuple[Step, ...]:
 
 
 def find(value: Any, steps: tuple[Step, ...], path: str = "$") -> Iterator[tuple[Any, str]]:
-    """Yield the values that a path leads to, each with its JSON path; null is no value.
+    """Yield the values that a path leads to, each with its JSON path, but not null.
 
     A key is found in snake_case and in camelCase, and with the dots that follow it, since keys may
     have dots: ``a.b`` is ``{"a": {"b": ...}}`` or ``{"a.b": ...}``.

@@ -39,7 +39,7 @@ class Shape:
         Where the choices lie, if there are several: ``"outputs[]"``. Default: the record itself.
     records : str
         Where the records lie, if one object holds many: ``"request_states[]"``.
-    id, model, created, usage, custom_id, error : str
+    id, model, usage, custom_id : str
         Of the record. `usage` is an object with counts.
     marks : tuple of str
         Paths that must lead to something, ``"kind=response"`` to that value.
@@ -65,7 +65,6 @@ class Shape:
     alternatives: str = ""
     text: str = ""
     reasoning: str = ""
-    reasoning_tokens: str = ""
     refusal: str = ""
     role: str = ""
     tool_calls: str = ""
@@ -75,10 +74,8 @@ class Shape:
     records: str = ""
     id: str = ""
     model: str = ""
-    created: str = ""
     usage: str = ""
     custom_id: str = ""
-    error: str = ""
     marks: tuple[str, ...] = ()
     name: str = "shape"
     stream: Literal["no", "yes", "maybe"] = "no"
@@ -135,22 +132,18 @@ class Shape:
             if isinstance(answer[0], dict)
         ]
         ended = bool(choices) and all(isinstance(each["finish_reason"], str) for each in choices)
-        obj = {name: value(name) for name in ("id", "model", "created")}
+        obj = {name: value(name) for name in ("id", "model")}
         obj |= {"usage": usage(value("usage")), "choices": choices}
         kind: Kind = "either" if self.stream == "maybe" and ended else "auto"
         custom_id = value("custom_id")
         if isinstance(custom_id, int) and not isinstance(custom_id, bool):
             custom_id = str(custom_id)
-        return Body(obj, self.name, record[1], custom_id, value("error"), kind=kind)
+        return Body(obj, self.name, record[1], custom_id, kind=kind)
 
     def _choice(self, answer: _Place, record: _Place, i: int, key: str) -> dict[str, Any]:
         def value(name: str) -> Any:
             return self._value(name, answer, record)
 
-        logprobs = self._channels("tokens", answer, record)
-        found = self._channels("reasoning_tokens", answer, record)
-        if "content" in found:
-            logprobs["reasoning"] = found["content"]
         texts = {
             "content": value("text"),
             **{name: value(name) for name in ("role", "reasoning", "refusal", "tool_calls")},
@@ -159,25 +152,24 @@ class Shape:
         return {
             "index": i if index is None else index,
             key: texts,
-            "logprobs": logprobs or None,
+            "logprobs": self._token_lists(answer, record) or None,
             "finish_reason": finish_reason(value("finish_reason")),
         }
 
-    def _channels(self, name: str, answer: _Place, record: _Place) -> dict[str, TokenList]:
+    def _token_lists(self, answer: _Place, record: _Place) -> dict[str, TokenList]:
         """Return the token lists at the declared place, by channel."""
-        ids, tops = _BESIDE.get(name, ("", ""))
-        found = self._all(name, answer, record)
+        found = self._all("tokens", answer, record)
         if not found:
             return {}
         value, where = found[0]
-        if self._is_projected(name):
+        if self._is_projected("tokens"):
             value, where = [each for each, _ in found], answer[1]
         elif isinstance(value, dict) and ("logprob" in value or "chosen" in value):
             value = [value]  # one entry, as events bring them
-        columns = {"token_id": self._list(ids, answer, record)}
-        columns["top"] = self._list(tops, answer, record)
+        columns = {"token_id": self._list("token_ids", answer, record)}
+        columns["top"] = self._list("alternatives", answer, record)
         beside = {role: values for role, values in columns.items() if values}
-        if name == "tokens" and self.logprobs and isinstance(value, list):
+        if self.logprobs and isinstance(value, list):
             numbers = self._list("logprobs", answer, record)
             beside = {role: values for role, values in beside.items() if len(values) == len(value)}
             return {"content": TokenList("arrays", value, {"logprob": numbers, **beside}, where)}
@@ -191,7 +183,7 @@ class Shape:
 
     def _list(self, name: str, answer: _Place, record: _Place) -> list[Any]:
         """Return a list at a declared place, or the values that a path with ``[]`` leads to."""
-        found = [value for value, _ in self._all(name, answer, record)] if name else []
+        found = [value for value, _ in self._all(name, answer, record)]
         if len(found) == 1 and isinstance(found[0], list) and not self._is_projected(name):
             return found[0]
         return found
@@ -215,7 +207,6 @@ _Place = tuple[Any, str]
 """A value and its JSON path."""
 _Paths = tuple[tuple[bool, tuple[Step, ...]], ...]
 """Paths of which the first that leads to something counts; whether each starts at the record."""
-_BESIDE = {"tokens": ("token_ids", "alternatives")}
 
 
 def _parsed(text: str) -> _Paths:

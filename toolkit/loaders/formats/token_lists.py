@@ -13,7 +13,7 @@ from itertools import islice
 from os.path import commonprefix
 from typing import Any, NamedTuple
 
-from toolkit.loaders.json_values import is_number
+from toolkit.loaders.json_values import Reject, camel, is_number, kind_of, read_once
 
 _LOGPROBS = re.compile(r"log_?prob", re.IGNORECASE)
 
@@ -29,6 +29,10 @@ CHANNELS = {
 }
 """Keys of a logprobs object whose lists belong to a channel."""
 
+_CHANNEL_KEYS = frozenset(name for names in CHANNELS.values() for name in names)
+_ARRAYS = {"logprob": "token_logprobs", "token_id": "token_ids", "top": "top_logprobs"}
+_ARRAY_NAMES = ("tokens", "content", *_ARRAYS.values())
+_ARRAY_KEYS = frozenset(_ARRAY_NAMES) | {camel(name) for name in _ARRAY_NAMES}
 _LOOK = 8  # positions that decide what a list is
 
 
@@ -48,16 +52,12 @@ class TokenList(NamedTuple):
         the sampled ``token_id`` of dicts.
     path : str
         JSON path of the list, or of the object that holds the arrays.
-    start, stop : int, int or None
-        The positions that belong to the channel, as in a slice.
     """
 
     kind: str
     values: list[Any]
     columns: Mapping[str, list[Any]]
     path: str
-    start: int = 0
-    stop: int | None = None
 
     def texts(self) -> list[str] | None:
         """Return the text of each token; None if not all of them are written as texts."""
@@ -103,13 +103,13 @@ def _position_kind(value: Any) -> str | None:
     """Return how one position is written, or None."""
     if isinstance(value, dict):
         return _object_kind(value)
-    if not isinstance(value, list) or not value:
+    if not isinstance(value, list):
         return None
-    if len(value) in (2, 3) and is_number(value[1]) and not isinstance(value[0], dict | list):
-        if len(value) == 2 and isinstance(value[0], int) and is_number(value[1]):
-            return "pairs"
-        if len(value) == 3 and (value[0] is None or is_number(value[0])):
-            return "triples" if value[2] is None or isinstance(value[2], str) else None
+    if len(value) == 2 and isinstance(value[0], int) and is_number(value[1]):
+        return "pairs"
+    if len(value) == 3 and is_number(value[1]):
+        has_logprob = value[0] is None or is_number(value[0])
+        return "triples" if has_logprob and isinstance(value[2], str | None) else None
     return None
 
 
@@ -167,9 +167,7 @@ def list_kind(values: object, key: str = "") -> str | None:
     return kind
 
 
-def token_list(
-    values: object, path: str, key: str = "", token_ids: list[Any] | None = None
-) -> TokenList | None:
+def token_list(values: object, path: str, key: str = "") -> TokenList | None:
     """Return a list of positions as a `TokenList`; None if it is not one.
 
     Parameters
@@ -179,13 +177,11 @@ def token_list(
         Its JSON path.
     key : str
         The key under which it lies.
-    token_ids : list of int, optional
-        Ids of the sampled tokens, if they lie beside the list.
     """
     kind = list_kind(values, key)
     if kind is None or not isinstance(values, list):
         return None
-    return TokenList(kind, values, {} if token_ids is None else {"token_id": token_ids}, path)
+    return TokenList(kind, values, {}, path)
 
 
 def _numbers(values: object) -> bool:
@@ -275,3 +271,86 @@ def channels(value: object, path: str, key: str = "logprobs") -> dict[str, Token
         if together is not None:
             found["content"] = together
     return found
+
+
+# The logprobs of a choice
+
+
+def are_arrays(logprobs: object) -> bool:
+    """Return whether logprobs are parallel arrays, not lists of entries."""
+    return (
+        isinstance(logprobs, dict)
+        and isinstance(logprobs.get("tokens"), list)
+        and not isinstance(logprobs.get("content"), list)
+    )
+
+
+def _arrays_of(logprobs: dict[str, Any], path: str) -> TokenList:
+    """Return the parallel arrays as a token list.
+
+    An empty array of alternatives is as good as none: SGLang sends it if none were asked for.
+
+    Raises
+    ------
+    Reject
+        If the arrays are of different lengths.
+    """
+    read_once(logprobs, _ARRAY_KEYS, path)
+    tokens = logprobs["tokens"]
+    columns = {}
+    for role, name in _ARRAYS.items():
+        key = name if logprobs.get(name) is not None else camel(name)
+        values = _array(logprobs.get(key), role, len(tokens), f"{path}.{key}")
+        if values is not None:
+            columns[role] = values
+    return TokenList("arrays", tokens, columns, path)
+
+
+def _array(values: Any, role: str, n: int, path: str) -> list[Any] | None:
+    if values is None or (role == "top" and values == []):
+        return None
+    if isinstance(values, dict) and role == "top" and n == 1:
+        return [values]  # the alternatives of a single token, without a list around them
+    if not isinstance(values, list):
+        raise Reject("entry_not_object", f"expected an array, found {kind_of(values)}", path)
+    if len(values) != n:
+        message = f"expected {n} values, one per token, found {len(values)}"
+        raise Reject("unequal_lengths", message, path)
+    return values
+
+
+def lists_of_choice(logprobs: Any, path: str) -> dict[str, TokenList]:
+    """Return the lists that the decoder reads of a choice's logprobs, by channel.
+
+    Lists of entries under the names of channels are taken whatever is in them, so that the decoder
+    rejects what is wrong with an entry.
+
+    Raises
+    ------
+    Reject
+        If parallel arrays are of different lengths, or a key occurs twice.
+    """
+    if are_arrays(logprobs):
+        return {"content": _arrays_of(logprobs, path)}
+    if logprobs == []:
+        return {"content": TokenList("entries", [], {}, path)}
+    if not isinstance(logprobs, dict):
+        return channels(logprobs, path)
+    read_once(logprobs, _CHANNEL_KEYS, path)
+    found = {}
+    for channel, names in CHANNELS.items():
+        name = next((name for name in names if logprobs.get(name) is not None), names[0])
+        tokens = _list_of_channel(logprobs.get(name), f"{path}.{name}")
+        if tokens is not None:
+            found[channel] = tokens
+    return found or channels(logprobs, path)
+
+
+def _list_of_channel(value: Any, path: str) -> TokenList | None:
+    if isinstance(value, TokenList):
+        return value
+    if not isinstance(value, list):
+        return None
+    is_usual = not value or (isinstance(value[0], dict) and "token" in value[0])
+    other = None if is_usual else token_list(value, path, "logprobs")
+    return TokenList("entries", value, {}, path) if other is None else other

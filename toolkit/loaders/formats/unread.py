@@ -4,36 +4,36 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from toolkit.loaders.formats.body import Body, Exchange
-from toolkit.loaders.formats.parallel_arrays import are_arrays
-from toolkit.loaders.formats.token_lists import CHANNELS, TokenList, channels, speaks_of_logprobs
+from toolkit.loaders.formats.token_lists import (
+    TokenList,
+    are_arrays,
+    lists_of_choice,
+    speaks_of_logprobs,
+)
 from toolkit.loaders.json_values import Reject, field_name, is_number
 
 _KEPT = ("tool_calls", "toolCalls", "error")
 """Keys whose values are kept as JSON, whatever is in them."""
 
 
-def placed_lists(body: Body) -> Iterator[list[Any] | TokenList]:
-    """Yield the lists that a body's choices have for the decoder, empty ones included."""
+def placed_lists(body: Body) -> Iterator[TokenList]:
+    """Yield the lists that the decoder reads of a body, empty ones included."""
     choices = body.obj.get("choices")
     for choice in choices if isinstance(choices, list) else ():
-        logprobs = choice.get("logprobs") if isinstance(choice, dict) else None
-        if isinstance(logprobs, list):
-            yield logprobs
-        elif isinstance(logprobs, dict) and are_arrays(logprobs):
-            yield logprobs["tokens"]
-        elif isinstance(logprobs, dict):
-            named = [logprobs.get(name) for names in CHANNELS.values() for name in names]
-            placed = [value for value in named if isinstance(value, list | TokenList)]
-            yield from placed or channels(logprobs, "$").values()
+        if isinstance(choice, dict):
+            with suppress(Reject):  # the decoder rejects the body for the same reason
+                yield from lists_of_choice(choice.get("logprobs"), "$").values()
 
 
 def has_tokens(bodies: Iterable[Body | Exchange | Reject]) -> bool:
     """Return whether any of the bodies brings tokens; an exchange may."""
     return any(
-        isinstance(body, Exchange) or (isinstance(body, Body) and any(placed_lists(body)))
+        isinstance(body, Exchange)
+        or (isinstance(body, Body) and any(tokens.values for tokens in placed_lists(body)))
         for body in bodies
     )
 
@@ -47,7 +47,7 @@ def identities(bodies: Iterable[Body | Exchange | Reject]) -> set[int]:
         elif isinstance(body, Body):
             found |= {id(each) for each in body.read}
             for each in placed_lists(body):
-                found |= each.identities() if isinstance(each, TokenList) else {id(each)}
+                found |= each.identities()
             choices = body.obj.get("choices")
             for part in (body.obj, *(choices if isinstance(choices, list) else ())):
                 if not isinstance(part, dict):

@@ -350,7 +350,7 @@ class Assigner:
             self._without_usage.append(stream)
 
     def _close_at_done(self, record: int) -> None:
-        """Close the response to which a ``[DONE]`` before a record belongs, if one can be told."""
+        """Close the response to which a ``[DONE]`` belongs, if it is clear which."""
         waiting = [stream for stream in self.owed.values() if record - stream.last <= self.window]
         if waiting:
             oldest = min(waiting, key=lambda stream: stream.last)

@@ -125,8 +125,8 @@ def _detected(obj: object, path: str) -> Iterator[Body | Exchange | Reject]:
     format_ = next((each for each in FORMATS if each.matches(obj)), None)
     if format_ is not None:
         found: list[Body | Exchange | Reject] = list(format_.normalise(obj, path))
-        left = list(unread(obj, identities(found), path))
-        if any(isinstance(value, dict | list) for _, value in left) and not has_tokens(found):
+        left = list(unread(obj, identities(found)))
+        if any(isinstance(value, dict | list) for value in left) and not has_tokens(found):
             # The row around may look like an answer; the answer with logprobs counts.
             row = {key: value for key, value in obj.items() if key not in _OWN_LISTS}
             inner = list(_in_row(row, path))
@@ -176,7 +176,7 @@ def _contents(
             found = [loose.joined(found[0], lists[0])]
         elif lists:
             found = list(lists)
-    left = list(unread(obj, read | identities(found), path)) if found else []
+    left = list(unread(obj, read | identities(found))) if found else []
     yield from _noted(found, left)
 
 
@@ -191,11 +191,11 @@ def _is_copy(content: object, known: list[object]) -> bool:
 
 
 def _noted(
-    found: list[Body | Exchange | Reject], left: list[tuple[str, Any]]
+    found: list[Body | Exchange | Reject], left: list[Any]
 ) -> Iterator[Body | Exchange | Reject]:
     """Yield bodies, the first with a note if values that speak of logprobs were not read."""
     note = None
-    if any(isinstance(value, dict | list) for _, value in left):
+    if any(isinstance(value, dict | list) for value in left):
         note = "unread_logprobs"
     elif left and not has_tokens(found):
         note = "mean_logprob_only"

@@ -14,7 +14,7 @@ from toolkit.loaders.formats.token_lists import (
     lists_of_choice,
     speaks_of_logprobs,
 )
-from toolkit.loaders.json_values import Reject, field_name, is_number
+from toolkit.loaders.json_values import Reject, is_number
 
 _KEPT = ("tool_calls", "toolCalls", "error")
 """Keys whose values are kept as JSON, whatever is in them."""
@@ -60,46 +60,37 @@ def identities(bodies: Iterable[Body | Exchange | Reject]) -> set[int]:
     return found
 
 
-def unread(obj: Any, read: set[int], path: str = "$") -> Iterator[tuple[str, Any]]:
-    """Yield the places at which values lie that speak of logprobs and were not read.
+def unread(obj: Any, read: set[int]) -> Iterator[Any]:
+    """Yield the values under keys that speak of logprobs that were not read.
 
     Parameters
     ----------
     obj : object
         A record.
     read : set of int
-        Identities of the lists that were read.
-    path : str
+        Identities of the objects that were read.
 
     Yields
     ------
-    path : str
-    value : object
+    object
         A number alone, or a list or object with numbers in it.
     """
     seen = set(read)  # objects in memory may hold themselves
-    stack = [(obj, path)]
+    stack = [obj]
     while stack:
-        value, at = stack.pop()
+        value = stack.pop()
         if id(value) in seen:
             continue
         seen.add(id(value))
-        if isinstance(value, dict):
-            for key, inner in value.items():
-                if key in _KEPT:
-                    continue
-                where = f"{at}.{field_name(key)}"
-                if speaks_of_logprobs(key):
-                    if id(inner) not in read and _holds_logprobs(inner, read):
-                        yield where, inner
-                elif isinstance(inner, dict | list):
-                    stack.append((inner, where))
-        elif isinstance(value, list):
-            stack += [
-                (each, f"{at}[{i}]")
-                for i, each in enumerate(value)
-                if isinstance(each, dict | list)
-            ]
+        if isinstance(value, list):
+            stack += [each for each in value if isinstance(each, dict | list)]
+            continue
+        for key, inner in value.items():
+            if speaks_of_logprobs(key):
+                if id(inner) not in read and _holds_logprobs(inner, read):
+                    yield inner
+            elif isinstance(inner, dict | list) and key not in _KEPT:
+                stack.append(inner)
 
 
 def _holds_logprobs(value: Any, read: set[int]) -> bool:

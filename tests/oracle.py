@@ -9,7 +9,7 @@ import json
 import math
 from collections import Counter, defaultdict
 
-CHANNELS = ("content", "reasoning", "refusal")
+CHANNELS = ("content", "reasoning", "refusal")  # of the answer
 LIST_OF = {"content": "content", "reasoning": "reasoning_content", "refusal": "refusal"}
 CAMEL = {
     "top_logprobs": "topLogprobs",
@@ -203,7 +203,7 @@ def assert_choices(responses, choices, tokens):
     declared = {
         (row["response_key"], row["choice"], channel): row[f"n_{channel}_tokens"]
         for row in choices
-        for channel in CHANNELS
+        for channel in (*CHANNELS, "prompt")
         if row[f"n_{channel}_tokens"]
     }
     assert counted == declared

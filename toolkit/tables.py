@@ -192,7 +192,7 @@ class LogprobTables:
             As in `locate`.
         choice : int
             Index of the choice, as sent.
-        channel : {"content", "refusal", "reasoning"}
+        channel : {"content", "prompt", "reasoning", "refusal"}
 
         Returns
         -------
@@ -207,7 +207,7 @@ class LogprobTables:
         """
         arguments.channel(channel)
         row = self.choice_row(response, choice)
-        sent = self.choices[channel][row].as_py()
+        sent = self.choices[channel][row].as_py() if channel != "prompt" else None
         if sent is not None:
             return sent
         run = row * len(schema.CHANNELS) + schema.CHANNELS.index(channel)

@@ -7,6 +7,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+import toolkit
 from toolkit import schema
 from toolkit.errors import ArgumentError, SchemaError
 from toolkit.metrics import corpus_metrics, sequence_metrics
@@ -237,6 +238,32 @@ def test_bits_per_byte_leaves_out_tokens_without_bytes(make):
     assert row["bits_per_byte"] == pytest.approx(8 / 4)
     assert row["sum_logprob"] == pytest.approx(-50 - 8 * math.log(2))
     assert math.isnan(of(make, make.entry("a", -1.0))["bits_per_byte"])
+
+
+def test_the_prompt_is_a_sequence_and_not_an_answer(make):
+    """Perplexity and bits per byte of given text: its bytes are those of the texts."""
+    body = make.body(make.entry("x", -3.0))
+    steps = [{"1": {"logprob": -2.0 * math.log(2), "decoded_token": text}} for text in ("é", "ab")]
+    lost = {"2": {"logprob": -1.0, "decoded_token": "\ufffd"}}
+    lp = toolkit.from_responses(body | {"prompt_logprobs": [None, *steps, lost]})
+    rows = toolkit.sequence_metrics(lp).set_index("channel")
+    assert rows.loc["content", "n_tokens"] == 1
+    prompt = rows.loc["prompt"]
+    assert (prompt["n_tokens"], prompt["n_missing"], prompt["n_bytes"]) == (4, 1, 4)
+    assert prompt["perplexity"] == pytest.approx(math.exp((4 * math.log(2) + 1) / 3))
+    assert prompt["bits_per_byte"] == pytest.approx(4 / 4)
+    assert toolkit.corpus_metrics(lp)["n_tokens"].tolist() == [1]
+    assert toolkit.usage(lp)["n_token_rows"].tolist() == [1]
+
+
+@pytest.mark.filterwarnings("ignore:no response:toolkit.ToolkitWarning")
+def test_a_choice_with_a_scored_prompt_alone_has_a_content_row(make):
+    body = make.body(make.entry("x", -3.0))
+    body["choices"][0]["logprobs"] = None
+    step = {"1": {"logprob": -1.0, "decoded_token": "a"}}
+    lp = toolkit.from_responses(body | {"prompt_logprobs": [None, step]})
+    rows = toolkit.sequence_metrics(lp)
+    assert rows[["channel", "n_tokens"]].values.tolist() == [["content", 0], ["prompt", 2]]
 
 
 def test_perplexity_overflows_to_infinity(make):

@@ -157,6 +157,16 @@ def test_channels_are_shown_apart():
     assert [node.text() for node in only.css("span.lp-t")] == ["no"]
 
 
+def test_the_prompt_is_shown_if_it_is_asked_for():
+    body = {"choices": [{"message": {"content": "a"}, "logprobs": {"content": []}}]}
+    body["prompt_logprobs"] = [None, {"5": {"logprob": -1.0, "decoded_token": "Hi"}}]
+    lp = toolkit.from_responses(body)
+    assert "Hi" not in parsed(toolkit.show(lp)).body.text()
+    tree = parsed(toolkit.show(lp, channel="prompt"))
+    assert [node.text() for node in tree.css("span.lp-t")] == ["∅", "Hi"]
+    assert lp.text(0, channel="prompt") == "Hi"
+
+
 @pytest.mark.filterwarnings("ignore:no response:toolkit.ToolkitWarning")
 @pytest.mark.parametrize("message", [{"content": "plain"}, {"content": None}])
 def test_answers_without_logprobs_show_their_text(message):

@@ -18,7 +18,7 @@ from toolkit.errors import ArgumentError, SelectionError, ToolkitError, ToolkitW
 if TYPE_CHECKING:
     from toolkit import LogprobTables
 
-CHANNEL = click.Choice(["content", "reasoning", "refusal"])
+CHANNEL = click.Choice(["content", "prompt", "reasoning", "refusal"])
 _AMOUNT = re.compile(r"([0-9]{1,15})(|KiB|MiB|GiB)")
 _UNITS = {"": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}

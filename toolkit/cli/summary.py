@@ -94,9 +94,11 @@ def _usage(lp: LogprobTables, by: str | None) -> list[dict[str, Any]]:
 
 
 def _probabilities(lp: LogprobTables) -> dict[str, list[Any]]:
-    """Return the histogram of the probabilities of all tokens, whatever their channel."""
+    """Return the histogram of the probabilities of all tokens that the models wrote."""
     counts = [0] * _BINS
-    for channel in lp.tokens["channel"].unique().to_pylist():
+    for channel in set(lp.tokens["channel"].unique().to_pylist()) & set(
+        toolkit.schema.ANSWER_CHANNELS
+    ):
         histogram = toolkit.metrics.token_histogram(lp, bins=_BINS, channel=channel)
         counts = [a + b for a, b in zip(counts, histogram["count"].tolist(), strict=True)]
     return {"edges": [i / _BINS for i in range(_BINS + 1)], "counts": counts}
@@ -111,7 +113,8 @@ def _groups(lp: LogprobTables, sequences: pd.DataFrame, by: str) -> list[dict[st
 
 def _least_certain(lp: LogprobTables, sequences: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the answers of the highest perplexity, each with its least certain token."""
-    worst = sequences[sequences["n_ok"] > 0].nlargest(_LEAST_CERTAIN, "perplexity")
+    answers = sequences[(sequences["n_ok"] > 0) & (sequences["channel"] != "prompt")]
+    worst = answers.nlargest(_LEAST_CERTAIN, "perplexity")
     few = lp.filter(response_key=worst["response_key"].tolist())
     place = ["response_key", "choice", "channel", "position"]
     token_of = {

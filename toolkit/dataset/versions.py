@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
+import numpy as np
 import pyarrow as pa
 
 from toolkit import schema
@@ -35,12 +36,29 @@ class Changes(NamedTuple):
     added: Mapping[Name, Callable[[Tables], pa.Array] | None] = {}
     renamed: Mapping[Name, str] = {}
 
+    @property
+    def unknown(self) -> list[Name]:
+        """The new columns that are null in earlier exports."""
+        return [name for name, compute in self.added.items() if compute is None]
+
+
+def _zeros(table: pa.Table, type_: pa.DataType) -> pa.Array:
+    return pa.array(np.zeros(table.num_rows, int), type_)
+
 
 CHANGES = {
     "1": Changes(),
     "2": Changes(
         added={
             ("tokens", "is_top1"): lambda tables: is_top1(tables["tokens"], tables["alternatives"])
+        }
+    ),
+    "3": Changes(
+        added={
+            ("responses", "path"): None,
+            ("responses", "kept"): None,
+            ("choices", "n_prompt_tokens"): lambda tables: _zeros(tables["choices"], pa.int32()),
+            ("ledger", "skipped"): lambda tables: _zeros(tables["ledger"], pa.int64()),
         }
     ),
 }

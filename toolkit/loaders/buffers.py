@@ -2,10 +2,11 @@
 
 A decoder turns framed records into four flat tables. Their rows belong together by counts, not by
 keys: a **body** (one record, taken out of its envelope) has ``n_parts`` **parts** (entries of
-``choices``); a part has ``n_content + n_reasoning + n_refusal`` **tokens**, in that order; a token
-has ``n_alternatives`` **alternatives**. Nothing is keyed or merged yet, with one exception: the
-native scanner joins chunks that directly continue an earlier chunk of their response. Then
-``n_records`` records make one body, and all of them but the first are its **members**.
+``choices``); a part has ``n_content + n_prompt + n_reasoning + n_refusal`` **tokens**, in that
+order; a token has ``n_alternatives`` **alternatives**. Nothing is keyed or merged yet, with one
+exception: the native scanner joins chunks that directly continue an earlier chunk of their
+response. Then ``n_records`` records make one body, and all of them but the first are its
+**members**.
 """
 
 from __future__ import annotations
@@ -50,6 +51,8 @@ BODIES = pa.schema(
         ("has_usage", pa.bool_()),
         *_USAGE,
         ("error", schema.TEXT),
+        ("path", schema.TEXT),
+        ("kept", schema.TEXT),
         ("notes", schema.RESPONSES["notes"].type),
         ("n_parts", pa.int32()),
         ("n_records", pa.int32()),
@@ -66,6 +69,7 @@ PARTS = pa.schema(
         ("finish_reason", schema.TEXT),
         ("state", pa.int8()),
         ("n_content", pa.int32()),
+        ("n_prompt", pa.int32()),
         ("n_reasoning", pa.int32()),
         ("n_refusal", pa.int32()),
     ]

@@ -186,14 +186,13 @@ def _of_responses(lp: LogprobTables, groups: _Origins) -> list[_Finding]:
 def _coverage(lp: LogprobTables, groups: _Origins) -> list[_Finding]:
     """Compare the number of token rows with the count in usage, group by group."""
     reported = arrow.floats(lp.responses["completion_tokens"])
-    tokens_of = np.bincount(
-        rows_of(
-            lp.responses["response_key"].to_numpy(),
-            lp.tokens["response_key"].to_numpy(),
-            "responses",
-        ),
-        minlength=len(lp),
+    counted = [lp.choices[f"n_{name}_tokens"].to_numpy() for name in schema.ANSWER_CHANNELS]
+    owner = rows_of(
+        lp.responses["response_key"].to_numpy(),
+        lp.choices["response_key"].to_numpy(),
+        "responses",
     )
+    tokens_of = np.bincount(owner, np.add.reduce(counted), minlength=len(lp))
     both = (reported > 0) & (tokens_of > 0)
     n = len(groups.names)
     owners = groups.of_response[both]
@@ -213,9 +212,9 @@ def _coverage(lp: LogprobTables, groups: _Origins) -> list[_Finding]:
 def _of_choices(lp: LogprobTables, groups: _Origins) -> list[_Finding]:
     table = lp.choices
     tally = _Tally(groups, "choices", table, groups.at(lp, table))
-    has_text = np.logical_or.reduce([table[name].is_valid() for name in schema.CHANNELS])
+    has_text = np.logical_or.reduce([table[name].is_valid() for name in schema.ANSWER_CHANNELS])
     has_tokens = np.logical_or.reduce(
-        [table[f"n_{name}_tokens"].to_numpy() > 0 for name in schema.CHANNELS]
+        [table[f"n_{name}_tokens"].to_numpy() > 0 for name in schema.ANSWER_CHANNELS]
     )
     tally.add("no_logprobs", has_text & ~has_tokens)
     aligned = [

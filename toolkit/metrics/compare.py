@@ -35,7 +35,7 @@ def compare(
     on : {"custom_id", "position"}, optional
         Pair responses by their custom_id, or by their order. Default: by custom_id if every
         response has one, else by order if both runs have equally many responses.
-    channel : {"content", "refusal", "reasoning"}
+    channel : {"content", "prompt", "reasoning", "refusal"}
 
     Returns
     -------

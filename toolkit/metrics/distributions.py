@@ -45,7 +45,7 @@ def token_histogram(
     by : str or sequence of str, optional
         Columns of `sequence_metrics` that describe an answer, such as ``"model"``. All groups have
         the same edges.
-    channel : {"content", "refusal", "reasoning"}
+    channel : {"content", "prompt", "reasoning", "refusal"}
 
     Returns
     -------
@@ -116,7 +116,7 @@ def ecdf(
         A numeric column of `sequence_metrics`.
     by : str or sequence of str, optional
         As in `token_histogram`.
-    channel : {"content", "refusal", "reasoning"}
+    channel : {"content", "prompt", "reasoning", "refusal"}
 
     Returns
     -------

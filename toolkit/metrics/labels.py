@@ -48,7 +48,7 @@ def label_distribution(
     lp : LogprobTables
     labels : sequence of str, or mapping of str to str or sequence of str
         The labels, or each with the texts that state it.
-    channel : {"content", "refusal", "reasoning"}
+    channel : {"content", "prompt", "reasoning", "refusal"}
     position : int
         Position of the token at which the label begins, from 0.
     after : str or compiled pattern, optional

@@ -25,7 +25,7 @@ def position_metrics(
     Parameters
     ----------
     lp : LogprobTables
-    channel : {"content", "refusal", "reasoning"}
+    channel : {"content", "prompt", "reasoning", "refusal"}
     vocab_size : int, optional
         As in `token_metrics`; needed for the upper bound alone.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from toolkit import arguments, arrow, schema
@@ -72,7 +73,8 @@ def sequence_metrics(
 ) -> pd.DataFrame:
     """Compute perplexity, confidence and counts of each answer.
 
-    Channels are never mixed: content, reasoning and refusal of a choice are separate sequences.
+    Channels are never mixed: content, prompt, reasoning and refusal of a choice are separate
+    sequences. Those of the prompt say how likely the model found the text that it was given.
     Point values use the tokens of status ok alone; counts show how many tokens were excluded, and
     ``perplexity_lower`` includes the censored ones with their least surprisal.
 
@@ -89,10 +91,10 @@ def sequence_metrics(
     -------
     DataFrame
         One row per (response, choice, channel) with token rows, and a content row for each choice
-        without token rows, sorted by these keys, in the columns of ``schema.SEQUENCE_METRICS``.
-        Counts are int64. Without a usable token, ``weakest_position`` (Int32),
-        ``longest_run_below`` and ``n_below`` (Int64) are NA and all other metrics NaN, never 0 or
-        1. ``channel`` and ``kind`` are categoricals, texts are pandas' default strings.
+        without token rows of an answer, sorted by these keys, in the columns of
+        ``schema.SEQUENCE_METRICS``. Counts are int64. Without a usable token, ``weakest_position``
+        (Int32), ``longest_run_below`` and ``n_below`` (Int64) are NA and all other metrics NaN,
+        never 0 or 1. ``channel`` and ``kind`` are categoricals, texts are pandas' default strings.
 
     Raises
     ------
@@ -150,7 +152,8 @@ def find_sequences(lp: LogprobTables) -> Sequences:
     # One number per sequence, which increases in the order of the keys.
     with_tokens = _choice_rows(lp, response_key, choice) * len(schema.CHANNELS) + channel
     check_increasing(with_tokens, "tokens")
-    bare = np.setdiff1d(np.arange(lp.choices.num_rows), with_tokens // len(schema.CHANNELS))
+    written = with_tokens[channel != schema.CHANNELS.index("prompt")]
+    bare = np.setdiff1d(np.arange(lp.choices.num_rows), written // len(schema.CHANNELS))
     content = schema.CHANNELS.index("content")
     every = np.sort(np.concatenate([with_tokens, bare * len(schema.CHANNELS) + content]))
     choice_row, channel = np.divmod(every, len(schema.CHANNELS))
@@ -180,7 +183,7 @@ def _reduce(block: Block, offsets: Counts, vocab_size: int | None, threshold: fl
     metrics = tokens.block_metrics(block, vocab_size)
     logprob = 0.0 - metrics["surprisal"]
     ok = status == tokens.OK
-    size = arrow.floats(pc.binary_length(block.tokens["bytes"]))
+    size = arrow.floats(pc.binary_length(_bytes(block.tokens)))
     sized = ok & ~np.isnan(size)
     with np.errstate(invalid="ignore"):
         below = np.exp(-metrics["surprisal_lower"]) < threshold
@@ -222,6 +225,20 @@ def _ratios(sums: Columns) -> Columns:
         "bits_per_byte": bits_per_byte(0.0 - sums["sum_logprob_bytes"], sums["n_bytes"]),
         "off_top1_rate": ratio(sums["n_off_top1"], sums["n_ranked"]),
     }
+
+
+def _bytes(tokens: pa.Table) -> pa.ChunkedArray:
+    """Return the bytes of each token; of a prompt, whose bytes no server sends, those of its text.
+
+    They are null where the text has U+FFFD, which replaces bytes that are lost.
+    """
+    text = tokens["token"]
+    known = pc.and_(
+        pc.equal(tokens["channel"].cast("string"), "prompt"),
+        pc.invert(pc.match_substring(text, "\ufffd")),
+    )
+    spelled = pc.if_else(known, text.cast(schema.BINARY), pa.scalar(None, schema.BINARY))
+    return pc.coalesce(tokens["bytes"], spelled)
 
 
 def _finish(columns: Columns) -> dict[str, Any]:

@@ -58,7 +58,7 @@ def spans(
     lp : LogprobTables
     by : {"word", "sentence", "line"} or compiled pattern
         With a `re.Pattern`, spans are its matches, without empty ones.
-    channel : {"content", "refusal", "reasoning"}
+    channel : {"content", "prompt", "reasoning", "refusal"}
 
     Returns
     -------
@@ -196,7 +196,7 @@ def word_metrics(
     lp : LogprobTables
     by : {"word", "sentence", "line"} or compiled pattern
         As in `spans`.
-    channel : {"content", "refusal", "reasoning"}
+    channel : {"content", "prompt", "reasoning", "refusal"}
 
     Returns
     -------

@@ -191,7 +191,7 @@ def _choice_columns(
     present = np.zeros(n_responses, np.bool_)
     present[row[state == schema.LOGPROBS_STATES.index("present")]] = True
     token_rows = np.zeros(n_responses, np.int64)
-    for channel in schema.CHANNELS:
+    for channel in schema.ANSWER_CHANNELS:
         np.add.at(token_rows, row, choices[f"n_{channel}_tokens"].to_numpy())
     covered = present & ~np.isnan(completion_tokens)
     n_choices = groups.total(np.bincount(row, minlength=n_responses))

@@ -40,7 +40,7 @@ constexpr Name<Key> kMessageNames[] = {
 constexpr Name<Key> kLogprobsNames[] = {
     {"content", Key::kContent}, {"refusal", Key::kRefusal},
     {"reasoning_content", Key::kReasoningContent}, {"reasoningContent", Key::kReasoningContent},
-    {"reasoning", Key::kDefer}, {"tokens", Key::kDefer}};
+    {"reasoning", Key::kDefer}, {"prompt", Key::kDefer}, {"tokens", Key::kDefer}};
 constexpr Name<Key> kEntryNames[] = {
     {"token", Key::kToken}, {"logprob", Key::kLogprob}, {"bytes", Key::kBytes},
     {"top_logprobs", Key::kTop}, {"topLogprobs", Key::kTop}, {"id", Key::kTokenId},

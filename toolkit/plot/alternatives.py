@@ -46,7 +46,7 @@ def alternatives(
         Row number, ``response_id`` or ``custom_id``.
     choice : int
         Index of the choice, as sent.
-    channel : {"content", "refusal", "reasoning"}
+    channel : {"content", "prompt", "reasoning", "refusal"}
     position : int
         Index of the token in its channel, from 0.
     ax : Axes, optional

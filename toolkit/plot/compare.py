@@ -28,7 +28,7 @@ def compare(
     a, b : LogprobTables
     on : {"custom_id", "position"}, optional
         As in `toolkit.compare`.
-    channel : {"content", "refusal", "reasoning"}
+    channel : {"content", "prompt", "reasoning", "refusal"}
     level : float
         Confidence level of the interval of the mean.
     ax : Axes, optional

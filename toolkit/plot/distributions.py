@@ -53,7 +53,7 @@ def logprob_histogram(
         A column of responses or choices to group by, such as ``"model"``; at most six groups.
     bins : int or sequence of float
         As in `toolkit.metrics.token_histogram`.
-    channel : {"content", "refusal", "reasoning"}
+    channel : {"content", "prompt", "reasoning", "refusal"}
     log : bool
         Shares on a logarithmic axis, since most logprobs are close to 0.
     ax : Axes, optional
@@ -115,7 +115,7 @@ def perplexity_ecdf(
     lp : LogprobTables
     by : str, optional
         A column of responses or choices to group by; at most six groups.
-    channel : {"content", "refusal", "reasoning"}
+    channel : {"content", "prompt", "reasoning", "refusal"}
     ax : Axes, optional
         Where to draw. Default: a new figure.
 

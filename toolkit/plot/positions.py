@@ -47,7 +47,7 @@ def confidence_over_position(
         Row number, ``response_id`` or ``custom_id``. Default: all answers.
     choice : int
         Index of the choice of that response.
-    channel : {"content", "refusal", "reasoning"}
+    channel : {"content", "prompt", "reasoning", "refusal"}
     window : int
         Number of tokens in each mean; tokens without a usable logprob are skipped.
     ax : Axes, optional
@@ -118,7 +118,7 @@ def entropy_by_position(
         Row number, ``response_id`` or ``custom_id``. Default: all answers.
     choice : int
         Index of the choice of that response.
-    channel : {"content", "refusal", "reasoning"}
+    channel : {"content", "prompt", "reasoning", "refusal"}
     vocab_size : int, optional
         Number of tokens that the model can choose from.
     ax : Axes, optional

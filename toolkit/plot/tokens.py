@@ -59,7 +59,7 @@ def token_confidence(
         Row number, ``response_id`` or ``custom_id``.
     choice : int
         Index of the choice, as sent.
-    channel : {"content", "refusal", "reasoning"}
+    channel : {"content", "prompt", "reasoning", "refusal"}
     ax : Axes, optional
         Where to draw; tokens that do not fit are omitted and counted. Default: a new figure, as
         high as needed.

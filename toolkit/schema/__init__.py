@@ -18,6 +18,7 @@ from toolkit.schema.base import (
 )
 from toolkit.schema.codes import (
     ALIGNMENTS,
+    ANSWER_CHANNELS,
     CENSORED_AT_OR_BELOW,
     CHANNELS,
     INVALID_ABOVE,
@@ -76,6 +77,7 @@ __all__ = [
     "AGREEMENT",
     "ALIGNMENTS",
     "ALTERNATIVES",
+    "ANSWER_CHANNELS",
     "BINARY",
     "CALIBRATION",
     "CENSORED_AT_OR_BELOW",

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from toolkit.errors import SchemaError
 
-SCHEMA_VERSION = "2"
+SCHEMA_VERSION = "3"
 """Version of the stored tables; `toolkit.dataset.versions` declares what each one changed."""
 
 

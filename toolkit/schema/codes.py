@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-CHANNELS = ("content", "reasoning", "refusal")
-"""Channels of a choice, in the order of their rows (alphabetical, so any sort agrees)."""
+CHANNELS = ("content", "prompt", "reasoning", "refusal")
+"""Channels of a choice, in the order of their rows (alphabetical, so any sort agrees). The model
+wrote all of them but ``prompt``, whose tokens were given to it and scored."""
+ANSWER_CHANNELS = tuple(name for name in CHANNELS if name != "prompt")
+"""The channels that the model wrote, whose texts are columns of choices."""
 KINDS = ("completion", "stream")
 """Values of ``responses.kind``."""
 STATUSES = ("ok", "censored", "missing", "invalid")
@@ -47,7 +50,8 @@ NOTES = {
     "bad_finish_reason": "finish_reason is not a string; null is used instead",
     "bad_status_code": "the status_code of a batch line is not an integer; it is read as absent",
     "from_prob": "probabilities were sent, not logprobs; their logarithms are used",
-    "prompt_logprobs": "logprobs of the prompt were sent; they are not read",
+    "echo": "the tokens of the prompt seem to come before those of the answer (echo), and usage "
+    "does not say how many they are; they are kept in content",
     "unread_logprobs": "values that speak of logprobs were sent, and they are not read",
     "mean_logprob_only": "only a mean or sum of logprobs was sent, without tokens; it is not read",
     "lone_surrogate": "a text has half a surrogate pair; U+FFFD is used instead",

@@ -14,7 +14,9 @@ RESPONSE_KEY = Column(
     required=True,
 )
 CHOICE = Column("choice", pa.int32(), "Index of the choice, as sent.", required=True)
-CHANNEL = Column("channel", LABEL, "content, reasoning or refusal.", required=True, labels=CHANNELS)
+CHANNEL = Column(
+    "channel", LABEL, "content, prompt, reasoning or refusal.", required=True, labels=CHANNELS
+)
 POSITION = Column("position", pa.int32(), "0-based position in its channel.", required=True)
 TOKEN = Column("token", TEXT, "Text of the token, as sent.", required=True)
 BYTES = Column("bytes", BINARY, "UTF-8 bytes of the token, as sent; null: not sent.")
@@ -72,7 +74,11 @@ RESPONSES = Table(
         Column("kind", LABEL, "completion or stream.", required=True, labels=KINDS),
         Column("format", pa.string(), "Wire format that was detected.", required=True),
         Column("response_id", TEXT, "Id given by the server; the first that is not empty."),
-        Column("custom_id", TEXT, "Id given by the caller (Batch lines, from_responses)."),
+        Column(
+            "custom_id",
+            TEXT,
+            "Id given by the caller: of a Batch line, of a row, or the name of a file.",
+        ),
         Column("created", pa.timestamp("ms", tz="UTC"), "Time of creation, as sent."),
         Column("model", TEXT, "Name of the model, as sent."),
         Column("system_fingerprint", TEXT, "Backend configuration, as sent."),
@@ -90,6 +96,12 @@ RESPONSES = Table(
             required=True,
         ),
         Column("error", TEXT, "Error that the server sent, as JSON or text."),
+        Column(
+            "path",
+            TEXT,
+            "JSON path of the body in its record, such as $.response.body; null: the record.",
+        ),
+        Column("kept", TEXT, "Columns of the row that keep= named, as a JSON object; null: none."),
         Column(
             "notes",
             pa.list_(pa.field("item", pa.string(), nullable=False)),
@@ -122,6 +134,11 @@ CHOICES = Table(
         count("n_content_tokens", "Token rows of the content channel."),
         count("n_refusal_tokens", "Token rows of the refusal channel."),
         count("n_reasoning_tokens", "Token rows of the reasoning channel."),
+        count(
+            "n_prompt_tokens",
+            "Token rows of the prompt channel: what was given to the model and scored, not "
+            "generated. A prompt that several choices share is with the first of them.",
+        ),
         Column(
             "alignment",
             LABEL,
@@ -234,6 +251,13 @@ LEDGER = Table(
         Column("done", pa.int64(), "[DONE] markers.", required=True),
         Column("comments", pa.int64(), "SSE comment lines.", required=True),
         Column("control", pa.int64(), "SSE fields and events without data.", required=True),
+        Column(
+            "skipped",
+            pa.int64(),
+            "Files of a folder that were not taken, because they hold no answers.",
+            required=True,
+            unit="files",
+        ),
         Column(
             "bytes", pa.int64(), "Bytes read, after decompression.", required=True, unit="bytes"
         ),

@@ -15,7 +15,7 @@ from toolkit.metrics import sequence_metrics, token_metrics
 from toolkit.tables import LogprobTables, Selector
 from toolkit.visible_text import plain, token_texts
 
-ORDER = ("reasoning", "content", "refusal")
+ORDER = ("prompt", "reasoning", "content", "refusal")
 """Channels in the order in which people read them."""
 FORK = "⟨the answers differ from here⟩"
 MEASURES = tuple(
@@ -120,7 +120,7 @@ class Scale(NamedTuple):
 
 
 class Options(NamedTuple):
-    """What is shown of an answer; None as the channel means all of them."""
+    """What is shown of an answer; None as the channel means all that the model wrote."""
 
     channel: str | None
     by: str
@@ -164,10 +164,10 @@ def _read(lp: LogprobTables, metrics: pd.DataFrame, options: Options, scale: Sca
     choice = lp.choices.to_pylist()[0]
     channels = []
     for name in ORDER:
-        if options.channel not in (None, name):
+        if name != options.channel and (name == "prompt" or options.channel is not None):
             continue
         mine = np.asarray(metrics["channel"] == name)
-        text = choice[name]
+        text = choice.get(name)  # of a prompt there are only tokens
         if options.channel == name or mine.any() or text:
             channels.append(_channel(lp, metrics, mine, name, text, options, scale))
     title = _title(response, choice, sequence_metrics(lp), [channel.name for channel in channels])

@@ -110,8 +110,8 @@ def show(
         Row number, ``response_id`` or ``custom_id``; a pair chooses one from each of the tables.
     choice : int, or a pair of them
         Index of the choice, as sent.
-    channel : {"content", "refusal", "reasoning"}, optional
-        Default: all channels of the answer.
+    channel : {"content", "prompt", "reasoning", "refusal"}, optional
+        Default: all that the model wrote; the prompt is shown if it is asked for.
     by : str
         A column of `token_metrics` that has a direction: ``"probability"``, ``"entropy_lower"``,
         ``"margin"`` and similar. The legend says the unit and which end is more certain.

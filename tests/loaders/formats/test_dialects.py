@@ -2,7 +2,9 @@
 
 import base64
 import json
+import math
 
+import pyarrow.compute as pc
 import pytest
 
 import toolkit
@@ -165,16 +167,72 @@ def test_vllm_sampled_twice_unsorted_and_one_more_than_asked():
     assert lp.alternatives["is_sampled"].to_pylist() == [True, False, False]
 
 
-def test_vllm_logprobs_of_the_prompt_are_noted_and_not_read():
-    sent = [None, {"5": {"logprob": -1.0, "rank": 1, "decoded_token": "x"}}]
+def prompt_of(lp):
+    rows = lp.tokens.filter(pc.equal(lp.tokens["channel"], "prompt")).to_pylist()
+    return [(row["token"], row["token_id"], row["logprob"], row["sampled_rank"]) for row in rows]
+
+
+def test_vllm_logprobs_of_the_prompt():
+    """The token of the prompt comes first in each dict; its id may lie beside the list."""
+    likelier = {"logprob": -0.1, "rank": 1, "decoded_token": "y"}
+    sent = [None, {"5": {"logprob": -1.0, "rank": 2, "decoded_token": "x"}, "7": likelier}]
     records = [whole([entry("a")], "a", prompt_logprobs=value) for value in (sent, None)]
     lp = read(*records, {k: v for k, v in records[0].items() if k != "prompt_logprobs"})
-    assert notes(lp) == [{"prompt_logprobs"}, set(), set()]
-    assert lp.tokens.num_rows == 3
+    assert notes(lp) == [set(), set(), set()]
+    assert lp.choices["n_prompt_tokens"].to_pylist() == [2, 0, 0]
+    assert prompt_of(lp) == [("", None, None, None), ("x", 5, -1.0, 2)]
     arrays = {"tokens": ["a"], "token_logprobs": [-0.5]}
     choice = {"index": 0, "text": "a", "logprobs": arrays, "finish_reason": "stop"}
-    choice["prompt_logprobs"] = sent
-    assert notes(read({"id": "c", "choices": [choice]})) == [{"prompt_logprobs"}]
+    choice |= {"prompt_logprobs": sent, "prompt_token_ids": [3, 7]}
+    lp = read({"id": "c", "choices": [choice, choice | {"index": 1}]})
+    assert prompt_of(lp) == [("token_id:3", 3, None, None), ("y", 7, -0.1, 1)] * 2
+    odd = whole([entry("a")], "a", prompt_logprobs=[[-0.5, -0.25]])
+    assert notes(read(odd)) == [{"unread_logprobs"}]
+
+
+def echo(choices, **usage):
+    """Return a completion of the legacy API from texts with the logprobs of their characters."""
+    return {
+        "object": "text_completion",
+        "usage": usage or None,
+        "choices": [
+            {
+                "index": i,
+                "text": text,
+                "finish_reason": "length",
+                "logprobs": {"tokens": list(text), "token_logprobs": logprobs},
+            }
+            for i, (text, logprobs) in enumerate(choices)
+        ],
+    }
+
+
+def test_echo_is_split_by_the_usage():
+    lp = read(echo([("abcd", [None, -1.0, -2.0, -3.0])], prompt_tokens=3, completion_tokens=1))
+    assert lp.choices["content"].to_pylist() == ["d"]
+    assert lp.choices["alignment"].to_pylist() == ["exact"]
+    assert [row[0] for row in prompt_of(lp)] == ["a", "b", "c"]
+    assert notes(lp) == [set()]
+    perplexity = toolkit.sequence_metrics(lp).set_index("channel")["perplexity"]
+    assert perplexity["content"] == pytest.approx(math.exp(3.0))
+    assert perplexity["prompt"] == pytest.approx(math.exp(1.5))
+    alone = read(echo([("ab", [None, -1.0])], prompt_tokens=2, completion_tokens=0))
+    assert alone.choices["content"].to_pylist() == [None]
+    assert alone.choices["logprobs_state"].to_pylist() == ["empty"]
+    both = [("abx", [None, -1.0, -2.0]), ("abyz", [None, -1.0, -2.0, -3.0])]
+    shared = read(echo(both, prompt_tokens=2, completion_tokens=3))  # two answers to one prompt
+    assert shared.choices["n_prompt_tokens"].to_pylist() == [2, 2]
+
+
+def test_echo_of_unknown_length_stays_in_content():
+    sent = [("abc", [None, -1.0, -2.0]), ("xyzw", [None, -1.0, -2.0, -3.0])]
+    for usage in ({}, {"prompt_tokens": 5, "completion_tokens": 2}):  # of two prompts together
+        lp = read(echo(sent, **usage))
+        assert lp.choices["n_content_tokens"].to_pylist() == [3, 4]
+        assert notes(lp) == [{"echo"}]
+    lp = read(echo([("ab", [-0.5, -1.0])], prompt_tokens=1, completion_tokens=2))
+    assert lp.choices["n_content_tokens"].to_pylist() == [2]
+    assert notes(lp) == [set()]
 
 
 def test_vllm_cumulative_usage_per_choice():

@@ -56,7 +56,18 @@ SERVERS = {
             completion_tokens=2,
         )
     ],
+    "09": [
+        Answer(
+            {"content": [("a", -1.0), ("b", -0.5)], "prompt": [("a", None), ("b", -1.5)]},
+            "ok",
+            "length",
+            2,
+        )
+    ],
     "11": [content(("", 0.0), ("Machine", -0.011991554871201515), text="Machine", finish="length")],
+    "12": [
+        Answer({"prompt": [("", None), (" capital", -3.1), (" of", -0.2)]}, " Paris", "length", 1)
+    ],
     "14": [
         Answer(
             {},
@@ -152,6 +163,23 @@ SERVERS = {
             notes=("cumulative_usage",),
         ),
     ],
+    "51": [
+        Answer(
+            {
+                "content": [(" Paris", -0.1)],
+                "prompt": [
+                    ("The", None),
+                    (" capital", -6.0),
+                    (" of", -0.2),
+                    (" France", -3.0),
+                    (" is", -0.5),
+                ],
+            },
+            " Paris",
+            "length",
+            1,
+        )
+    ],
     "53": [content(("4", -0.1), text="4", finish="stop", completion_tokens=2)],
     "56": [content(*I_AM, text="I am", finish="stop", completion_tokens=2)],
     "59": [
@@ -192,6 +220,12 @@ SERVERS = {
         content(*A, text="A", finish="stop", completion_tokens=1, custom_id="q1"),
         content(*A, text="A", finish="stop", completion_tokens=1, custom_id="q1"),
     ],
+}
+
+
+PROMPT_TOKENS = {
+    "inacioinvita-logprobs-mt-qe__QElogprob.json": 45,
+    "huggingface-text-generation-inference__test_bloom_560m.json": 11,
 }
 
 
@@ -237,6 +271,7 @@ def test_a_public_file(name):
     content = lp.tokens.filter(pc.equal(lp.tokens["channel"], "content"))
     assert len(lp) == expected["n_responses"]
     assert content.num_rows == expected["content"]["n"]
-    assert lp.alternatives.num_rows == expected["content"]["n_top"]
+    assert content["n_alternatives"].to_numpy().sum() == expected["content"]["n_top"]
+    assert sum(lp.choices["n_prompt_tokens"].to_pylist()) == PROMPT_TOKENS.get(name, 0)
     total = sum(content["logprob"].to_pylist())
     assert total == pytest.approx(expected["content"]["sum_logprob_excl_sentinel"], abs=1e-6)

@@ -32,7 +32,13 @@ from toolkit.loaders.decoding.entry_reader import SAMPLED, EntryReader, both_cas
 from toolkit.loaders.decoding.ordinals import Ordinals, Place
 from toolkit.loaders.decoding.strict_json import compact
 from toolkit.loaders.formats.body import Body
-from toolkit.loaders.formats.token_lists import CHANNELS, TokenList, first, lists_of_choice
+from toolkit.loaders.formats.token_lists import (
+    CHANNELS,
+    TokenList,
+    first,
+    lists_of_choice,
+    prompt_list,
+)
 from toolkit.loaders.json_values import (
     Reject,
     camel,
@@ -147,14 +153,13 @@ class BodyReader:
         obj, path = body.obj, body.path
         read_once(obj, _BODY_KEYS, path)
         self._notes = self._entries.notes = list(body.notes)
-        if _get(obj, "prompt_logprobs") is not None:
-            self._notes.append("prompt_logprobs")
         choices = obj.get("choices")
         error = body.error or obj.get("error") or None
         kind = KIND_ERROR if choices is None and not body.alone else KIND_WHOLE
         if choices is not None:
             kind = _KINDS.get(body.kind, _kind(choices, obj, f"{path}.choices"))
-            self._choices(choices, kind != KIND_WHOLE, f"{path}.choices")
+            prompt = prompt_list(obj, path)
+            self._choices(choices, kind != KIND_WHOLE, f"{path}.choices", prompt)
         usage = self._usage(obj.get("usage"), f"{path}.usage")
         row = {
             **place._asdict(),
@@ -175,6 +180,8 @@ class BodyReader:
             "has_usage": usage is not None,
             **(usage or dict.fromkeys(_USAGE_NAMES)),
             "error": compact(error) if error and not isinstance(error, str) else error,
+            "path": None if path == "$" else path,
+            "kept": None,
             "notes": sorted(set(self._notes)),
             "n_parts": len(choices) if choices else 0,
             "n_records": 1,
@@ -226,7 +233,9 @@ class BodyReader:
 
     # Choices
 
-    def _choices(self, choices: list[Any], is_chunk: bool, path: str) -> None:
+    def _choices(
+        self, choices: list[Any], is_chunk: bool, path: str, prompt: TokenList | None
+    ) -> None:
         taken: set[int] = set()
         for i, choice in enumerate(choices):
             at = f"{path}[{i}]"
@@ -239,7 +248,7 @@ class BodyReader:
                 self._notes.append("duplicate_index")
                 index = next(number for number in count() if number not in taken)
             taken.add(index)
-            self._choice(choice, index, is_chunk, at)
+            self._choice(choice, index, is_chunk, at, None if i else prompt)
 
     def _index(self, value: Any, ordinal: int) -> int:
         index = whole_number(value, 0, _INT32)
@@ -249,9 +258,14 @@ class BodyReader:
             self._notes.append("non_integer_index")
         return ordinal
 
-    def _choice(self, choice: dict[str, Any], index: int, is_chunk: bool, path: str) -> None:
-        if _get(choice, "prompt_logprobs") is not None:  # vLLM sends them here too
-            self._notes.append("prompt_logprobs")
+    def _choice(
+        self,
+        choice: dict[str, Any],
+        index: int,
+        is_chunk: bool,
+        path: str,
+        prompt: TokenList | None,
+    ) -> None:
         names = ("delta", "message") if is_chunk else ("message", "delta")
         name = names[0] if choice.get(names[0]) is not None else names[1]
         message = choice.get(name)
@@ -261,7 +275,9 @@ class BodyReader:
             message = {}
         read_once(message, _MESSAGE_KEYS, f"{path}.{name}")
         text = self._content(message.get("content"), f"{path}.{name}.content")
-        state, counts = self._logprobs(choice.get("logprobs"), f"{path}.logprobs", text)
+        own_prompt = prompt_list(choice, path)
+        prompt = prompt if own_prompt is None else own_prompt
+        state, counts = self._logprobs(choice.get("logprobs"), f"{path}.logprobs", text, prompt)
         reasoning = _get(message, "reasoning_content")
         if reasoning is None:
             reasoning = message.get("reasoning")
@@ -309,18 +325,23 @@ class BodyReader:
 
     # Logprobs
 
-    def _logprobs(self, logprobs: Any, path: str, text: str | None) -> tuple[int, dict[str, int]]:
+    def _logprobs(
+        self, logprobs: Any, path: str, text: str | None, prompt: TokenList | None
+    ) -> tuple[int, dict[str, int]]:
         """Append the entries of a choice's lists; return their state and the number of each."""
         counts = dict.fromkeys(PART_COUNTS, 0)
         state = STATE_ABSENT
         found = lists_of_choice(logprobs, path)
         if _is_odd(logprobs, found):
             self._notes.append("bad_logprobs")
+        if prompt is not None:
+            found.setdefault("prompt", prompt)
         for channel in schema.CHANNELS:
             if channel in found:
                 tokens = found[channel]
-                entries = positions.entries(tokens, text)
-                state = max(state, STATE_PRESENT if entries else STATE_EMPTY)
+                entries = positions.entries(tokens, text if channel == "content" else None)
+                if channel != "prompt":  # the state is that of the answer
+                    state = max(state, STATE_PRESENT if entries else STATE_EMPTY)
                 counts[f"n_{channel}"] = len(entries)
                 self._entries.read(entries, tokens.path)
         return state, counts

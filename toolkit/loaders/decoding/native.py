@@ -7,23 +7,29 @@ records are added here, for many blocks at once.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from toolkit import schema
 from toolkit.limits import LIMITS, Limits
 from toolkit.loaders import buffers
 from toolkit.loaders.buffers import Decoded, Ints
 from toolkit.loaders.decoding.ordinals import Ordinals
 from toolkit.loaders.formats import openai_chat
 from toolkit.loaders.framing.frames import Frames
-from toolkit.loaders.scanner import DEFERRED, JOINED, Scanned, scan_block
+from toolkit.loaders.scanner import DEFERRED, ENVELOPED, JOINED, Scanned, scan_block
 
 # Record batches are copied into one if there are more than so many with fewer rows on average,
 # because each of them keeps much larger memory alive.
 _MANY_BATCHES, _FEW_ROWS = 16, 1024
+
+_IN_BATCH_LINE = pa.scalar("$.response.body", schema.TEXT)
 
 Columns = dict[str, Ints]
 
@@ -103,13 +109,16 @@ def complete(blocks: list[Placed]) -> Decoded:
         Without rejects.
     """
     scanned = [block.scanned for block in blocks]
+    places = _concatenated([block.bodies for block in blocks])
+    n_parts = sum(each.parts.num_rows for each in scanned)
     return Decoded(
         bodies=_complete(
-            [each.bodies for each in scanned],
-            buffers.BODIES,
-            _concatenated([block.bodies for block in blocks]),
+            [each.bodies for each in scanned], buffers.BODIES, places | {"path": _paths(scanned)}
         ),
-        parts=_complete([each.parts for each in scanned], buffers.PARTS),
+        # A record with logprobs of its prompt is deferred.
+        parts=_complete(
+            [each.parts for each in scanned], buffers.PARTS, {"n_prompt": np.zeros(n_parts, int)}
+        ),
         tokens=_complete([each.tokens for each in scanned], buffers.TOKENS),
         alternatives=_complete([each.alternatives for each in scanned], buffers.ALTERNATIVES),
         rejects=no_rejects(),
@@ -123,6 +132,15 @@ def _concatenated(blocks: list[Columns]) -> Columns:
     return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
 
 
+def _paths(scanned: list[Scanned]) -> pa.Array:
+    """Return the JSON path of each body in its record: that of a Batch line, or null."""
+    verdicts = np.concatenate([each.verdicts for each in scanned])
+    is_inside = verdicts[(verdicts != DEFERRED) & (verdicts != JOINED)] == ENVELOPED
+    if not is_inside.any():
+        return pa.nulls(len(is_inside), schema.TEXT)
+    return pc.if_else(pa.array(is_inside), _IN_BATCH_LINE, pa.scalar(None, schema.TEXT))
+
+
 @cache
 def no_rejects() -> pa.Table:
     """Return the table of rejects without a row."""
@@ -130,7 +148,9 @@ def no_rejects() -> pa.Table:
 
 
 def _complete(
-    batches: list[pa.RecordBatch], declared: pa.Schema, places: Columns | None = None
+    batches: list[pa.RecordBatch],
+    declared: pa.Schema,
+    more: Mapping[str, Ints | pa.Array] = MappingProxyType({}),
 ) -> pa.Table:
     """Add the declared columns that the scanner does not write."""
     table = pa.Table.from_batches(batches)
@@ -144,8 +164,10 @@ def _complete(
     for field in declared:
         if field.name in scanned:
             arrays.append(scanned[field.name])
-        elif places and field.name in places:
-            arrays.append(pa.array(places[field.name], field.type))
+        elif field.name in more:
+            values = more[field.name]
+            is_array = isinstance(values, pa.Array)
+            arrays.append(values if is_array else pa.array(values, field.type))
         elif field.name == "format":
             arrays.append(pa.repeat(pa.scalar(openai_chat.NAME, field.type), n))
         elif field.name == "notes":

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from toolkit.loaders.formats.body import Body, Kind
 from toolkit.loaders.formats.paths import ALL, Step, find, steps_of
-from toolkit.loaders.formats.token_lists import TokenList, channels
+from toolkit.loaders.formats.token_lists import TokenList, channels, prompt_list
 from toolkit.loaders.formats.usage import finish_reason, usage
 
 
@@ -31,6 +31,8 @@ class Shape:
         A list of numbers, where `tokens` are texts alone.
     token_ids, alternatives : str
         Lists of the same length beside the tokens.
+    prompt, prompt_ids, prompt_alternatives : str
+        The scored tokens of the prompt, in one of the forms of `tokens`, and lists beside them.
     text : str
         What the tokens wrote; several texts are joined.
     reasoning, refusal, role, tool_calls, finish_reason, index : str
@@ -63,6 +65,9 @@ class Shape:
     logprobs: str = ""
     token_ids: str = ""
     alternatives: str = ""
+    prompt: str = ""
+    prompt_ids: str = ""
+    prompt_alternatives: str = ""
     text: str = ""
     reasoning: str = ""
     refusal: str = ""
@@ -134,6 +139,7 @@ class Shape:
         ended = bool(choices) and all(isinstance(each["finish_reason"], str) for each in choices)
         obj = {name: value(name) for name in ("id", "model")}
         obj |= {"usage": usage(value("usage")), "choices": choices}
+        obj["prompt_logprobs"] = self._prompt(record)
         kind: Kind = "either" if self.stream == "maybe" and ended else "auto"
         custom_id = value("custom_id")
         if isinstance(custom_id, int) and not isinstance(custom_id, bool):
@@ -166,9 +172,7 @@ class Shape:
             value, where = [each for each, _ in found], answer[1]
         elif isinstance(value, dict) and ("logprob" in value or "chosen" in value):
             value = [value]  # one entry, as events bring them
-        columns = {"token_id": self._list("token_ids", answer, record)}
-        columns["top"] = self._list("alternatives", answer, record)
-        beside = {role: values for role, values in columns.items() if values}
+        beside = self._beside("token_ids", "alternatives", answer, record)
         if self.logprobs and isinstance(value, list):
             numbers = self._list("logprobs", answer, record)
             beside = {role: values for role, values in beside.items() if len(values) == len(value)}
@@ -180,6 +184,22 @@ class Shape:
                 main = main._replace(kind="ids")
             listed["content"] = main._replace(columns={**main.columns, **beside})
         return listed
+
+    def _prompt(self, record: _Place) -> TokenList | None:
+        """Return the token list of the prompt."""
+        for value, where in self._all("prompt", record, record):
+            beside = self._beside("prompt_ids", "prompt_alternatives", record, record)
+            found = prompt_list({"prompt_logprobs": value}, where)
+            return None if found is None else found._replace(columns=beside)
+        return None
+
+    def _beside(
+        self, ids: str, alternatives: str, answer: _Place, record: _Place
+    ) -> dict[str, list[Any]]:
+        """Return the lists of ids and of alternatives beside some tokens."""
+        columns = {"token_id": self._list(ids, answer, record)}
+        columns["top"] = self._list(alternatives, answer, record)
+        return {role: values for role, values in columns.items() if values}
 
     def _list(self, name: str, answer: _Place, record: _Place) -> list[Any]:
         """Return a list at a declared place, or the values that a path with ``[]`` leads to."""

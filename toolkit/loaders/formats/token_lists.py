@@ -24,6 +24,7 @@ BYTES = ("bytes", "bytes_")
 TOP = ("top_logprobs", "topLogprobs", "top_probs", "probs", "alternatives", "top_tokens")
 CHANNELS = {
     "content": ("content",),
+    "prompt": ("prompt",),
     "reasoning": ("reasoning", "reasoning_content", "reasoningContent"),
     "refusal": ("refusal",),
 }
@@ -69,6 +70,15 @@ class TokenList(NamedTuple):
             found = self.values if self.kind == "arrays" else []
         is_whole = len(found) == len(self.values) and all(isinstance(each, str) for each in found)
         return found if is_whole else None
+
+    def cut(self, n: int) -> tuple[TokenList, TokenList]:
+        """Return the first n positions, and the others."""
+        first = {name: values[:n] for name, values in self.columns.items()}
+        rest = {name: values[n:] for name, values in self.columns.items()}
+        return (
+            self._replace(values=self.values[:n], columns=first),
+            self._replace(values=self.values[n:], columns=rest),
+        )
 
     def identities(self) -> set[int]:
         """Return the identities of the lists, to tell what of a record was read."""
@@ -344,6 +354,24 @@ def lists_of_choice(logprobs: Any, path: str) -> dict[str, TokenList]:
         if tokens is not None:
             found[channel] = tokens
     return found or channels(logprobs, path)
+
+
+def prompt_list(obj: Mapping[str, Any], path: str) -> TokenList | None:
+    """Return the logprobs of the prompt that lie in a body or a choice, as vLLM sends them.
+
+    A position that nothing precedes is null; the ids of the tokens may lie beside the list.
+    """
+    name = "prompt_logprobs" if obj.get("prompt_logprobs") is not None else "promptLogprobs"
+    value = obj.get(name)
+    if isinstance(value, TokenList):
+        return value
+    found = token_list(value, f"{path}.{name}", name)
+    if found is None and isinstance(value, list) and all(each is None for each in value):
+        found = TokenList("dicts", value, {}, f"{path}.{name}")
+    ids = first(obj, ("prompt_token_ids", "promptTokenIds"))
+    if found is None or not isinstance(ids, list) or len(ids) != len(found.values):
+        return found
+    return found._replace(columns={**found.columns, "token_id": ids})
 
 
 def _list_of_channel(value: Any, path: str) -> TokenList | None:

@@ -12,6 +12,7 @@ from toolkit.loaders.formats.token_lists import (
     TokenList,
     are_arrays,
     lists_of_choice,
+    prompt_list,
     speaks_of_logprobs,
 )
 from toolkit.loaders.json_values import Reject, is_number
@@ -22,11 +23,18 @@ _KEPT = ("tool_calls", "toolCalls", "error")
 
 def placed_lists(body: Body) -> Iterator[TokenList]:
     """Yield the lists that the decoder reads of a body, empty ones included."""
+    choices = _choices(body)
+    for choice in choices:
+        with suppress(Reject):  # the decoder rejects the body for the same reason
+            yield from lists_of_choice(choice.get("logprobs"), "$").values()
+    for prompt in (prompt_list(part, "$") for part in (body.obj, *choices)):
+        if prompt is not None:
+            yield prompt
+
+
+def _choices(body: Body) -> list[dict[str, Any]]:
     choices = body.obj.get("choices")
-    for choice in choices if isinstance(choices, list) else ():
-        if isinstance(choice, dict):
-            with suppress(Reject):  # the decoder rejects the body for the same reason
-                yield from lists_of_choice(choice.get("logprobs"), "$").values()
+    return [each for each in choices if isinstance(each, dict)] if isinstance(choices, list) else []
 
 
 def has_tokens(bodies: Iterable[Body | Exchange | Reject]) -> bool:
@@ -48,14 +56,8 @@ def identities(bodies: Iterable[Body | Exchange | Reject]) -> set[int]:
             found |= {id(each) for each in body.read}
             for each in placed_lists(body):
                 found |= each.identities()
-            choices = body.obj.get("choices")
-            for part in (body.obj, *(choices if isinstance(choices, list) else ())):
-                if not isinstance(part, dict):
-                    continue
-                # The decoder notes logprobs of the prompt.
-                found |= {id(part.get(name)) for name in ("prompt_logprobs", "promptLogprobs")}
-                if are_arrays(part.get("logprobs")):
-                    found.add(id(part["logprobs"]))
+            all_logprobs = (choice.get("logprobs") for choice in _choices(body))
+            found |= {id(logprobs) for logprobs in all_logprobs if are_arrays(logprobs)}
     found.discard(id(None))
     return found
 

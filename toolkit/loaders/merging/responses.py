@@ -28,7 +28,14 @@ from toolkit.loaders.buffers import (
 from toolkit.loaders.merging.final_copies import without_copies
 from toolkit.loaders.merging.tool_calls import merge_tool_calls
 
-_FIRST = ("response_id", "custom_id", "model", "object", "error")  # the first that is not null
+_FIRST = (
+    "response_id",
+    "custom_id",
+    "model",
+    "object",
+    "error",
+    "kept",
+)  # the first that is not null
 _LAST = ("system_fingerprint", "service_tier")  # the last that is not null
 
 

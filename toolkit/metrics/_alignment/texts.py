@@ -94,7 +94,8 @@ def token_runs(lp: LogprobTables) -> TokenRuns:
 def texts(lp: LogprobTables, channel: str) -> Iterator[tuple[int, Text]]:
     """Yield the row of each choice that has text or tokens in a channel, and that text."""
     found = token_runs(lp)
-    sent = lp.choices[channel].to_pylist()
+    n = lp.choices.num_rows
+    sent = lp.choices[channel].to_pylist() if channel != "prompt" else [None] * n
     at = schema.CHANNELS.index(channel)
     for row, text in enumerate(sent):
         start, count = int(found.starts[row, at]), int(found.counts[row, at])

@@ -29,7 +29,7 @@ from toolkit.loaders.scanner import DEFERRED, ENVELOPED, JOINED, Scanned, scan_b
 # because each of them keeps much larger memory alive.
 _MANY_BATCHES, _FEW_ROWS = 16, 1024
 
-_IN_BATCH_LINE = pa.scalar("$.response.body", schema.TEXT)
+_IN_BATCH_LINE = "$.response.body"
 
 Columns = dict[str, Ints]
 
@@ -138,7 +138,8 @@ def _paths(scanned: list[Scanned]) -> pa.Array:
     is_inside = verdicts[(verdicts != DEFERRED) & (verdicts != JOINED)] == ENVELOPED
     if not is_inside.any():
         return pa.nulls(len(is_inside), schema.TEXT)
-    return pc.if_else(pa.array(is_inside), _IN_BATCH_LINE, pa.scalar(None, schema.TEXT))
+    inside, outside = (pa.scalar(path, schema.TEXT) for path in (_IN_BATCH_LINE, None))
+    return pc.if_else(pa.array(is_inside), inside, outside)
 
 
 @cache

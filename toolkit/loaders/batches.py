@@ -68,6 +68,7 @@ class _Progress:
     first_record: int
     scope: int
     envelopes_before: int
+    control_before: int
     counts: Counter[str] = field(default_factory=Counter)
     rejected: int = 0
     last: Frames | None = None  # the last block with a record, for the line of a fault
@@ -195,8 +196,9 @@ class BatchReader:
     def _begin(self, begin: _Begin) -> None:
         self._decoder.begin_source()
         self.names.append(begin.name)
-        now, envelopes = self._decoder.ordinals(), self._decoder.envelopes
-        self._sources.append(_Progress(*begin, now.record, now.scope, envelopes))
+        now, decoder = self._decoder.ordinals(), self._decoder
+        progress = _Progress(*begin, now.record, now.scope, decoder.envelopes, decoder.control)
+        self._sources.append(progress)
 
     def _end(self, end: _End) -> None:
         source, fault = self._sources[-1], end.fault
@@ -211,6 +213,7 @@ class BatchReader:
             self._decoder.reject(place, reason, str(fault))
         source.counts["records"] = self._decoder.ordinals().record - source.first_record
         source.counts["envelopes"] = self._decoder.envelopes - source.envelopes_before
+        source.counts["control"] += self._decoder.control - source.control_before
         self.n_records += source.counts["records"] - (fault is not None)
         source.last = None
         source.ended = True

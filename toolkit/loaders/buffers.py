@@ -119,6 +119,8 @@ class Decoded(NamedTuple):
         As `BODIES`, `PARTS`, `TOKENS`, `ALTERNATIVES`, `REJECTS` and `MEMBERS`.
     envelopes : int
         Records that were found inside an envelope.
+    control : int
+        Frames, or parts of them, that are known to bring nothing of an answer; they are no records.
     """
 
     bodies: pa.Table
@@ -128,6 +130,7 @@ class Decoded(NamedTuple):
     rejects: pa.Table
     members: pa.Table
     envelopes: int = 0
+    control: int = 0
 
     @classmethod
     def concat(cls, pieces: list[Decoded]) -> Decoded:
@@ -136,7 +139,10 @@ class Decoded(NamedTuple):
             name: pa.concat_tables([empty.empty_table(), *(getattr(each, name) for each in pieces)])
             for name, empty in _SCHEMAS.items()
         }
-        return cls(**tables, envelopes=sum(piece.envelopes for piece in pieces))
+        counts = {
+            name: sum(getattr(each, name) for each in pieces) for name in ("envelopes", "control")
+        }
+        return cls(**tables, **counts)
 
 
 _SCHEMAS = dict(

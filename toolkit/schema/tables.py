@@ -250,7 +250,12 @@ LEDGER = Table(
         Column("blank", pa.int64(), "Empty lines.", required=True),
         Column("done", pa.int64(), "[DONE] markers.", required=True),
         Column("comments", pa.int64(), "SSE comment lines.", required=True),
-        Column("control", pa.int64(), "SSE fields and events without data.", required=True),
+        Column(
+            "control",
+            pa.int64(),
+            "SSE fields, events without data, and records of something else than an answer.",
+            required=True,
+        ),
         Column(
             "skipped",
             pa.int64(),

@@ -32,14 +32,14 @@ class Decoder:
 
     Attributes
     ----------
-    envelopes : int
-        Records that were found inside an envelope, so far.
+    envelopes, control : int
+        Records found inside an envelope, and frames that are not records, so far.
     """
 
     def __init__(self, path: str | None = None, limits: Limits = LIMITS) -> None:
         self._ordinals = Ordinals()
         self._reference = ReferenceDecoder(path, limits, self._ordinals)
-        self.envelopes = 0
+        self.envelopes = self.control = 0
         self._pieces: list[Decoded] = []
         self._placed: list[Placed] = []  # scanned blocks that follow the pieces
 
@@ -119,6 +119,7 @@ class Decoder:
     def _add(self, decoded: Decoded) -> pa.Table:
         self._complete()
         self.envelopes += decoded.envelopes
+        self.control += decoded.control
         self._pieces.append(decoded)
         return decoded.rejects
 
@@ -146,7 +147,9 @@ def _interleaved(native: Decoded, deferred: Decoded) -> Decoded:
         cutters = (_Cutter(native), _Cutter(deferred))
         runs = np.split(is_deferred, turns)
         bodies = Decoded.concat([cutters[run[0]].next(len(run)) for run in runs])
-    return bodies._replace(rejects=deferred.rejects, envelopes=deferred.envelopes)
+    return bodies._replace(
+        rejects=deferred.rejects, envelopes=deferred.envelopes, control=deferred.control
+    )
 
 
 class _Cutter:

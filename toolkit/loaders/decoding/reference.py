@@ -24,7 +24,7 @@ from toolkit.loaders.decoding.body_reader import BodyReader
 from toolkit.loaders.decoding.ordinals import Ordinals, Place
 from toolkit.loaders.decoding.ranks import add_ranks
 from toolkit.loaders.formats import detect
-from toolkit.loaders.formats.body import Body, Exchange
+from toolkit.loaders.formats.body import Body, Control, Exchange, Found
 from toolkit.loaders.framing.detect import frame
 from toolkit.loaders.framing.frames import Frames
 from toolkit.loaders.json_values import Reject, utf8
@@ -158,7 +158,7 @@ class _Batch:
         self._ordinals = decoder.ordinals
         self._reader = BodyReader(decoder.limits)
         self._rejects: list[tuple[Any, ...]] = []  # rows of buffers.REJECTS
-        self._envelopes = 0
+        self._envelopes = self._control = 0
         # Of the text or object that is being decoded; all of its records share them.
         self._place = Place(1, 0, 0)
         self._may_have_surrogates = False
@@ -208,19 +208,24 @@ class _Batch:
             self._reject(value)
         elif self._path is None:
             found = list(detect.bodies(value))
-            is_inside = any(not isinstance(body, Reject) and body.path != "$" for body in found)
-            self._envelopes += is_inside or detect.is_envelope(value)
+            if not all(isinstance(each, Control) for each in found):
+                is_inside = any(
+                    isinstance(each, Body | Exchange) and each.path != "$" for each in found
+                )
+                self._envelopes += is_inside or detect.is_envelope(value)
             self._bodies(found)
         else:
             self._envelopes += 1
             self._bodies(detect.bodies_at(value, self._path))
 
-    def _bodies(self, bodies: Iterable[Body | Exchange | Reject]) -> None:
+    def _bodies(self, bodies: Iterable[Found]) -> None:
         for body in bodies:
             if isinstance(body, Reject):
                 self._reject(body)
             elif isinstance(body, Exchange):
                 self._exchange(body)
+            elif isinstance(body, Control):
+                self._control += 1
             else:
                 self._body(body)
 
@@ -240,7 +245,7 @@ class _Batch:
 
     def _exchange(self, exchange: Exchange) -> None:
         """Decode the records of an exchange in a scope of its own."""
-        first = self._ordinals.record
+        first = (self._ordinals.record, self._control)
         self._ordinals.begin_scope()
         records = exchange.records
         if isinstance(records, list):
@@ -251,7 +256,7 @@ class _Batch:
             found = [value] if isinstance(value, Reject) else detect.bodies(value, path)
             self._bodies(detect.inside(exchange, body) for body in found)
         self._ordinals.begin_scope()
-        if self._ordinals.record == first:
+        if (self._ordinals.record, self._control) == first:
             self._reject(Reject("empty_record", "expected records, found none", exchange.path))
 
     def _values_of(self, text: str) -> Iterator[object]:
@@ -294,4 +299,5 @@ class _Batch:
             rejects=pa.Table.from_arrays(rejects, schema=buffers.REJECTS),
             members=buffers.MEMBERS.empty_table(),
             envelopes=self._envelopes,
+            control=self._control,
         )

@@ -1,4 +1,4 @@
-"""What formats return: `Body`, one response in the canonical form, or `Exchange`, several records.
+"""What formats return: `Body`, one response in the canonical form; `Exchange`, several; `Control`.
 
 The canonical form is the schema of OpenAI chat completions.
 """
@@ -6,6 +6,8 @@ The canonical form is the schema of OpenAI chat completions.
 from __future__ import annotations
 
 from typing import Any, Literal, NamedTuple
+
+from toolkit.loaders.json_values import Reject
 
 Kind = Literal["auto", "either", "final_copy"]
 
@@ -73,6 +75,29 @@ class Exchange(NamedTuple):
     error: Any = None
     notes: tuple[str, ...] = ()
     alone: bool = False
+
+
+class Control(NamedTuple):
+    """A record, or a part of one, that is known to bring nothing of an answer.
+
+    Such are events that only repeat what others bring, and requests for something else in a
+    recorded session. It is counted in the ledger, as ``control``, and is not a record.
+
+    Attributes
+    ----------
+    path : str
+        Its JSON path inside its record.
+    read : tuple of objects
+        Its lists and objects that speak of logprobs, which other records repeat. A control record
+        with others is rejected, because they would be lost.
+    """
+
+    path: str = "$"
+    read: tuple[Any, ...] = ()
+
+
+Found = Body | Exchange | Control | Reject
+"""What a record holds, in the order of the record."""
 
 
 def body_or_exchange(

@@ -24,11 +24,12 @@ from toolkit.loaders.formats import (
     ollama,
     openai_batch,
     openai_chat,
+    openai_events,
     openai_legacy,
     openai_responses,
     together,
 )
-from toolkit.loaders.formats.body import Body, Exchange
+from toolkit.loaders.formats.body import Body, Control, Exchange, Found
 from toolkit.loaders.formats.declared import SHAPES
 from toolkit.loaders.formats.shape import Shape
 from toolkit.loaders.formats.unread import has_tokens, identities, unread
@@ -53,14 +54,14 @@ class _Module(Protocol):
 class Format(_Module, Protocol):
     """A module that reads a wire format."""
 
-    def normalise(self, obj: dict[str, Any], path: str) -> Iterator[Body]:
+    def normalise(self, obj: dict[str, Any], path: str) -> Iterator[Body | Control]:
         """Yield the canonical bodies of an object that matches."""
 
 
 class Envelope(_Module, Protocol):
     """A module that reads a wrapper around records, whose own formats are detected afterwards."""
 
-    def unwrap(self, obj: dict[str, Any], path: str) -> Iterator[Body | Exchange]:
+    def unwrap(self, obj: dict[str, Any], path: str) -> Iterator[Body | Exchange | Control]:
         """Yield the contents of an object that matches."""
 
 
@@ -76,10 +77,17 @@ FORMATS: tuple[Format, ...] = (
 )
 _OWN_LISTS = ("choices", "candidates")
 """Keys of what a format has read itself."""
-ENVELOPES: tuple[Envelope, ...] = (cassette, event_data, http_session, inspect_log, openai_batch)
+ENVELOPES: tuple[Envelope, ...] = (
+    cassette,
+    event_data,
+    http_session,
+    inspect_log,
+    openai_batch,
+    openai_events,
+)
 
 
-def bodies(obj: object, path: str = "$") -> Iterator[Body | Exchange | Reject]:
+def bodies(obj: object, path: str = "$") -> Iterator[Found]:
     """Yield the canonical bodies of one parsed record.
 
     Parameters
@@ -91,7 +99,7 @@ def bodies(obj: object, path: str = "$") -> Iterator[Body | Exchange | Reject]:
 
     Yields
     ------
-    Body, Exchange or Reject
+    Body, Exchange, Control or Reject
         At least one. A reject costs only the body in whose place it comes. A `Reject` that a format
         module raises is yielded here, so that callers see each in one way.
 
@@ -109,7 +117,7 @@ def bodies(obj: object, path: str = "$") -> Iterator[Body | Exchange | Reject]:
         yield reject
 
 
-def bodies_at(obj: object, key_path: str, path: str = "$") -> Iterator[Body | Exchange | Reject]:
+def bodies_at(obj: object, key_path: str, path: str = "$") -> Iterator[Found]:
     """Yield the canonical bodies of the answer under given keys; see `embedded.answer_at`."""
     try:
         outer = embedded.answer_at(obj, key_path, path, is_answer)
@@ -119,12 +127,12 @@ def bodies_at(obj: object, key_path: str, path: str = "$") -> Iterator[Body | Ex
         yield from _unwrapped(outer)
 
 
-def _detected(obj: object, path: str) -> Iterator[Body | Exchange | Reject]:
+def _detected(obj: object, path: str) -> Iterator[Found]:
     if not isinstance(obj, dict):
         raise Reject("not_an_object", f"expected an object, found {kind_of(obj)}", path)
     format_ = next((each for each in FORMATS if each.matches(obj)), None)
     if format_ is not None:
-        found: list[Body | Exchange | Reject] = list(format_.normalise(obj, path))
+        found: list[Found] = list(format_.normalise(obj, path))
         left = list(unread(obj, identities(found)))
         if any(isinstance(value, dict | list) for value in left) and not has_tokens(found):
             # The row around may look like an answer; the answer with logprobs counts.
@@ -132,7 +140,7 @@ def _detected(obj: object, path: str) -> Iterator[Body | Exchange | Reject]:
             inner = list(_in_row(row, path))
             if has_tokens(inner):
                 found, left = inner, []
-        yield from _noted(found, left)
+        yield from _noted(obj, path, found, left)
         return
     envelope = next((each for each in ENVELOPES if each.matches(obj)), None)
     if envelope is not None:
@@ -148,24 +156,32 @@ def _detected(obj: object, path: str) -> Iterator[Body | Exchange | Reject]:
     yield from error_body.normalise(obj, path)
 
 
-def _in_row(obj: dict[str, Any], path: str) -> Iterator[Body | Exchange | Reject]:
+def _in_row(obj: dict[str, Any], path: str) -> Iterator[Found]:
     """Yield the answers inside a row; token lists without an answer, if no answer has logprobs."""
     answers = embedded.find_answers(obj, path, is_answer)
     yield from _contents(obj, answers, path, with_loose=True)
 
 
 def _contents(
-    obj: dict[str, Any], outers: Iterable[Body | Exchange], path: str, with_loose: bool = False
-) -> Iterator[Body | Exchange | Reject]:
+    obj: dict[str, Any],
+    outers: Iterable[Body | Exchange | Control],
+    path: str,
+    with_loose: bool = False,
+) -> Iterator[Found]:
     """Yield the bodies of the contents of a wrapper or a row, each content once."""
-    found: list[Body | Exchange | Reject] = []
+    found: list[Found] = []
     known: list[object] = []
     read: set[int] = set()
     for outer in outers:
+        if isinstance(outer, Control):
+            found.append(outer)
+            continue
         content = outer.records if isinstance(outer, Exchange) else outer.obj
         read.add(id(content))
-        if isinstance(outer, Body) and isinstance(outer.obj.get("choices"), list):
-            read |= set(map(id, outer.obj["choices"]))
+        if isinstance(outer, Body):
+            read |= set(map(id, outer.read))
+            if isinstance(outer.obj.get("choices"), list):
+                read |= set(map(id, outer.obj["choices"]))
         if with_loose and _is_copy(content, known):
             continue  # traces keep one answer in several places
         known.append(content)
@@ -177,7 +193,7 @@ def _contents(
         elif lists:
             found = list(lists)
     left = list(unread(obj, read | identities(found))) if found else []
-    yield from _noted(found, left)
+    yield from _noted(obj, path, found, left)
 
 
 def _is_copy(content: object, known: list[object]) -> bool:
@@ -190,17 +206,17 @@ def _is_copy(content: object, known: list[object]) -> bool:
     return any(each.get("choices") == content.get("choices") for each in same)
 
 
-def _noted(
-    found: list[Body | Exchange | Reject], left: list[Any]
-) -> Iterator[Body | Exchange | Reject]:
+def _noted(obj: dict[str, Any], path: str, found: list[Found], left: list[Any]) -> Iterator[Found]:
     """Yield bodies, the first with a note if values that speak of logprobs were not read."""
     note = None
     if any(isinstance(value, dict | list) for value in left):
+        if all(isinstance(body, Control) for body in found):
+            raise _unknown(obj, path)  # because no response could have the note
         note = "unread_logprobs"
     elif left and not has_tokens(found):
         note = "mean_logprob_only"
     for body in found:
-        if note is not None and not isinstance(body, Reject):
+        if note is not None and isinstance(body, Body | Exchange):
             yield body._replace(notes=(*body.notes, note))
             note = None
         else:
@@ -220,7 +236,7 @@ def is_envelope(obj: object) -> bool:
     return any(envelope.matches(obj) for envelope in ENVELOPES)
 
 
-def _unwrapped(outer: Body | Exchange) -> Iterator[Body | Exchange | Reject]:
+def _unwrapped(outer: Body | Exchange) -> Iterator[Found]:
     """Yield the bodies of what an envelope contains; an exchange is left to the decoder."""
     if isinstance(outer, Exchange):
         yield outer
@@ -230,9 +246,9 @@ def _unwrapped(outer: Body | Exchange) -> Iterator[Body | Exchange | Reject]:
         yield from (inside(outer, inner) for inner in bodies(outer.obj, outer.path))
 
 
-def inside(outer: Body | Exchange, inner: Body | Exchange | Reject) -> Body | Exchange | Reject:
-    """Return a body with the id, error and notes of what contains it; a reject as it is."""
-    if isinstance(inner, Reject):
+def inside(outer: Body | Exchange, inner: Found) -> Found:
+    """Return a body with the id, error and notes of what contains it; another as it is."""
+    if isinstance(inner, Reject | Control):
         return inner
     return inner._replace(
         custom_id=inner.custom_id if outer.custom_id is None else outer.custom_id,

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
-from toolkit.loaders.formats.body import Body, Exchange
+from toolkit.loaders.formats.body import Body, Control, Exchange, Found
 from toolkit.loaders.formats.token_lists import (
     TokenList,
     are_arrays,
@@ -37,7 +37,7 @@ def _choices(body: Body) -> list[dict[str, Any]]:
     return [each for each in choices if isinstance(each, dict)] if isinstance(choices, list) else []
 
 
-def has_tokens(bodies: Iterable[Body | Exchange | Reject]) -> bool:
+def has_tokens(bodies: Iterable[Found]) -> bool:
     """Return whether any of the bodies brings tokens; an exchange may."""
     return any(
         isinstance(body, Exchange)
@@ -46,14 +46,15 @@ def has_tokens(bodies: Iterable[Body | Exchange | Reject]) -> bool:
     )
 
 
-def identities(bodies: Iterable[Body | Exchange | Reject]) -> set[int]:
+def identities(bodies: Iterable[Found]) -> set[int]:
     """Return the identities of the objects of a record that bodies are made of, or read from."""
     found: set[int] = set()
     for body in bodies:
         if isinstance(body, Exchange):
             found.add(id(body.records))
-        elif isinstance(body, Body):
+        elif isinstance(body, Body | Control):
             found |= {id(each) for each in body.read}
+        if isinstance(body, Body):
             for each in placed_lists(body):
                 found |= each.identities()
             all_logprobs = (choice.get("logprobs") for choice in _choices(body))

@@ -218,7 +218,8 @@ def test_tokens_of_an_event_stream_count_once_and_precisely(realdata):
         realdata / "openai-openai-dotnet-responses-TokenLogProbabilitiesStreaming-True.json"
     )
     assert lp.choices["alignment"].to_pylist() == ["exact"]
-    assert lp.responses["n_chunks"].to_pylist() == [430]
+    assert lp.responses["n_chunks"].to_pylist() == [429]
+    assert lp.ledger["control"].to_pylist() == [1]  # response.content_part.added
     decimals = [len(repr(x).partition(".")[2]) for x in lp.tokens["logprob"].to_pylist()]
     assert max(decimals) > 6  # the final copy is rounded
 

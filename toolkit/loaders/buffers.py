@@ -22,7 +22,7 @@ from toolkit import schema
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
-KIND_WHOLE, KIND_CHUNK, KIND_ERROR, KIND_EITHER, KIND_FINAL_COPY = range(5)
+KIND_WHOLE, KIND_CHUNK, KIND_ERROR, KIND_EITHER, KIND_FINAL_COPY, KIND_COPY = range(6)
 """Codes of ``bodies.kind``; see `toolkit.loaders.formats.body.Body`."""
 STATE_ABSENT, STATE_EMPTY, STATE_PRESENT = range(3)
 """Codes of ``parts.state``: whether a choice has lists of logprobs, and entries in them."""
@@ -54,6 +54,8 @@ BODIES = pa.schema(
         ("path", schema.TEXT),
         ("kept", schema.TEXT),
         ("notes", schema.RESPONSES["notes"].type),
+        ("item", pa.int32()),  # as in `Body`
+        ("part", pa.int32()),
         ("n_parts", pa.int32()),
         ("n_records", pa.int32()),
     ]

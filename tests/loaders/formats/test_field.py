@@ -216,6 +216,7 @@ SERVERS = {
     "85": [content(*A, text="A", finish="stop", completion_tokens=1, custom_id="q1")],
     "86": [content(*A, text="A", finish="stop", completion_tokens=1, custom_id="q1")],
     "88": [content(*A, text="A", finish="stop", completion_tokens=1, custom_id="q1")],
+    "91": [content(("Hi", -0.1), ("!", -0.2), text="Hi!", kind="stream")],
     "93": [
         content(*A, text="A", finish="stop", completion_tokens=1, custom_id="q1"),
         content(*A, text="A", finish="stop", completion_tokens=1, custom_id="q1"),

@@ -18,6 +18,7 @@ from toolkit.limits import LIMITS, Limits
 from toolkit.loaders import buffers
 from toolkit.loaders.buffers import (
     KIND_CHUNK,
+    KIND_COPY,
     KIND_EITHER,
     KIND_ERROR,
     KIND_FINAL_COPY,
@@ -79,7 +80,8 @@ _DETAIL_KEYS = both_casings(*(path[1] for path in _USAGE_PATHS if len(path) > 1)
 _USAGE_NAMES = [column.name for column in schema.USAGE_COLUMNS]
 
 
-_KINDS = {"either": KIND_EITHER, "final_copy": KIND_FINAL_COPY}  # others are detected
+_KINDS = {"either": KIND_EITHER, "final_copy": KIND_FINAL_COPY, "copy": KIND_COPY}
+"""Codes of the kinds that are not detected."""
 
 Mark = tuple[int, ...]
 
@@ -183,6 +185,8 @@ class BodyReader:
             "path": None if path == "$" else path,
             "kept": None,
             "notes": sorted(set(self._notes)),
+            "item": body.item,
+            "part": body.part,
             "n_parts": len(choices) if choices else 0,
             "n_records": 1,
         }

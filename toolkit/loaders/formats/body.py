@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 from toolkit.loaders.json_values import Reject
 
-Kind = Literal["auto", "either", "final_copy"]
+Kind = Literal["auto", "either", "final_copy", "copy"]
 
 
 class Body(NamedTuple):
@@ -33,13 +33,17 @@ class Body(NamedTuple):
         Codes of `toolkit.schema.NOTES` that apply because of the envelope.
     alone : bool
         Whether the body cannot be part of a stream, such as the body of a Batch line.
-    kind : {"auto", "either", "final_copy"}
+    kind : {"auto", "either", "final_copy", "copy"}
         ``"auto"``: detected from the choices, which have ``message`` (a whole response) or
         ``delta`` (a chunk).
         ``"either"``: the last chunk of a stream if one is open under its id, else a whole response;
         its choices have ``delta``, each with a finish reason. For formats that write both alike.
         ``"final_copy"``: the end of a stream, which repeats all of it; its text and tokens count
         only where the stream brought none.
+        ``"copy"``: the same for one item of the answer, or one part of an item; it ends nothing.
+    item, part : int, optional
+        The item of the answer that a chunk or a copy is about, and the part of that item; None: all
+        of them.
     read : tuple of objects
         Lists and objects of the record that the format read logprobs from, if they are not the
         lists that `obj` has.
@@ -53,6 +57,8 @@ class Body(NamedTuple):
     notes: tuple[str, ...] = ()
     alone: bool = False
     kind: Kind = "auto"
+    item: int | None = None
+    part: int | None = None
     read: tuple[Any, ...] = ()
 
 

@@ -4,9 +4,10 @@ The items of ``output`` make up one choice: the texts of its messages in order, 
 texts of reasoning, and function calls as tool calls. ``finish_reason`` is the server's own word,
 ``incomplete_details.reason`` or ``status``.
 
-In a stream the same tokens are sent several times. Those of the deltas count; ``.done`` events are
-ignored; the last event repeats all of the response and counts only where no deltas came. Most
-events do not name their response: they belong to the one that was active last.
+In a stream the same tokens are sent several times. Those of the deltas count; ``.done`` events
+repeat a part or an item, and the last event repeats all of the response: they count only where
+nothing came of it before. Other events are control. Most events do not name their response: they
+belong to the one that was active last.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from toolkit.loaders.formats.body import Body
+from toolkit.loaders.formats.body import Body, Control
 from toolkit.loaders.formats.token_lists import arrays
-from toolkit.loaders.json_values import Reject, is_claimed, kind_of
+from toolkit.loaders.json_values import Reject, is_claimed, kind_of, whole_number
 
 NAME = "openai_responses"
 SHAPE = 'output with object "response", or type "response.*"'
@@ -26,6 +27,16 @@ _REASONING = (
     "response.reasoning.delta",
     "response.reasoning_summary_text.delta",
 )
+_PARTS_DONE = {  # the type of the item that an event repeats, all of it or a part
+    "response.output_item.done": "",
+    "response.content_part.done": "message",
+    "response.output_text.done": "message",
+    "response.refusal.done": "message",
+    "response.reasoning_part.done": "reasoning",
+    "response.reasoning_text.done": "reasoning",
+    "response.reasoning_summary_part.done": "reasoning",
+    "response.reasoning_summary_text.done": "reasoning",
+}
 
 
 def matches(obj: dict[str, Any]) -> bool:
@@ -39,7 +50,7 @@ def matches(obj: dict[str, Any]) -> bool:
     )
 
 
-def normalise(obj: dict[str, Any], path: str = "$") -> Iterator[Body]:
+def normalise(obj: dict[str, Any], path: str = "$") -> Iterator[Body | Control]:
     """Yield a response as a whole body, or an event as a chunk."""
     if not _is_event(obj):
         body = _body(obj, [_choice("message", obj, path)])
@@ -155,28 +166,61 @@ def _call(item: dict[str, Any], index: int | None) -> dict[str, Any]:
 # Events
 
 
-def _event(kind: str, obj: dict[str, Any], path: str) -> Body:
-    """Return an event as a chunk; most have no choices."""
-    delta: dict[str, Any] = {}
-    logprobs = None
+def _event(kind: str, obj: dict[str, Any], path: str) -> Body | Control:
+    """Return an event as a chunk, or as a copy of what was sent; as control if it has neither."""
+    if kind == "error":
+        return Body({"choices": []}, NAME, path, error=obj, read=(obj,))
+    item, part = _number(obj, "output_index"), _number(obj, "content_index", "summary_index")
+    if kind in _PARTS_DONE:
+        choice = _choice("delta", {"output": [_done_item(kind, obj)]}, path)
+        for call in choice["delta"]["tool_calls"] or ():
+            call["index"] = item
+        covered = None if kind == "response.output_item.done" else part
+        body: dict[str, Any] = {"choices": [{"index": 0, **choice}]}
+        read = tuple(_lists([_done_item(kind, obj)]))
+        return Body(body, NAME, path, kind="copy", read=read, item=item, part=covered)
+    delta = _delta(kind, obj, item)
+    if not delta:
+        return Control(path)
+    entries = obj.get("logprobs")
+    logprobs = {"content": entries} if isinstance(entries, list) and "content" in delta else None
+    body = {"choices": [{"index": 0, "delta": delta, "logprobs": logprobs}]}
+    return Body(body, NAME, path, item=item, part=part)
+
+
+def _number(obj: dict[str, Any], *keys: str) -> int:
+    """Return the first of some keys that has a small whole number, else 0."""
+    found = (whole_number(obj.get(key), 0, 1 << 20) for key in keys)
+    return next((number for number in found if number is not None), 0)
+
+
+def _delta(kind: str, obj: dict[str, Any], item: int) -> dict[str, Any]:
+    """Return what an event adds to the message; most add nothing."""
     text = obj.get("delta")
     if kind == "response.output_text.delta":
-        delta["content"] = text
-        if isinstance(obj.get("logprobs"), list):
-            logprobs = {"content": obj["logprobs"]}
-    elif kind == "response.refusal.delta":
-        delta["refusal"] = text
-    elif kind in _REASONING:
-        delta["reasoning"] = text
-    elif kind == "response.function_call_arguments.delta":
-        call = {"index": obj.get("output_index", 0), "function": {"arguments": text}}
-        delta["tool_calls"] = [call]
-    elif kind == "response.output_item.added":
+        return {"content": text}
+    if kind == "response.refusal.delta":
+        return {"refusal": text}
+    if kind in _REASONING:
+        return {"reasoning": text}
+    if kind == "response.function_call_arguments.delta":
+        return {"tool_calls": [{"index": item, "function": {"arguments": text}}]}
+    added = obj.get("item")
+    if kind == "response.output_item.added" and isinstance(added, dict):
+        if added.get("type") == "function_call":
+            return {"tool_calls": [{"index": item, **_call({**added, "arguments": ""}, None)}]}
+        if added.get("role") is not None:
+            return {"role": added["role"]}
+    return {}
+
+
+def _done_item(kind: str, obj: dict[str, Any]) -> Any:
+    """Return the item of the output that an event repeats, or the part of it that it repeats."""
+    if kind == "response.output_item.done":
         item = obj.get("item")
-        if isinstance(item, dict) and item.get("type") == "function_call":
-            call = _call({**item, "arguments": ""}, None)
-            delta["tool_calls"] = [{"index": obj.get("output_index", 0), **call}]
-    error = obj if kind == "error" else None
-    read = () if delta else (obj,)  # later events repeat what the deltas brought
-    choices = [{"index": 0, "delta": delta, "logprobs": logprobs}] if delta else []
-    return Body({"choices": choices}, NAME, path, error=error, read=read)
+        return item if isinstance(item, dict) else {}
+    type_ = _PARTS_DONE[kind]
+    part = obj.get("part")
+    if not isinstance(part, dict):
+        part = {key: obj.get(key) for key in ("text", "refusal", "logprobs")}
+    return {"type": type_, "content": [part]}

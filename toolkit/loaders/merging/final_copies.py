@@ -1,7 +1,7 @@
-"""Drop repeated content: the last record of some streams repeats all of the response.
+"""Drop repeated content: some records of a stream repeat all of the response, or an item of it.
 
-The content of the stream itself is kept, because it came first and is often more precise. The final
-copy is used only where nothing came before; this is decided for text, tool calls and tokens each.
+What came first is kept, because it is often more precise. A copy is used only where nothing came
+before of what it repeats; this is decided for text, tool calls and tokens each.
 """
 
 from __future__ import annotations
@@ -12,11 +12,19 @@ import pyarrow.compute as pc
 
 from toolkit import schema
 from toolkit.arrow import numpy, truth
-from toolkit.loaders.buffers import KIND_FINAL_COPY, PART_COUNTS, PART_TEXTS, Decoded, Flags, Ints
+from toolkit.loaders.buffers import (
+    KIND_COPY,
+    KIND_FINAL_COPY,
+    PART_COUNTS,
+    PART_TEXTS,
+    Decoded,
+    Flags,
+    Ints,
+)
 
 
 def without_copies(decoded: Decoded, owner: Ints, payload: Flags) -> tuple[Decoded, Flags]:
-    """Remove from final copies the content that their streams brought before.
+    """Remove from copies the content that their streams brought before.
 
     Parameters
     ----------
@@ -32,13 +40,20 @@ def without_copies(decoded: Decoded, owner: Ints, payload: Flags) -> tuple[Decod
     payload : bool array
     """
     bodies = np.repeat(np.arange(len(owner)), numpy(decoded.bodies, "n_parts"))
-    is_copy = (numpy(decoded.bodies, "kind") == KIND_FINAL_COPY)[bodies]
-    keys = np.stack([owner[bodies], numpy(decoded.parts, "choice")], axis=1)
-    group = np.unique(keys, axis=0, return_inverse=True)[1].ravel()
+    is_copy = np.isin(numpy(decoded.bodies, "kind"), (KIND_FINAL_COPY, KIND_COPY))[bodies]
+    item, part = (pc.fill_null(decoded.bodies[name], -1).to_numpy() for name in ("item", "part"))
+    keys = [owner[bodies], numpy(decoded.parts, "choice"), item[bodies], part[bodies]]
+    n_keys = 2 + (keys[2] >= 0) + (keys[3] >= 0)  # that say what a copy repeats
+    groups = {n: _grouped(keys[:n]) for n in np.unique(n_keys[is_copy]).tolist()}
 
     def came_before(has: Flags) -> Flags:
-        came: Flags = np.isin(group, group[~is_copy & has])
-        return is_copy & came
+        came = np.zeros(len(bodies), bool)
+        for n, group in groups.items():
+            rows = np.flatnonzero(has)
+            first = np.full(len(bodies), len(bodies))
+            np.minimum.at(first, group[rows], rows)
+            came |= is_copy & (n_keys == n) & (first[group] < np.arange(len(bodies)))
+        return came
 
     counts = np.add.reduce([numpy(decoded.parts, name) for name in PART_COUNTS])
     columns = {name: decoded.parts[name] for name in decoded.parts.column_names}
@@ -62,6 +77,12 @@ def without_copies(decoded: Decoded, owner: Ints, payload: Flags) -> tuple[Decod
         [*(_has_text(columns[name]) for name in (*PART_TEXTS, "tool_calls")), (counts > 0) & ~drop]
     )
     return remaining, payload & brings
+
+
+def _grouped(keys: list[Ints]) -> Ints:
+    """Return the group of each row: rows with equal keys are of one."""
+    group: Ints = np.unique(np.stack(keys, axis=1), axis=0, return_inverse=True)[1].ravel()
+    return group
 
 
 def _has_text(texts: pa.Array | pa.ChunkedArray) -> Flags:

@@ -18,6 +18,7 @@ from toolkit.arrow import numpy, offsets, take, take_runs, truth, valid
 from toolkit.loaders import buffers
 from toolkit.loaders.buffers import (
     KIND_CHUNK,
+    KIND_COPY,
     KIND_FINAL_COPY,
     PART_COUNTS,
     PART_TEXTS,
@@ -94,7 +95,7 @@ def merge_responses(
     Merged
         With the rejects of `decoded`.
     """
-    if np.any(numpy(decoded.bodies, "kind") == KIND_FINAL_COPY):
+    if np.any(numpy(decoded.bodies, "kind") >= KIND_FINAL_COPY):
         decoded, payload = without_copies(decoded, owner, payload)
     order = rows[np.argsort(owner[rows], kind="stable")]
     is_first = _changes(owner[order])
@@ -103,7 +104,7 @@ def merge_responses(
     n = len(starts)
     bodies = take(decoded.bodies, order)
     kind = numpy(bodies, "kind")
-    is_stream = _any(response, (kind == KIND_CHUNK) | (kind == KIND_FINAL_COPY), n)
+    is_stream = _any(response, np.isin(kind, (KIND_CHUNK, KIND_FINAL_COPY, KIND_COPY)), n)
     records = offsets(numpy(bodies, "n_records"))
     chunk = np.where(is_stream[response], records[:-1] - records[starts][response], -1)
 

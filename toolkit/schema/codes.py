@@ -58,6 +58,8 @@ NOTES = {
     "cumulative_usage": "usage was sent for single choices, but not for the whole response",
     "early_usage": "usage was sent before the last tokens of the stream, so it may be partial",
     "late_usage": "usage was sent after the stream had closed",
+    "cumulative_logprobs": "each chunk repeated the tokens of the chunks before it; each is kept "
+    "once",
 }
 """Codes of ``responses.notes``: oddities of a record that was kept."""
 

@@ -187,6 +187,17 @@ SERVERS = {
             ("YES", -0.1), text="YES", finish="STOP", completion_tokens=1, custom_id="request-1"
         )
     ],
+    "61": [
+        content(
+            ("A", -0.1),
+            ("B", -0.2),
+            ("C", -0.3),
+            text="ABC",
+            finish="stop",
+            kind="stream",
+            notes=("cumulative_logprobs",),
+        )
+    ],
     "63": [content(("Hi", -0.1), text="Hi")],
     "66": [content(*I_AM, text="I am", finish="stop", completion_tokens=2)],
     "67": [content(*I_AM, text="I am", finish="stop", completion_tokens=2)],

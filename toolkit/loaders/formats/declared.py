@@ -17,6 +17,8 @@ SHAPES = (
         finish_reason="finish_reason",
         index="index",
         id="request_id",
+        stream="maybe",
+        finished="finished",
     ),
     Shape(
         name="ray_data_llm",

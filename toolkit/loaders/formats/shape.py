@@ -49,6 +49,8 @@ class Shape:
         Name of the format, for ``responses.format``.
     stream : {"no", "yes", "maybe"}
         Whether a record is a chunk: never, always, or unless it is finished and alone.
+    finished : str
+        A flag without which no record is a chunk.
     keys : {"text", "id"}
         What the keys are, if the tokens are objects of logprobs.
 
@@ -81,6 +83,7 @@ class Shape:
     model: str = ""
     usage: str = ""
     custom_id: str = ""
+    finished: str = ""
     marks: tuple[str, ...] = ()
     name: str = "shape"
     stream: Literal["no", "yes", "maybe"] = "no"
@@ -130,7 +133,8 @@ class Shape:
             return self._value(name, record, record)
 
         answers = self._all("answers", record, record) if self.answers else [record]
-        key = "message" if self.stream == "no" else "delta"
+        stream = self.stream if not self.finished or value("finished") is not None else "no"
+        key = "message" if stream == "no" else "delta"
         choices = [
             self._choice(answer, record, i, key)
             for i, answer in enumerate(answers)
@@ -140,7 +144,7 @@ class Shape:
         obj = {name: value(name) for name in ("id", "model")}
         obj |= {"usage": usage(value("usage")), "choices": choices}
         obj["prompt_logprobs"] = self._prompt(record)
-        kind: Kind = "either" if self.stream == "maybe" and ended else "auto"
+        kind: Kind = "either" if stream == "maybe" and ended else "auto"
         custom_id = value("custom_id")
         if isinstance(custom_id, int) and not isinstance(custom_id, bool):
             custom_id = str(custom_id)

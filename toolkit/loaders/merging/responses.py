@@ -26,17 +26,12 @@ from toolkit.loaders.buffers import (
     Flags,
     Ints,
 )
+from toolkit.loaders.merging.cumulative import Evidence, Runs, without_repeats
 from toolkit.loaders.merging.final_copies import without_copies
 from toolkit.loaders.merging.tool_calls import merge_tool_calls
 
-_FIRST = (
-    "response_id",
-    "custom_id",
-    "model",
-    "object",
-    "error",
-    "kept",
-)  # the first that is not null
+_FIRST = ("response_id", "custom_id", "model", "object", "error", "kept")  # the first, not null
+_JOINED = "openai_chat"  # format whose chunks may be joined before they are merged
 _LAST = ("system_fingerprint", "service_tier")  # the last that is not null
 
 
@@ -118,9 +113,15 @@ def merge_responses(
     new = _changes(part_response, choice)
     group = np.cumsum(new) - 1
 
-    parts = _merge_parts(take(decoded.parts, part_rows), group, is_stream[part_response])
-    tokens, alternatives, run_part, lengths = _order_tokens(decoded, part_rows, group)
+    pieces = take(decoded.parts, part_rows)
+    parts = _merge_parts(pieces, group, is_stream[part_response])
+    runs = _order_tokens(decoded, part_rows, group, chunk[part_body])
     if is_stream.any():
+        known = _Known(bodies, response, pieces, group, part_body, part_response[new])
+        runs, parts, repeated = without_repeats(runs, parts, known)
+        for part in repeated:
+            record = int(numpy(bodies, "record")[starts[part_response[new][part]]])
+            notes.setdefault(record, set()).add("cumulative_logprobs")
         brings = _any(part_body, payload[part_rows], len(order))
         several = np.bincount(part_response[new], minlength=n) > 1
         _note_usage(notes, bodies, response, brings, several)
@@ -128,16 +129,14 @@ def merge_responses(
     else:
         bodies = take(bodies, starts)
     n_choices = pa.array(np.bincount(part_response[new], minlength=n).astype(np.int32))
-    token_chunk = np.repeat(chunk[part_body][run_part], lengths)
-    token_chunk += np.where(token_chunk < 0, 0, numpy(tokens, "chunk"))
     return Merged(
         bodies=bodies.set_column(buffers.BODIES.get_field_index("n_parts"), "n_parts", n_choices),
         n_chunks=np.where(is_stream, np.diff(records[np.append(starts, len(order))]), -1),
         parts=parts,
         part_response=part_response[new],
-        tokens=tokens,
-        token_chunk=token_chunk,
-        alternatives=alternatives,
+        tokens=runs.tokens,
+        token_chunk=runs.chunk,
+        alternatives=runs.alternatives,
         rejects=decoded.rejects,
     )
 
@@ -269,18 +268,45 @@ def _join_texts(texts: pa.ChunkedArray, starts: Ints) -> pa.Array:
 # Tokens
 
 
-def _order_tokens(
-    decoded: Decoded, part_rows: Ints, group: Ints
-) -> tuple[pa.Table, pa.Table, Ints, Ints]:
+class _Known:
+    """What is known of the tokens of a merged part besides themselves."""
+
+    def __init__(
+        self, bodies: pa.Table, response: Ints, pieces: pa.Table, group: Ints, body: Ints, of: Ints
+    ) -> None:
+        self._bodies, self._response = bodies, response
+        self._pieces, self._group, self._body = pieces, group, body
+        self._of = of  # the response of each merged part
+
+    def __call__(self, part: int, channel: str) -> Evidence:
+        first, last = np.searchsorted(self._group, [part, part + 1]).tolist()
+        texts: list[str] = []
+        if channel in PART_TEXTS:
+            sent = self._pieces[channel].slice(first, last - first).to_pylist()
+            texts = [text for text in sent if text]
+        text = "".join(texts)
+        if self._bodies["format"][int(self._body[first])].as_py() == _JOINED:
+            texts = []
+        at, end = np.searchsorted(self._of, [self._of[part], self._of[part] + 1]).tolist()
+        return Evidence(text, texts, self._n_tokens(int(self._of[part])) if end - at == 1 else None)
+
+    def _n_tokens(self, response: int) -> int | None:
+        """Return the last count of tokens that the usage of a response has."""
+        first, last = np.searchsorted(self._response, [response, response + 1]).tolist()
+        counts = self._bodies["completion_tokens"].slice(first, last - first).drop_null()
+        return counts[-1].as_py() if len(counts) else None
+
+
+def _order_tokens(decoded: Decoded, part_rows: Ints, group: Ints, chunk: Ints) -> Runs:
     """Bring tokens and alternatives into the order of the merged parts.
 
-    Returns
-    -------
-    tokens, alternatives : pyarrow.Table
-    run_part : int64 array
-        For each run of tokens (a channel of a delta) the place of its part in `part_rows`.
-    lengths : int64 array
-        Tokens of each run.
+    Parameters
+    ----------
+    decoded : Decoded
+    part_rows : int64 array
+        The parts, sorted by group.
+    group, chunk : int64 array
+        For each of them its merged part, and the ordinal of its chunk (-1: whole).
     """
     n_channels = len(PART_COUNTS)
     counts = np.stack([numpy(decoded.parts, name) for name in PART_COUNTS], axis=1).astype(np.int64)
@@ -292,4 +318,8 @@ def _order_tokens(
         bounds = offsets(numpy(tokens, "n_alternatives"))
         alternatives = take(alternatives, take_runs(bounds, rows))
         tokens = take(tokens, rows)
-    return tokens, alternatives, order // n_channels, counts.ravel()[runs[order]]
+    lengths = counts.ravel()[runs[order]]
+    token_chunk = np.repeat(chunk[order // n_channels], lengths)
+    token_chunk += np.where(token_chunk < 0, 0, numpy(tokens, "chunk"))
+    part_and_channel = group[order // n_channels] * n_channels + order % n_channels
+    return Runs(tokens, alternatives, part_and_channel, lengths, token_chunk)

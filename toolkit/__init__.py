@@ -14,6 +14,7 @@ _HOMES = {
     "toolkit.loaders.objects": ("from_responses",),
     "toolkit.loaders.tee": ("tee",),
     "toolkit.loaders.scanner": ("decoder",),
+    "toolkit.loaders.formats.shape": ("Shape",),
     "toolkit.limits": ("Limits",),
     "toolkit.tables": ("LogprobTables", "concat"),
     "toolkit.dataset": ("export", "read_parquet"),

@@ -8,6 +8,7 @@ from toolkit.dataset import read_parquet as read_parquet
 from toolkit.errors import ToolkitError as ToolkitError
 from toolkit.errors import ToolkitWarning as ToolkitWarning
 from toolkit.limits import Limits as Limits
+from toolkit.loaders.formats.shape import Shape as Shape
 from toolkit.loaders.objects import from_responses as from_responses
 from toolkit.loaders.read import read as read
 from toolkit.loaders.read import scan as scan

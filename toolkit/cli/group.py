@@ -83,8 +83,18 @@ def _set_quiet(ctx: click.Context, _: click.Parameter, value: bool) -> None:
         ctx.meta["quiet"] = True  # the group and its command share it
 
 
-def _set_path(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
-    ctx.meta["path"] = value
+def _set_option(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
+    ctx.meta[f"toolkit.{parameter.name}"] = value
+
+
+def _set_shape(ctx: click.Context, _: click.Parameter, value: tuple[str, ...]) -> None:
+    names = toolkit.Shape.__dataclass_fields__
+    given: dict[str, Any] = dict(text.partition("=")[::2] for text in value)
+    for name in given:
+        if name not in names or name == "marks":
+            known = ", ".join(name for name in names if name != "marks")
+            raise ArgumentError(f"--shape {name!r}: expected PART=PATH with one of {known}")
+    ctx.meta["toolkit.shape"] = toolkit.Shape(**given) if given else None
 
 
 def _set_limits(ctx: click.Context, _: click.Parameter, value: tuple[str, ...]) -> None:
@@ -106,7 +116,10 @@ def read_options() -> dict[str, Any]:
     """Return the options of `toolkit.read` that the command line sets."""
     meta = click.get_current_context().meta
     return {
-        "path": meta.get("path"),
+        "path": meta.get("toolkit.path"),
+        "id": meta.get("toolkit.id"),
+        "keep": meta.get("toolkit.keep", ()),
+        "shape": meta.get("toolkit.shape"),
         "limits": meta.get("limits", toolkit.Limits()),
         "progress": False if _is_quiet() else None,
     }
@@ -133,8 +146,32 @@ _path = click.option(
     "--path",
     metavar="KEYS",
     expose_value=False,
-    callback=_set_path,
+    callback=_set_option,
     help="Path of the response in each record, such as output.raw[0].  [default: detected]",
+)
+_id = click.option(
+    "--id",
+    metavar="KEYS",
+    expose_value=False,
+    callback=_set_option,
+    help="Path of the id of each row, such as question_id.  [default: the usual names]",
+)
+_keep = click.option(
+    "--keep",
+    multiple=True,
+    metavar="KEYS",
+    expose_value=False,
+    callback=_set_option,
+    help="Path of a column of the rows to keep. Can be repeated.",
+)
+_shape = click.option(
+    "--shape",
+    multiple=True,
+    metavar="PART=PATH",
+    expose_value=False,
+    callback=_set_shape,
+    help="Path of a part of the answers in a format of your own, such as tokens=steps[].tok and "
+    "logprobs=steps[].lp. Can be repeated.",
 )
 _limits = click.option(
     "--allow",
@@ -148,6 +185,9 @@ _limits = click.option(
 inputs_argument = _options(
     click.argument("inputs", metavar="INPUT...", nargs=-1, required=True),
     _path,
+    _id,
+    _keep,
+    _shape,
     _limits,
     quiet_option,
 )

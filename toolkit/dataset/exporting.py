@@ -7,6 +7,7 @@ was read, and every file with its rows, bytes and hash.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from toolkit.dataset.shards import SHARD_BYTES, Shard, shards
 from toolkit.dataset.write import verified, write_manifest
 from toolkit.errors import ArgumentError
 from toolkit.limits import LIMITS, Limits
+from toolkit.loaders.formats.shape import Shape
 from toolkit.loaders.options import STREAM_WINDOW, OnError, ReadOptions
 from toolkit.loaders.session import ReadSession
 from toolkit.loaders.sources.resolve import resolve
@@ -39,6 +41,9 @@ def export(
     progress: bool | None = False,
     stream_window: int = STREAM_WINDOW,
     path: str | None = None,
+    id: str | None = None,
+    keep: str | Sequence[str] = (),
+    shape: Shape | None = None,
     threads: int | None = None,
     limits: Limits = LIMITS,
 ) -> Path:
@@ -48,7 +53,7 @@ def export(
 
     Parameters
     ----------
-    sources, on_error, progress, stream_window, path, threads, limits
+    sources, on_error, progress, stream_window, path, id, keep, shape, threads, limits
         As in `toolkit.scan`.
     directory : path
         Created by the call: one folder of Parquet files for each table, and a manifest.
@@ -91,6 +96,9 @@ def export(
         progress=progress,
         stream_window=stream_window,
         path=path,
+        id=id,
+        keep=keep,
+        shape=shape,
         threads=threads,
         limits=limits,
     )
@@ -102,7 +110,7 @@ def export(
         "shard_bytes": SHARD_BYTES,
         "on_error": options.on_error,
         "stream_window": options.stream_window,
-        "path": options.path,
+        "lookup": asdict(options.lookup),
         "limits": asdict(options.limits),
     }
     target = Path(directory)

@@ -117,7 +117,7 @@ class BatchReader:
         self.faults: list[SourceError] = []
         self.fingerprints: list[dict[str, Any]] = []
         self._records_fingerprints = fingerprints
-        self._decoder = Decoder(path=options.path, limits=options.limits)
+        self._decoder = Decoder(options.lookup, options.limits)
         self._merger = Merger(options.stream_window)
         self._sources: list[_Progress] = []  # those whose tables are not all yielded yet
 
@@ -181,8 +181,8 @@ class BatchReader:
             yield _End(fault, None if fingerprint is None else fingerprint.finish())
 
     def _scan(self, step: _Step) -> Scanned | None:
-        # The scanner finds responses by content, so it cannot read those that a path points to.
-        if self.options.path is not None or not isinstance(step, Frames):
+        # The scanner finds responses by content, and does not look at the columns of rows.
+        if not self.options.lookup.is_by_content or not isinstance(step, Frames):
             return None
         return scan_frames(step, self.options.stream_window, self.options.limits)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from functools import cache
@@ -23,14 +24,14 @@ class Reject(Exception):
     message : str
         What was found and what was expected; no content of the record.
     path : str, optional
-        JSON path of the value that is at fault.
+        JSON path of the value that is at fault. Keys that may be content become ``*``.
     """
 
     def __init__(self, reason: str, message: str, path: str | None = None) -> None:
         super().__init__(message)
         self.reason = reason
         self.message = message
-        self.path = path
+        self.path = None if path is None else _QUOTED.sub(_field_or_star, path)
 
 
 JSON_TYPES = {
@@ -71,6 +72,25 @@ def camel(name: str) -> str:
 
 
 _FIELD = re.compile(r"[A-Za-z_$@][A-Za-z0-9_.$@-]{0,39}")
+_QUOTED = re.compile(r'\["(?:[^"\\]|\\.)*"\]')
+
+
+def child(path: str, key: str | int) -> str:
+    """Return the JSON path of a member: a key that is not a plain name is quoted.
+
+    Examples
+    --------
+    >>> child("$", "choices"), child("$.choices", 0), child("$", "llm.output")
+    ('$.choices', '$.choices[0]', '$["llm.output"]')
+    """
+    if isinstance(key, str) and _FIELD.fullmatch(key) and "." not in key:
+        return f"{path}.{key}"
+    return f"{path}[{json.dumps(key, ensure_ascii=False)}]"
+
+
+def _field_or_star(quoted: re.Match[str]) -> str:
+    """Return a quoted key of a path if it looks like the name of a field, else ``.*``."""
+    return quoted[0] if field_name(json.loads(quoted[0][1:-1])) != "*" else ".*"
 
 
 def field_name(key: object) -> str:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from toolkit import arguments
 from toolkit.limits import LIMITS, Limits
+from toolkit.loaders.formats.lookup import Lookup
+from toolkit.loaders.formats.paths import steps_of
+from toolkit.loaders.formats.shape import Shape
+
+_EXAMPLES = {"path": "output.raw[0]", "id": "question_id", "keep": "question.text"}
 
 OnError = Literal["reject", "raise"]
 STREAM_WINDOW = 100_000
@@ -21,7 +27,7 @@ class ReadOptions:
 
     Attributes
     ----------
-    on_error, stream_window, path, limits, threads, progress
+    on_error, stream_window, path, id, keep, shape, limits, threads, progress
         As in `toolkit.read`.
     batch_bytes : int
         As in `toolkit.scan`.
@@ -41,6 +47,9 @@ class ReadOptions:
     on_error: OnError = "reject"
     stream_window: int = STREAM_WINDOW
     path: str | None = None
+    id: str | None = None
+    keep: str | Sequence[str] = ()
+    shape: Shape | None = None
     limits: Limits = LIMITS
     batch_bytes: int = BATCH_BYTES
     threads: int | None = None
@@ -51,11 +60,29 @@ class ReadOptions:
         arguments.instance("limits", self.limits, Limits, "toolkit.Limits(...)")
         for name in ("stream_window", "batch_bytes"):  # as int, because NumPy's are not JSON
             object.__setattr__(self, name, arguments.whole(name, getattr(self, name)))
-        if self.path is not None and not (isinstance(self.path, str) and self.path):
-            raise arguments.invalid("path", self.path, "keys such as 'output.raw[0]', or None")
+        keep = (self.keep,) if isinstance(self.keep, str) else tuple(self.keep)
+        object.__setattr__(self, "keep", keep)
+        places = [("path", self.path), ("id", self.id), *(("keep", name) for name in keep)]
+        for name, value in places:
+            if value is not None and not _is_path(value):
+                raise arguments.invalid(name, value, f"keys such as {_EXAMPLES[name]!r}")
+        if self.shape is not None:
+            arguments.instance("shape", self.shape, Shape, "toolkit.Shape(tokens=..., ...)")
         arguments.threads(self.threads)
+
+    @property
+    def lookup(self) -> Lookup:
+        """What to look for in each record."""
+        return Lookup(self.path, self.id, tuple(self.keep), self.shape)
 
     @property
     def thread_count(self) -> int:
         """Number of threads that scan; at least 1."""
         return arguments.threads(self.threads)
+
+
+def _is_path(value: object) -> bool:
+    try:
+        return isinstance(value, str) and bool(steps_of(value.removeprefix("$")))
+    except ValueError:
+        return False

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from toolkit import arguments
 from toolkit.dataset.layout import is_dataset
 from toolkit.dataset.read import read_parquet
 from toolkit.limits import LIMITS, Limits
+from toolkit.loaders.formats.shape import Shape
 from toolkit.loaders.options import BATCH_BYTES, STREAM_WINDOW, OnError, ReadOptions
 from toolkit.loaders.session import ReadSession
 from toolkit.tables import LogprobTables, joined
@@ -24,6 +25,9 @@ def read(
     progress: bool | None = False,
     stream_window: int = STREAM_WINDOW,
     path: str | None = None,
+    id: str | None = None,
+    keep: str | Sequence[str] = (),
+    shape: Shape | None = None,
     threads: int | None = None,
     limits: Limits = LIMITS,
 ) -> LogprobTables:
@@ -46,9 +50,18 @@ def read(
     stream_window : int
         Number of records after which a stream is closed if none of them is a chunk of it.
     path : str, optional
-        Where in each record the response is, such as ``"output.raw[0]"``. Give it for rows of an
-        experiment whose response is not found by content, or that have several. The id of the row
-        is kept as ``custom_id``.
+        Where in each record the response is, or the list of its token logprobs, such as
+        ``"output.raw[0]"``, ``"answers[]"`` (each element) or ``'attributes["llm.output"]'``. Give
+        it for rows of an experiment whose response is not found by content.
+    id : str, optional
+        Where the id of a row is, which becomes ``responses.custom_id``. Default: the usual names,
+        such as ``id`` or ``question_id``; else the key of the answer in an object of answers; else
+        the name of a file with one answer.
+    keep : str or list of str
+        Columns of a row to keep beside its answers, as JSON in ``responses.kept``.
+    shape : Shape, optional
+        Where the parts of an answer are, for a format that the toolkit does not know. Records that
+        it does not match are detected as usual.
     threads : int, optional
         Number of threads that scan; None: one for each core. The tables do not depend on it.
     limits : Limits
@@ -92,6 +105,9 @@ def read(
         progress=progress,
         stream_window=stream_window,
         path=path,
+        id=id,
+        keep=keep,
+        shape=shape,
         threads=threads,
         limits=limits,
     )
@@ -106,6 +122,9 @@ def scan(
     progress: bool | None = False,
     stream_window: int = STREAM_WINDOW,
     path: str | None = None,
+    id: str | None = None,
+    keep: str | Sequence[str] = (),
+    shape: Shape | None = None,
     threads: int | None = None,
     limits: Limits = LIMITS,
 ) -> Iterator[LogprobTables]:
@@ -117,7 +136,7 @@ def scan(
 
     Parameters
     ----------
-    sources, on_error, progress, stream_window, path, threads, limits
+    sources, on_error, progress, stream_window, path, id, keep, shape, threads, limits
         As in `read`, but an exported dataset is refused.
     batch_bytes : int, optional
         Bytes of the decompressed sources that one batch is made of, about; None: 32 MiB. Many
@@ -150,6 +169,9 @@ def scan(
         progress=progress,
         stream_window=stream_window,
         path=path,
+        id=id,
+        keep=keep,
+        shape=shape,
         threads=threads,
         limits=limits,
     )

@@ -183,7 +183,7 @@ class BodyReader:
             **(usage or dict.fromkeys(_USAGE_NAMES)),
             "error": compact(error) if error and not isinstance(error, str) else error,
             "path": None if path == "$" else path,
-            "kept": None,
+            "kept": compact(body.kept) if body.kept else None,
             "notes": sorted(set(self._notes)),
             "item": body.item,
             "part": body.part,

@@ -17,6 +17,7 @@ from toolkit.loaders.buffers import PART_COUNTS, Decoded
 from toolkit.loaders.decoding.native import Placed, complete, no_rejects, place
 from toolkit.loaders.decoding.ordinals import Ordinals, Place
 from toolkit.loaders.decoding.reference import ReferenceDecoder, Unit
+from toolkit.loaders.formats.lookup import Lookup
 from toolkit.loaders.framing.frames import Frames
 from toolkit.loaders.scanner import DEFERRED, Scanned
 
@@ -26,8 +27,8 @@ class Decoder:
 
     Parameters
     ----------
-    path : str, optional
-        Where in each record the response is; None: found by content.
+    lookup : Lookup
+        What to look for in each record.
     limits : Limits
 
     Attributes
@@ -36,9 +37,9 @@ class Decoder:
         Records found inside an envelope, and frames that are not records, so far.
     """
 
-    def __init__(self, path: str | None = None, limits: Limits = LIMITS) -> None:
+    def __init__(self, lookup: Lookup | None = None, limits: Limits = LIMITS) -> None:
         self._ordinals = Ordinals()
-        self._reference = ReferenceDecoder(path, limits, self._ordinals)
+        self._reference = ReferenceDecoder(lookup or Lookup(), limits, self._ordinals)
         self.envelopes = self.control = 0
         self._pieces: list[Decoded] = []
         self._placed: list[Placed] = []  # scanned blocks that follow the pieces

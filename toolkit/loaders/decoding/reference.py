@@ -25,10 +25,12 @@ from toolkit.loaders.decoding.ordinals import Ordinals, Place
 from toolkit.loaders.decoding.ranks import add_ranks
 from toolkit.loaders.formats import detect
 from toolkit.loaders.formats.body import Body, Control, Exchange, Found
+from toolkit.loaders.formats.lookup import Lookup
 from toolkit.loaders.framing.detect import frame
 from toolkit.loaders.framing.frames import Frames
 from toolkit.loaders.json_values import Reject, utf8
 
+_BY_CONTENT = Lookup()
 _ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -68,8 +70,8 @@ class ReferenceDecoder:
 
     Parameters
     ----------
-    path : str, optional
-        Where in each record the response is; None: found by content.
+    lookup : Lookup
+        What to look for in each record.
     limits : Limits
     ordinals : Ordinals, optional
         Counters to advance; None: counters of its own.
@@ -84,11 +86,11 @@ class ReferenceDecoder:
 
     def __init__(
         self,
-        path: str | None = None,
+        lookup: Lookup = _BY_CONTENT,
         limits: Limits = LIMITS,
         ordinals: Ordinals | None = None,
     ) -> None:
-        self.path = path
+        self.lookup = lookup
         self.limits = limits
         self.ordinals = Ordinals() if ordinals is None else ordinals
 
@@ -153,7 +155,7 @@ class _Batch:
 
     def __init__(self, decoder: ReferenceDecoder) -> None:
         self.custom_id: Any = None  # replaces the ids that the records have themselves, if given
-        self._path = decoder.path
+        self._lookup = decoder.lookup
         self._limits = decoder.limits
         self._ordinals = decoder.ordinals
         self._reader = BodyReader(decoder.limits)
@@ -206,20 +208,23 @@ class _Batch:
         """Decode one parsed value: an object with one body or, in an envelope, several."""
         if isinstance(value, Reject):
             self._reject(value)
-        elif self._path is None:
-            found = list(detect.bodies(value))
+        elif self._lookup.path is None:
+            found = list(detect.bodies(value, shape=self._lookup.shape))
             if not all(isinstance(each, Control) for each in found):
                 is_inside = any(
                     isinstance(each, Body | Exchange) and each.path != "$" for each in found
                 )
                 self._envelopes += is_inside or detect.is_envelope(value)
-            self._bodies(found)
+            self._bodies(found, value)
         else:
             self._envelopes += 1
-            self._bodies(detect.bodies_at(value, self._path))
+            path, shape = self._lookup.path, self._lookup.shape
+            self._bodies(detect.bodies_at(value, path, shape), value)
 
-    def _bodies(self, bodies: Iterable[Found]) -> None:
+    def _bodies(self, bodies: Iterable[Found], record: object = None) -> None:
         for body in bodies:
+            if isinstance(body, Body | Exchange) and record is not None:
+                body = self._lookup.with_row(body, record)
             if isinstance(body, Reject):
                 self._reject(body)
             elif isinstance(body, Exchange):

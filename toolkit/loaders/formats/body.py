@@ -44,6 +44,8 @@ class Body(NamedTuple):
     item, part : int, optional
         The item of the answer that a chunk or a copy is about, and the part of that item; None: all
         of them.
+    kept : dict, optional
+        Columns of the row around it, by name.
     read : tuple of objects
         Lists and objects of the record that the format read logprobs from, if they are not the
         lists that `obj` has.
@@ -59,6 +61,7 @@ class Body(NamedTuple):
     kind: Kind = "auto"
     item: int | None = None
     part: int | None = None
+    kept: dict[str, Any] | None = None
     read: tuple[Any, ...] = ()
 
 
@@ -71,7 +74,7 @@ class Exchange(NamedTuple):
     ----------
     records : list or str
         The parsed records, or their text: JSON, JSON lines or server-sent events.
-    path, custom_id, error, notes, alone
+    path, custom_id, error, notes, alone, kept
         As in `Body`; they apply to each body of the exchange.
     """
 
@@ -81,6 +84,7 @@ class Exchange(NamedTuple):
     error: Any = None
     notes: tuple[str, ...] = ()
     alone: bool = False
+    kept: dict[str, Any] | None = None
 
 
 class Control(NamedTuple):

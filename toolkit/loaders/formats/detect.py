@@ -31,6 +31,8 @@ from toolkit.loaders.formats import (
 )
 from toolkit.loaders.formats.body import Body, Control, Exchange, Found
 from toolkit.loaders.formats.declared import SHAPES
+from toolkit.loaders.formats.paths import along, find, steps_of
+from toolkit.loaders.formats.row_ids import row_id, with_keys_as_ids
 from toolkit.loaders.formats.shape import Shape
 from toolkit.loaders.formats.unread import has_tokens, identities, unread
 from toolkit.loaders.json_values import Reject, keys_of, kind_of
@@ -87,7 +89,7 @@ ENVELOPES: tuple[Envelope, ...] = (
 )
 
 
-def bodies(obj: object, path: str = "$") -> Iterator[Found]:
+def bodies(obj: object, path: str = "$", shape: Shape | None = None) -> Iterator[Found]:
     """Yield the canonical bodies of one parsed record.
 
     Parameters
@@ -96,6 +98,8 @@ def bodies(obj: object, path: str = "$") -> Iterator[Found]:
         A parsed JSON value.
     path : str
         Its JSON path, for messages.
+    shape : Shape, optional
+        A format of the caller's own; what it does not match is detected.
 
     Yields
     ------
@@ -112,27 +116,60 @@ def bodies(obj: object, path: str = "$") -> Iterator[Found]:
     'not_an_object'
     """
     try:
-        yield from _detected(obj, path)
+        yield from _detected(obj, path, () if shape is None else (shape,))
     except Reject as reject:
         yield reject
 
 
-def bodies_at(obj: object, key_path: str, path: str = "$") -> Iterator[Found]:
-    """Yield the canonical bodies of the answer under given keys; see `embedded.answer_at`."""
-    try:
-        outer = embedded.answer_at(obj, key_path, path, is_answer)
-    except Reject as reject:
-        yield reject
+def bodies_at(obj: object, key_path: str, shape: Shape | None = None) -> Iterator[Found]:
+    """Yield the canonical bodies of what lies at a path of a record, as in `bodies`."""
+    places = list(find(obj, steps_of(key_path.removeprefix("$"))))
+    if not places:
+        keys = f", which has the keys {keys_of(obj)}" if isinstance(obj, dict) else ""
+        message = f"expected an answer at path={key_path!r}, found nothing there in the record"
+        yield Reject("no_choices", message + keys, "$")
+    for value, path in places:
+        try:
+            yield from _at(value, obj, path, shape)
+        except Reject as reject:
+            yield reject
+
+
+def _at(value: Any, record: Any, path: str, shape: Shape | None) -> Iterator[Found]:
+    custom_id: str | None = None
+    for around in along(record, path)[:-1]:
+        custom_id = row_id(around, custom_id)
+    if isinstance(value, dict) and shape is not None and shape.matches(value):
+        found: list[Found] = list(bodies(value, path, shape))
+    elif (outer := embedded.answer(value, path, custom_id, is_answer)) is not None:
+        found = list(_unwrapped(outer))
     else:
-        yield from _unwrapped(outer)
+        found = list(loose.at(record, path))
+        if not found and isinstance(value, dict):
+            found = list(_in_row(value, path))
+    if not found:
+        message = f"expected an answer or token logprobs, found {kind_of(value)}"
+        if isinstance(value, list):
+            message += "; a path that ends in [] reads each element"
+        raise Reject("no_choices", message, path)
+    around_it = Body({}, embedded.NAME, path, custom_id)
+    yield from (inside(around_it, each) if _has_no_id(each) else each for each in found)
 
 
-def _detected(obj: object, path: str) -> Iterator[Found]:
+def _has_no_id(found: Found) -> bool:
+    return isinstance(found, Body | Exchange) and found.custom_id is None
+
+
+def _detected(obj: object, path: str, shapes: tuple[Shape, ...] = ()) -> Iterator[Found]:
     if not isinstance(obj, dict):
         raise Reject("not_an_object", f"expected an object, found {kind_of(obj)}", path)
-    format_ = next((each for each in FORMATS if each.matches(obj)), None)
+    formats = (*shapes, *FORMATS)
+    format_ = next((each for each in formats if each.matches(obj)), None)
     if format_ is not None:
         found: list[Found] = list(format_.normalise(obj, path))
+        if format_ in shapes:  # the row of somebody, with an id of theirs
+            around = Body(obj, embedded.NAME, path, row_id(obj, None))
+            found = [inside(around, each) if _has_no_id(each) else each for each in found]
         left = list(unread(obj, identities(found)))
         if any(isinstance(value, dict | list) for value in left) and not has_tokens(found):
             # The row around may look like an answer; the answer with logprobs counts.
@@ -193,7 +230,8 @@ def _contents(
         elif lists:
             found = list(lists)
     left = list(unread(obj, read | identities(found))) if found else []
-    yield from _noted(obj, path, found, left)
+    found = list(_noted(obj, path, found, left))
+    yield from with_keys_as_ids(obj, path, found) if with_loose else found
 
 
 def _is_copy(content: object, known: list[object]) -> bool:
@@ -255,6 +293,7 @@ def inside(outer: Body | Exchange, inner: Found) -> Found:
         error=inner.error if outer.error is None else outer.error,
         notes=(*outer.notes, *inner.notes),
         alone=outer.alone or inner.alone,
+        kept=inner.kept if outer.kept is None else outer.kept,
     )
 
 

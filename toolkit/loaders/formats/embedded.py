@@ -13,7 +13,7 @@ from typing import Any
 
 from toolkit.loaders.formats.body import Body, Exchange
 from toolkit.loaders.formats.row_ids import row_id
-from toolkit.loaders.json_values import Reject, field_name, kind_of
+from toolkit.loaders.json_values import child
 
 NAME = "row"
 SHAPE = "an answer under some key"
@@ -41,39 +41,6 @@ def find_answers(obj: dict[str, Any], path: str, is_answer: _IsAnswer) -> Iterat
     return _find(obj, path, None, _DEPTH, is_answer)
 
 
-def answer_at(obj: object, key_path: str, path: str, is_answer: _IsAnswer) -> Body | Exchange:
-    """Return the answer under the given keys of a row.
-
-    Parameters
-    ----------
-    obj : object
-    key_path : str
-        Keys and indices, such as ``"output.raw[0]"``.
-    path : str
-    is_answer : callable
-
-    Raises
-    ------
-    Reject
-        If there is no answer.
-    """
-    custom_id: str | None = None
-    value: Any = obj
-    for key in key_path.replace("]", "").replace("[", ".").split("."):
-        custom_id = row_id(value, custom_id)
-        path = f"{path}[{key}]" if isinstance(value, list) else f"{path}.{key}"
-        if isinstance(value, dict):
-            value = value.get(key)
-        elif isinstance(value, list) and key.isdecimal():
-            value = value[int(key)] if int(key) < len(value) else None
-        else:
-            value = None
-    answer = _answer(value, path, custom_id, is_answer)
-    if answer is None:
-        raise Reject("no_choices", f"expected an answer, found {kind_of(value)}", path)
-    return answer
-
-
 def _find(
     obj: dict[str, Any] | list[Any],
     path: str,
@@ -84,17 +51,18 @@ def _find(
     custom_id = row_id(obj, custom_id)
     members: Iterable[tuple[Any, Any]] = obj.items() if isinstance(obj, dict) else enumerate(obj)
     for key, value in members:
-        inner_path = f"{path}.{field_name(key)}" if isinstance(obj, dict) else f"{path}[{key}]"
-        answer = _answer(value, inner_path, custom_id, is_answer)
-        if answer is not None:
-            yield answer
+        inner_path = child(path, key)
+        found = answer(value, inner_path, custom_id, is_answer)
+        if found is not None:
+            yield found
         elif depth > 0 and isinstance(value, dict | list):
             yield from _find(value, inner_path, custom_id, depth - 1, is_answer)
 
 
-def _answer(
+def answer(
     value: object, path: str, custom_id: str | None, is_answer: _IsAnswer
 ) -> Body | Exchange | None:
+    """Return a value as an answer of a row; None if it is not one."""
     if isinstance(value, dict):
         if is_answer(value):
             return Body(value, NAME, path, custom_id)

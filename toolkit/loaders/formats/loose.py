@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from toolkit.loaders.formats.body import Body
+from toolkit.loaders.formats.paths import along
 from toolkit.loaders.formats.row_ids import row_id
 from toolkit.loaders.formats.token_lists import (
     TokenList,
@@ -20,7 +21,7 @@ from toolkit.loaders.formats.token_lists import (
     list_kind,
 )
 from toolkit.loaders.formats.usage import finish_reason, usage
-from toolkit.loaders.json_values import field_name
+from toolkit.loaders.json_values import child
 
 NAME = "row"
 _DEPTH = 6
@@ -61,7 +62,7 @@ def _find(obj: Any, path: str, around: tuple[dict[str, Any], ...], depth: int) -
     for key, value in obj.items():
         if not isinstance(value, dict | list) or id(value) in used:
             continue
-        at = f"{path}.{field_name(key)}"
+        at = child(path, key)
         found = channels(value, at, key)
         if found:
             yield _answer(found, chain, at)
@@ -69,6 +70,19 @@ def _find(obj: Any, path: str, around: tuple[dict[str, Any], ...], depth: int) -
             yield from _rows(columns, obj, chain)
         elif depth > 0:
             yield from _find(value, at, chain, depth - 1)
+
+
+def at(record: Any, path: str) -> Iterator[Body]:
+    """Yield the answer whose token logprobs are at a JSON path of a record."""
+    *around, value = along(record, path)
+    found = channels(value, path)
+    together = arrays(value, path) if isinstance(value, dict) else None
+    if together is not None:
+        found.setdefault("content", together)
+    if found:
+        yield _answer(
+            found, tuple(each for each in reversed(around) if isinstance(each, dict)), path
+        )
 
 
 def bare(obj: dict[str, Any], path: str) -> Body | None:

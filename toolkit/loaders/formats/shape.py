@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any, Literal
 
+from toolkit import arguments
 from toolkit.loaders.formats.body import Body, Kind
 from toolkit.loaders.formats.paths import ALL, Step, find, steps_of
 from toolkit.loaders.formats.token_lists import TokenList, channels, prompt_list
@@ -44,7 +45,7 @@ class Shape:
     id, model, usage, custom_id : str
         Of the record. `usage` is an object with counts.
     marks : tuple of str
-        Paths that must lead to something, ``"kind=response"`` to that value.
+        Paths that must lead to something, ``"kind=response"`` to that value. Default: `tokens`.
     name : str
         Name of the format, for ``responses.format``.
     stream : {"no", "yes", "maybe"}
@@ -54,13 +55,19 @@ class Shape:
     keys : {"text", "id"}
         What the keys are, if the tokens are objects of logprobs.
 
+    Raises
+    ------
+    ArgumentError
+        If a path cannot be understood, or neither `tokens` nor `text` is given.
+
     Examples
     --------
-    >>> shape = Shape(tokens="steps[].tok", logprobs="steps[].lp", text="out")
-    >>> row = {"out": "Hi", "steps": [{"tok": "Hi", "lp": -0.5}]}
-    >>> [body] = shape.normalise(row)
-    >>> body.obj["choices"][0]["message"]["content"]
-    'Hi'
+    >>> import toolkit
+    >>> shape = toolkit.Shape(tokens="steps[].tok", logprobs="steps[].lp", text="out")
+    >>> row = b'{"out": "Hi", "steps": [{"tok": "Hi", "lp": -0.5}]}'
+    >>> lp = toolkit.read(row, shape=shape)
+    >>> lp.text(0), lp.tokens["logprob"].to_pylist()
+    ('Hi', [-0.5])
     """
 
     tokens: str = ""
@@ -89,13 +96,28 @@ class Shape:
     stream: Literal["no", "yes", "maybe"] = "no"
     keys: Literal["text", "id"] = "text"
 
+    def __post_init__(self) -> None:
+        arguments.one_of("stream", self.stream, ("no", "yes", "maybe"))
+        arguments.one_of("keys", self.keys, ("text", "id"))
+        arguments.instance("name", self.name, str)
+        object.__setattr__(self, "marks", tuple(self.marks))
+        paths = [(name, getattr(self, name)) for name in self._path_names()]
+        for name, path in (*paths, *(("marks", mark.partition("=")[0]) for mark in self.marks)):
+            try:
+                _parsed(path)
+            except (AttributeError, ValueError):
+                raise arguments.invalid(name, path, "a path such as 'steps[].tok'") from None
+        if not (self.tokens or self.text):
+            raise arguments.invalid("tokens", self.tokens, "the path of the tokens, or text=")
+
+    @classmethod
+    def _path_names(cls) -> list[str]:
+        others = ("marks", "name", "stream", "keys")
+        return [field.name for field in fields(cls) if field.name not in others]
+
     @cached_property
     def _paths(self) -> dict[str, _Paths]:
-        return {
-            field.name: _parsed(getattr(self, field.name))
-            for field in fields(self)
-            if field.name not in ("marks", "name", "stream", "keys")
-        }
+        return {name: _parsed(getattr(self, name)) for name in self._path_names()}
 
     @cached_property
     def _marks(self) -> list[tuple[_Paths, str]]:
@@ -113,13 +135,21 @@ class Shape:
         return " and ".join(self.marks)
 
     def matches(self, obj: dict[str, Any]) -> bool:
-        """Return whether a record has all the marks."""
+        """Return whether a record has all the marks; without marks, whether it has the tokens."""
         here = (obj, "$")
         for paths, wanted in self._marks:
             found = _found(paths, here, here)
             if not found or (wanted and found[0][0] != wanted):
                 return False
-        return True
+        return bool(self.marks) or self._has_tokens(here)
+
+    def _has_tokens(self, record: _Place) -> bool:
+        name = "tokens" if self.tokens else "text"
+        for each in self._all("records", record, record) if self.records else [record]:
+            answers = self._all("answers", each, each) if self.answers else [each]
+            if any(self._all(name, answer, each) for answer in answers):
+                return True
+        return False
 
     def normalise(self, obj: dict[str, Any], path: str = "$") -> Iterator[Body]:
         """Yield a canonical body for each record."""

@@ -25,6 +25,8 @@ def loading(data: Path, folder: Path) -> LogprobTables:
     )
     limits = toolkit.Limits(record_bytes=1 << 20)
     toolkit.read(os.fspath(data / "pairs_whole.jsonl"), limits=limits, threads=1, path=None)
+    shape = toolkit.Shape(tokens="tok", logprobs="lp", text="out")
+    toolkit.read(data / "pairs_whole.jsonl", id="id", keep=["model"], shape=shape)
     chunks = [{"id": "a", "choices": [{"delta": {"content": "Hi"}}]}]
     for chunk in toolkit.tee(chunks, folder / "log.jsonl"):
         assert chunk in chunks

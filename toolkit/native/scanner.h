@@ -144,6 +144,9 @@ class Scanner : public EntryReader {
     if (!body.has_choices) return kDeferred;
     if (body.n_parts == 0) {
       if (body.object.escaped) return kDeferred;
+      // The choices may be a column of a row that has an answer as a text, with escaped quotes.
+      const size_t size = static_cast<size_t>(record.stop - record.start);
+      if (std::memchr(record.start, '\\', size) != nullptr) return kDeferred;
       body.kind = body.object.text() == "chat.completion" ? kWhole : kChunk;
     }
     Run* const run = body.kind == kChunk ? run_of(record, body) : nullptr;

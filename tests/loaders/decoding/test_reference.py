@@ -9,6 +9,7 @@ import pytest
 from toolkit.loaders.decoding import strict_json
 from toolkit.loaders.decoding.ordinals import Ordinals
 from toolkit.loaders.decoding.reference import ReferenceDecoder, Unit
+from toolkit.loaders.formats.lookup import Lookup
 from toolkit.loaders.framing.detect import frame
 from toolkit.loaders.framing.frames import Counts, Frames
 
@@ -89,7 +90,7 @@ def test_values_of_one_frame_have_lines_of_their_own():
 
 def test_lone_surrogates_at_a_path_are_replaced():
     record = {"raw": {"choices": [{"message": {"content": "a\ud800"}}]}}
-    decoded = ReferenceDecoder("raw").objects([Unit([record])])
+    decoded = ReferenceDecoder(Lookup(path="raw")).objects([Unit([record])])
     assert decoded.parts["content"].to_pylist() == ["a\ufffd"]
     assert decoded.bodies["notes"].to_pylist() == [["lone_surrogate"]]
 

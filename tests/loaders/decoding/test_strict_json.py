@@ -367,5 +367,6 @@ def test_as_an_element_of_an_array(decoder, subtests):
             if case in VALID_TEXTS:
                 assert tokens == ["before", "here", "after"]
             else:
-                assert "here" not in tokens
+                # A piece of a broken array may be a whole choice, which is read without an id.
+                assert tokens.count("here") <= 1
                 assert len(found.rejects) >= 1

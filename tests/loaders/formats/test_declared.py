@@ -33,6 +33,7 @@ RECORDS = {
         "request_id": "r",
         "outputs": [{"index": 0, "text": TEXT, "token_ids": IDS, "logprobs": BY_ID}],
     },
+    "triton_vllm": {"model_name": "m", "text_output": [TEXT], "logprobs": json.dumps(BY_ID)},
     "ray_data_llm": {"generated_text": TEXT, "generated_tokens": IDS, "logprobs": BY_ID},
     "tgi_generate": {"generated_text": TEXT, "details": {"tokens": NATIVE}},
     "sglang_generate": {
@@ -81,6 +82,10 @@ RECORDS = {
     "dashscope": {"request_id": "r", "output": {"choices": [CHOICE | {"logprobs": LOGPROBS}]}},
     "transcription": {"transcript": TEXT, "logprobs": ENTRIES},
 }
+GENERATE = {
+    "request_id": "r",
+    "choices": [{"index": 0, "token_ids": IDS, "logprobs": LOGPROBS, "finish_reason": "stop"}],
+}
 BEDROCK = {
     "generation": TEXT,
     "generation_token_count": 2,
@@ -101,6 +106,22 @@ ROWS = {
     },
     "keyed by id": {"q-1": {"answer": TEXT, "logprobs": ENTRIES}},
     "beside its answer": {"response": {"choices": [CHOICE]}, "logprobs": ENTRIES},
+    "pairs of a text and a logprob": {
+        "out": TEXT,
+        "logprobs": [["Hello", -0.25], [" wörld", -1.5]],
+    },
+    "pairs of a logprob and a text": {
+        "out": TEXT,
+        "logprobs": [[-0.25, "Hello"], [-1.5, " wörld"]],
+    },
+    "a list as text": {"answer": TEXT, "logprobs": json.dumps(ENTRIES)},
+    "a choice alone": CHOICE | {"index": 0, "logprobs": LOGPROBS},
+    "a legacy choice alone": {
+        "index": 0,
+        "text": TEXT,
+        "finish_reason": "stop",
+        "logprobs": {"tokens": ["Hello", " wörld"], "token_logprobs": [-0.25, -1.5]},
+    },
     "as text": {"raw": json.dumps({"choices": [CHOICE | {"logprobs": LOGPROBS}]})},
 }
 
@@ -136,15 +157,69 @@ def test_a_damaged_record_raises_nothing(name):
     assert_conserved(toolkit.read("\n".join(map(json.dumps, damaged)).encode()))
 
 
+def test_tokens_without_the_text_of_the_answer():
+    lp = toolkit.read(json.dumps(GENERATE).encode())
+    assert found(lp) == [("Hello", -0.25), (" wörld", -1.5)]
+    assert lp.responses.select(["format", "response_id", "kind"]).to_pylist() == [
+        {"format": "vllm_generate", "response_id": "r", "kind": "completion"}
+    ]
+
+
 def test_ids_without_texts():
     lp = toolkit.read(json.dumps(BEDROCK).encode())
     assert found(lp) == [("token_id:11", -0.25), ("token_id:12", -1.5)]
     assert lp.responses["format"].to_pylist() == ["bedrock_import"]
 
 
+def test_a_dump_of_vllm_is_one_record():
+    """An array of ids, text and logprobs is an answer, as a line and in an array."""
+    dump = [IDS, TEXT, BY_ID]
+    texts = [
+        json.dumps([dump, dump]),
+        json.dumps([dump, dump], indent=1),
+        f"{json.dumps(dump)}\n" * 2,
+    ]
+    for text in texts:
+        lp = toolkit.read(text.encode())
+        assert_conserved(lp)
+        assert found(lp) == [("Hello", -0.25), (" wörld", -1.5)] * 2
+        assert lp.responses["format"].unique().to_pylist() == ["vllm_output"]
+
+
+def test_events_of_a_realtime_session():
+    """The transcript repeats what the deltas brought; other events are control."""
+    base = "conversation.item.input_audio_transcription"
+    deltas = [
+        {"type": f"{base}.delta", "item_id": "i", "delta": entry["token"], "logprobs": [entry]}
+        for entry in ENTRIES
+    ]
+    end = {"type": f"{base}.completed", "item_id": "i", "transcript": TEXT, "logprobs": ENTRIES}
+    usage = {"type": "tokens", "input_tokens": 3, "output_tokens": 2, "total_tokens": 5}
+    other = {"type": "session.created", "session": {"id": "s"}}
+    for sent in ([other, *deltas, end | {"usage": usage}], [other, end | {"usage": usage}]):
+        events = [event | {"event_id": f"e{i}"} for i, event in enumerate(sent)]
+        lp = toolkit.read("\n".join(map(json.dumps, events)).encode())
+        assert_conserved(lp)
+        assert found(lp) == [("Hello", -0.25), (" wörld", -1.5)]
+        assert lp.text(0) == TEXT
+        assert lp.responses["completion_tokens"].to_pylist() == [2]
+        assert lp.ledger["control"].to_pylist() == [1]
+
+
+def test_what_a_trace_repeats_is_read():
+    """The same lists in two places of a record leave no note."""
+    body = {"choices": [CHOICE | {"logprobs": LOGPROBS}]}
+    row = {"outputs": [{"text": TEXT, "logprobs": json.loads(json.dumps(LOGPROBS))}], "raw": body}
+    assert toolkit.read(json.dumps(row).encode()).responses["notes"].to_pylist() == [[]]
+    row["outputs"][0]["logprobs"]["content"][0]["logprob"] = -0.3
+    [notes] = toolkit.read(json.dumps(row).encode()).responses["notes"].to_pylist()
+    assert notes == ["unread_logprobs"]
+
+
 def test_every_declared_format_is_here_and_matches_alone():
-    assert {shape.name for shape in SHAPES} == {*RECORDS, "bedrock_import"}
-    for name, record in {**RECORDS, "bedrock_import": BEDROCK}.items():
+    every = {**RECORDS, "bedrock_import": BEDROCK, "vllm_generate": GENERATE}
+    assert {shape.name for shape in SHAPES} == every.keys()
+    for name, record in every.items():
         assert {each.NAME for each in detect.FORMATS if each.matches(record)} == {name}
 
 
@@ -195,6 +270,24 @@ def test_a_custom_id_beside_the_answer_itself(row, write):
 KEYS = [
     *("logprob_data", "my_logprobs", "log_probs", "tokenLogProbs", "LogProbs", "avg_logprob_list"),
     *("prompt_logprobs_raw", "logprobs_v2", "top_logprobs_all", "x_log_prob", "log_prob_history"),
+    *(
+        "logprobList",
+        "LOGPROBS",
+        "token_log_prob",
+        "cumulativeLogprobs",
+        "logProbSums",
+        "sum_logprobs",
+    ),
+    *(
+        "logprob_bits",
+        "draft_logprobs",
+        "ref_logprobs",
+        "policy_log_probs",
+        "old_logprobs",
+        "logprobs1",
+    ),
+    *("kl_logprobs", "gen_logprob_data", "log_probabilities", "reward_logprobs", "beam_logprobs"),
+    *("raw_logprob_scores", "first_logprobs", "label_logprobs"),
 ]
 
 

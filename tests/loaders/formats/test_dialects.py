@@ -385,12 +385,20 @@ def test_inspect_ai_samples():
 
 
 @quietly
-def test_lm_eval_samples_hold_no_tokens():
-    row = {"doc_id": 0, "doc": {}, "target": "a", "resps": [[[-1.5, True]]], "arguments": []}
-    lp = read(row)
-    [reject] = lp.rejects.to_pylist()
-    assert reject["reason"] == "unknown_format"
-    assert "'resps'" in reject["message"]
+@quietly
+def test_lm_eval_samples_have_a_choice_for_each_option():
+    """The sums of the logprobs of options are no tokens; what was generated is a text."""
+    row = {"doc_id": 0, "doc": {}, "target": "a", "arguments": [["Q", " yes"], ["Q", " no"]]}
+    named = {f"gen_args_{i}": {"arg_0": "Q", "arg_1": text} for i, text in enumerate(("a", "b"))}
+    lp = read(
+        row | {"resps": [[["-1.5", "True"]], [["-2.5", "False"]]]},
+        row | {"resps": [[[-1.5, True]], [[-2.5, False]]], "arguments": named},
+        row | {"doc_id": 1, "resps": [["generated"]]},
+    )
+    assert lp.choices["content"].to_pylist() == [" yes", " no", "a", "b", "generated"]
+    assert lp.responses["custom_id"].to_pylist() == ["0", "0", "1"]
+    assert notes(lp) == [{"mean_logprob_only"}, {"mean_logprob_only"}, set()]
+    assert lp.tokens.num_rows == 0
 
 
 def test_rows_with_a_bare_choice():

@@ -122,8 +122,8 @@ def test_keys_are_ids_where_each_of_them_has_an_answer():
     nested = {"meta": 1, "all": {"q 1": {"out": answer("c")}, "q2": {"out": answer("d")}}}
     lp = read({"q1": answer("a"), "q2": answer("b")}, nested, {"k1": bare, "k2": bare})
     assert [row[0] for row in columns(lp, "custom_id")] == ["q1", "q2", "q 1", "q2", "k1", "k2"]
-    lp = read({"only": answer()}, {"response": answer("e")}, {"a": answer("f"), "label": 1})
-    assert [row[0] for row in columns(lp, "custom_id")] == ["only", None, None]
+    lp = read({"only 1": answer()}, {"response": answer("e")}, {"a": answer("f"), "label": 1})
+    assert [row[0] for row in columns(lp, "custom_id")] == ["only 1", None, None]
 
 
 SHAPE = toolkit.Shape(tokens="steps[].tok", logprobs="steps[].lp", text="out")

@@ -20,4 +20,4 @@ def test_the_named_tests_exist(named):
 def test_every_format_is_named():
     modules = (*detect.FORMATS, *detect.ENVELOPES, embedded, error_body)
     named = set(re.findall(r"^\| `(\w+)` \|", PAGE, flags=re.MULTILINE))
-    assert {module.NAME for module in modules} - {"openai_chat"} == named
+    assert {module.NAME for module in modules} - {"openai_chat"} | {"shape"} == named

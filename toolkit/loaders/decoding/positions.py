@@ -171,9 +171,12 @@ def _sampled(top: list[Entry], sampled_id: Any, rest: str) -> Entry:
 
 
 def _row(values: list[Any]) -> Any:
-    """Return ``[id, logprob]`` or ``[logprob, id, text]`` as an entry; other lists unchanged."""
+    """Return ``[id or text, logprob]`` or ``[logprob, id, text]`` as an entry; others unchanged."""
     if len(values) == 2:
-        return {"token": f"token_id:{values[0]}", "token_id": values[0], "logprob": values[1]}
+        name, logprob = values if not isinstance(values[1], str) else reversed(values)
+        if isinstance(name, str):
+            return {"token": name, "logprob": logprob}
+        return {"token": f"token_id:{name}", "token_id": name, "logprob": logprob}
     if len(values) != 3:
         return values
     logprob, number, text = values

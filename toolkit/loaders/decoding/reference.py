@@ -176,6 +176,8 @@ class _Batch:
             return
         parsed = list(strict_json.values(raw, text))
         for value, start, length in parsed:
+            if isinstance(value, list):
+                value = detect.record_of(value)
             if len(parsed) > 1 or isinstance(value, Reject | list):
                 line = place.line + raw.count(b"\n", 0, start)
                 self._place = Place(line, place.byte_offset + start, length)

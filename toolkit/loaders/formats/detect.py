@@ -20,6 +20,7 @@ from toolkit.loaders.formats import (
     http_session,
     inspect_log,
     llama_server,
+    lm_eval,
     loose,
     ollama,
     openai_batch,
@@ -34,7 +35,8 @@ from toolkit.loaders.formats.declared import SHAPES
 from toolkit.loaders.formats.paths import along, find, steps_of
 from toolkit.loaders.formats.row_ids import row_id, with_keys_as_ids
 from toolkit.loaders.formats.shape import Shape
-from toolkit.loaders.formats.unread import has_tokens, identities, unread
+from toolkit.loaders.formats.token_lists import list_kind
+from toolkit.loaders.formats.unread import has_tokens, identities, lists_of, unread
 from toolkit.loaders.json_values import Reject, keys_of, kind_of
 
 
@@ -75,6 +77,7 @@ FORMATS: tuple[Format, ...] = (
     gemini,
     ollama,
     llama_server,
+    lm_eval,
     *SHAPES,
 )
 _OWN_LISTS = ("choices", "candidates")
@@ -121,13 +124,25 @@ def bodies(obj: object, path: str = "$", shape: Shape | None = None) -> Iterator
         yield reject
 
 
+def record_of(values: list[Any]) -> Any:
+    """Return an array that is one record, a dump of vLLM ``[ids, text, logprobs]``, as an object.
+
+    Any other array holds records, and is returned as it is.
+    """
+    if len(values) != 3 or not isinstance(values[1], str) or list_kind(values[2]) != "dicts":
+        return values
+    ids, text, logprobs = values
+    is_dump = isinstance(ids, list) and all(isinstance(each, int) for each in ids)
+    return {"token_ids": ids, "text": text, "logprobs": logprobs} if is_dump else values
+
+
 def bodies_at(obj: object, key_path: str, shape: Shape | None = None) -> Iterator[Found]:
     """Yield the canonical bodies of what lies at a path of a record, as in `bodies`."""
     places = list(find(obj, steps_of(key_path.removeprefix("$"))))
     if not places:
         keys = f", which has the keys {keys_of(obj)}" if isinstance(obj, dict) else ""
         message = f"expected an answer at path={key_path!r}, found nothing there in the record"
-        yield Reject("no_choices", message + keys, "$")
+        yield Reject("no_choices", message + keys, f"$.{key_path.removeprefix('$.')}")
     for value, path in places:
         try:
             yield from _at(value, obj, path, shape)
@@ -163,34 +178,55 @@ def _has_no_id(found: Found) -> bool:
 def _detected(obj: object, path: str, shapes: tuple[Shape, ...] = ()) -> Iterator[Found]:
     if not isinstance(obj, dict):
         raise Reject("not_an_object", f"expected an object, found {kind_of(obj)}", path)
-    formats = (*shapes, *FORMATS)
+    formats: tuple[Format, ...] = (*shapes, *FORMATS)
     format_ = next((each for each in formats if each.matches(obj)), None)
+    envelope = next((each for each in ENVELOPES if each.matches(obj)), None)
+    found: list[Found] = []
     if format_ is not None:
-        found: list[Found] = list(format_.normalise(obj, path))
+        found = list(_guarded(format_.normalise(obj, path)))
         if format_ in shapes:  # the row of somebody, with an id of theirs
             around = Body(obj, embedded.NAME, path, row_id(obj, None))
             found = [inside(around, each) if _has_no_id(each) else each for each in found]
-        left = list(unread(obj, identities(found)))
-        if any(isinstance(value, dict | list) for value in left) and not has_tokens(found):
-            # The row around may look like an answer; the answer with logprobs counts.
-            row = {key: value for key, value in obj.items() if key not in _OWN_LISTS}
+    elif envelope is not None:
+        found = list(_guarded(_contents(obj, envelope.unwrap(obj, path), path)))
+    elif loose.is_choice(obj):
+        found = list(_unwrapped(Body({"choices": [obj]}, embedded.NAME, path, alone=True)))
+    elif (bare := loose.bare(obj, path)) is not None:
+        found = [bare]
+    if not has_tokens(found):
+        # The row around may look like an answer; an answer in it that has logprobs counts.
+        row = {key: value for key, value in obj.items() if key not in _OWN_LISTS or not found}
+        is_chat = format_ is openai_chat and bool(obj["choices"])
+        if not found or _speaks_of_logprobs(row, in_texts=not is_chat):
             inner = list(_in_row(row, path))
-            if has_tokens(inner):
-                found, left = inner, []
+            if has_tokens(inner) or not found:
+                yield from inner
+                if inner:
+                    return
+    if format_ is not None:
+        left = list(unread(obj, identities(found), lists_of(found)))
         yield from _noted(obj, path, found, left)
-        return
-    envelope = next((each for each in ENVELOPES if each.matches(obj)), None)
-    if envelope is not None:
-        found = list(_contents(obj, envelope.unwrap(obj, path), path))
-    else:
-        bare = loose.bare(obj, path)
-        found = list(_in_row(obj, path)) if bare is None else [bare]
-    if found:
+    elif found:
         yield from found
-        return
-    if not error_body.matches(obj):
+    elif error_body.matches(obj):
+        yield from error_body.normalise(obj, path)
+    else:
         raise _unknown(obj, path)
-    yield from error_body.normalise(obj, path)
+
+
+def _guarded(found: Iterator[Found]) -> Iterator[Found]:
+    """Yield what a format or envelope found, and a `Reject` that it raised."""
+    try:
+        yield from found
+    except Reject as reject:
+        yield reject
+
+
+def _speaks_of_logprobs(row: dict[str, Any], in_texts: bool) -> bool:
+    """Return whether a row holds lists that may be logprobs, or texts of answers."""
+    if any(isinstance(value, dict | list) for value in unread(row, set())):
+        return True
+    return in_texts and embedded.has_text_of_answer(row)
 
 
 def _in_row(obj: dict[str, Any], path: str) -> Iterator[Found]:
@@ -229,7 +265,7 @@ def _contents(
             found = [loose.joined(found[0], lists[0])]
         elif lists:
             found = list(lists)
-    left = list(unread(obj, read | identities(found))) if found else []
+    left = list(unread(obj, read | identities(found), lists_of(found))) if found else []
     found = list(_noted(obj, path, found, left))
     yield from with_keys_as_ids(obj, path, found) if with_loose else found
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from toolkit.loaders.formats.body import Body, Exchange
 from toolkit.loaders.formats.row_ids import row_id
+from toolkit.loaders.formats.token_lists import speaks_of_logprobs
 from toolkit.loaders.json_values import child
 
 NAME = "row"
@@ -23,6 +24,8 @@ _HEAD = 1 << 16  # characters of a text that are searched
 _IN_TEXT = re.compile(
     r'"choices"|"candidates"|"[A-Za-z_]*log_?prob[A-Za-z_]*"\s*:\s*[-\[{]', re.IGNORECASE
 )
+
+_WHOLE = re.compile(r'"choices"|"candidates"')
 
 _IsAnswer = Callable[[object], bool]
 
@@ -52,6 +55,8 @@ def _find(
     members: Iterable[tuple[Any, Any]] = obj.items() if isinstance(obj, dict) else enumerate(obj)
     for key, value in members:
         inner_path = child(path, key)
+        if isinstance(value, str) and speaks_of_logprobs(key) and not _WHOLE.search(value):
+            continue  # the text of a list, which is not an answer
         found = answer(value, inner_path, custom_id, is_answer)
         if found is not None:
             yield found
@@ -78,6 +83,16 @@ def answer(
 
 def _is_choice(value: dict[str, Any]) -> bool:
     return isinstance(value.get("message"), dict) and any(key in value for key in _CHOICE)
+
+
+def has_text_of_answer(value: object, depth: int = _DEPTH) -> bool:
+    """Return whether there is a text of an answer in a row."""
+    if isinstance(value, str):
+        return _is_text_of_answer(value)
+    if not isinstance(value, dict | list) or depth < 0:
+        return False
+    members = value.values() if isinstance(value, dict) else value
+    return any(has_text_of_answer(each, depth - 1) for each in members)
 
 
 def _is_text_of_answer(text: str) -> bool:

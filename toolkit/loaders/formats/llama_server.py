@@ -14,7 +14,19 @@ from toolkit.loaders.formats.body import Body, Kind
 from toolkit.loaders.json_values import is_claimed
 
 NAME = "llama_server"
-SHAPE = "content with stop"
+SHAPE = "content with stop, and a count or a slot"
+_MARKS = (
+    *("tokens_predicted", "tokens_evaluated", "generation_settings", "timings", "stop_type"),
+    *(
+        "completion_probabilities",
+        "id_slot",
+        "slot_id",
+        "multimodal",
+        "index",
+        "model",
+        "truncated",
+    ),
+)
 
 
 def matches(obj: dict[str, Any]) -> bool:
@@ -22,6 +34,7 @@ def matches(obj: dict[str, Any]) -> bool:
     return (
         isinstance(obj.get("content"), str)
         and isinstance(obj.get("stop"), bool)
+        and any(key in obj for key in _MARKS)
         and not is_claimed(obj)
         and "type" not in obj
     )

@@ -19,6 +19,8 @@ from toolkit.loaders.formats.token_lists import (
     channels,
     first,
     list_kind,
+    parsed,
+    speaks_of_logprobs,
 )
 from toolkit.loaders.formats.usage import finish_reason, usage
 from toolkit.loaders.json_values import child
@@ -38,12 +40,8 @@ _MOST_TEXTS = 1000  # strings of a row that are compared with the tokens
 
 
 def find(obj: Any, path: str) -> Iterator[Body]:
-    """Yield an answer for each place of a record at which token logprobs lie.
-
-    A choice alone is not read here: broken arrays leave such pieces of the records in them.
-    """
-    if not isinstance(obj.get("message"), dict):
-        yield from _find(obj, path, (), _DEPTH)
+    """Yield an answer for each place of a record at which token logprobs lie."""
+    yield from _find(obj, path, (), _DEPTH)
 
 
 def _find(obj: Any, path: str, around: tuple[dict[str, Any], ...], depth: int) -> Iterator[Body]:
@@ -60,6 +58,8 @@ def _find(obj: Any, path: str, around: tuple[dict[str, Any], ...], depth: int) -
         yield _answer({"content": together}, chain, path)
         used = together.identities()
     for key, value in obj.items():
+        if speaks_of_logprobs(key):
+            value = parsed(value)
         if not isinstance(value, dict | list) or id(value) in used:
             continue
         at = child(path, key)
@@ -75,6 +75,7 @@ def _find(obj: Any, path: str, around: tuple[dict[str, Any], ...], depth: int) -
 def at(record: Any, path: str) -> Iterator[Body]:
     """Yield the answer whose token logprobs are at a JSON path of a record."""
     *around, value = along(record, path)
+    value = parsed(value)
     found = channels(value, path)
     together = arrays(value, path) if isinstance(value, dict) else None
     if together is not None:
@@ -98,6 +99,13 @@ def bare(obj: dict[str, Any], path: str) -> Body | None:
     if found and any(isinstance(obj.get(name), list) for name in ("content", "refusal")):
         return _answer(found, (), path)
     return None
+
+
+def is_choice(obj: dict[str, Any]) -> bool:
+    """Return whether an object is a choice with logprobs, dumped alone."""
+    has_text = isinstance(obj.get("message"), dict) or isinstance(obj.get("text"), str)
+    is_marked = "index" in obj and ("finish_reason" in obj or "finishReason" in obj)
+    return has_text and is_marked and obj.get("logprobs") is not None
 
 
 def _columns(values: list[Any], path: str, key: str) -> list[tuple[int, dict[str, TokenList]]]:

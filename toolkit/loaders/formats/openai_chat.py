@@ -32,9 +32,9 @@ def _are_options(choices: list[Any]) -> bool:
 
 
 def _is_other(choice: dict[str, Any]) -> bool:
-    """Return whether a choice is one of legacy completions, or has a number for its logprobs."""
+    """Return whether a choice is of another API, or has a number for its logprobs."""
     if "message" not in choice and "delta" not in choice:
-        return "text" in choice or "label" in choice
+        return any(key in choice for key in ("text", "label", "token_ids"))
     return is_number(choice.get("logprobs"))
 
 

@@ -1,7 +1,8 @@
-"""Unwrap the events that the OpenAI SDK makes of a stream, ``client.chat.completions.stream()``.
+"""Unwrap events: those of the OpenAI SDK's ``client.chat.completions.stream()``, and of sessions.
 
 An event of type ``chunk`` holds the chunk as it came, and a running ``snapshot`` of the answer. The
-other events repeat parts of the chunks, so they are control.
+other events of the SDK repeat parts of the chunks, so they are control. So are the events of a
+realtime session, which have an ``event_id``, unless they are of another format.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from toolkit.loaders.formats.body import Body, Control
 from toolkit.loaders.json_values import is_claimed, read_once
 
 NAME = "openai_events"
-SHAPE = 'type "chunk" with chunk.choices'
+SHAPE = 'type "chunk" with chunk.choices, or type with event_id'
 _CHUNK = frozenset({"type", "chunk"})
 _REPEATS = {  # the type of each event that repeats, and its keys
     "content.delta": {"delta", "snapshot"},
@@ -37,13 +38,15 @@ def matches(obj: dict[str, Any]) -> bool:
     if kind == "chunk":
         chunk = obj.get("chunk")
         return isinstance(chunk, dict) and isinstance(chunk.get("choices"), list)
+    if isinstance(obj.get("event_id"), str) or kind == "ping":
+        return True
     return kind in _REPEATS and _REPEATS[kind] <= obj.keys()
 
 
 def unwrap(obj: dict[str, Any], path: str = "$") -> Iterator[Body | Control]:
     """Yield the chunk of an event; the event itself, as control, if it has none."""
     if obj["type"] != "chunk":
-        yield Control(path, read=(obj,))
+        yield Control(path, read=(obj,) if obj["type"] in _REPEATS else ())
         return
     read_once(obj, _CHUNK, path)
     yield Body(obj["chunk"], NAME, f"{path}.chunk", read=(obj.get("snapshot"),))

@@ -13,22 +13,8 @@ _IDS = (
     *("uuid", "key", "index", "recordId", "qid", "doc_id", "uid", "task_id"),
 )
 """Keys under which a row has its id; the first that is there counts."""
-_PARTS = frozenset(
-    (
-        *(
-            "answer",
-            "response",
-            "output",
-            "outputs",
-            "completion",
-            "generation",
-            "result",
-            "message",
-        ),
-        *("data", "body", "raw", "raw_response", "api_response", "choice", "logprobs", "value"),
-    )
-)
-"""Keys that name what they hold, so that one of them alone is not an id."""
+_BELONGS = {"index": frozenset({"finish_reason", "finishReason"}), "key": frozenset({"value"})}
+"""Keys beside which one of these is not an id: the index of a choice, the name of an attribute."""
 
 
 def as_id(value: Any) -> Any:
@@ -41,7 +27,7 @@ def row_id(obj: object, default: str | None) -> str | None:
     if isinstance(obj, dict):
         for name in _IDS:
             value = as_id(obj.get(name))
-            if isinstance(value, str):
+            if isinstance(value, str) and not _BELONGS.get(name, frozenset()) & obj.keys():
                 return value
     return default
 
@@ -49,8 +35,8 @@ def row_id(obj: object, default: str | None) -> str | None:
 def with_keys_as_ids(obj: dict[str, Any], path: str, found: list[Found]) -> Iterator[Found]:
     """Yield the bodies of a row; those without an id get the key under which they are.
 
-    The keys of an object are ids if there is an answer under each of them; a single key is one if
-    it is all of the record and does not say what it holds.
+    The keys of an object are ids if there is an answer under each of them. A single key may as well
+    say what it holds; it is an id if it is all of the record and has a digit in it.
     """
     steps = [
         steps_of(each.path.removeprefix(path)) if isinstance(each, Body | Exchange) else ()
@@ -73,4 +59,4 @@ def with_keys_as_ids(obj: dict[str, Any], path: str, found: list[Found]) -> Iter
 def _are_ids(obj: Any, with_answers: set[Any], is_record: bool) -> bool:
     if not isinstance(obj, dict) or obj.keys() != with_answers:
         return False
-    return len(obj) > 1 or (is_record and not _PARTS & obj.keys())
+    return len(obj) > 1 or (is_record and any(map(str.isdigit, "".join(obj))))

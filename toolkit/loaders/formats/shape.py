@@ -10,7 +10,8 @@ from typing import Any, Literal
 from toolkit import arguments
 from toolkit.loaders.formats.body import Body, Kind
 from toolkit.loaders.formats.paths import ALL, Step, find, steps_of
-from toolkit.loaders.formats.token_lists import TokenList, channels, prompt_list
+from toolkit.loaders.formats.row_ids import as_id
+from toolkit.loaders.formats.token_lists import TokenList, channels, parsed, prompt_list
 from toolkit.loaders.formats.usage import finish_reason, usage
 
 
@@ -48,8 +49,9 @@ class Shape:
         Paths that must lead to something, ``"kind=response"`` to that value. Default: `tokens`.
     name : str
         Name of the format, for ``responses.format``.
-    stream : {"no", "yes", "maybe"}
-        Whether a record is a chunk: never, always, or unless it is finished and alone.
+    stream : {"no", "yes", "maybe", "final_copy"}
+        Whether a record is a chunk: never, always, or unless it is finished and alone; or the end
+        of a stream, which repeats all of it.
     finished : str
         A flag without which no record is a chunk.
     keys : {"text", "id"}
@@ -93,11 +95,11 @@ class Shape:
     finished: str = ""
     marks: tuple[str, ...] = ()
     name: str = "shape"
-    stream: Literal["no", "yes", "maybe"] = "no"
+    stream: Literal["no", "yes", "maybe", "final_copy"] = "no"
     keys: Literal["text", "id"] = "text"
 
     def __post_init__(self) -> None:
-        arguments.one_of("stream", self.stream, ("no", "yes", "maybe"))
+        arguments.one_of("stream", self.stream, ("no", "yes", "maybe", "final_copy"))
         arguments.one_of("keys", self.keys, ("text", "id"))
         arguments.instance("name", self.name, str)
         object.__setattr__(self, "marks", tuple(self.marks))
@@ -138,8 +140,8 @@ class Shape:
         """Return whether a record has all the marks; without marks, whether it has the tokens."""
         here = (obj, "$")
         for paths, wanted in self._marks:
-            found = _found(paths, here, here)
-            if not found or (wanted and found[0][0] != wanted):
+            found = [value for value, _ in _found(paths, here, here) if value is not False]
+            if not found or (wanted and found[0] != wanted):
                 return False
         return bool(self.marks) or self._has_tokens(here)
 
@@ -174,11 +176,11 @@ class Shape:
         obj = {name: value(name) for name in ("id", "model")}
         obj |= {"usage": usage(value("usage")), "choices": choices}
         obj["prompt_logprobs"] = self._prompt(record)
-        kind: Kind = "either" if stream == "maybe" and ended else "auto"
+        kind: Kind = "final_copy" if stream == "final_copy" else "auto"
+        if stream == "maybe" and ended:
+            kind = "either"
         custom_id = value("custom_id")
-        if isinstance(custom_id, int) and not isinstance(custom_id, bool):
-            custom_id = str(custom_id)
-        return Body(obj, self.name, record[1], custom_id, kind=kind)
+        return Body(obj, self.name, record[1], as_id(custom_id), kind=kind)
 
     def _choice(self, answer: _Place, record: _Place, i: int, key: str) -> dict[str, Any]:
         def value(name: str) -> Any:
@@ -202,6 +204,7 @@ class Shape:
         if not found:
             return {}
         value, where = found[0]
+        value = parsed(value)
         if self._is_projected("tokens"):
             value, where = [each for each, _ in found], answer[1]
         elif isinstance(value, dict) and ("logprob" in value or "chosen" in value):

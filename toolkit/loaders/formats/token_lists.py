@@ -7,6 +7,7 @@ reads them (`toolkit.loaders.decoding.positions`).
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from itertools import islice
@@ -44,8 +45,9 @@ class TokenList(NamedTuple):
     ----------
     kind : str
         How a position is written: ``"entries"`` (objects with a text or id and a logprob),
-        ``"dicts"`` (logprobs by text or id), ``"pairs"`` (id, logprob), ``"triples"`` (logprob, id,
-        text), ``"spans"`` (objects with several ids and logprobs) or ``"arrays"`` (texts).
+        ``"dicts"`` (logprobs by text or id), ``"pairs"`` (an id or a text, and a logprob),
+        ``"triples"`` (logprob, id, text), ``"spans"`` (objects with several ids and logprobs) or
+        ``"arrays"`` (texts).
     values : list
         A value for each position; of ``"arrays"``, its text.
     columns : mapping of str to list
@@ -64,8 +66,9 @@ class TokenList(NamedTuple):
         """Return the text of each token; None if not all of them are written as texts."""
         if self.kind == "entries":
             found = [first(each, TOKEN) for each in self.values if isinstance(each, dict)]
-        elif self.kind == "triples":
-            found = [each[2] for each in self.values if isinstance(each, list) and len(each) == 3]
+        elif self.kind in ("pairs", "triples"):
+            rows = (each for each in self.values if isinstance(each, list))
+            found = [each for row in rows for each in row if isinstance(each, str)]
         else:
             found = self.values if self.kind == "arrays" else []
         is_whole = len(found) == len(self.values) and all(isinstance(each, str) for each in found)
@@ -115,7 +118,9 @@ def _position_kind(value: Any) -> str | None:
         return _object_kind(value)
     if not isinstance(value, list):
         return None
-    if len(value) == 2 and isinstance(value[0], int) and is_number(value[1]):
+    if len(value) == 2 and is_number(value[1]) and isinstance(value[0], int | str):
+        return "pairs"
+    if len(value) == 2 and is_number(value[0]) and isinstance(value[1], str):
         return "pairs"
     if len(value) == 3 and is_number(value[1]):
         has_logprob = value[0] is None or is_number(value[0])
@@ -247,6 +252,23 @@ def _column(
     ]
     best = max(fits, key=lambda name: len(commonprefix([name, key])), default=None)
     return None if best is None else lists[best]
+
+
+def parsed(value: Any) -> Any:
+    """Return the list or object that a JSON text stands for, as CSV and Triton have it; else as is.
+
+    Examples
+    --------
+    >>> parsed('[{"a": -0.5}]'), parsed(["[-0.5]"]), parsed("[not JSON"), parsed(-0.5)
+    ([{'a': -0.5}], [-0.5], '[not JSON', -0.5)
+    """
+    text = value[0] if isinstance(value, list) and len(value) == 1 else value
+    if not isinstance(text, str) or not text.startswith(("[", "{")):
+        return value
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return value
 
 
 def channels(value: object, path: str, key: str = "logprobs") -> dict[str, TokenList]:

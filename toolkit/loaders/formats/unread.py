@@ -46,6 +46,15 @@ def has_tokens(bodies: Iterable[Found]) -> bool:
     )
 
 
+def lists_of(bodies: Iterable[Found]) -> Iterator[list[Any]]:
+    """Yield the lists that the decoder reads of some bodies."""
+    for body in bodies:
+        if isinstance(body, Body):
+            for tokens in placed_lists(body):
+                yield tokens.values
+                yield from tokens.columns.values()
+
+
 def identities(bodies: Iterable[Found]) -> set[int]:
     """Return the identities of the objects of a record that bodies are made of, or read from."""
     found: set[int] = set()
@@ -63,7 +72,7 @@ def identities(bodies: Iterable[Found]) -> set[int]:
     return found
 
 
-def unread(obj: Any, read: set[int]) -> Iterator[Any]:
+def unread(obj: Any, read: set[int], lists: Iterable[list[Any]] = ()) -> Iterator[Any]:
     """Yield the values under keys that speak of logprobs that were not read.
 
     Parameters
@@ -72,6 +81,8 @@ def unread(obj: Any, read: set[int]) -> Iterator[Any]:
         A record.
     read : set of int
         Identities of the objects that were read.
+    lists : iterable of list
+        Lists that were read; a value that repeats them is not yielded.
 
     Yields
     ------
@@ -79,6 +90,7 @@ def unread(obj: Any, read: set[int]) -> Iterator[Any]:
         A number alone, or a list or object with numbers in it.
     """
     seen = set(read)  # objects in memory may hold themselves
+    lists = [each for each in lists if each]
     stack = [obj]
     while stack:
         value = stack.pop()
@@ -90,10 +102,20 @@ def unread(obj: Any, read: set[int]) -> Iterator[Any]:
             continue
         for key, inner in value.items():
             if speaks_of_logprobs(key):
-                if id(inner) not in read and _holds_logprobs(inner, read):
+                if id(inner) in read or _repeats(inner, lists):
+                    continue
+                if _holds_logprobs(inner, read):
                     yield inner
             elif isinstance(inner, dict | list) and key not in _KEPT:
                 stack.append(inner)
+
+
+def _repeats(value: Any, lists: list[list[Any]]) -> bool:
+    """Return whether a value is, or holds, lists that were read elsewhere and nothing else."""
+    if isinstance(value, dict):
+        inner = [each for each in value.values() if isinstance(each, dict | list) and each]
+        return bool(inner) and all(_repeats(each, lists) for each in inner)
+    return isinstance(value, list) and value in lists
 
 
 def _holds_logprobs(value: Any, read: set[int]) -> bool:

@@ -142,13 +142,13 @@ def read_tables(lp):
 
 
 def is_censored(logprob):
-    return logprob is not None and logprob <= -9998
+    return logprob is not None and (logprob <= -9998 or logprob == -1000)
 
 
 def expected_status(logprob):
     if logprob is None:
         return "missing"
-    if logprob <= -9998:
+    if is_censored(logprob):
         return "censored"
     return "invalid" if logprob > 1e-3 else "ok"
 

@@ -22,6 +22,9 @@ _TOP = (
     '[{"token":"Hi","logprob":-0.25,"bytes":[72,105]},{"token":"He","logprob":-1.5,"bytes":null},'
     '{"token":"日","logprob":-1.5,"bytes":[230,151,165]}]'
 )
+_CUT = (  # alternatives whose blanks or texts a server cut
+    '[{"token":" Hi","logprob":-0.25},{"token":"","logprob":-0.25},{"token":"He","logprob":-1000}]'
+)
 _ENTRY = '{"token":"Hi","logprob":-0.25,"bytes":[72,105],"top_logprobs":' + _TOP + "}"
 _USAGE = (
     '{"prompt_tokens":5,"completion_tokens":2,"total_tokens":7,"prompt_tokens_details":'
@@ -76,6 +79,7 @@ HAND_MADE = tuple(
         '"logprobs":{"content":[{"token":"\\ud83d\\ude00","logprob":0,"bytes":[240,159,152,128],'
         '"token_id":5,"top_logprobs":[{"token":"😀","logprob":-0.0,"bytes":[240,159,152,128],'
         '"token_id":5,"top_logprobs":null},{"token":"","logprob":1e-4,"bytes":[]}]}]}}]}',
+        _BODY.replace(_TOP, _CUT),
         '{"error":{"message":"no","type":"t","code":1}}',
         '{"data":' + _CHUNK + "}",
         "[" + _CHUNK + "]",

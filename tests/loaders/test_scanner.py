@@ -31,6 +31,7 @@ def test_limits_and_thresholds():
     assert constant("kMaxDepth") == LIMITS.nesting
     assert constant("kYear10000") == body_reader._YEAR_10000
     assert constant("kCensoredAtOrBelow") == schema.CENSORED_AT_OR_BELOW
+    assert constant("kCensoredAt") == schema.CENSORED_AT
     assert constant("kInvalidAbove") == schema.INVALID_ABOVE
     assert frames.DONE.startswith(b"[D")  # as in is_usual
 

@@ -25,7 +25,7 @@ WHOLE = (
 def status_of(logprob):
     if logprob is None or math.isnan(logprob):
         return "missing"
-    if logprob <= -9998:
+    if logprob <= -9998 or logprob == -1000:
         return "censored"
     return "invalid" if logprob > 1e-3 else "ok"
 

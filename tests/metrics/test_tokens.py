@@ -165,7 +165,7 @@ def test_a_tie_with_the_top_counts_as_top(make):
     assert rows["off_top1"].tolist() == [False, True, False, False]
 
 
-@pytest.mark.parametrize("sentinel", [-9999.0, -9998.0, -3.4e38, -math.inf])
+@pytest.mark.parametrize("sentinel", [-9999.0, -9998.0, -1000.0, -3.4e38, -math.inf])
 def test_censored_tokens_are_bounded_from_below(make, sentinel):
     top = [("a", math.log(0.5)), ("b", math.log(0.2))]
     rows = metrics_of(

@@ -24,8 +24,8 @@ RECORDINGS = (
     "structured.jsonl",
 )
 LOGPROBS = st.sampled_from(
-    (0.0, -0.0, 3e-5, -1e-7, -0.5, -0.5000001, -9.0, -9997.9, -9998.0, -9999.0, 0.5, None)
-    + (-np.inf, np.inf, np.nan)
+    (0.0, -0.0, 3e-5, -1e-7, -0.5, -0.5000001, -9.0, -999.9, -1000.0, -9997.9, -9998.0, -9999.0)
+    + (0.5, None, -np.inf, np.inf, np.nan)
 )
 
 

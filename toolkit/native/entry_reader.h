@@ -17,6 +17,7 @@
 namespace toolkit {
 
 constexpr double kCensoredAtOrBelow = -9998.0;  // logprob in nats; as in schema/codes.py
+constexpr double kCensoredAt = -1000.0;         // logprob in nats; as in schema/codes.py
 constexpr double kInvalidAbove = 1e-3;          // logprob in nats; as in schema/codes.py
 
 // Reads entries. As in Json, a method that reads takes a position in the text and returns the
@@ -106,10 +107,11 @@ class EntryReader {
   static bool end_entry(Entries& into, const Entry& entry) {
     const size_t row = into.rows++;
     if (entry.has_logprob) into.logprob.set(row, entry.logprob);
-    into.status.set(row, !entry.has_logprob                       ? kMissing
-                         : entry.logprob <= kCensoredAtOrBelow    ? kCensored
-                         : entry.logprob > kInvalidAbove          ? kInvalid
-                                                                  : kOk);
+    const bool is_censored = entry.logprob <= kCensoredAtOrBelow || entry.logprob == kCensoredAt;
+    into.status.set(row, !entry.has_logprob              ? kMissing
+                         : is_censored                   ? kCensored
+                         : entry.logprob > kInvalidAbove ? kInvalid
+                                                         : kOk);
     return entry.has(Key::kToken) && !is_label(into.token.at(row));
   }
   // Returns whether a token is a label such as "token_id:123", which vLLM writes on request.
@@ -175,25 +177,55 @@ class EntryReader {
   }
 
   // Returns the row of the alternative that was sampled, by the best evidence that both have: id,
-  // else bytes, else text; the number of rows if there is none.
+  // else bytes, else text, and then by an equal logprob; the number of rows if there is none.
   size_t find_sampled(size_t row, size_t first) const {
     const bool has_id = tokens.token_id.has(row), has_bytes = tokens.bytes.has(row);
-    const int most = has_id ? 3 : has_bytes ? 2 : 1;
+    const int most = has_id ? 7 : has_bytes ? 5 : 3;
     size_t best = alternatives.rows;
     int strength = 0;
     for (size_t other = first; other < alternatives.rows && strength < most; ++other) {
       int found;
       if (has_id && alternatives.token_id.has(other))
-        found = tokens.token_id.at(row) == alternatives.token_id.at(other) ? 3 : 0;
+        found = tokens.token_id.at(row) == alternatives.token_id.at(other) ? 6 : 0;
       else if (has_bytes && alternatives.bytes.has(other))
-        found = tokens.bytes.at(row) == alternatives.bytes.at(other) ? 2 : 0;
+        found = tokens.bytes.at(row) == alternatives.bytes.at(other) ? 4 : 0;
       else
-        found = tokens.token.at(row) == alternatives.token.at(other) ? 1 : 0;
+        found = tokens.token.at(row) == alternatives.token.at(other) ? 2 : 0;
+      if (found > 0 && has_same_logprob(row, other)) ++found;
       if (found <= strength) continue;
       strength = found;
       best = other;
     }
+    return strength > 0 ? best : find_alike(row, first);
+  }
+
+  bool has_same_logprob(size_t row, size_t other) const {
+    return tokens.status.at(row) == kOk && alternatives.status.at(other) == kOk &&
+           tokens.logprob.at(row) == alternatives.logprob.at(other);
+  }
+
+  // Returns the only alternative that may be the sampled token because it has its logprob, and its
+  // text but for blanks around it, or because one of the two has no text; see ranks.py.
+  size_t find_alike(size_t row, size_t first) const {
+    const std::string_view text = tokens.token.at(row);
+    size_t best = alternatives.rows;
+    for (size_t other = first; other < alternatives.rows; ++other) {
+      if (!has_same_logprob(row, other)) continue;
+      const std::string_view its = alternatives.token.at(other);
+      if (tokens.token_id.has(row) && alternatives.token_id.has(other)) continue;  // they differ
+      if (!text.empty() && !its.empty() && trimmed(text) != trimmed(its)) continue;
+      if (best != alternatives.rows) return alternatives.rows;
+      best = other;
+    }
     return best;
+  }
+
+  // Returns a text without the ASCII blanks around it.
+  static std::string_view trimmed(std::string_view text) {
+    constexpr std::string_view kBlanks = " \t\n\v\f\r";
+    const size_t start = text.find_first_not_of(kBlanks);
+    if (start == text.npos) return {};
+    return text.substr(start, text.find_last_not_of(kBlanks) - start + 1);
   }
 };
 

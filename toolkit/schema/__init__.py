@@ -19,6 +19,7 @@ from toolkit.schema.base import (
 from toolkit.schema.codes import (
     ALIGNMENTS,
     ANSWER_CHANNELS,
+    CENSORED_AT,
     CENSORED_AT_OR_BELOW,
     CHANNELS,
     INVALID_ABOVE,
@@ -80,6 +81,7 @@ __all__ = [
     "ANSWER_CHANNELS",
     "BINARY",
     "CALIBRATION",
+    "CENSORED_AT",
     "CENSORED_AT_OR_BELOW",
     "CHANNELS",
     "CHECK",

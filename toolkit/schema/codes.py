@@ -18,6 +18,9 @@ ALIGNMENTS = ("exact", "tokens_short", "tokens_extra", "mismatch", "unknown")
 
 CENSORED_AT_OR_BELOW = -9998.0
 """A logprob (nats) at or below this is a server's sentinel or clamp (-9999, -3.4e38, -inf)."""
+CENSORED_AT = -1000.0
+"""A logprob (nats) of exactly this is a sentinel too (TabbyAPI writes it for -inf): softmax in
+float32 gives no such number, because the logits of models differ by tens, not by a thousand."""
 INVALID_ABOVE = 1e-3
 """A value (nats) above this is not a logprob (raw logits); between 0 and this it is rounding."""
 

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from toolkit.schema.codes import CENSORED_AT_OR_BELOW, INVALID_ABOVE
+from toolkit.schema.codes import CENSORED_AT, CENSORED_AT_OR_BELOW, INVALID_ABOVE
 
 
 def is_top1(tokens: pa.Table, alternatives: pa.Table) -> pa.BooleanArray:
@@ -53,10 +53,22 @@ def is_top1(tokens: pa.Table, alternatives: pa.Table) -> pa.BooleanArray:
     return pa.array(scored >= likeliest, mask=~is_known)
 
 
+def is_censored(values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return which logprobs are a server's sentinel or clamp, for which status is censored.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> is_censored(np.array([-0.5, -1000.0, -1000.5, -9999.0, -np.inf, np.nan])).tolist()
+    [False, True, False, True, True, False]
+    """
+    return (values <= CENSORED_AT_OR_BELOW) | (values == CENSORED_AT)
+
+
 def _usable(column: pa.ChunkedArray) -> NDArray[np.float64]:
     """Return the logprobs of status ok, at most 0; -inf in the place of others."""
     values = column.to_numpy()  # null becomes NaN
-    if len(values) and values.min() > CENSORED_AT_OR_BELOW and values.max() <= 0.0:
+    if len(values) and values.min() > CENSORED_AT and values.max() <= 0.0:
         return values  # as almost always; NaN fails the comparisons
-    usable = (values > CENSORED_AT_OR_BELOW) & (values <= INVALID_ABOVE)
+    usable = ~is_censored(values) & (values <= INVALID_ABOVE)
     return np.where(usable, np.minimum(values, 0.0), -np.inf)

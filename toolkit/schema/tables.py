@@ -32,7 +32,8 @@ LOGPROB = Column(
 STATUS = Column(
     "status",
     LABEL,
-    "How to read logprob: ok, censored (<= -9998), missing (null, NaN), invalid (> 1e-3).",
+    "How to read logprob: ok, censored (<= -9998, or exactly -1000), missing (null, NaN), "
+    "invalid (> 1e-3).",
     required=True,
     labels=STATUSES,
 )
@@ -211,7 +212,9 @@ ALTERNATIVES = Table(
         Column(
             "is_sampled",
             pa.bool_(),
-            "Whether the entry is the sampled token; at most one per position.",
+            "Whether the entry is the sampled token, by token_id, else bytes, else text; else the "
+            "only one with the same logprob whose text differs by blanks around it or is empty. At "
+            "most one per position.",
             required=True,
         ),
     ),

@@ -272,6 +272,28 @@ def test_a_shape_of_a_server(number):
     assert list(rows(lp)) == SERVERS[number]
 
 
+ALTERNATIVES = {  # by server: (status, rank, is_sampled) of each
+    "19": [("ok", rank, rank == 1) for rank in range(1, 6)],
+    "39": [("ok", 1, True), ("ok", 2, False), ("censored", 3, False)],
+}
+
+
+@pytest.mark.parametrize("number", ALTERNATIVES)
+def test_alternatives_of_a_server(number):
+    [path] = (FIELD / "servers").glob(f"{number}-*")
+    rows = toolkit.read(path).alternatives.select(["status", "rank", "is_sampled"]).to_pylist()
+    assert [tuple(row.values()) for row in rows] == ALTERNATIVES[number]
+
+
+def test_stripped_alternatives_give_labels():
+    [path] = (FIELD / "servers").glob("19-*")
+    lp = toolkit.read(path)
+    assert toolkit.token_metrics(lp)["entropy_lower"][0] == pytest.approx(0.0022, abs=1e-4)
+    assert toolkit.token_metrics(lp)["probability"][0] == pytest.approx(0.9998, abs=1e-4)
+    assert toolkit.label_distribution(lp, ["Deep"])["probability_lower"][0] > 0.9998
+    assert "excess_mass" not in toolkit.check(lp)["code"].tolist()
+
+
 @pytest.mark.parametrize(
     "name", json.loads((FIELD / "files/golden.json").read_text()) if FIELD.is_dir() else ()
 )

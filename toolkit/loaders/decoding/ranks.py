@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from toolkit.arrow import numpy, offsets
 from toolkit.loaders import buffers
 from toolkit.loaders.buffers import Flags, Ints
-from toolkit.schema import CENSORED_AT_OR_BELOW, INVALID_ABOVE, STATUSES
+from toolkit.schema import INVALID_ABOVE, STATUSES
+from toolkit.schema.derived import is_censored
 
 _OK, _CENSORED, _MISSING, _INVALID = range(len(STATUSES))
 
@@ -33,12 +34,13 @@ def add_ranks(tokens: pa.Table, alternatives: pa.Table) -> tuple[pa.Table, pa.Ta
     sizes = numpy(tokens, "n_alternatives")
     owner = np.repeat(np.arange(len(sizes)), sizes)
     slot = np.arange(len(owner)) - np.repeat(offsets(sizes)[:-1], sizes) + 1
-    is_sampled = _sampled(tokens, alternatives, owner)
+    status = _status(tokens["logprob"])
+    is_sampled = _sampled(tokens, status, alternatives, owner)
     rank = _ranks(alternatives, owner, slot)
     sampled_rank = np.zeros(len(sizes), np.int32)
     sampled_rank[owner[is_sampled]] = rank[is_sampled]
     more_tokens = {
-        "status": pa.array(_status(tokens["logprob"])),
+        "status": pa.array(status),
         "sampled_rank": pa.array(sampled_rank, mask=sampled_rank == 0),
         "chunk": pa.array(np.zeros(len(sizes), np.int32)),
     }
@@ -63,7 +65,7 @@ def _status(logprob: pa.ChunkedArray) -> NDArray[np.int8]:
     """Return the status of each logprob as int8 codes of `STATUSES`."""
     values = logprob.to_numpy()  # null becomes NaN
     status = np.full(len(values), _OK, np.int8)
-    status[values <= CENSORED_AT_OR_BELOW] = _CENSORED
+    status[is_censored(values)] = _CENSORED
     status[values > INVALID_ABOVE] = _INVALID
     status[np.isnan(values)] = _MISSING
     return status
@@ -83,22 +85,46 @@ def _ranks(entries: pa.Table, owner: Ints, slot: Ints) -> NDArray[np.int32]:
     return rank
 
 
-def _sampled(tokens: pa.Table, entries: pa.Table, owner: Ints) -> Flags:
+def _sampled(tokens: pa.Table, status: NDArray[np.int8], entries: pa.Table, owner: Ints) -> Flags:
     """Return which alternatives are the sampled token, as a boolean array.
 
     Two entries are compared by the best evidence that both have: token id, else bytes, else text.
-    If several alternatives match, the one with the best evidence is taken, then the first.
+    If several alternatives match, the one with the best evidence is taken, then one with the very
+    logprob of the token, then the first.
     """
     rows = pa.array(owner)
+    logprob = np.where(status == _OK, tokens["logprob"].to_numpy(), np.nan)[owner]
+    is_same = logprob == entries["logprob"].to_numpy()
     evidence = np.zeros(len(owner), np.int8)
     undecided = np.ones(len(owner), bool)
-    for strength, name in ((3, "token_id"), (2, "bytes"), (1, "token")):
+    for strength, name in ((6, "token_id"), (4, "bytes"), (2, "token")):
         equal = pc.equal(entries[name], tokens[name].take(rows)).combine_chunks()
         known = equal.is_valid().to_numpy(zero_copy_only=False) & undecided
         matches = pc.fill_null(equal, False).to_numpy(zero_copy_only=False)
         evidence[known & matches] = strength
         undecided &= ~known
-    return _first_best(evidence, owner)
+    found = _first_best(evidence + ((evidence > 0) & is_same), owner)
+    is_open = np.ones(len(status), bool)
+    is_open[owner[found]] = False
+    found[_alike(tokens, entries, owner, np.flatnonzero(is_same & is_open[owner]))] = True
+    return found
+
+
+def _alike(tokens: pa.Table, entries: pa.Table, owner: Ints, rows: Ints) -> Ints:
+    """Return which alternatives with the logprob of the token may be it, if one of a position may.
+
+    Servers cut the blanks around the text of alternatives, or send them without text. An
+    alternative with another token id is another token.
+    """
+    own, listed = tokens.take(pa.array(owner[rows])), entries.take(pa.array(rows))
+    trimmed = (pc.ascii_trim_whitespace(table["token"]) for table in (own, listed))
+    bare = (pc.equal(table["token"], "") for table in (own, listed))
+    fits = pc.and_(
+        pc.or_(pc.equal(*trimmed), pc.or_(*bare)),
+        pc.fill_null(pc.equal(own["token_id"], listed["token_id"]), True),
+    )
+    rows = rows[fits.to_numpy()]
+    return rows[np.bincount(owner[rows])[owner[rows]] == 1] if len(rows) else rows
 
 
 def _first_best(evidence: NDArray[np.int8], owner: Ints) -> Flags:

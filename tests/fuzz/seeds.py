@@ -80,6 +80,7 @@ HAND_MADE = tuple(
         '"token_id":5,"top_logprobs":[{"token":"😀","logprob":-0.0,"bytes":[240,159,152,128],'
         '"token_id":5,"top_logprobs":null},{"token":"","logprob":1e-4,"bytes":[]}]}]}}]}',
         _BODY.replace(_TOP, _CUT),
+        '{"choices":[{"delta":{"logprobs":false}}]}',
         '{"error":{"message":"no","type":"t","code":1}}',
         '{"data":' + _CHUNK + "}",
         "[" + _CHUNK + "]",

@@ -56,8 +56,9 @@ def _with_logprobs(choice: Any, path: str) -> Any:
         message = choice.get(name)
         if not isinstance(message, dict):
             continue
-        if message.get("logprobs") is not None:
-            return {**choice, "logprobs": message["logprobs"]}
+        within = message.get("logprobs")
+        if within is not None and not isinstance(within, bool):
+            return {**choice, "logprobs": within}
         beside = arrays(message, f"{path}.{name}") or arrays(choice, path)
         if beside is not None:
             return {**choice, "logprobs": {"content": beside}}

@@ -10,7 +10,12 @@ import pytest
 import toolkit
 from toolkit import schema
 from toolkit.errors import ArgumentError, SchemaError
-from toolkit.metrics import corpus_metrics, sequence_metrics
+from toolkit.metrics import (
+    confidence_metrics,
+    corpus_metrics,
+    sequence_metrics,
+    word_metrics,
+)
 
 V = 262_144
 CLOSE = {"rtol": 1e-12, "atol": 1e-13}  # 1 - s loses digits where s is near 1
@@ -174,21 +179,58 @@ def test_unreadable_tokens_are_counted_and_left_out(make):
         make.entry("a", -1.0),
         make.entry("z", -9999.0, top),
         make.entry("b", None),
-        make.entry("c", 5.0),
         make.entry("d", -3.0),
         make.entry("e", 3e-5),
     )
     counts = ["n_tokens", "n_ok", "n_censored", "n_missing", "n_invalid"]
-    assert row[counts].tolist() == [6, 3, 1, 1, 1]
+    assert row[counts].tolist() == [5, 3, 1, 1, 0]
     assert row["sum_logprob"] == -4.0
     assert row["perplexity"] == pytest.approx(math.exp(4 / 3))
     assert row["perplexity_lower"] == pytest.approx(math.exp((4 - math.log(0.25)) / 4))
-    assert row["weakest_position"] == 4  # the token without a logprob keeps its position
+    assert row["weakest_position"] == 3  # the token without a logprob keeps its position
     assert row["min_logprob"] == -3.0
     assert row["n_below"] == 3  # -1, -3, and -9999, which is at most 0.25
     assert row["longest_run_below"] == 2
     assert row["n_ranked"] == 0
     assert math.isnan(row["off_top1_rate"])
+
+
+def test_an_answer_with_a_logit_has_no_metrics(make):
+    """A logit below 0 looks like a logprob, so one above 0 makes those below 0 unusable."""
+    top = [("a", -1.5), ("b", -2.5)]
+    logits = make.body(
+        make.entry("a", -1.5, top), make.entry("b", 7.25, top), make.entry("c", None, top)
+    )
+    good = make.body(make.entry("a", -1.0, [("a", -1.0), ("b", -2.0)]))
+    lp = make.tables([logits, good])
+    rows = sequence_metrics(lp)
+    counts = ["n_tokens", "n_ok", "n_censored", "n_missing", "n_invalid", "n_ranked", "n_entropy"]
+    assert rows[counts].values.tolist() == [[3, 0, 0, 1, 2, 0, 0], [1, 1, 0, 0, 0, 1, 1]]
+    numbers = rows.select_dtypes(["float64", "Int32", "Int64"])
+    assert len(numbers.columns) == 19
+    assert numbers.iloc[0].isna().all()
+    alone = sequence_metrics(make.tables([good])).select_dtypes("float64").iloc[0]
+    pd.testing.assert_series_equal(numbers[alone.index].iloc[1], alone, check_names=False)
+    pooled = corpus_metrics(lp).iloc[0]
+    assert pooled[["n_sequences", "n_scored", "n_ok", "n_invalid"]].tolist() == [2, 1, 1, 2]
+    assert pooled["perplexity"] == pytest.approx(math.e)
+    confidence = confidence_metrics(lp)
+    assert confidence["n_ok"].tolist() == [0, 1]
+    assert confidence.select_dtypes("float64").iloc[0].isna().all()
+    words = word_metrics(lp)
+    assert words["sum_logprob"].isna().tolist() == [True, False]
+    assert words["n_invalid"].tolist() == [2, 0]
+
+
+def test_a_logit_concerns_the_channels_of_its_choice(make):
+    body = make.body(make.entry("a", -1.0))
+    body["choices"][0]["logprobs"]["reasoning"] = [make.entry("hm", 3.0)]
+    body["choices"].append(
+        {"index": 1, "finish_reason": None, "logprobs": {"content": [make.entry("b", -2.0)]}}
+    )
+    rows = sequence_metrics(make.tables([body]))
+    assert rows["n_invalid"].tolist() == [1, 1, 0]
+    assert rows["mean_logprob"].isna().tolist() == [True, True, False]
 
 
 def test_minus_infinity_is_censored_not_infinite_perplexity(make):

@@ -114,11 +114,9 @@ def test_an_emoji_over_tokens_shifts_nothing():
 
 
 def test_what_cannot_be_used_is_counted():
-    lp = spoken([(b"a", -9999.0), (b"b", None), (b"c", 5.0), (b"d", -0.5)])
-    row = only(lp, 0, 4)
-    assert [row[f"n_{name}"] for name in schema.STATUSES] == [
-        {"ok": 1, "censored": 1, "missing": 1, "invalid": 1}[name] for name in schema.STATUSES
-    ]
+    lp = spoken([(b"a", -9999.0), (b"b", None), (b"d", -0.5)])
+    row = only(lp, 0, 3)
+    assert [row[f"n_{name}"] for name in schema.STATUSES] == [1, 1, 1, 0]
     assert row["sum_logprob"] == -0.5
     assert row["surprisal_lower"] >= 0.5
     empty = only(lp, 1, 1)
@@ -127,6 +125,9 @@ def test_what_cannot_be_used_is_counted():
     censored = only(lp, 0, 1)
     assert censored[["sum_logprob", "probability", "mean_probability"]].isna().all()
     assert censored["surprisal_lower"] >= 0.0
+    logits = only(spoken([(b"a", -9999.0), (b"b", None), (b"c", 5.0), (b"d", -0.5)]), 3, 4)
+    assert [logits[f"n_{name}"] for name in schema.STATUSES] == [0, 0, 0, 1]
+    assert logits[["sum_logprob", "surprisal_lower", "min_logprob"]].isna().all()
 
 
 def test_text_without_tokens_is_not_covered():

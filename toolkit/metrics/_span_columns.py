@@ -19,7 +19,7 @@ from toolkit.metrics._arrays.segments import (
 )
 from toolkit.metrics._arrays.types import Array, Counts, Flags
 from toolkit.metrics._results import integers, text_type
-from toolkit.metrics.tokens import token_metrics
+from toolkit.metrics.tokens import INVALID, OK, of_answers, token_metrics
 
 if TYPE_CHECKING:
     from toolkit.tables import LogprobTables
@@ -48,10 +48,11 @@ def reduce_runs(lp: LogprobTables, rows: Counts, sizes: Counts) -> dict[str, Any
     """Return counts and metrics of runs of token rows, one value per run."""
     offsets = arrow.offsets(sizes)
     metrics = token_metrics(lp)
-    status = metrics["status"].cat.codes.to_numpy()[rows]
+    status = of_answers(lp)[0][rows]
     position = metrics["position"].to_numpy()[rows].astype(np.float64)
-    logprob = 0.0 - metrics["surprisal"].to_numpy()[rows]
-    ok = status == schema.STATUSES.index("ok")
+    ok = status == OK
+    logprob = np.where(ok, 0.0 - metrics["surprisal"].to_numpy()[rows], np.nan)
+    lower = np.where(status == INVALID, np.nan, metrics["surprisal_lower"].to_numpy()[rows])
     counts = {
         f"n_{name}": segment_count(status == code, offsets)
         for code, name in enumerate(schema.STATUSES)
@@ -75,7 +76,7 @@ def reduce_runs(lp: LogprobTables, rows: Counts, sizes: Counts) -> dict[str, Any
         "min_probability": np.exp(lowest),
         "weakest_position": _positions(weakest, known),
         "surprisal": 0.0 - total,
-        "surprisal_lower": segment_nansum(metrics["surprisal_lower"].to_numpy()[rows], offsets),
+        "surprisal_lower": segment_nansum(lower, offsets),
     }
 
 

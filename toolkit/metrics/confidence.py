@@ -22,7 +22,7 @@ from toolkit.metrics._arrays.segments import (
     segment_sum,
     worst_mean,
 )
-from toolkit.metrics._arrays.types import Array, Counts
+from toolkit.metrics._arrays.types import Array, Codes, Counts, Flags
 from toolkit.metrics._blocks import Block, blocks
 from toolkit.metrics._results import Columns, categorical, integers, result_frame
 from toolkit.metrics.sequences import find_sequences, sequence_keys
@@ -120,7 +120,8 @@ def confidence_metrics(
     DataFrame
         The rows of `sequence_metrics`, in the columns of ``schema.CONFIDENCE_METRICS``; higher is
         more certain, except for ``entropy_rate`` and ``varentropy_topk``. NaN where no token has
-        the values, never 0 or 1.
+        the values, never 0 or 1, and for an answer with an invalid logprob, as in
+        `sequence_metrics`.
 
     Raises
     ------
@@ -146,7 +147,9 @@ def confidence_metrics(
     window = arguments.whole("window", window)
     bottom, min_k = arguments.share("bottom", bottom), arguments.share("min_k", min_k)
     lists, found = _read(lp, k), find_sequences(lp)
-    columns = _sums(lp, found.offsets, min_k) | _list_sums(lists, found.offsets, window, bottom)
+    status, is_logit = tokens.of_answers(lp)
+    columns = _sums(lp, status, found.offsets, min_k)
+    columns |= _list_sums(lists.without(is_logit), found.offsets, window, bottom)
     n_rows = len(found.choice_row)
     filled = {}
     for name, values in columns.items():
@@ -159,9 +162,9 @@ def confidence_metrics(
     )
 
 
-def _sums(lp: LogprobTables, offsets: Counts, min_k: float) -> Columns:
+def _sums(lp: LogprobTables, status: Codes, offsets: Counts, min_k: float) -> Columns:
     """Reduce the logprobs of the sampled tokens, sequence by sequence."""
-    is_ok = arrow.codes(lp.tokens["status"], schema.STATUSES) == tokens.OK
+    is_ok = status == tokens.OK
     logprob = np.where(is_ok, clipped(arrow.floats(lp.tokens["logprob"])), np.nan)
     n_ok = segment_count(is_ok, offsets)
     total = segment_nansum(logprob, offsets)
@@ -201,6 +204,11 @@ class _Lists(NamedTuple):
     k: int | None
     n_entries: Counts
     columns: Columns
+
+    def without(self, rows: Flags) -> _Lists:
+        """Return the measures with null in some rows."""
+        columns = {name: np.where(rows, np.nan, each) for name, each in self.columns.items()}
+        return self._replace(n_entries=np.where(rows, 0, self.n_entries), columns=columns)
 
     def k_column(self, n: int) -> Any:
         return integers(np.full(n, self.k or 0, np.int64), np.full(n, self.k is not None))

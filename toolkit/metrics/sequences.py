@@ -25,7 +25,7 @@ from toolkit.metrics._arrays.segments import (
     segment_sum,
     worst_mean,
 )
-from toolkit.metrics._arrays.types import Counts
+from toolkit.metrics._arrays.types import Codes, Counts, Flags
 from toolkit.metrics._blocks import Block, blocks, check_increasing, rows_of
 from toolkit.metrics._groups import Groups, grouped
 from toolkit.metrics._results import Columns, categorical, integers, result_frame
@@ -76,7 +76,9 @@ def sequence_metrics(
     Channels are never mixed: content, prompt, reasoning and refusal of a choice are separate
     sequences. Those of the prompt say how likely the model found the text that it was given.
     Point values use the tokens of status ok alone; counts show how many tokens were excluded, and
-    ``perplexity_lower`` includes the censored ones with their least surprisal.
+    ``perplexity_lower`` includes the censored ones with their least surprisal. An answer with an
+    invalid logprob has no metrics, because its other values are logits too: all its tokens count in
+    ``n_invalid``.
 
     Parameters
     ----------
@@ -120,11 +122,14 @@ def sequence_metrics(
     n_rows = len(found.choice_row)
     columns: Columns = {name: np.full(n_rows, np.nan) for name in _FLOATS}
     columns |= {name: np.zeros(n_rows, np.int64) for name in _COUNTS}
+    status, is_logit = tokens.of_answers(lp)
     for block in blocks(lp, found.offsets):
         start, stop = block.rows.start, block.rows.stop
         first, last = np.searchsorted(found.offsets, [start, stop])
         offsets = found.offsets[first : last + 1] - start
-        for name, values in _reduce(block, offsets, vocab_size, threshold).items():
+        metrics = _without(tokens.block_metrics(block, vocab_size), is_logit[block.rows])
+        reduced = _reduce(block, offsets, status[block.rows], metrics, threshold)
+        for name, values in reduced.items():
             columns[name][found.filled[first:last]] = values
     return result_frame(
         schema.SEQUENCE_METRICS, sequence_keys(lp, found) | _finish(columns) | _ratios(columns)
@@ -173,14 +178,24 @@ def _numbered(lp: LogprobTables, response_key: np.ndarray, choice: np.ndarray) -
     return (rows_of(responses, response_key, "responses") << 32) + choice
 
 
-def _reduce(block: Block, offsets: Counts, vocab_size: int | None, threshold: float) -> Columns:
+def _without(metrics: Columns, rows: Flags) -> Columns:
+    """Return the metrics of tokens with null, or False, in some rows."""
+    if not rows.any():
+        return metrics
+    return {
+        name: np.where(rows, np.nan if values.dtype.kind == "f" else 0, values).astype(values.dtype)
+        for name, values in metrics.items()
+    }
+
+
+def _reduce(
+    block: Block, offsets: Counts, status: Codes, metrics: Columns, threshold: float
+) -> Columns:
     """Reduce the tokens of a block of whole sequences to one value per sequence."""
-    status = arrow.codes(block.tokens["status"], schema.STATUSES)
     counts = {
         f"n_{label}": segment_count(status == code, offsets)
         for code, label in enumerate(schema.STATUSES)
     }
-    metrics = tokens.block_metrics(block, vocab_size)
     logprob = 0.0 - metrics["surprisal"]
     ok = status == tokens.OK
     size = arrow.floats(pc.binary_length(_bytes(block.tokens)))

@@ -24,7 +24,7 @@ from toolkit.metrics._arrays.segments import (
     segment_min,
     segment_sum,
 )
-from toolkit.metrics._arrays.types import Array, Counts, Flags
+from toolkit.metrics._arrays.types import Array, Codes, Counts, Flags
 from toolkit.metrics._blocks import Block, blocks
 from toolkit.metrics._results import Columns, categorical, integers, result_frame
 
@@ -119,6 +119,31 @@ def token_metrics(lp: LogprobTables, *, vocab_size: int | None = None) -> pd.Dat
             "off_top1": pd.arrays.BooleanArray(columns["off_top1"], ~columns["ranked"]),
         },
     )
+
+
+def of_answers(lp: LogprobTables) -> tuple[Codes, Flags]:
+    """Return the status of each token as metrics of answers count it, and which are of logits.
+
+    An invalid logprob shows that the values of its choice are logits, and a logit below 0 looks
+    like a logprob. So all tokens of such a choice that have a value count as invalid.
+
+    Returns
+    -------
+    status : ndarray of int8
+        Codes of ``schema.STATUSES``.
+    is_logit : ndarray of bool
+        Whether the choice of the token has an invalid logprob.
+    """
+    status = arrow.codes(lp.tokens["status"], schema.STATUSES)
+    is_logit = status == INVALID
+    if not is_logit.any():
+        return status, is_logit
+    keys = [lp.tokens[name].to_numpy() for name in ("response_key", "choice")]
+    begins = np.ones(len(status), np.bool_)
+    begins[1:] = (keys[0][1:] != keys[0][:-1]) | (keys[1][1:] != keys[1][:-1])
+    cuts = np.append(np.flatnonzero(begins), len(status))
+    is_logit = np.repeat(segment_count(is_logit, cuts) > 0, np.diff(cuts))
+    return np.where(is_logit & (status != MISSING), INVALID, status), is_logit
 
 
 class _Lists(NamedTuple):

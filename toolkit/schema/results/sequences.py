@@ -52,12 +52,17 @@ _SUM_LOGPROB_BYTES = metric(
     "higher",
     "Sum of logprob over the ok tokens that have bytes; null if there is none.",
 )
+N_INVALID = total(
+    "n_invalid",
+    "Tokens of status invalid. If a choice has one, all its tokens with a logprob count here, "
+    "and its metrics are null: its other values are logits too.",
+)
 _TOKEN_TOTALS = (
     total("n_tokens", "Token rows."),
     total("n_ok", "Tokens of status ok: point values are over these."),
     total("n_censored", "Tokens of status censored: they count in the lower bounds."),
     total("n_missing", "Tokens of status missing."),
-    total("n_invalid", "Tokens of status invalid."),
+    N_INVALID,
     total("n_excess_mass", "Tokens whose list has a mass above 1, so that they have no entropy."),
 )
 _N_BYTES = total("n_bytes", "Bytes of the ok tokens that have bytes.", "bytes")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 
 from toolkit.schema.base import TEXT, Column, Table, known, metric, total
+from toolkit.schema.results.sequences import N_INVALID
 from toolkit.schema.tables import CHANNEL, CHOICE, RESPONSE_KEY
 
 TEXT_SOURCES = ("sent", "tokens")
@@ -50,7 +51,7 @@ SPAN_COLUMNS = (
     total("n_ok", "Tokens of status ok: point values are over these."),
     total("n_censored", "Tokens of status censored: they count in the lower bound."),
     total("n_missing", "Tokens of status missing."),
-    total("n_invalid", "Tokens of status invalid."),
+    N_INVALID,
     total(
         "n_partial",
         "Tokens that also have text outside the span, other than leading white space; their whole "

@@ -1,5 +1,6 @@
 """Checks of a load: each finding is planted once, and clean data have none."""
 
+import json
 import math
 
 import numpy as np
@@ -10,7 +11,7 @@ from tests.metrics.byte_pieces import body
 from toolkit import schema
 from toolkit.errors import ArgumentError
 from toolkit.metrics import check
-from toolkit.metrics._check_messages import KINDS
+from toolkit.metrics._check_messages import KINDS, message
 
 TOP = [("a", -0.1234567), ("b", -2.7654321), ("c", -4.4567891)]
 
@@ -60,6 +61,9 @@ PLANTED = {
     "missing_bytes": lambda a: change_entry(a, bytes=None),
     "no_alternatives": lambda a: change_top(a, []),
     "short_lists": lambda a: change_top(a, TOP[:2]),
+    "invalid_alternatives": lambda a: change_top(a, [*TOP[:2], ("c", 2.5)]),
+    "sampled_contradicted": lambda a: change_entry(a, logprob=0.0),
+    "duplicated_alternatives": lambda a: change_top(a, [TOP[0], TOP[1], TOP[1]]),
     "repeated_entry": lambda a: change_top(a, [TOP[0], TOP[0], *TOP[1:]]),
     "unsorted_lists": lambda a: change_top(a, [TOP[1], TOP[0], TOP[2]]),
 }
@@ -78,6 +82,8 @@ def test_a_token_that_is_odd_is_found_and_placed(code):
     assert (row["choice"], row["channel"], row["position"]) == (0, "content", 1)
     assert row["severity"] == KINDS[code].severity
     assert row["message"] == KINDS[code].message
+    place = lp.responses.select(["source", "line"]).to_pylist()[1]
+    assert {name: row[name] for name in place} == place
     assert row["model"] == "m"
 
 
@@ -90,6 +96,74 @@ def test_a_sampled_token_below_the_list_is_an_extra_entry():
     assert "sampled_unlisted" not in got.index
     change_top(answer, TOP)
     assert found(answer).loc["sampled_unlisted", "count"] == 1
+
+
+def test_the_two_logprobs_of_a_sampled_token_may_differ_by_rounding():
+    for own, listed, is_found in (
+        (0.0, -23.03, True),
+        (-0.12, -0.1234567, False),
+        (-20.0, -20.125, False),  # of 8 bits of precision
+        (-0.1, -0.15, True),
+        (-9999.0, -0.15, False),  # a sentinel is another finding
+        (1e-5, -0.0, False),
+    ):
+        answer = clean()
+        change_entry(answer, logprob=own)
+        change_top(answer, [("a", listed), ("b", -27.0), ("c", -28.0)])
+        assert ("sampled_contradicted" in found(answer).index) == is_found, (own, listed)
+
+
+def with_ids(answer, *entries, i=1):
+    """Give a position alternatives of (text, bytes, id)."""
+    tokens_of(answer)[i]["top_logprobs"] = [
+        {"token": text, "logprob": -1.0 - n, "bytes": raw, "token_id": id_}
+        for n, (text, raw, id_) in enumerate(entries)
+    ]
+    return found(answer).index
+
+
+def test_alternatives_that_only_look_alike_are_not_duplicates():
+    assert "duplicated_alternatives" not in with_ids(
+        clean(), ("\ufffd", [240], None), ("\ufffd", [241], None), ("\ufffd", [242], None)
+    )
+    assert "duplicated_alternatives" in with_ids(
+        clean(), ("x", None, 5), ("x", None, 6), ("x", None, 5)
+    )
+    assert "duplicated_alternatives" in with_ids(clean(), ("x", None, None), ("x", None, None))
+
+
+def test_whole_numbers_that_occur_again_are_sentinels():
+    def entries(*low):
+        return [body([(b"a", -0.1234567, [TOP[0], ("b", each)])], id=str(each)) for each in low]
+
+    for low, count in (
+        ((-100.0, -100.0), 2),
+        ((-999.0, -999.0, -150.5), 2),
+        ((-100.0, -101.0), 0),  # each once
+        ((-150.5, -150.5), 0),  # not whole
+        ((-99.0, -99.0), 0),
+        ((-1000.0, -1000.0), 0),  # censored already
+    ):
+        got = found(*entries(*low))
+        assert ("sentinel_logprobs" in got.index) == bool(count), low
+        if count:
+            assert got.loc["sentinel_logprobs", ["severity", "count"]].tolist() == [
+                "warning",
+                count,
+            ]
+    sampled = body([(b"a", -250.0), (b"b", -0.5), (b"c", -250.0)])
+    assert found(sampled).loc["sentinel_logprobs", "count"] == 2
+    listed = body([(b"a", -250.0, [("a", -250.0), ("b", -0.1)])])  # one value, sent twice
+    assert "sentinel_logprobs" not in found(listed).index
+
+
+def test_an_answer_of_logits_is_found_by_choice():
+    logits = clean(id="x")
+    change_entry(logits, logprob=7.5)
+    above = body([(b"a", 7.5), (b"b", 3.5)], id="y")
+    got = found(logits, above, clean(id="z"))
+    assert got.loc["mixed_signs", ["severity", "count", "n"]].tolist() == ["error", 1, 3]
+    assert got.loc["invalid_logprobs", "count"] == 3
 
 
 def test_habits_of_a_server_are_found():
@@ -116,6 +190,12 @@ def with_choice(**fields):
         ("cut_by_length", with_choice(finish_reason="length")),
         ("content_filter", with_choice(finish_reason="content_filter")),
         ("no_logprobs", with_choice(logprobs=None)),
+        ("no_answer", with_choice(logprobs=None, message={"content": None})),
+        ("no_answer", with_choice(logprobs=None, message={"content": ""})),
+        (
+            "bare_tool_call",
+            with_choice(logprobs=None, message={"content": None, "tool_calls": [{"id": "1"}]}),
+        ),
         ("tokens_short", with_choice(message={"content": "aaab"})),
         ("tokens_extra", with_choice(message={"content": "aa"})),
         ("mismatch", with_choice(message={"content": "something"})),
@@ -134,6 +214,8 @@ def test_responses_that_are_odd_are_found():
     assert got.loc["note_bad_created", "count"] == 1
     got = found(clean(id="x"), clean(id="y"), custom_id=["1", "1"])
     assert got.loc["duplicate_custom_id", "count"] == 2
+    got = found(clean(id="x"), {**clean(id="y"), "choices": []})
+    assert got.loc["no_choices", ["count", "n"]].tolist() == [1, 2]
     failed = {**clean(), "error": {"message": "overloaded"}}
     assert found(failed).loc["failed", "count"] == 1
 
@@ -170,6 +252,7 @@ def test_lost_records_are_told(tmp_path):
     got = check(toolkit.read(path)).set_index("code")
     assert got.loc["rejected_unknown_format", ["count", "n"]].tolist() == [2, 4]
     assert got.loc["rejected_not_json", "severity"] == "warning"
+    assert got.loc["rejected_unknown_format", ["source", "line"]].tolist() == [str(path), 3]
     assert "no_responses" not in got.index
     path.write_text("not json\n")
     assert check(toolkit.read(path)).iloc[0]["code"] == "no_responses"
@@ -208,6 +291,29 @@ def test_streams_are_wholes(samples):
     )
     assert a["code"].tolist() == b["code"].tolist()
     np.testing.assert_array_equal(a["count"], b["count"])
+
+
+def test_every_note_and_reason_is_a_finding():
+    assert {f"note_{note}" for note in schema.NOTES} <= set(KINDS)
+    assert {f"rejected_{reason}" for reason in schema.REASONS} <= set(KINDS)
+
+
+def test_advice_fits_the_format():
+    assert "generationConfig" in message("no_logprobs", "gemini")
+    assert "top_logprobs=20" in message("no_logprobs", "openai_chat")
+    assert "path=" in message("note_unread_logprobs", None)
+    assert message("unfinished", "gemini") == KINDS["unfinished"].message
+
+
+def test_findings_name_a_place(tmp_path):
+    path = tmp_path / "a.jsonl"
+    rows = [{"custom_id": f"c-{i}", "response": {"body": clean()}} for i in range(3)]
+    change_entry(rows[2]["response"]["body"], logprob=None)
+    path.write_text("\n" + "".join(json.dumps(row) + "\n" for row in rows))
+    row = check(toolkit.read(path)).set_index("code").loc["missing_logprobs"]
+    assert row[["source", "line", "custom_id"]].tolist() == [str(path), 4, "c-2"]
+    mixed = found(clean(id="x"), {**clean(id="y"), "model": "other"}).loc["mixed_models"]
+    assert mixed[["source", "line", "custom_id", "response_key"]].isna().all()
 
 
 def test_every_kind_says_what_it_means():

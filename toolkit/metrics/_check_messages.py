@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from toolkit.schema.codes import NOTES, REASONS
+from toolkit.schema.codes import NOTE_SEVERITIES, NOTES, REASON_SEVERITIES, REASONS
 
 
 class Kind(NamedTuple):
@@ -14,15 +14,42 @@ class Kind(NamedTuple):
     message: str
 
 
-_WARNING_NOTES = ("gap", "bad_logprobs", "bad_top_logprobs", "duplicate_index")
-_ERROR_REASONS = ("unreadable_source", "truncated_source", "changed_source")
+_ASKING = "Ask the server for the logprobs of tokens: logprobs=True, top_logprobs=20."
+_ADVICE = {  # by code and format; format None: all other formats
+    ("note_unread_logprobs", None): "Name their place: read(path='...') for an answer inside a "
+    "record, read(shape=Shape(tokens='...', logprobs='...')) for lists of a form of their own.",
+    ("note_mean_logprob_only", None): _ASKING,
+    ("note_mean_logprob_only", "gemini"): "Ask for the logprobs of tokens: responseLogprobs=true "
+    "and logprobs=20 in generationConfig.",
+    ("no_logprobs", None): "Were they requested? " + _ASKING,
+    ("no_logprobs", "gemini"): "Were they requested? Set responseLogprobs=true and logprobs=20 in "
+    "generationConfig.",
+    ("no_logprobs", "openai_responses"): "Were they requested? Set "
+    "include=['message.output_text.logprobs'] and top_logprobs=20.",
+}
 
 KINDS: dict[str, Kind] = {
     "no_responses": Kind("error", "No response was read that could be measured: see the rejects."),
     "invalid_logprobs": Kind(
         "error",
-        "Logprobs above 0 are logits or scores. These tokens are excluded from all metrics; ask "
-        "the server for normalised logprobs.",
+        "Logprobs above 0 are logits or scores. Answers with such a token have no perplexity, sum "
+        "or confidence; ask the server for normalised logprobs.",
+    ),
+    "mixed_signs": Kind(
+        "error",
+        "One answer has logprobs above and below 0. Those below 0 are then logits too, so the "
+        "answer has no perplexity, sum or confidence: n_invalid counts its tokens.",
+    ),
+    "invalid_alternatives": Kind(
+        "error",
+        "Alternatives have logprobs above 0, which are logits or scores. These entries are "
+        "excluded from the lists, and the others are probably logits too.",
+    ),
+    "sampled_contradicted": Kind(
+        "error",
+        "The sampled token has one logprob, and its own entry among the alternatives another, "
+        "beyond rounding: one is wrong, or they are of two distributions (temperature, a clamp, 0 "
+        "for a forced token). Sums use that of the token, entropies and margins that of the entry.",
     ),
     "excess_mass": Kind(
         "error",
@@ -36,7 +63,15 @@ KINDS: dict[str, Kind] = {
     ),
     "no_logprobs": Kind(
         "warning",
-        "There is text without logprobs: these answers have null metrics. Were logprobs requested?",
+        "There is text without logprobs: these answers have null metrics.",
+    ),
+    "no_answer": Kind(
+        "warning",
+        "There is neither text nor logprobs: the answer was empty, was withheld, or ended within "
+        "its reasoning. These answers have null metrics and count in no mean.",
+    ),
+    "no_choices": Kind(
+        "warning", "The response has no choice and no error: it is in no metric of answers."
     ),
     "censored_logprobs": Kind(
         "warning",
@@ -47,10 +82,20 @@ KINDS: dict[str, Kind] = {
         "warning",
         "The logprob is null or NaN. These tokens keep their position, and metrics exclude them.",
     ),
+    "sentinel_logprobs": Kind(
+        "warning",
+        "A whole number of at most -100 occurs several times: it stands for -inf or for an unknown "
+        "logprob. It counts as a logprob, so sums, means and minima are too low.",
+    ),
     "clamped": Kind(
         "warning",
         "The least logprob is a round number that occurs many times: the server clamps logprobs "
         "there. Sums and minima are too high.",
+    ),
+    "duplicated_alternatives": Kind(
+        "warning",
+        "Two alternatives of a position are the same token, by id, else bytes, else text: an entry "
+        "was sent twice, or the server cut what tells two tokens apart. Both masses count.",
     ),
     "tokens_short": Kind(
         "warning", "The text continues after the last token: metrics cover its beginning only."
@@ -92,6 +137,11 @@ KINDS: dict[str, Kind] = {
         "info",
         "There are more logprobs than completion tokens in the usage: it counts one choice of "
         "several, or fewer kinds of token.",
+    ),
+    "bare_tool_call": Kind(
+        "info",
+        "The answer is a tool call without logprobs, which most servers do not send for calls: "
+        "these answers have null metrics.",
     ),
     "no_alternatives": Kind(
         "info",
@@ -135,17 +185,21 @@ KINDS: dict[str, Kind] = {
         "them.",
     ),
     **{
-        f"note_{note}": Kind(
-            "warning" if note in _WARNING_NOTES else "info", f"Kept with a note: {text}."
-        )
+        f"note_{note}": Kind(NOTE_SEVERITIES.get(note, "info"), f"Kept with a note: {text}.")
         for note, text in NOTES.items()
     },
     **{
         f"rejected_{reason}": Kind(
-            "error" if reason in _ERROR_REASONS else "warning",
+            REASON_SEVERITIES.get(reason, "warning"),
             f"Records were rejected: {text}. They are in no metric; see the rejects.",
         )
         for reason, text in REASONS.items()
     },
 }
 """Findings by code, in the order of a result within each severity."""
+
+
+def message(code: str, format_: str | None) -> str:
+    """Return what a finding means, and the advice that fits the format of its responses."""
+    advice = _ADVICE.get((code, format_)) or _ADVICE.get((code, None))
+    return " ".join(filter(None, (KINDS[code].message, advice)))

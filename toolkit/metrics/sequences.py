@@ -155,7 +155,7 @@ def find_sequences(lp: LogprobTables) -> Sequences:
     starts = np.flatnonzero(begins)
     response_key, choice, channel = (key[starts] for key in keys)
     # One number per sequence, which increases in the order of the keys.
-    with_tokens = _choice_rows(lp, response_key, choice) * len(schema.CHANNELS) + channel
+    with_tokens = choice_rows(lp, response_key, choice) * len(schema.CHANNELS) + channel
     check_increasing(with_tokens, "tokens")
     written = with_tokens[channel != schema.CHANNELS.index("prompt")]
     bare = np.setdiff1d(np.arange(lp.choices.num_rows), written // len(schema.CHANNELS))
@@ -166,7 +166,7 @@ def find_sequences(lp: LogprobTables) -> Sequences:
     return Sequences(choice_row, channel, filled, np.append(starts, n_tokens))
 
 
-def _choice_rows(lp: LogprobTables, response_key: np.ndarray, choice: np.ndarray) -> Counts:
+def choice_rows(lp: LogprobTables, response_key: np.ndarray, choice: np.ndarray) -> Counts:
     """Return the row of `lp.choices` that has each pair of keys."""
     table = _numbered(lp, lp.choices["response_key"].to_numpy(), lp.choices["choice"].to_numpy())
     return rows_of(table, _numbered(lp, response_key, choice), "choices")

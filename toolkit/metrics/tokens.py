@@ -235,7 +235,7 @@ def entries(block: Block) -> Entries:
     listed[ids[own_rows]] = logprob[own_rows]
     # Some servers repeat the sampled token's entry; a copy has exactly the same logprob.
     copies = np.flatnonzero(usable & ~own & (logprob == listed[ids]))
-    usable[copies] = ~_is_same_token(table, copies, row_of[ids[copies]])
+    usable[copies] = ~is_same_token(table, copies, row_of[ids[copies]])
     return Entries(ids, logprob, usable, own, listed, status >= MISSING)
 
 
@@ -274,7 +274,7 @@ def _read_lists(block: Block, sampled: Array) -> _Lists:
     )
 
 
-def _is_same_token(table: pa.Table, left: Counts, right: Counts) -> Flags:
+def is_same_token(table: pa.Table, left: Counts, right: Counts) -> Flags:
     """Compare rows by token id; if one has none, by bytes; if one has none, by text."""
     if not len(left):
         return np.empty(0, np.bool_)

@@ -66,6 +66,18 @@ NOTES = {
 }
 """Codes of ``responses.notes``: oddities of a record that was kept."""
 
+NOTE_SEVERITIES = {
+    "index_finished_twice": "error",
+    "gap": "warning",
+    "bad_logprobs": "warning",
+    "bad_top_logprobs": "warning",
+    "duplicate_index": "warning",
+    "unequal_logprobs": "warning",
+    "unread_logprobs": "warning",
+    "mean_logprob_only": "warning",
+}
+"""Severities of notes as findings of `toolkit.check`; other notes are infos."""
+
 REASONS = {
     "empty_record": "there is nothing between two separators",
     "bad_utf8": "the bytes are not UTF-8",
@@ -92,3 +104,10 @@ REASONS = {
     "truncated_source": "the source ends before its compressed data is complete, or is corrupt",
 }
 """Codes of ``rejects.reason``."""
+
+REASON_SEVERITIES = {
+    "unreadable_source": "error",
+    "truncated_source": "error",
+    "changed_source": "error",
+}
+"""Severities of reasons as findings of `toolkit.check`; other reasons are warnings."""

@@ -44,6 +44,9 @@ CHECK = Table(
         known("choice", "", "", "Choice of the first such row."),
         Column("channel", TEXT, "Channel of the first such row."),
         known("position", "", "", "Position of the first such row."),
+        Column("source", TEXT, "Source of the first such row, or of the first such record."),
+        known("line", "", "", "1-based line on which its record starts."),
+        Column("custom_id", TEXT, "Identifier of its request."),
         Column("message", TEXT, "Consequence for the metrics, and what to do.", required=True),
     ),
 )

@@ -1,6 +1,7 @@
 """`logprobs check` and `logprobs compare`."""
 
 import json
+import shlex
 
 import pytest
 from click.testing import CliRunner
@@ -47,6 +48,62 @@ def test_an_error_exits_with_1_and_is_listed(write):
     assert "\x1b" not in result.stdout
     assert max(map(len, result.stdout.splitlines())) <= 130
     run("check", path, "--fail-on", "never")
+
+
+def shown(text, code):
+    """Return the arguments of the command that is printed with a finding."""
+    lines = [line.strip() for line in text.splitlines()]
+    [start] = [i for i, line in enumerate(lines) if f" {code}  " in line]
+    return shlex.split(next(line for line in lines[start:] if line.startswith("logprobs ")))[1:]
+
+
+@pytest.mark.parametrize(
+    ("ids", "selected"),
+    [
+        (("a", "b"), "b"),
+        (("a", "7"), "id:7"),
+        (("a", "a"), "1"),
+        (("a", None), "1"),
+        (("a", "-b"), "1"),
+        (("a", "it's b"), "it's b"),
+    ],
+)
+def test_the_command_of_a_finding_shows_the_answer(write, ids, selected):
+    odd = body([(b"Oh", None)], id=ids[1])
+    path = write("with blank.jsonl", good(id=ids[0]), odd)
+    other = write("other.jsonl", good(id="b"))
+    arguments = shown(run("check", other, path, "--text").stdout, "missing_logprobs")
+    assert arguments == ["show", str(path), "--response", selected]
+    assert "Oh" in run(*arguments).stdout
+    piped = CliRunner().invoke(main, ["check", "-", "--text"], input=path.read_text())
+    assert "first at <stdin>:2, content position 0" in piped.stdout
+    assert "logprobs show" not in piped.stdout
+
+
+def test_commands_read_what_was_read(write, tmp_path):
+    """Of another choice, by a path, of rejects, and of a source that is not a file."""
+    odd = body([(b"a", -0.1)], id="x")
+    odd["choices"] += [{**body([(b"Oh", None)])["choices"][0], "index": 2}]
+    path = write("a.jsonl", {"raw": odd})
+    text = run("check", path, "--path", "raw", "--text").stdout
+    assert f"first at {path}:1, choice 2 content position 0" in text
+    arguments = shown(text, "missing_logprobs")
+    assert arguments[2:] == ["--path", "raw", "--response", "x", "--choice", "2"]
+    assert "Oh" in run(*arguments).stdout
+    path = write("b.jsonl", odd, {"x": 1})
+    arguments = shown(run("check", path, "--text").stdout, "rejected_unknown_format")
+    assert f'"source":"{path}"' in run(*arguments).stdout.replace(": ", ":")
+    toolkit.read(write("c.jsonl", odd)).write_parquet(tmp_path / "kept")
+    (tmp_path / "c.jsonl").unlink()
+    arguments = shown(run("check", tmp_path / "kept", "--text").stdout, "missing_logprobs")
+    assert arguments[:2] == ["show", str(tmp_path / "kept")]
+    assert "Oh" in run(*arguments).stdout
+
+
+def test_infos_about_all_rows_name_none(write):
+    text = run("check", write("a.jsonl", {**body([(b"a", -0.1)]), "id": "x"}), "--text").stdout
+    assert "no_alternatives  1 of 1" in text
+    assert "first at" not in text.split("no_alternatives")[1]
 
 
 def test_warnings_fail_only_if_asked(write):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import re
+import shlex
 import textwrap
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -16,6 +19,7 @@ from toolkit.cli.group import (
     load,
     main,
     quiet_option,
+    read_options,
     require_responses,
     row_options,
 )
@@ -68,9 +72,10 @@ def check(
     """
     import pyarrow as pa
 
-    found = toolkit.check(load(inputs))
+    lp = load(inputs)
+    found = toolkit.check(lp)
     table = pa.Table.from_pandas(found, preserve_index=False)
-    print_rows(table, form, limit, columns, lambda part: _finding_lines(part, found.empty))
+    print_rows(table, form, limit, columns, lambda part: _finding_lines(lp, inputs, part))
     severe = () if fail_on == "never" else _SEVERITIES[: _SEVERITIES.index(fail_on) + 1]
     n = int(found["severity"].isin(severe).sum())
     if n:
@@ -78,31 +83,73 @@ def check(
         raise Failure(f"{n} {findings} of severity {fail_on} or higher")
 
 
-def _finding_lines(table: pa.Table, is_clean: bool) -> Iterator[str]:
-    """Yield the lines of findings: code and count of each, then its consequences."""
-    if is_clean:
+def _finding_lines(
+    lp: toolkit.LogprobTables, inputs: tuple[str, ...], table: pa.Table
+) -> Iterator[str]:
+    """Yield the lines of findings: code and count of each, its consequences, and its first row."""
+    if not table.num_rows:
         yield "  no findings"
     room = min(terminal_columns(), 100)
     for row in table.to_pylist():
         severity = click.style(f"{row['severity']:<8}", fg=_COLOURS[row["severity"]], bold=True)
         share = "" if row["share"] is None else f" ({100 * row['share']:.1f} %)"
         facts = [f"{row['count']:,} of {row['n']:,} {row['of']}{share}", row["model"]]
-        facts += [_place(row)]
         head = f"  {severity} {click.style(row['code'], bold=True)}  "
         yield from beside(head, (safe(fact) for fact in facts if fact), _INDENT)
         yield from (" " * _INDENT + line for line in textwrap.wrap(row["message"], room - _INDENT))
+        if row["severity"] == "info" and row["count"] == row["n"]:
+            continue  # any row shows it
+        for line in filter(None, (_place(row), _command(lp, inputs, row))):
+            yield " " * _INDENT + safe(line)  # not wrapped, so that it can be copied
 
 
 def _place(row: dict[str, Any]) -> str | None:
-    """Return the place of the first row of a finding; None if it is not about one response."""
-    if row["response_key"] is None:
+    """Return the place of the first row of a finding; None if it has none."""
+    if row["source"] is None:
         return None
-    names = {"choice": "choice", "channel": None, "position": "position"}
-    parts = [f"first at response_key {row['response_key']}"]
-    for name, shown in names.items():
-        if row[name] is not None and not (name == "choice" and row[name] == 0):
-            parts.append(f"{shown} {row[name]}" if shown else str(row[name]))
-    return " ".join(parts)
+    names = {"choice": "choice ", "channel": "", "position": "position "}
+    parts = [f"{shown}{row[name]}" for name, shown in names.items() if row[name] is not None]
+    if row["choice"] == 0:
+        del parts[0]
+    return ", ".join(
+        [f"first at {row['source']}:{row['line']}", " ".join(parts)][: 1 + bool(parts)]
+    )
+
+
+def _command(lp: toolkit.LogprobTables, inputs: tuple[str, ...], row: dict[str, Any]) -> str | None:
+    """Return the command that shows the first row of a finding; None if no command can."""
+    import pyarrow.compute as pc
+
+    if row["source"] is None:
+        return None
+    is_file = os.path.isfile(row["source"])
+    if not is_file and (len(inputs) > 1 or inputs[0] == "-"):
+        return None
+    given = ["--path", path] if (path := read_options()["path"]) else []
+    place = [row["source"] if is_file else inputs[0], *given]
+    if row["response_key"] is None:
+        return shlex.join(["logprobs", "read", *place, "--table", "rejects"])
+    read_again = lp.responses.select(["response_key", "source", "response_id", "custom_id"])
+    if is_file:
+        read_again = read_again.filter(pc.equal(read_again["source"], row["source"]))
+    selected = ["--response", _selector(read_again, row["response_key"])]
+    selected += ["--choice", str(row["choice"])] if row["choice"] else []
+    return shlex.join(["logprobs", "show", *place, *selected])
+
+
+def _selector(responses: pa.Table, key: int) -> str:
+    """Return the id of a response if it selects this one alone, else its row number."""
+    import pyarrow.compute as pc
+
+    names = ("custom_id", "response_id")
+    row = pc.index(responses["response_key"], key).as_py()
+    for name in names:
+        own = responses[name][row].as_py()
+        if not own or not own.isprintable() or own.startswith("-"):
+            continue
+        if sum(pc.sum(pc.equal(responses[each], own)).as_py() or 0 for each in names) == 1:
+            return f"id:{own}" if re.fullmatch("[0-9]+|id:.*", own) else own
+    return str(row)
 
 
 @main.command()

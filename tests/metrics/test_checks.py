@@ -132,6 +132,16 @@ def test_alternatives_that_only_look_alike_are_not_duplicates():
     assert "duplicated_alternatives" in with_ids(clean(), ("x", None, None), ("x", None, None))
 
 
+def test_the_first_token_of_a_prompt_has_no_logprob():
+    scored = [{"5": {"logprob": -0.5, "rank": 1, "decoded_token": "b"}}]
+    one = {**clean(), "prompt_logprobs": [None, *scored]}
+    lp = toolkit.from_responses(one)
+    assert lp.tokens["channel"].to_pylist().count("prompt") == 2
+    assert not {"missing_logprobs", "no_alternatives"} & set(check(lp)["code"])
+    got = found({**clean(), "prompt_logprobs": [None, *scored, None]})
+    assert got.loc["missing_logprobs", ["count", "position"]].tolist() == [1, 2]
+
+
 def test_whole_numbers_that_occur_again_are_sentinels():
     def entries(*low):
         return [body([(b"a", -0.1234567, [TOP[0], ("b", each)])], id=str(each)) for each in low]

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from toolkit import arrow, schema
@@ -143,13 +144,19 @@ def _flags(block: Block, own: Counts, habits: _Habits) -> tuple[dict[str, Flags]
         "sampled_contradicted": differs & codes["ok"] & ~np.isnan(entries.listed),
         "excess_mass": tokens.block_metrics(block, None)["excess_mass"],
         "censored_logprobs": codes["censored"],
-        "missing_logprobs": codes["missing"],
+        "missing_logprobs": codes["missing"] & ~_begins_prompt(table),
         "sentinel_logprobs": _has_sentinel(entries, own, logprob, habits),
         "clamped": at_least > 0,
         "replacement_characters": no_bytes & broken,
         "missing_bytes": no_bytes,
         **_list_flags(block, entries, codes["invalid"], habits),
     }, at_least
+
+
+def _begins_prompt(table: pa.Table) -> Flags:
+    """Return which tokens are the first of a prompt, for which no model gives a logprob."""
+    is_prompt = arrow.codes(table["channel"], schema.CHANNELS) == schema.CHANNELS.index("prompt")
+    return is_prompt & (table["position"].to_numpy() == 0)
 
 
 def _list_flags(
@@ -173,7 +180,7 @@ def _list_flags(
         "invalid_alternatives": (segment_count(status == tokens.INVALID, offsets) > 0)
         & ~is_invalid,
         "duplicated_alternatives": _has_duplicates(block, entries.ids, is_copy),
-        "no_alternatives": np.diff(offsets) == 0,
+        "no_alternatives": (np.diff(offsets) == 0) & ~_begins_prompt(block.tokens),
         "short_lists": (n_entries > 0) & (n_entries < k),
         "extra_entry": (n_entries == k + 1) & (entries.listed == lowest),
         "repeated_entry": segment_count(is_copy, offsets) > 0,

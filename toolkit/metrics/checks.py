@@ -111,7 +111,7 @@ def _of_responses(lp: LogprobTables, groups: Origins) -> list[Finding]:
 def _coverage(lp: LogprobTables, groups: Origins) -> list[Finding]:
     """Compare the number of token rows with the count in usage, group by group."""
     reported = arrow.floats(lp.responses["completion_tokens"])
-    n_tokens = sum(lp.choices[f"n_{name}_tokens"].to_numpy() for name in _CHANNELS)
+    n_tokens = sum(lp.choices[f"n_{name}_tokens"].to_numpy() for name in schema.ANSWER_CHANNELS)
     owner = _response_rows(lp, lp.choices["response_key"].to_numpy())
     tokens_of = np.bincount(owner, n_tokens, minlength=len(lp))
     both = (reported > 0) & (tokens_of > 0)
@@ -134,7 +134,10 @@ def _of_choices(lp: LogprobTables, groups: Origins) -> list[Finding]:
     table = lp.choices
     tally = Tally(groups, "choices", table, groups.at(lp, table))
     has_text = np.logical_or.reduce(
-        [pc.fill_null(pc.not_equal(table[name], ""), False).to_numpy() for name in schema.ANSWER_CHANNELS]
+        [
+            pc.fill_null(pc.not_equal(table[name], ""), False).to_numpy()
+            for name in schema.ANSWER_CHANNELS
+        ]
     )
     has_tokens = np.logical_or.reduce(
         [table[f"n_{name}_tokens"].to_numpy() > 0 for name in schema.ANSWER_CHANNELS]

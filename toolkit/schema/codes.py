@@ -69,6 +69,7 @@ NOTES = {
 NOTE_SEVERITIES = {
     "index_finished_twice": "error",
     "gap": "warning",
+    "echo": "warning",
     "bad_logprobs": "warning",
     "bad_top_logprobs": "warning",
     "duplicate_index": "warning",

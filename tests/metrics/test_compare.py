@@ -279,3 +279,11 @@ def test_empty_runs():
     found = compare(lp, none, on="position")
     assert found["is_paired"].tolist() == [False]
     assert compare_summary(found)["n_only_a"].tolist() == [1]
+
+
+def test_an_answer_of_logits_has_no_difference():
+    logits, good = body([(b"a", 3.0), (b"b", -1.0)], id="x"), body([(b"a", -1.0)], id="y")
+    lp = toolkit.from_responses([logits, good])
+    found = compare(lp, lp, on="position")
+    assert found["delta_nll"].isna().tolist() == [True, False]
+    assert found["n_ok_a"].tolist() == [0, 1]

@@ -13,6 +13,7 @@ from toolkit.errors import ArgumentError, SchemaError
 from toolkit.metrics import (
     confidence_metrics,
     corpus_metrics,
+    label_distribution,
     sequence_metrics,
     word_metrics,
 )
@@ -220,6 +221,9 @@ def test_an_answer_with_a_logit_has_no_metrics(make):
     words = word_metrics(lp)
     assert words["sum_logprob"].isna().tolist() == [True, False]
     assert words["n_invalid"].tolist() == [2, 0]
+    labels = label_distribution(lp, ["a"])
+    assert labels["probability_lower"].isna().tolist() == [True, False]
+    assert labels["reason"].fillna("").tolist() == ["no_probabilities", ""]
 
 
 def test_a_logit_concerns_the_channels_of_its_choice(make):

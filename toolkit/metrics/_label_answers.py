@@ -17,7 +17,7 @@ from toolkit.metrics._arrays.logprobs import probability
 from toolkit.metrics._blocks import rows_of
 from toolkit.metrics._label_paths import Labels, Masses, Option, Step, masses, stated
 from toolkit.metrics._results import categorical, integers, text_type
-from toolkit.metrics.tokens import token_metrics
+from toolkit.metrics.tokens import of_answers, token_metrics
 
 if TYPE_CHECKING:
     from toolkit.tables import LogprobTables
@@ -84,6 +84,7 @@ class _Steps:
         self._missing = metrics["missing_mass"].to_numpy()
         self._excess = metrics["excess_mass"].to_numpy()
         self._probability = metrics["probability"].to_numpy()
+        self._is_logit = of_answers(lp)[1]
         self._counts = lp.tokens["n_alternatives"].to_numpy()
         self._ends = np.cumsum(self._counts, dtype=np.int64)
         columns = ["token", "bytes", "token_id", "logprob", "status", "is_sampled"]
@@ -93,7 +94,8 @@ class _Steps:
         """Return why the list of a token cannot be used, or None."""
         if self._excess[row]:
             return "excess_mass"
-        return "no_probabilities" if math.isnan(self._missing[row]) else None
+        is_unknown = self._is_logit[row] or math.isnan(self._missing[row])
+        return "no_probabilities" if is_unknown else None
 
     def raw(self, row: int) -> bytes:
         """Return the bytes of the sampled token."""

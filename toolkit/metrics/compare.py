@@ -256,8 +256,8 @@ def _sums(lp: LogprobTables, start: Counts, count: Counts) -> dict[str, np.ndarr
 
 
 def _logprob_at(lp: LogprobTables, rows: Counts) -> Array:
-    """Return the logprobs of token rows of status ok; NaN for other rows and for -1."""
-    is_ok = arrow.codes(lp.tokens["status"], schema.STATUSES) == tokens.OK
+    """Return the logprobs of token rows that are ok in their answer; NaN for others and for -1."""
+    is_ok = tokens.of_answers(lp)[0] == tokens.OK
     logprob = np.where(is_ok, clipped(arrow.floats(lp.tokens["logprob"])), np.nan)
     values = np.full(len(rows), np.nan)
     values[rows >= 0] = logprob[rows[rows >= 0]]

@@ -205,15 +205,17 @@ class EntryReader {
   }
 
   // Returns the only alternative that may be the sampled token because it has its logprob, and its
-  // text but for blanks around it, or because one of the two has no text; see ranks.py.
+  // text (or bytes, if both have them) but for blanks around it, or because one of the two has no
+  // text; see ranks.py.
   size_t find_alike(size_t row, size_t first) const {
-    const std::string_view text = tokens.token.at(row);
     size_t best = alternatives.rows;
     for (size_t other = first; other < alternatives.rows; ++other) {
       if (!has_same_logprob(row, other)) continue;
-      const std::string_view its = alternatives.token.at(other);
+      const bool has_bytes = tokens.bytes.has(row) && alternatives.bytes.has(other);
+      const std::string_view one = (has_bytes ? tokens.bytes : tokens.token).at(row);
+      const std::string_view two = (has_bytes ? alternatives.bytes : alternatives.token).at(other);
       if (tokens.token_id.has(row) && alternatives.token_id.has(other)) continue;  // they differ
-      if (!text.empty() && !its.empty() && trimmed(text) != trimmed(its)) continue;
+      if (!one.empty() && !two.empty() && trimmed(one) != trimmed(two)) continue;
       if (best != alternatives.rows) return alternatives.rows;
       best = other;
     }

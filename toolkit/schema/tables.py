@@ -213,8 +213,8 @@ ALTERNATIVES = Table(
             "is_sampled",
             pa.bool_(),
             "Whether the entry is the sampled token, by token_id, else bytes, else text; else the "
-            "only one with the same logprob whose text differs by blanks around it or is empty. At "
-            "most one per position.",
+            "only one with the same logprob and no other token_id whose text differs by blanks "
+            "around it, or is empty. At most one per position.",
             required=True,
         ),
     ),

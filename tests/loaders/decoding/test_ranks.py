@@ -10,7 +10,7 @@ import toolkit
 from tests.fuzz import compare
 from tests.oracle import expected_status
 
-BLANKS = " \t\n\v\f\r"
+BLANKS = b" \t\n\v\f\r"
 
 
 def entry(token, logprob, bytes_=None, id_=None):
@@ -47,8 +47,12 @@ def evidence(own, other):
 def may_be(own, other):
     if own.get("token_id") is not None and other.get("token_id") is not None:
         return False
-    texts = own["token"], other["token"]
-    return "" in texts or len({text.strip(BLANKS) for text in texts}) == 1
+    texts = [each.get("bytes") for each in (own, other)]
+    if None in texts:
+        texts = [each["token"].encode() for each in (own, other)]
+    return (
+        any(not text for text in texts) or len({bytes(text).strip(BLANKS) for text in texts}) == 1
+    )
 
 
 def naive_slot(own, top):
@@ -82,7 +86,7 @@ ENTRIES = st.builds(
     entry,
     st.sampled_from(["Deep", " Deep", "Deep\n", "deep", "", " ", "\u00a0Deep", "日"]),
     st.sampled_from([-0.5, -0.5, -1.5, -8.25, 0.0, 3.0, -1000.0, -9999.0, None]),
-    st.sampled_from([None, None, list(b"Deep"), list(b" Deep")]),
+    st.sampled_from([None, None, list(b"Deep"), list(b" Deep"), [32, 255], [255], []]),
     st.sampled_from([None, None, 5, 6]),
 )
 POSITIONS = st.lists(st.tuples(ENTRIES, st.lists(ENTRIES, max_size=5)), min_size=1, max_size=4)
@@ -108,6 +112,8 @@ CASES = {
     "two without text": (entry(" a", -1.0), [entry("", -1.0), entry("", -1.0)], 0),
     "another id": (entry(" a", -1.0, None, 5), [entry("a", -1.0, None, 6)], 0),
     "cut bytes": (entry(" a", -1.0, list(b" a")), [entry("a", -1.0, list(b"a"))], 1),
+    "other bytes": (entry("a", -1.0, [97]), [entry("a", -1.0, [98])], 0),
+    "no bytes": (entry("a", -1.0, [97]), [entry("b", -1.0, [])], 1),
     "a sentinel": (entry(" a", -9999.0), [entry("a", -9999.0)], 0),
     "no logprob": (entry(" a", None), [entry("a", None)], 0),
     "a copy with the logprob": (entry("a", -8.0), [entry("a", -0.1), entry("a", -8.0)], 2),

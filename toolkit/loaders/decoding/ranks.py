@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -113,18 +115,25 @@ def _sampled(tokens: pa.Table, status: NDArray[np.int8], entries: pa.Table, owne
 def _alike(tokens: pa.Table, entries: pa.Table, owner: Ints, rows: Ints) -> Ints:
     """Return which alternatives with the logprob of the token may be it, if one of a position may.
 
-    Servers cut the blanks around the text of alternatives, or send them without text. An
-    alternative with another token id is another token.
+    Servers cut the blanks around the text of alternatives, or send them without text.
     """
-    own, listed = tokens.take(pa.array(owner[rows])), entries.take(pa.array(rows))
-    trimmed = (pc.ascii_trim_whitespace(table["token"]) for table in (own, listed))
-    bare = (pc.equal(table["token"], "") for table in (own, listed))
-    fits = pc.and_(
-        pc.or_(pc.equal(*trimmed), pc.or_(*bare)),
-        pc.fill_null(pc.equal(own["token_id"], listed["token_id"]), True),
-    )
-    rows = rows[fits.to_numpy()]
-    return rows[np.bincount(owner[rows])[owner[rows]] == 1] if len(rows) else rows
+    if not len(rows):
+        return rows
+    names = ["token_id", "bytes", "token"]
+    own = tokens.select(names).take(pa.array(owner[rows])).to_pylist()
+    listed = entries.select(names).take(pa.array(rows)).to_pylist()
+    rows = rows[[_may_be(*pair) for pair in zip(own, listed, strict=True)]]
+    return rows[np.bincount(owner[rows], minlength=1)[owner[rows]] == 1]
+
+
+def _may_be(own: dict[str, Any], listed: dict[str, Any]) -> bool:
+    """Return whether two entries are alike but for ASCII blanks, or one has no text."""
+    if own["token_id"] is not None and listed["token_id"] is not None:
+        return False  # they differ
+    texts = own["bytes"], listed["bytes"]
+    if None in texts:
+        texts = own["token"].encode(), listed["token"].encode()
+    return b"" in texts or texts[0].strip() == texts[1].strip()
 
 
 def _first_best(evidence: NDArray[np.int8], owner: Ints) -> Flags:

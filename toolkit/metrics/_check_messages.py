@@ -21,6 +21,8 @@ _ADVICE = {  # by code and format; format None: all other formats
     ("note_mean_logprob_only", None): _ASKING,
     ("note_mean_logprob_only", "gemini"): "Ask for the logprobs of tokens: responseLogprobs=true "
     "and logprobs=20 in generationConfig.",
+    ("note_index_finished_twice", None): "If so, their tokens are mixed: ask for one answer a "
+    "request.",
     ("no_logprobs", None): "Were they requested? " + _ASKING,
     ("no_logprobs", "gemini"): "Were they requested? Set responseLogprobs=true and logprobs=20 in "
     "generationConfig.",

@@ -67,7 +67,7 @@ NOTES = {
 """Codes of ``responses.notes``: oddities of a record that was kept."""
 
 NOTE_SEVERITIES = {
-    "index_finished_twice": "error",
+    "index_finished_twice": "warning",
     "gap": "warning",
     "echo": "warning",
     "bad_logprobs": "warning",

@@ -21,7 +21,10 @@ ROOMS = {
     "limits": ("limits on resources that untrusted input may consume", ("errors", "arguments")),
     "visible_text": ("the one way to show a hidden character", ()),
     "palettes": ("the colours of certainty", ()),
-    "tables": ("`LogprobTables`, `concat`", ("errors", "schema", "arrow", "arguments")),
+    "tables": (
+        "`LogprobTables`, `concat`, and what a row is about",
+        ("errors", "schema", "arrow", "arguments"),
+    ),
     "dataset.layout": ("the form of a dataset on disk", ("schema",)),
     "dataset.versions": (
         "what each schema version changed in an export",
@@ -104,6 +107,14 @@ ROOMS = {
             *("loaders.batches", "loaders.session"),
         ),
     ),
+    "loaders.raw": (
+        "`raw`: the recorded text of a response",
+        (
+            *("errors", "limits", "arrow", "tables", "loaders.json_values", "loaders.buffers"),
+            *("loaders.sources", "loaders.framing", "loaders.decoding", "loaders.merging"),
+            *("loaders.options", "loaders.batches"),
+        ),
+    ),
     "loaders.tee": ("`tee`: a live stream to a file", ("errors",)),
     "dataset.shards": ("sources to shards, the unit of retry", ("loaders.sources",)),
     "dataset.checkpoints": (
@@ -141,7 +152,7 @@ ROOMS = {
     "__main__": ("`python -m toolkit`", ("cli",)),
 }
 # Conveniences that reach upwards, inside a function and nowhere else.
-LATE = {("tables", "dataset.write"), ("tables", "view")}
+LATE = {("tables", "dataset.write"), ("tables", "view"), ("tables", "loaders.raw")}
 # Packages that stay behind one door.
 DOORS = {
     "matplotlib": {"plot"},

@@ -44,6 +44,16 @@ def tables(lp: LogprobTables) -> None:
     assert_type(lp.text(0), str | None)
     assert_type(lp.text("capital-000", choice=0, channel="content"), str | None)
     assert_type(lp.locate("capital-000"), int)
+    answers = metrics.sequence_metrics(lp)
+    for row in answers.itertuples():
+        assert_type(lp.locate(row), int)
+    assert_type(lp.text(answers.iloc[0]), str | None)
+    assert_type(lp.only({"response_key": 0, "choice": 0}), LogprobTables)
+    attached: pd.DataFrame = lp.attach(answers, "line", "text")
+    assert len(attached) == len(answers)
+    assert lp.attach(lp.choices, "custom_id").num_rows == lp.choices.num_rows
+    assert_type(lp.raw("capital-000"), list[str])
+    assert_type(lp.raw(lp.responses.slice(0, 1), path=None), list[str])
     assert_type(lp.equals(lp), bool)
     frame: pd.DataFrame = lp.to_pandas("tokens")
     assert len(frame) == lp.tokens.num_rows

@@ -1,29 +1,33 @@
-"""Hold the five tables of a load in `LogprobTables`; concatenate them with `concat`."""
+"""Hold the five tables of a load in `LogprobTables`."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from toolkit import arguments, arrow, schema
-from toolkit.arrow import numpy, offsets, take, take_runs
+from toolkit.arrow import numpy, offsets, take_runs
 from toolkit.errors import SchemaError, SelectionError
 from toolkit.schema import conform
+from toolkit.tables import rows
+from toolkit.tables.attaching import attach, texts, token_counts
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Selector = int | str
-"""A row number, a ``response_id`` or a ``custom_id``."""
+Row: TypeAlias = (
+    "Mapping[str, Any] | tuple[Any, ...] | pd.Series | pd.DataFrame | pa.Table | pa.StructScalar"
+)
+"""A row of a table: of a DataFrame, of an Arrow table, a dict, a namedtuple of ``itertuples()``."""
+Selector: TypeAlias = "int | str | Row"
+"""A row number, a ``response_id``, a ``custom_id``, ``FILE:LINE``, or a row of a table."""
+Frame = TypeVar("Frame", "pd.DataFrame", pa.Table)
 
-_KEYED = ("responses", "choices", "tokens", "alternatives")  # tables with a response_key
 _RESPONSE_FILTERS = tuple(
     name for name in schema.RESPONSES.names if name not in ("notes", "finished", "error")
 )
@@ -84,7 +88,7 @@ class LogprobTables:
         empty = schema.REJECTS.empty(), schema.LEDGER.empty()
         self.rejects = conform(empty[0] if rejects is None else rejects, schema.REJECTS)
         self.ledger = conform(empty[1] if ledger is None else ledger, schema.LEDGER)
-        self._check_rows("tokens", _token_counts(self.choices))
+        self._check_rows("tokens", token_counts(self.choices))
         self._check_rows("alternatives", numpy(self.tokens, "n_alternatives"))
 
     def _check_rows(self, child: str, counts: np.ndarray) -> None:
@@ -158,41 +162,40 @@ class LogprobTables:
 
         Parameters
         ----------
-        response : int or str
-            A row number (negative: from the end), a ``response_id`` or a ``custom_id``.
+        response : int, str or row
+            A row number (negative: from the end), a ``response_id``, a ``custom_id``, the place
+            where it begins as ``FILE:LINE`` (a file of ``source``, or the end of its path), or a
+            row of a table that has a ``response_key``: a pandas Series or a DataFrame of one row,
+            a dict, a namedtuple of ``itertuples()``, or a row of an Arrow table.
 
         Raises
         ------
         SelectionError
-            If no response, or more than one, has this number or id.
+            If no response, or more than one, has this number, id, place or key.
+
+        Examples
+        --------
+        >>> import toolkit
+        >>> lp = toolkit.read("data/capitals_batch.jsonl")
+        >>> answers = toolkit.sequence_metrics(lp).sort_values("perplexity")
+        >>> lp.locate(answers.iloc[-1]) == lp.locate(answers["custom_id"].iloc[-1])
+        True
         """
-        if isinstance(response, int | np.integer) and not isinstance(response, bool):
-            if -len(self) <= response < len(self):
-                return int(response) % len(self)
-            raise SelectionError(f"no response {response}: there are {len(self)} responses")
-        arguments.instance("response", response, str, "a row number, an id or a custom_id")
-        for name in ("response_id", "custom_id"):
-            rows = np.flatnonzero(arrow.is_in(self.responses[name], [response]))
-            if len(rows) == 1:
-                return int(rows[0])
-            if len(rows) > 1:
-                raise SelectionError(
-                    f"{len(rows)} responses have the {name} {response!r}; pass a row number"
-                )
-        raise SelectionError(f"no response has the response_id or custom_id {response!r}")
+        return rows.locate(self.responses, self.rejects, response)
 
     def text(
-        self, response: Selector = 0, *, choice: int = 0, channel: str = "content"
+        self, response: Selector = 0, *, choice: int | None = None, channel: str | None = None
     ) -> str | None:
         """Return the text of one choice.
 
         Parameters
         ----------
-        response : int or str
+        response : int, str or row
             As in `locate`.
-        choice : int
-            Index of the choice, as sent.
-        channel : {"content", "prompt", "reasoning", "refusal"}
+        choice : int, optional
+            Index of the choice, as sent. Default: that of the row, else 0.
+        channel : {"content", "prompt", "reasoning", "refusal"}, optional
+            Default: that of the row, else content.
 
         Returns
         -------
@@ -205,37 +208,111 @@ class LogprobTables:
         SelectionError
             If the response or choice does not exist.
         """
-        arguments.channel(channel)
-        row = self.choice_row(response, choice)
-        sent = self.choices[channel][row].as_py() if channel != "prompt" else None
-        if sent is not None:
-            return sent
-        run = row * len(schema.CHANNELS) + schema.CHANNELS.index(channel)
-        start, stop = offsets(_token_counts(self.choices).ravel())[run : run + 2].tolist()
-        tokens = self.tokens.slice(start, stop - start)
-        pieces = pc.coalesce(tokens["bytes"], tokens["token"].cast(schema.BINARY)).to_pylist()
-        return b"".join(pieces).decode("utf-8", "replace") if pieces else None
+        asked = rows.pick(response, choice, channel)
+        channel = arguments.channel(asked.channel or "content" if channel is None else channel)
+        row = self.choice_row(asked.response, asked.choice)
+        return texts(self, channel, np.array([row]))[0]
 
-    def only(self, response: Selector = 0, choice: int = 0) -> LogprobTables:
+    def only(self, response: Selector = 0, choice: int | None = None) -> LogprobTables:
         """Return the tables of one choice of one response.
 
         Parameters
         ----------
-        response, choice : int or str, int
+        response, choice
             As in `text`.
         """
-        rows = self.locate(response), self.choice_row(response, choice)
-        return self._take(*(np.array([row]) for row in rows))
+        return self._take(
+            np.array([self.locate(response)]), np.array([self.choice_row(response, choice)])
+        )
 
-    def choice_row(self, response: Selector, choice: int = 0) -> int:
-        """Return the row in `choices` of one choice of a response."""
+    def choice_row(self, response: Selector, choice: int | None = None) -> int:
+        """Return the row in `choices` of one choice of a response.
+
+        Parameters
+        ----------
+        response, choice
+            As in `text`.
+        """
         row = self.locate(response)
+        choice = rows.pick(response, choice).choice
         key = self.responses["response_key"][row].as_py()
-        rows = np.flatnonzero(numpy(self.choices, "response_key") == key)
-        found = numpy(self.choices, "choice")[rows].tolist()
+        mine = np.flatnonzero(numpy(self.choices, "response_key") == key)
+        found = numpy(self.choices, "choice")[mine].tolist()
         if choice not in found:
             raise SelectionError(f"response {row} has no choice {choice!r}; it has {found}")
-        return int(rows[found.index(choice)])
+        return int(mine[found.index(choice)])
+
+    def attach(self, frame: Frame, *columns: str) -> Frame:
+        """Add columns of responses and choices to the rows of any table.
+
+        Parameters
+        ----------
+        frame : pandas.DataFrame or pyarrow.Table
+            A table, or a part of one, with the column (or index level) ``response_key``, and with
+            ``choice`` if columns of choices or texts are asked for.
+        *columns : str
+            Columns of responses or choices, or ``"text"``: what `text` returns, of the channel that
+            the column ``channel`` names, if there is one.
+
+        Returns
+        -------
+        pandas.DataFrame or pyarrow.Table
+            The same rows in the same order, with the same index, and the columns at the end, in the
+            types of `to_pandas`; null where no response or choice has the key.
+
+        Raises
+        ------
+        ArgumentError
+            If a column does not exist, the frame has one of that name, or it lacks a key.
+
+        Examples
+        --------
+        >>> import toolkit
+        >>> lp = toolkit.read("data/capitals_batch.jsonl")
+        >>> weakest = toolkit.token_metrics(lp).nsmallest(1, "probability")
+        >>> lp.attach(weakest, "custom_id", "text")[["custom_id", "text"]].values.tolist()
+        [['capital-049', ' Nouakchott']]
+        """
+        return attach(self, frame, columns)
+
+    def raw(self, response: Selector = 0, **options: Any) -> list[str]:
+        """Return the records of a response as they were recorded.
+
+        Its source is read again, up to the last of them.
+
+        Parameters
+        ----------
+        response : int, str or row
+            As in `locate`; also a row of ``rejects``, or its ``FILE:LINE``.
+        **options
+            Options of `toolkit.read` that the response was read with (``path``, ``stream_window``,
+            ``limits`` and similar), because they decide which records belong to it.
+
+        Returns
+        -------
+        list of str
+            One text for a whole response, one for each chunk of a stream, in order. A record that
+            is an envelope is whole; an interaction of a cassette in YAML is written as JSON; of a
+            reject, bytes that are not UTF-8 are replaced by U+FFFD.
+
+        Raises
+        ------
+        SelectionError
+            If there is no such response.
+        SourceError
+            If the source was in memory or standard input, cannot be read, or has changed.
+
+        Examples
+        --------
+        >>> import json, toolkit
+        >>> lp = toolkit.read("data/capitals_batch.jsonl")
+        >>> [line] = lp.raw("capital-000")
+        >>> json.loads(line)["custom_id"]
+        'capital-000'
+        """
+        from toolkit.loaders.raw import raw
+
+        return raw(self, response, options)
 
     def filter(self, **conditions: Any) -> LogprobTables:
         """Keep the responses and choices that meet all conditions.
@@ -277,7 +354,7 @@ class LogprobTables:
 
     def _take(self, responses: np.ndarray, choices: np.ndarray) -> LogprobTables:
         """Return some rows of responses and choices with their tokens and alternatives."""
-        tokens = take_runs(offsets(_token_counts(self.choices).sum(axis=1)), choices)
+        tokens = take_runs(offsets(token_counts(self.choices).sum(axis=1)), choices)
         alternatives = take_runs(offsets(numpy(self.tokens, "n_alternatives")), tokens)
         return LogprobTables(
             self.responses.take(pa.array(responses)),
@@ -308,12 +385,6 @@ class LogprobTables:
         return write_tables(self, directory, overwrite=overwrite)
 
 
-def _token_counts(choices: pa.Table) -> NDArray[np.int64]:
-    """Return the number of token rows, shape (n_choices, n_channels)."""
-    counts = [numpy(choices, f"n_{name}_tokens") for name in schema.CHANNELS]
-    return np.stack(counts, axis=1).astype(np.int64)
-
-
 def _meets(table: pa.Table, conditions: dict[str, Any], names: Iterable[str]) -> np.ndarray:
     """Return which rows meet the conditions on these columns."""
     met = np.ones(table.num_rows, bool)
@@ -326,93 +397,3 @@ def _meets(table: pa.Table, conditions: dict[str, Any], names: Iterable[str]) ->
             kind = arrow.plain_type(table[name].type)
             raise arguments.invalid(name, wanted, f"values of type {kind}") from error
     return met
-
-
-def concat(parts: Iterable[LogprobTables]) -> LogprobTables:
-    """Concatenate tables.
-
-    Parts of one `scan` give the tables that `read` would have returned. Parts of different loads
-    keep their order; their sources are renumbered, so that keys stay unique.
-
-    Parameters
-    ----------
-    parts : iterable of LogprobTables
-
-    Returns
-    -------
-    LogprobTables
-
-    Examples
-    --------
-    >>> import toolkit
-    >>> logprobs = {"content": [{"token": "Hello", "logprob": -0.5}]}
-    >>> choice = {"message": {"content": "Hello"}, "logprobs": logprobs}
-    >>> a = toolkit.from_responses({"choices": [choice]})
-    >>> both = toolkit.concat([a, a])
-    >>> both.responses["response_key"].to_pylist() == [0, 2**32]
-    True
-    """
-    parts = [arguments.instance("a part of concat", part, LogprobTables) for part in parts]
-    if not parts:
-        return LogprobTables(*(table.empty() for table in schema.TABLES))
-    one_load = _one_load(parts)
-    if not one_load:
-        parts = _renumber(parts)
-    tables = {
-        name: pa.concat_tables([part[name] for part in parts]) for name in LogprobTables.__slots__
-    }
-    if one_load:  # its parts may repeat the rows of a source
-        for name in ("rejects", "ledger"):
-            tables[name] = _distinct(tables[name])
-    return in_order(tables)
-
-
-def joined(parts: list[LogprobTables]) -> LogprobTables:
-    """Concatenate the batches of one load; the batches must be disjoint."""
-    if len(parts) == 1:
-        return parts[0]
-    names = LogprobTables.__slots__
-    return in_order({name: pa.concat_tables([part[name] for part in parts]) for name in names})
-
-
-def in_order(tables: dict[str, pa.Table]) -> LogprobTables:
-    """Sort rows by their keys, because a stream may end in a later batch than it began in."""
-    for name in _KEYED:
-        keys = numpy(tables[name], "response_key")
-        if np.any(keys[1:] < keys[:-1]):
-            tables[name] = take(tables[name], np.argsort(keys, kind="stable"))
-    return LogprobTables(**tables)
-
-
-def _distinct(table: pa.Table) -> pa.Table:
-    """Return a table without repeated rows."""
-    rows = zip(*(column.to_pylist() for column in table.columns), strict=True)
-    first = {row: i for i, row in reversed(list(enumerate(rows)))}
-    return table.take(pa.array(sorted(first.values()), pa.int64()))
-
-
-def _one_load(parts: list[LogprobTables]) -> bool:
-    """Return whether keys are unique over the parts, and source ordinals name one source each."""
-    keys = np.concatenate([numpy(part.responses, "response_key") for part in parts])
-    if len(np.unique(keys)) != len(keys):
-        return False
-    named: set[tuple[int, str]] = set()
-    for part in parts:
-        ordinals, first = np.unique(numpy(part.responses, "response_key") >> 32, return_index=True)
-        sources = part.responses["source"].take(pa.array(first)).to_pylist()
-        named |= set(zip(ordinals.tolist(), sources, strict=True))
-    return len({ordinal for ordinal, _ in named}) == len(named)
-
-
-def _renumber(parts: list[LogprobTables]) -> list[LogprobTables]:
-    """Add to the source ordinals in the keys, so that no two parts share one."""
-    renumbered, base = [], 0
-    for part in parts:
-        tables = {name: part[name] for name in LogprobTables.__slots__}
-        for name in _KEYED:
-            key = pc.add(part[name]["response_key"], base << 32)
-            tables[name] = part[name].set_column(0, schema.TOKENS["response_key"].field, key)
-        renumbered.append(LogprobTables(**tables))
-        keys = numpy(part.responses, "response_key")
-        base += int(keys.max() >> 32) + 1 if len(keys) else 0
-    return renumbered

@@ -1,0 +1,6 @@
+"""The five tables of a load as one object: `LogprobTables`, `concat`."""
+
+from toolkit.tables.concatenation import concat, in_order, joined
+from toolkit.tables.logprob_tables import Frame, LogprobTables, Row, Selector
+
+__all__ = ["Frame", "LogprobTables", "Row", "Selector", "concat", "in_order", "joined"]

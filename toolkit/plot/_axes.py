@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from toolkit import arguments
 from toolkit.tables import LogprobTables, Selector
+from toolkit.tables.rows import pick
 
 DPI = 110  # pixels per inch of `picture`
 
@@ -39,19 +40,26 @@ def extent(ax: Axes) -> Extent:
     return Extent(box.width * scale, box.height * scale)
 
 
+class Asked(NamedTuple):
+    """The channel, and the position in it, that a plot of one answer shows."""
+
+    channel: str
+    position: int | None
+
+
 def one_choice(
-    lp: LogprobTables, response: Selector, choice: int, channel: str
-) -> tuple[LogprobTables, dict[str, Any]]:
-    """Return the tables of one choice, and the row of its response."""
-    arguments.channel(channel)
-    alone = lp.only(response, choice)
-    return alone, alone.responses.to_pylist()[0]
+    lp: LogprobTables, response: Selector, choice: int | None, channel: str | None
+) -> tuple[Asked, LogprobTables]:
+    """Return what is asked for of one choice, by the caller or by the row, and its tables."""
+    asked = pick(response, choice, channel)
+    channel = arguments.channel("content" if asked.channel is None else asked.channel)
+    return Asked(channel, asked.position), lp.only(asked.response, asked.choice)
 
 
-def answer_title(
-    response: dict[str, Any], choice: int, channel: str, sequences: pd.DataFrame
-) -> list[str]:
-    """Return the parts of an answer's title: model, id, choice, channel and perplexity."""
+def answer_title(alone: LogprobTables, channel: str, sequences: pd.DataFrame) -> list[str]:
+    """Return the parts of the title of an answer: model, id, choice, channel and perplexity."""
+    response = alone.responses.to_pylist()[0]
+    choice = alone.choices["choice"][0].as_py()
     parts = [
         response["model"],
         response["custom_id"] or response["response_id"],

@@ -32,9 +32,9 @@ def alternatives(
     lp: LogprobTables,
     *,
     response: Selector = 0,
-    choice: int = 0,
-    channel: str = "content",
-    position: int = 0,
+    choice: int | None = None,
+    channel: str | None = None,
+    position: int | None = None,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw the probabilities of the alternatives at one token position.
@@ -42,13 +42,14 @@ def alternatives(
     Parameters
     ----------
     lp : LogprobTables
-    response : int or str
-        Row number, ``response_id`` or ``custom_id``.
-    choice : int
-        Index of the choice, as sent.
-    channel : {"content", "prompt", "reasoning", "refusal"}
-    position : int
-        Index of the token in its channel, from 0.
+    response : int, str or row
+        As in `LogprobTables.locate`: a row number, an id, or a row of a table.
+    choice : int, optional
+        Index of the choice, as sent. Default: that of the row, else 0.
+    channel : {"content", "prompt", "reasoning", "refusal"}, optional
+        Default: that of the row, else content.
+    position : int, optional
+        Index of the token in its channel, from 0. Default: that of the row, else 0.
     ax : Axes, optional
         Where to draw. Default: a new figure.
 
@@ -72,7 +73,9 @@ def alternatives(
     >>> bool(0 < sum(bar.get_width() for bar in ax.patches) <= 1.000001)
     True
     """
-    alone, _ = one_choice(lp, response, choice, channel)
+    asked, alone = one_choice(lp, response, choice, channel)
+    channel = asked.channel
+    position = asked.position or 0 if position is None else position
     metrics = token_metrics(alone)
     mine = np.flatnonzero(metrics["channel"] == channel)
     if not len(mine):

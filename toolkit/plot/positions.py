@@ -29,8 +29,8 @@ def confidence_over_position(
     lp: LogprobTables,
     *,
     response: Selector | None = None,
-    choice: int = 0,
-    channel: str = "content",
+    choice: int | None = None,
+    channel: str | None = None,
     window: int = 16,
     ax: Axes | None = None,
 ) -> Axes:
@@ -43,11 +43,13 @@ def confidence_over_position(
     Parameters
     ----------
     lp : LogprobTables
-    response : int or str, optional
-        Row number, ``response_id`` or ``custom_id``. Default: all answers.
-    choice : int
-        Index of the choice of that response.
-    channel : {"content", "prompt", "reasoning", "refusal"}
+    response : int, str or row, optional
+        As in `LogprobTables.locate`: a row number, an id, or a row of a table. Default: all
+        answers.
+    choice : int, optional
+        Index of the choice of that response. Default: that of the row, else 0.
+    channel : {"content", "prompt", "reasoning", "refusal"}, optional
+        Default: that of the row, else content.
     window : int
         Number of tokens in each mean; tokens without a usable logprob are skipped.
     ax : Axes, optional
@@ -81,6 +83,7 @@ def confidence_over_position(
     """
     window = arguments.whole("window", window)
     if response is None:
+        channel = "content" if channel is None else channel
         metrics = position_metrics(lp, channel=channel)
         ax = ax if ax is not None else new_axes(9, 3.6)
         title(ax, ["probability by position", channel, _count(metrics)])
@@ -100,8 +103,8 @@ def entropy_by_position(
     lp: LogprobTables,
     *,
     response: Selector | None = None,
-    choice: int = 0,
-    channel: str = "content",
+    choice: int | None = None,
+    channel: str | None = None,
     vocab_size: int | None = None,
     ax: Axes | None = None,
 ) -> Axes:
@@ -114,11 +117,13 @@ def entropy_by_position(
     Parameters
     ----------
     lp : LogprobTables
-    response : int or str, optional
-        Row number, ``response_id`` or ``custom_id``. Default: all answers.
-    choice : int
-        Index of the choice of that response.
-    channel : {"content", "prompt", "reasoning", "refusal"}
+    response : int, str or row, optional
+        As in `LogprobTables.locate`: a row number, an id, or a row of a table. Default: all
+        answers.
+    choice : int, optional
+        Index of the choice of that response. Default: that of the row, else 0.
+    channel : {"content", "prompt", "reasoning", "refusal"}, optional
+        Default: that of the row, else content.
     vocab_size : int, optional
         Number of tokens that the model can choose from.
     ax : Axes, optional
@@ -149,6 +154,7 @@ def entropy_by_position(
     [0.0]
     """
     if response is None:
+        channel = "content" if channel is None else channel
         metrics = position_metrics(lp, channel=channel, vocab_size=vocab_size)
         ax = ax if ax is not None else new_axes(9, 3.6)
         title(ax, ["entropy by position", channel, _count(metrics)])
@@ -167,15 +173,15 @@ def entropy_by_position(
 def _one_answer(
     lp: LogprobTables,
     response: Selector,
-    choice: int,
-    channel: str,
+    choice: int | None,
+    channel: str | None,
     vocab_size: int | None = None,
 ) -> tuple[pd.DataFrame, list[str]]:
     """Return the token metrics of one answer, and the parts of its title."""
-    alone, row = one_choice(lp, response, choice, channel)
+    asked, alone = one_choice(lp, response, choice, channel)
     metrics = token_metrics(alone, vocab_size=vocab_size)
-    parts = answer_title(row, choice, channel, sequence_metrics(alone))
-    return metrics[metrics["channel"] == channel], parts
+    parts = answer_title(alone, asked.channel, sequence_metrics(alone))
+    return metrics[metrics["channel"] == asked.channel], parts
 
 
 def _count(metrics: pd.DataFrame) -> str:

@@ -36,8 +36,8 @@ def token_confidence(
     lp: LogprobTables,
     *,
     response: Selector = 0,
-    choice: int = 0,
-    channel: str = "content",
+    choice: int | None = None,
+    channel: str | None = None,
     ax: Axes | None = None,
     cmap: str = "cividis",
     fontsize: float = 11.0,
@@ -55,11 +55,12 @@ def token_confidence(
     Parameters
     ----------
     lp : LogprobTables
-    response : int or str
-        Row number, ``response_id`` or ``custom_id``.
-    choice : int
-        Index of the choice, as sent.
-    channel : {"content", "prompt", "reasoning", "refusal"}
+    response : int, str or row
+        As in `LogprobTables.locate`: a row number, an id, or a row of a table.
+    choice : int, optional
+        Index of the choice, as sent. Default: that of the row, else 0.
+    channel : {"content", "prompt", "reasoning", "refusal"}, optional
+        Default: that of the row, else content.
     ax : Axes, optional
         Where to draw; tokens that do not fit are omitted and counted. Default: a new figure, as
         high as needed.
@@ -103,7 +104,8 @@ def token_confidence(
     max_tokens = arguments.whole("max_tokens", max_tokens)
     if cmap not in mpl.colormaps:
         raise arguments.invalid("cmap", cmap, "the name of a matplotlib colour map")
-    alone, row = one_choice(lp, response, choice, channel)
+    asked, alone = one_choice(lp, response, choice, channel)
+    channel = asked.channel
     metrics = token_metrics(alone)
     mine = np.asarray(metrics["channel"] == channel)
     probability = metrics["probability"].to_numpy(float)[mine]
@@ -111,7 +113,7 @@ def token_confidence(
     texts = list(token_texts((token["token"], token["bytes"]) for token in tokens))[:max_tokens]
     drawn = [(runs(text, rest, fontsize), text.endswith("\n")) for text, rest in texts]
 
-    parts = answer_title(row, choice, channel, sequence_metrics(alone))
+    parts = answer_title(alone, channel, sequence_metrics(alone))
     is_cut = ax is not None or len(texts) < len(tokens)
     has_note = is_cut or not tokens or bool(np.isnan(probability).any())
     below = (_LEGEND if legend else 0.0) + (_NOTE if has_note else 0.0)

@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 
 from toolkit import arguments, schema
 from toolkit.metrics import sequence_metrics, token_metrics
-from toolkit.tables import LogprobTables, Selector
+from toolkit.tables import LogprobTables
+from toolkit.tables.rows import Pick
 from toolkit.visible_text import plain, token_texts
 
 ORDER = ("prompt", "reasoning", "content", "refusal")
@@ -128,18 +129,18 @@ class Options(NamedTuple):
     max_tokens: int
 
 
-class Pick(NamedTuple):
-    """One choice of one response of some tables."""
+def read_answers(
+    tables: list[LogprobTables], picks: list[Pick], options: Options
+) -> tuple[list[Answer], Scale]:
+    """Read the answers that are shown together, on one scale of colours.
 
-    tables: LogprobTables
-    response: Selector
-    choice: int
-
-
-def read_answers(picks: list[Pick], options: Options) -> tuple[list[Answer], Scale]:
-    """Read the answers that are shown together, on one scale of colours."""
-    alone = [pick.tables.only(pick.response, pick.choice) for pick in picks]
+    A channel that all rows name is the only one that is shown, unless the options name one.
+    """
+    alone = [lp.only(pick.response, pick.choice) for lp, pick in zip(tables, picks, strict=True)]
     metrics = [token_metrics(lp) for lp in alone]
+    named = {pick.channel for pick in picks}
+    if options.channel is None and len(named) == 1:
+        options = options._replace(channel=named.pop())
     scale = _scale_of(options.by, pd.concat([own[options.by] for own in metrics]))
     return [_read(lp, own, options, scale) for lp, own in zip(alone, metrics, strict=True)], scale
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 from toolkit import arguments
 from toolkit.palettes import PALETTES
 from toolkit.tables import LogprobTables, Selector
-from toolkit.view.answer import Answer, Pick, Scale, checked_options, read_answers
+from toolkit.tables.rows import pick
+from toolkit.view.answer import Answer, Scale, checked_options, read_answers
 from toolkit.view.html import Style, answers_html, style_sheet
 from toolkit.view.terminal import answer_lines
 
-T = TypeVar("T")
 _COLOURS = (0, 256, 1 << 24)  # numbers of colours that terminals have
 _PAGE = (
     '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -85,7 +85,7 @@ def show(
     /,
     *,
     response: Selector | tuple[Selector, Selector] = 0,
-    choice: int | tuple[int, int] = 0,
+    choice: int | tuple[int, int] | None = None,
     channel: str | None = None,
     by: str = "probability",
     palette: str = "oranges",
@@ -106,12 +106,14 @@ def show(
     lp : LogprobTables
     other : LogprobTables, optional
         Tables of a second answer, shown beside the first; a mark is where the two begin to differ.
-    response : int or str, or a pair of them
-        Row number, ``response_id`` or ``custom_id``; a pair chooses one from each of the tables.
-    choice : int, or a pair of them
-        Index of the choice, as sent.
+    response : int, str or row, or a pair of them
+        As in `LogprobTables.locate`: a row number, an id, or a row of a table; a pair chooses one
+        from each of the tables, and so does a row of `compare`.
+    choice : int, or a pair of them, optional
+        Index of the choice, as sent. Default: that of the row, else 0.
     channel : {"content", "prompt", "reasoning", "refusal"}, optional
-        Default: all that the model wrote; the prompt is shown if it is asked for.
+        Default: that of the row, else all that the model wrote; the prompt is shown if it is asked
+        for.
     by : str
         A column of `token_metrics` that has a direction: ``"probability"``, ``"entropy_lower"``,
         ``"margin"`` and similar. The legend says the unit and which end is more certain.
@@ -159,16 +161,19 @@ def show(
     tables = [arguments.instance("lp", lp, LogprobTables)]
     if other is not None:
         tables.append(arguments.instance("other", other, LogprobTables))
-    responses: list[Selector] = _each("response", response, len(tables))
+    responses = _each("response", response, len(tables))
     choices = _each("choice", choice, len(tables))
-    picks = [Pick(*pick) for pick in zip(tables, responses, choices, strict=True)]
-    answers, scale = read_answers(picks, options)
+    sides = ("_a", "_b") if other is not None else ("",)
+    asked = zip(responses, choices, sides, strict=True)
+    picks = [pick(response, choice, channel, side) for response, choice, side in asked]
+    answers, scale = read_answers(tables, picks, options)
     return TokenView(answers, scale, Style(palette, fold))
 
 
-def _each(name: str, value: T | tuple[T, T], n: int) -> list[T]:
+def _each(name: str, value: Any, n: int) -> list[Any]:
     """Return the option for each of `n` tables: the items of a pair, or one value for all."""
-    values = list(value) if isinstance(value, tuple) else [value] * n
+    is_pair = isinstance(value, tuple) and not hasattr(value, "_fields")  # not a namedtuple
+    values = list(value) if is_pair else [value] * n
     if len(values) != n:
         raise arguments.invalid(name, value, f"one value, or one for each of {n} tables")
     return values

@@ -330,6 +330,70 @@ def test_show_prints_the_view_or_writes_the_page(data, tmp_path):
     assert "cannot be written" in run("show", path, "-o", tmp_path / "no" / "a", status=1).stderr
 
 
+def test_show_prints_the_records_as_they_were_recorded(data, tmp_path):
+    path = data / "capitals_batch.jsonl"
+    lines = path.read_text("utf-8").splitlines()
+    assert run("show", path, "--raw", "--response", "capital-007").stdout == f"{lines[7]}\n"
+    assert run("show", path, "--raw", "--response", f"{path}:3").stdout == f"{lines[2]}\n"
+    chunks = run("show", data / "pairs_stream.sse", "--raw", "--response", 2)
+    sent = read_quietly(data / "pairs_stream.sse").responses["n_chunks"][2].as_py()
+    assert len(objects(chunks)) == sent
+    redirected = run("show", path, "--raw", "-o", tmp_path / "x", status=2).stderr
+    assert "redirect" in redirected
+    assert "<stdin>" in run("show", "-", "--raw", input=lines[0], status=1).stderr
+
+
+def test_a_path_and_limits_are_those_of_the_load(write):
+    path = write({"id": 7, "a": body(["no"], id="a"), "b": body(["yes"], id="b")})
+    result = run("show", path, "--path", "b", "--raw", "--response", "b")
+    assert result.stdout == path.read_text()
+
+
+@pytest.mark.parametrize("command", ["summary", "read"])
+def test_the_place_of_a_reject_can_be_pasted_back(data, monkeypatch, command):
+    monkeypatch.chdir(data.parent)
+    path = "data/malformed.jsonl"
+    options = ["--table", "rejects", "--text"] if command == "read" else []
+    printed = run(command, path, *options).stdout
+    places = [word for word in printed.split() if word.startswith(path)]
+    lines = (data / "malformed.jsonl").read_bytes().decode("utf-8", "replace").splitlines()
+    assert len(places) == 6
+    for place in places:
+        line = int(place.rpartition(":")[2])
+        shown = run("show", path, "-q", "--raw", "--response", place).stdout
+        assert shown == f"{lines[line - 1]}\n"
+        refused = run("show", path, "-q", "--response", place, status=2).stderr
+        assert "was rejected" in refused
+        assert "--raw" in refused
+
+
+def test_a_clipped_place_can_be_pasted_back(data, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "50")
+    path = data / "malformed.jsonl"
+    printed = run("read", path, "--table", "rejects", "--text").stdout
+    places = [word for word in printed.split() if word.startswith("…") and ":" in word]
+    assert len(places) == 6
+    assert run("show", path, "-q", "--raw", "--response", places[0]).stdout.startswith('{"id"')
+
+
+def test_one_response_is_selected_by_file_and_line(data):
+    path = data / "capitals_batch.jsonl"
+    by_line = run("tokens", path, "--response", "capitals_batch.jsonl:8").stdout
+    assert by_line == run("tokens", path, "--response", "capital-007").stdout
+
+
+def test_raw_text_cannot_control_the_terminal(write):
+    path = write({**body(["hi"]), "note": "x"})
+    path.write_text(path.read_text().replace('"x"', '"\u202e\x7f"'))
+    pty = pytest.importorskip("pty")
+    leader, follower = pty.openpty()
+    subprocess.run([*LOGPROBS, "show", str(path), "-q", "--raw"], stdout=follower, check=True)
+    assert "⟨U+202E⟩⟨U+007F⟩" in os.read(leader, 100_000).decode()
+    os.close(leader)
+    os.close(follower)
+    assert run("show", path, "-q", "--raw").stdout == path.read_text()
+
+
 @pytest.mark.parametrize(
     ("env", "colours"),
     [

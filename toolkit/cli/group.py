@@ -211,7 +211,10 @@ row_options = _options(
     ),
     click.option("--columns", metavar="A,B,...", help="Print only these columns, in this order."),
 )
-RESPONSE_HELP = "A row number, a response_id or a custom_id; id:7 for an id that is a number."
+RESPONSE_HELP = (
+    "A row number, a response_id, a custom_id, or FILE:LINE where it begins; id:7 for an id that "
+    "is a number."
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 

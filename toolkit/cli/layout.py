@@ -27,7 +27,7 @@ SHOWN = {  # columns of the readable tables; --columns, --json and --csv can pri
     "choices": "row choice role content refusal finish_reason logprobs_state n_content_tokens",
     "tokens": "row choice channel position token logprob status sampled_rank n_alternatives",
     "alternatives": "row choice channel position slot token logprob status is_sampled",
-    "rejects": "source line reason path message",
+    "rejects": "place reason path message",
     "ledger": "source records read rejected envelopes blank done comments control bytes",
 }
 _TOKENS_SHOWN = (
@@ -45,7 +45,8 @@ def table_lines(
     ----------
     table : pyarrow.Table
     names : str
-        Columns, separated by blanks. ``row`` is the row number of the response.
+        Columns, separated by blanks. ``row`` is the row number of the response, ``place`` is
+        ``FILE:LINE``, which ``--response`` takes.
     keys : ndarray
         ``response_key`` of all responses.
     hidden : tuple of str
@@ -56,6 +57,8 @@ def table_lines(
         at = keys.searchsorted(table["response_key"].to_numpy()).tolist()
         rows = [{"row": number, **row} for number, row in zip(at, rows, strict=True)]
     for row in rows:
+        if "line" in row:
+            row["place"] = f"{row['source']}:{row['line']}"
         if "token" in row:
             row["token"] = spelled_token(row["token"], row.get("bytes"))
     shown = [

@@ -163,7 +163,7 @@ def grid(
     def line(texts: Iterable[str]) -> str:
         padded = []
         for name, text, width, to_right in zip(names, texts, widths, right, strict=True):
-            text = clip(text, width, at_start=name == "source")
+            text = clip(text, width, at_start=name in ("source", "place"))
             space = " " * (width - _width(text))
             padded.append(space + text if to_right else text + space)
         return "  " + "  ".join(padded).rstrip()
@@ -226,6 +226,15 @@ def print_lines(lines: Iterable[str], *, exact: bool = False) -> None:
     lines = iter(lines)
     while block := list(itertools.islice(lines, 500)):
         click.echo("\n".join(block), color=exact or None)
+
+
+def print_texts(texts: Iterable[str]) -> None:
+    """Print recorded texts: exactly, but with visible hidden characters on a terminal."""
+    if sys.stdout.isatty():
+        texts = (
+            "\n".join(safe(line) if line else "" for line in text.splitlines()) for text in texts
+        )
+    print_lines(texts, exact=True)
 
 
 def print_rows(

@@ -16,10 +16,11 @@ from toolkit.cli.group import (
     inputs_argument,
     load,
     main,
+    read_options,
     require_responses,
     selector,
 )
-from toolkit.cli.output import safe
+from toolkit.cli.output import print_texts, safe
 from toolkit.errors import ArgumentError, ExportError
 
 _PLOTS = {  # --kind to the plot of one answer
@@ -65,6 +66,12 @@ _OF_ALL = {  # --kind to the plot of all answers
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write an HTML page instead, with the alternatives of each token.",
 )
+@click.option(
+    "--raw",
+    "is_raw",
+    is_flag=True,
+    help="Print the records of the response as they were recorded; FILE:LINE of a reject will do.",
+)
 def show(
     inputs: tuple[str, ...],
     response: str,
@@ -73,18 +80,26 @@ def show(
     by: str,
     palette: str,
     output: Path | None,
+    is_raw: bool,
 ) -> None:
     """Print an answer with each token coloured by its certainty.
 
     The colours are those that the terminal supports. In a pipe, the text is plain, followed by the
-    least certain tokens.
+    least certain tokens. With --raw, the records are exact in a pipe; on a terminal, their hidden
+    characters are visible.
 
     \b
     Examples:
       logprobs show batch.jsonl --response request-7
       logprobs show batch.jsonl --by entropy_lower -o answer.html
+      logprobs show logs/ --raw --response logs/monday.jsonl:17 > record.jsonl
     """
     lp = load(inputs)
+    if is_raw:
+        if output is not None:
+            raise ArgumentError("--raw prints the records: redirect them instead of passing -o")
+        print_texts(lp.raw(selector(response), **read_options()))
+        return
     require_responses(lp)
     view = toolkit.show(
         lp, response=selector(response), choice=choice, channel=channel, by=by, palette=palette

@@ -189,6 +189,32 @@ def test_streams_without_ids_follow_each_other(tmp_path):
         assert [json.loads(text) for text in lp.raw(row)] == sent
 
 
+@pytest.mark.parametrize("seed", range(40))
+def test_every_chunk_belongs_to_one_response_or_reject(seed, tmp_path):
+    """Whatever the rules of streams decide, ids or none, `raw` follows them."""
+    draw = random.Random(seed)
+    streams = []
+    for i in range(draw.randint(2, 5)):
+        id_ = draw.choice([None, "", "same", f"s{i}"])
+        sent = stream(id_, "abcd"[: draw.randint(1, 4)], n=i)[: draw.choice([None, -1])]
+        streams.append([*sent, DONE] if draw.random() < 0.7 else sent)
+    events = interleaved(streams, seed) if draw.random() < 0.7 else sum(streams, [])
+    lp = written(tmp_path / "log.sse", sse(*events))
+    found = [text for row in range(len(lp)) for text in lp.raw(row)]
+    found += [text for i in range(lp.rejects.num_rows) for text in lp.raw(lp.rejects.slice(i, 1))]
+    sent = [json.dumps(event) for event in events if event != DONE]
+    assert sorted(found) == sorted(sent)
+    for row, n in enumerate(lp.responses["n_chunks"].to_pylist()):
+        texts = lp.raw(row)
+        assert len(texts) == n
+        joined = "".join(
+            piece["delta"].get("content") or ""
+            for each in texts
+            for piece in json.loads(each)["choices"]
+        )
+        assert joined == (lp.text(row) or "")
+
+
 def test_a_stream_with_a_bad_chunk_keeps_its_other_chunks(tmp_path):
     sent = stream("s", "abc")
     raw = sse(*sent[:2], "{broken", *sent[2:])
@@ -325,6 +351,16 @@ def test_rejects_give_their_bytes(data):
         for form in (row, frame.iloc[i], lp.rejects.slice(i, 1), place):
             assert lp.raw(form) == [text]
     assert "\ufffd" in lp.raw(frame[frame["reason"] == "bad_utf8"].iloc[0])[0]
+
+
+def test_a_row_that_names_a_line_has_its_record(data):
+    lp = toolkit.read(data / "malformed.jsonl")
+    place = {"response_key": None, "source": str(data / "malformed.jsonl")}
+    assert lp.raw(place | {"line": 3.0}) == lp.raw(lp.rejects.slice(1, 1))
+    assert lp.raw(place | {"line": 1}) == lp.raw(0)
+    assert lp.locate(place | {"line": 1}) == 0
+    with pytest.raises(SelectionError, match="no response has"):
+        lp.raw(place | {"line": 999})
 
 
 def test_rejects_of_compressed_files_are_found(tmp_path):

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from toolkit.arrow import numpy, offsets, take_runs
 from toolkit.errors import SelectionError, SourceError
@@ -72,18 +73,15 @@ def _source(name: str) -> Source:
 
 def _rejected(lp: LogprobTables, response: Any) -> list[tuple[str, int, int]]:
     """Return source, offset and length of the rejected records that are asked for, if any are."""
-    if isinstance(response, str):
+    row = rows.fields(response) or {}
+    found = [row] if {"source", "byte_offset", "length"} <= row.keys() else []
+    text = rows.place(row) if rows.whole(row.get("response_key")) is None else None
+    if not found and (isinstance(response, str) or text is not None):
         try:
             lp.locate(response)
         except SelectionError:
-            at = rows.at_line(lp.rejects, response).tolist()
-            found = [lp.rejects.slice(row, 1).to_pylist()[0] for row in at]
-        else:
-            return []
-    else:
-        row = rows.fields(response) or {}
-        is_reject = "reason" in row and row.get("response_key") is None
-        found = [row] if is_reject and {"source", "byte_offset", "length"} <= row.keys() else []
+            at = rows.at_line(lp.rejects, response if text is None else text)
+            found = lp.rejects.take(pa.array(at)).to_pylist()
     places = [(row["source"], int(row["byte_offset"]), int(row["length"])) for row in found]
     if places and not any(length for *_, length in places):
         raise SelectionError(f"the reject is about {places[0][0]} as a whole, and has no text")

@@ -173,8 +173,11 @@ def _of_row(responses: pa.Table, rejects: pa.Table, row: dict[str, Any]) -> int:
                 "the row is about two responses; pass {'response_key': row['response_key_a']} "
                 "to the first tables, or that of response_key_b to the second"
             )
+        if (text := place(row)) is not None:
+            return locate(responses, rejects, text)
         raise SelectionError(
-            "the row has no response_key, custom_id or response_id, so it is not about one response"
+            "the row has no response_key, custom_id, response_id or line of a source, so it is not "
+            "about one response; if they are in the index, call reset_index() first"
         )
     keys = numpy(responses, "response_key")
     at = int(np.searchsorted(keys, key))
@@ -184,6 +187,12 @@ def _of_row(responses: pa.Table, rejects: pa.Table, row: dict[str, Any]) -> int:
             "was filtered out; pass it to the tables that it was computed from"
         )
     return at
+
+
+def place(row: dict[str, Any]) -> str | None:
+    """Return ``FILE:LINE`` of a row that names both, such as one of rejects or of `check`."""
+    source, line = row.get("source"), whole(row.get("line"))
+    return f"{source}:{line}" if isinstance(source, str) and line is not None else None
 
 
 def at_line(table: pa.Table, text: str) -> NDArray[np.intp]:

@@ -260,6 +260,19 @@ def test_an_answer_at_a_path_is_found_with_that_path(tmp_path):
     assert json.loads(lp.raw("b2")[0]) == rows[1]
 
 
+def test_an_answer_of_a_shape_is_found_with_that_shape(tmp_path):
+    rows = [
+        {"n": n, "steps": [{"tok": "a", "lp": -0.5}, {"tok": str(n), "lp": -1}]} for n in (1, 2)
+    ]
+    path = tmp_path / "log"
+    path.write_bytes(lines(*rows))
+    shape = toolkit.Shape(tokens="steps[].tok", logprobs="steps[].lp")
+    lp = toolkit.read(path, shape=shape, id="n")
+    assert lp.text("2") == "a2"
+    assert json.loads(lp.raw("2", shape=shape)[0]) == rows[1]
+    assert json.loads(lp.raw("2", shape=shape, id="n", keep="n")[0]) == rows[1]
+
+
 # Which response
 
 

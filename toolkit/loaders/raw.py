@@ -31,7 +31,7 @@ from toolkit.tables import LogprobTables, rows
 
 _CHANGED = (
     "the records here do not give this response: the source has changed since, or the response was "
-    "read with other options of read (path, stream_window, limits ...), which raw takes too"
+    "read with other options of read (path, shape, stream_window ...), which raw takes too"
 )
 
 

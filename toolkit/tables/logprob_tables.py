@@ -285,8 +285,8 @@ class LogprobTables:
         response : int, str or row
             As in `locate`; also a row of ``rejects``, or its ``FILE:LINE``.
         **options
-            Options of `toolkit.read` that the response was read with (``path``, ``stream_window``,
-            ``limits`` and similar), because they decide which records belong to it.
+            Options of `toolkit.read` that the response was read with (``path``, ``shape``,
+            ``stream_window`` and similar), because they decide which records give it.
 
         Returns
         -------

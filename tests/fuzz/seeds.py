@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from pathlib import Path
 
 from tests.conftest import ROOT
@@ -10,7 +11,9 @@ from tests.fuzz.document import Document
 from tests.fuzz.odd_values import snake
 from toolkit.loaders.framing.detect import frame
 
-FOLDERS = (ROOT / "data", ROOT.parent / "shared" / "samples", ROOT.parent / "shared" / "realdata")
+_SHARED = ROOT.parent / "shared"
+_FOLDERS = ("samples", "realdata", "field/servers", "field/files")
+FOLDERS = (ROOT / "data", *(_SHARED / name for name in _FOLDERS))
 SUFFIXES = {".json", ".jsonl", ".sse", ".txt", ".bin", ".gz"}
 _PER_FILE = 12  # records
 _LONGEST = 3000  # bytes of a record
@@ -51,6 +54,13 @@ HAND_MADE = tuple(
     for text in (
         _BODY,
         _CHUNK,
+        # Rows whose own columns look like those of another format.
+        '{"choices":[],"id":"r","raw":' + json.dumps(_BODY) + "}",
+        '{"choices":[],"candidates":[{"text":"a"}],"result":' + _BODY + "}",
+        _BODY[:-1] + ',"generated_text":"Hi","candidates":[],"done":true,"output":' + _BODY + "}",
+        _CHUNK[:-1] + ',"response":"Hi","message":{"content":"Hi"},"expected":"data: {}"}',
+        _BODY.replace('"refusal":null},"finish', '"prompt":[' + _ENTRY + ']},"finish'),
+        _BODY.replace("null}", '[null,{"5":{"logprob":-1.0,"decoded_token":"x"}}]}'),
         _BODY.replace(":", ": ").replace(",", ", "),
         _BODY.replace(",", ",\n  ").replace("{", "{\r\n\t").replace("}", " }"),
         '{"id":"batch_1","custom_id":"c-1","response":{"status_code":200,"request_id":"r","body":'

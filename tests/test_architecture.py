@@ -262,6 +262,7 @@ def test_formats_never_import_each_other():
         "unread",
         "shape",
         "lookup",
+        "refusal",
     }  # what formats are read with
     for path in (PACKAGE / "loaders" / "formats").glob("*.py"):
         if path.stem in shared or path.name == "__init__.py":

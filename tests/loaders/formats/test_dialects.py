@@ -455,9 +455,33 @@ def test_one_bad_exchange_costs_itself():
 
 
 @quietly
-def test_an_unknown_shape_names_what_was_tried_and_seen():
-    lp = read({"foo": 1, "bar": []})
-    [message] = lp.rejects["message"].to_pylist()
-    assert "'foo', 'bar'" in message
-    for name in ("openai_chat", "openai_legacy", "openai_responses", "gemini", "openai_batch"):
-        assert name in message
+def refused(record):
+    [reject] = read(record).rejects.to_pylist()
+    return reject["message"]
+
+
+@quietly
+def test_a_refusal_says_what_was_found_what_is_nearest_and_what_to_type():
+    assert refused({"foo": 1, "bar": []}).startswith(
+        "expected a known format, found the keys 'foo', 'bar'; the nearest is openai_chat ("
+    )
+    assert "the nearest is http_session" in refused({"Entries": [], "ResponseBody": 1})
+    steps = [{"tok": "H", "lp": -0.5, "n": 1}, {"tok": "i", "lp": -0.25, "n": 2}]
+    record = {"out": "Hi", "run": {"steps": steps}}
+    message = refused(record)
+    given = "shape=toolkit.Shape(tokens='run.steps[].tok', logprobs='run.steps[].lp', text='out')"
+    assert message.endswith(f"if 'run.steps[].lp' are logprobs, pass {given}")
+    # What is suggested does read it.
+    shape = eval(given.removeprefix("shape="), {"toolkit": toolkit})
+    lp = toolkit.read(json.dumps(record).encode(), shape=shape)
+    assert (lp.text(0), lp.tokens["logprob"].to_pylist()) == ("Hi", [-0.5, -0.25])
+    beside = {"a": {"words": ["x", "y"], "scores": [-0.1, None]}, "said": "xy"}
+    assert "toolkit.Shape(tokens='a.words', logprobs='a.scores', text='said')" in refused(beside)
+    assert "the value of 'avg_logprob' is not a list" in refused({"q": 1, "avg_logprob": -0.5})
+
+
+@quietly
+def test_a_refusal_shows_no_content():
+    record = {"Who are you?": [{"Secret words": "a b", "and more": -0.5}], "x y": {"z z": [-0.5]}}
+    message = refused(record)
+    assert not any(word in message for word in ("Who", "Secret", "more'", "z z", "x y"))

@@ -33,6 +33,7 @@ from toolkit.loaders.formats import (
 from toolkit.loaders.formats.body import Body, Control, Exchange, Found
 from toolkit.loaders.formats.declared import SHAPES
 from toolkit.loaders.formats.paths import along, find, steps_of
+from toolkit.loaders.formats.refusal import refusal
 from toolkit.loaders.formats.row_ids import row_id, with_keys_as_ids
 from toolkit.loaders.formats.shape import Shape
 from toolkit.loaders.formats.token_lists import list_kind
@@ -334,16 +335,4 @@ def inside(outer: Body | Exchange, inner: Found) -> Found:
 
 
 def _unknown(obj: dict[str, Any], path: str) -> Reject:
-    found = f"found the keys {keys_of(obj)}" if obj else "found an empty object"
-    modules = [module for module in FORMATS if not isinstance(module, Shape)]
-    shapes = [(module.NAME, module.SHAPE) for module in (*modules, *ENVELOPES)]
-    shapes += [(embedded.NAME, embedded.SHAPE), (error_body.NAME, error_body.SHAPE)]
-    tried = "; ".join(f"{name} ({shape})" for name, shape in shapes)
-    tried += f"; {', '.join(dict.fromkeys(shape.name for shape in SHAPES))}"
-    if "choices" in obj and not isinstance(obj["choices"], list):
-        choices = kind_of(obj["choices"])
-        return Reject("no_choices", f"expected an array, found {choices}", f"{path}.choices")
-    if not obj or any(key in obj for key in ("id", "model", "created", "usage")):
-        message = f"expected a choices array; {found}; tried {tried}"
-        return Reject("no_choices", message, f"{path}.choices")
-    return Reject("unknown_format", f"{found}; tried {tried}", path)
+    return refusal(obj, path, (*FORMATS, *ENVELOPES))

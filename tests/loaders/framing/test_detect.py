@@ -305,6 +305,12 @@ def test_events(end: bytes) -> None:
         # they were not stripped: JSON over several data lines may begin with complete objects
         (b'data: {}\n\ndata: [\ndata: {"b":2},\ndata: {}\ndata: ]\n',
          [b"{}", b'[\n{"b":2},\n{}\n]']),
+        # the first event too, if its lines are one JSON value and not an event that was cut
+        (b'data: [\ndata: {"b":2}\ndata: ]\n\ndata: {}\n\n', [b'[\n{"b":2}\n]', b"{}"]),
+        (b'data: [\ndata: {"b":2},\ndata: {"c":3}\ndata: ]', [b'[\n{"b":2},\n{"c":3}\n]']),
+        (b'data: [\ndata: {"b":2}\n\ndata: {}\n\n', [b"[", b'{"b":2}', b"{}"]),
+        (b'data: [\ndata: {"b":2},\ndata: {"c":3}\ndata: {}\n',
+         [b"[", b'{"b":2},', b'{"c":3}', b"{}"]),
         (b"data: one\ndata: two\n\n", [b"one\ntwo"]),
         # JSON without data:
         (b'event: x\n{"a":1}\n[2]\n', [b'{"a":1}', b"[2]"]),

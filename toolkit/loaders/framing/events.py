@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 from toolkit.loaders.framing.frames import (
@@ -67,6 +68,8 @@ class _Events:
         self.parts: list[bytes] = []  # data lines of the open event, or lines of bare JSON
         self.bare = False
         self.has_blanks = False  # whether a blank line has ended an event
+        # Where the open event may end: its parts before, line, offset, and the stop before that.
+        self.splits: list[tuple[int, int, int, int]] = []
         self.start = self.stop = self.start_line = 0
         self.depth: int | None = 0  # open brackets after the first `measured` parts
         self.measured = 0
@@ -124,6 +127,8 @@ class _Events:
             return
         if self.parts and (bare != self.bare or self._ends_before(payload)):
             self.dispatch()
+        elif self.parts and self._may_end_before(payload):
+            self.splits.append((len(self.parts), self.line, offset, self.stop))
         if not self.parts:
             self.start, self.start_line, self.bare = offset, self.line, bare
         self.parts.append(payload)
@@ -132,6 +137,7 @@ class _Events:
             self._pending_depth()
             self.parts = [self.parts[0].lstrip(SPACE)[:1], payload[-_TAIL:]]
             self.measured = 2
+            self.splits = []
         if bare and self._pending_depth() == 0:
             self.dispatch()
 
@@ -144,11 +150,13 @@ class _Events:
         depth = self._pending_depth()
         if depth is not None and depth <= 0:
             return self.parts[0].lstrip(SPACE).startswith((b"{", b"["))
-        if not payload.startswith(b"{"):
-            return False
-        if depth is None or not awaits_value(self.parts[-1].rstrip(SPACE)):
-            return True
-        return not self.has_blanks and balance(payload) == 0
+        return payload.startswith(b"{") and (
+            depth is None or not awaits_value(self.parts[-1].rstrip(SPACE))
+        )
+
+    def _may_end_before(self, payload: bytes) -> bool:
+        """Return whether this data may be an event of its own, after one that was cut."""
+        return not self.has_blanks and payload.startswith(b"{") and balance(payload) == 0
 
     def _pending_depth(self) -> int | None:
         """Return how many brackets the open event leaves open; None if a string is broken."""
@@ -169,6 +177,25 @@ class _Events:
         """Frame the open event, if there is one."""
         if self.parts:
             text = b"\n".join(self.parts)
-            self.builder.add(text, self.start_line, self.start, self.stop - self.start)
-        self.parts = []
+            if not self.splits or _is_json(text):
+                self.builder.add(text, self.start_line, self.start, self.stop - self.start)
+            else:
+                self._add_pieces()
+        self.parts, self.splits = [], []
         self.depth, self.measured = 0, 0
+
+    def _add_pieces(self) -> None:
+        """Frame the pieces of data that is not one JSON value."""
+        starts = [(0, self.start_line, self.start), *(split[:3] for split in self.splits)]
+        ends = [*((split[0], split[3]) for split in self.splits), (len(self.parts), self.stop)]
+        for (first, line, start), (last, stop) in zip(starts, ends, strict=True):
+            self.builder.add(b"\n".join(self.parts[first:last]), line, start, stop - start)
+
+
+def _is_json(text: bytes) -> bool:
+    """Return whether a text is one JSON value."""
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True

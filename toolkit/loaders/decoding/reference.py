@@ -161,6 +161,7 @@ class _Batch:
         self._reader = BodyReader(decoder.limits)
         self._rejects: list[tuple[Any, ...]] = []  # rows of buffers.REJECTS
         self._envelopes = self._control = 0
+        self._answers: list[dict[str, Any]] | None = None  # of the row that is being decoded
         # Of the text or object that is being decoded; all of its records share them.
         self._place = Place(1, 0, 0)
         self._may_have_surrogates = False
@@ -216,8 +217,11 @@ class _Batch:
                 is_inside = any(
                     isinstance(each, Body | Exchange) and each.path != "$" for each in found
                 )
-                self._envelopes += is_inside or detect.is_envelope(value)
+                is_envelope = detect.is_envelope(value)
+                self._envelopes += is_inside or is_envelope
+                self._answers = [] if is_inside and not is_envelope else None
             self._bodies(found, value)
+            self._answers = None
         else:
             self._envelopes += 1
             path, shape = self._lookup.path, self._lookup.shape
@@ -239,6 +243,9 @@ class _Batch:
     def _body(self, body: Body) -> None:
         if self.custom_id is not None:
             body = body._replace(custom_id=self.custom_id)
+        if self._is_copy(body):
+            self._control += 1
+            return
         mark = self._reader.mark()
         try:
             self._reader.read(body, self._place, self._ordinals)
@@ -249,6 +256,15 @@ class _Batch:
         if self._may_have_surrogates:
             self._reader.replace_lone_surrogates(mark)
         self._ordinals.advance(records=1)
+
+    def _is_copy(self, body: Body) -> bool:
+        """Return whether the row has had the same answer, which traces hold several times."""
+        if self._answers is None or not body.obj.get("id") or not _is_whole(body):
+            return False
+        if any(detect.repeats(body.obj, known) for known in self._answers):
+            return True
+        self._answers.append(body.obj)
+        return False
 
     def _exchange(self, exchange: Exchange) -> None:
         """Decode the records of an exchange in a scope of its own."""
@@ -308,3 +324,13 @@ class _Batch:
             envelopes=self._envelopes,
             control=self._control,
         )
+
+
+def _is_whole(body: Body) -> bool:
+    """Return whether a body is a whole response, as far as its choices say."""
+    choices = body.obj.get("choices")
+    return body.kind == "either" or (
+        isinstance(choices, list)
+        and bool(choices)
+        and all(isinstance(each, dict) and "message" in each for each in choices)
+    )

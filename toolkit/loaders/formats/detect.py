@@ -245,6 +245,7 @@ def _contents(
     """Yield the bodies of the contents of a wrapper or a row, each content once."""
     found: list[Found] = []
     known: list[object] = []
+    copies: list[Control] = []
     read: set[int] = set()
     for outer in outers:
         if isinstance(outer, Control):
@@ -257,7 +258,8 @@ def _contents(
             if isinstance(outer.obj.get("choices"), list):
                 read |= set(map(id, outer.obj["choices"]))
         if with_loose and _is_copy(content, known):
-            continue  # traces keep one answer in several places
+            copies.append(Control(outer.path))  # traces keep one answer in several places
+            continue
         known.append(content)
         found += _unwrapped(outer)
     if with_loose and not has_tokens(found):
@@ -269,6 +271,7 @@ def _contents(
     left = list(unread(obj, read | identities(found), lists_of(found))) if found else []
     found = list(_noted(obj, path, found, left))
     yield from with_keys_as_ids(obj, path, found) if with_loose else found
+    yield from copies
 
 
 def _is_copy(content: object, known: list[object]) -> bool:
@@ -279,6 +282,23 @@ def _is_copy(content: object, known: list[object]) -> bool:
         return False
     same = [each for each in known if isinstance(each, dict) and each.get("id") == content["id"]]
     return any(each.get("choices") == content.get("choices") for each in same)
+
+
+def repeats(body: dict[str, Any], known: dict[str, Any]) -> bool:
+    """Return whether a body has the id and the choices of another, or all but the logprobs."""
+    if body.get("id") != known.get("id"):
+        return False
+    choices, others = body.get("choices"), known.get("choices")
+    if choices == others:
+        return True
+    if (
+        has_tokens([Body(body, "")])
+        or not isinstance(choices, list)
+        or not isinstance(others, list)
+    ):
+        return False
+    bare = [{**each, "logprobs": None} for each in others if isinstance(each, dict)]
+    return bare == [{**each, "logprobs": None} for each in choices if isinstance(each, dict)]
 
 
 def _noted(obj: dict[str, Any], path: str, found: list[Found], left: list[Any]) -> Iterator[Found]:

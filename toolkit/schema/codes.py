@@ -61,6 +61,8 @@ NOTES = {
     "cumulative_usage": "usage was sent for single choices, but not for the whole response",
     "early_usage": "usage was sent before the last tokens of the stream, so it may be partial",
     "late_usage": "usage was sent after the stream had closed",
+    "index_finished_twice": "a choice finished twice in one stream: perhaps several answers were "
+    "sent under one index",
     "cumulative_logprobs": "each chunk repeated the tokens of the chunks before it; each is kept "
     "once",
 }

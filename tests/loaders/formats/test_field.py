@@ -210,6 +210,18 @@ SERVERS = {
         )
     ],
     "70": [content(("4", -0.1), (".", -0.2), text="4.")],
+    "72": [
+        content(
+            ("Ex", -9999.0),
+            ("Tur", -0.63),
+            ("pl", -0.1),
+            ("qu", -0.2),
+            text="ExTurplqu",
+            finish="length",
+            kind="stream",
+            notes=("index_finished_twice",),
+        )
+    ],
     "75": [content((" Paris", -0.1), (".", -0.2), text=" Paris.", finish="stop", kind="stream")],
     "77": [Answer({}, "Google", "completed", 1)],
     "78": [content(*I_AM, text="I am")],

@@ -9,15 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from toolkit.loaders.buffers import KIND_CHUNK, KIND_EITHER, KIND_ERROR, KIND_FINAL_COPY
-from toolkit.loaders.merging.assign import LATE, Assigner, Chunk, Rejected, Stream
+from toolkit.loaders.merging.assign import LATE, Assigner
 from toolkit.loaders.merging.assign_block import Chunks, assign_block
+from toolkit.loaders.merging.streams import Chunk, Rejected, Stream
 
-OPENS, TEXT, FINISH, OPENS_WITH_TEXT, NOTHING = (
+OPENS, TEXT, FINISH, OPENS_WITH_TEXT, NOTHING, TEXT_AND_FINISH = (
     (True, False, False),
     (False, True, False),
     (False, False, True),
     (True, True, False),
     (False, False, False),
+    (False, True, True),
 )
 
 
@@ -29,11 +31,12 @@ class Feeder:
         self.record = -1
         self.done_markers = 0
 
-    def __call__(self, id_, *deltas, usage=False, kind=KIND_CHUNK):
+    def __call__(self, id_, *deltas, usage=False, kind=KIND_CHUNK, row=""):
         """Return the response of a chunk; a delta is a shape (of choice 0), or choice and shape."""
         self.record += 1
         plain = [(0, *delta) if len(delta) == 3 else (delta[0], *delta[1]) for delta in deltas]
-        chunk = Chunk(self.record, self.record, 0, self.done_markers, kind, id_, usage, plain)
+        place = (self.record, self.record, 0, self.done_markers)
+        chunk = Chunk(*place, kind, id_, usage, plain, row)
         return self.assigner.assign(chunk)
 
     def done(self):
@@ -101,7 +104,7 @@ def test_usage_alone_closes(feed):
     feed("a", FINISH)
     feed("a", usage=True)
     assert feed("a", TEXT) == LATE
-    assert feed("a", usage=True) == LATE
+    assert feed("a", usage=True) == 0
     assert feed("a", OPENS) == 5
 
 
@@ -155,7 +158,38 @@ def test_late_usage_is_taken_once(feed):
     feed.done()
     assert feed("a", usage=True) == 0
     assert feed.notes() == {0: {"late_usage"}}
-    assert feed("a", usage=True) == LATE
+    assert feed("a", TEXT, usage=True) == LATE
+
+
+@pytest.mark.parametrize("id_", ["", "a"])
+def test_usage_alone_may_come_again(feed, id_):
+    feed(id_, TEXT)
+    feed(id_, FINISH)
+    feed(id_, usage=True)
+    assert feed(id_, usage=True) == 0
+    assert feed(id_, NOTHING, usage=True) == LATE
+    assert feed.notes() == {}
+
+
+def test_a_choice_that_finishes_twice(feed):
+    assert [feed("a", TEXT), feed("a", FINISH), feed("a", FINISH), feed("b", TEXT)] == [0, 0, 0, 3]
+    assert [feed("b", FINISH), feed("b", FINISH, usage=True)] == [3, 3]
+    assert feed.notes() == {0: {"index_finished_twice"}}
+
+
+def test_what_may_be_whole_joins_no_response_with_an_id(feed):
+    assert feed("a", TEXT) == 0
+    assert feed("", TEXT_AND_FINISH, kind=KIND_EITHER) == 1
+    assert feed("a", TEXT) == 0
+    assert [feed("", TEXT), feed("", FINISH, kind=KIND_EITHER)] == [0, 4]
+
+
+def test_a_row_names_the_response_of_a_chunk_without_an_id(feed):
+    found = [feed("", TEXT, row=name) for name in ("q1", "q2", "q1", "q2")]
+    assert found == [0, 1, 0, 1]
+    assert [feed("", FINISH, row="q1"), feed("", TEXT, row="q1")] == [0, 5]
+    assert feed("", kind=KIND_ERROR, row="q2") == 1
+    assert feed("", kind=KIND_ERROR, row="q3") == 7
 
 
 def test_the_window():
@@ -259,7 +293,7 @@ def test_any_chunks_at_all(data):
             assert owner <= feed.record
     assert set(feed.notes()) <= set(owners.values())
     for codes in feed.notes().values():
-        assert codes <= {"gap", "late_usage"}
+        assert codes <= {"gap", "late_usage", "index_finished_twice"}
 
 
 # Whole blocks
@@ -276,6 +310,7 @@ def columns(chunks):
     return Chunks(
         *(record, last, scope, done, kind, has_usage > 0),
         id=pa.array([chunk.id or None for chunk in chunks], pa.large_string()),
+        custom_id=pa.nulls(len(chunks), pa.large_string()),
         bounds=np.cumsum([0, *(len(chunk.deltas) for chunk in chunks)]),
         **{"choice": choice, "opens": opens > 0, "payload": payload > 0, "finishes": finishes > 0},
     )

@@ -484,9 +484,19 @@ def test_usage_after_done_is_taken_with_a_note():
     assert lp.rejects.num_rows == 0
 
 
-def test_a_second_usage_after_the_end_is_late():
-    lp = load(*stream("x", "ab"), chunk("x", usage=USAGE), chunk("x", usage=USAGE))
-    assert lp.rejects["reason"].to_pylist() == ["late_chunk"]
+@pytest.mark.parametrize("id_", ["x", ""])
+@pytest.mark.parametrize("end", [(), (DONE,)])
+def test_a_second_usage_after_the_end(id_, end):
+    more = USAGE | {"completion_tokens": 3}
+    for again, notes in ((USAGE, []), (more, ["late_usage"])):
+        records = [*stream(id_, "ab"), chunk(id_, usage=USAGE), *end, chunk(id_, usage=again)]
+        for options in ({}, {"batch_bytes": 300}):
+            batches = list(toolkit.scan(sse(*records), **options))
+            assert sum(lp.rejects.num_rows for lp in batches) == 0
+            [response] = [row for lp in batches for row in lp.responses.to_pylist()]
+            assert response["notes"] == notes
+            assert response["completion_tokens"] == again["completion_tokens"]
+            assert response["n_chunks"] == 6
 
 
 # Ids
@@ -680,3 +690,73 @@ def test_states_of_logprobs_in_chunks():
     assert state(empty, None) == ["empty"]
     assert state("absent", empty) == ["empty"]
     assert state(empty, {"content": [entry("a")]}, None) == ["present"]
+
+
+# Answers without id and finish reason
+
+
+def legacy(text, **more):
+    logprobs = {"tokens": [text], "token_logprobs": [-0.5], "top_logprobs": None}
+    return {"choices": [{"index": 0, "text": text, "logprobs": logprobs}], **more}
+
+
+def gemini(text):
+    chosen = [{"token": text, "logProbability": -0.5}]
+    parts = {"content": {"parts": [{"text": text}]}}
+    return {"candidates": [parts | {"logprobsResult": {"chosenCandidates": chosen}}]}
+
+
+def ollama(text):
+    time = "2025-11-13T10:00:00Z"
+    message = {"role": "assistant", "content": text}
+    tokens = [{"token": text, "logprob": -0.5}]
+    return {"model": "m", "created_at": time, "message": message, "done": False, "logprobs": tokens}
+
+
+def llama(text):
+    tokens = [{"token": text, "logprob": -0.5, "id": 3}]
+    return {"content": text, "stop": False, "completion_probabilities": tokens}
+
+
+def tgi_event(text):
+    return {"token": {"id": 3, "text": text, "logprob": -0.5, "special": False}}
+
+
+@pytest.mark.parametrize("write", [legacy, gemini, ollama, llama, tgi_event])
+def test_rows_with_ids_hold_answers_of_their_own(write):
+    rows = [{"id": name, "raw": write(name)} for name in ("q1", "q2", "q3")]
+    lp = load(*rows)
+    assert texts(lp) == ["q1", "q2", "q3"]
+    assert lp.responses["custom_id"].to_pylist() == ["q1", "q2", "q3"]
+
+
+@pytest.mark.parametrize("write", [legacy, gemini])
+def test_rows_without_ids_hold_answers_of_their_own(write):
+    lp = load({"prompt": "a", "raw": write("a")}, {"prompt": "b", "raw": write("b")})
+    assert texts(lp) == ["a", "b"]
+    assert lp.responses["kind"].to_pylist() == ["completion", "completion"]
+
+
+@pytest.mark.parametrize("write", [ollama, llama, tgi_event])
+def test_rows_of_chunks_with_the_id_of_their_answer(write):
+    lp = load(*({"request_id": name, "event": write(name)} for name in "abaab"))
+    assert texts(lp) == ["aaa", "bb"]
+    assert lp.responses["custom_id"].to_pylist() == ["a", "b"]
+
+
+def test_legacy_answers_with_usage_and_without_finish_reasons():
+    usage = {"prompt_tokens": 1, "completion_tokens": 1}
+    lp = load(*(legacy(text, object="text_completion", usage=usage) for text in "ab"))
+    assert texts(lp) == ["a", "b"]
+    waiting = legacy("a", usage=usage)
+    waiting["choices"][0]["finish_reason"] = None
+    assert texts(load(waiting, waiting)) == ["aa"]
+
+
+def test_several_answers_under_one_index_are_noted():
+    choices = [chunk("x", [part(0, token, tokens=[token])]) for token in "abc"]
+    ends = [chunk("x", [part(0, "", finish="stop")])] * 2
+    lp = load(*choices, *ends, DONE)
+    assert lp.responses["notes"].to_pylist() == [["index_finished_twice"]]
+    apart = load(*choices, ends[0], DONE)
+    assert apart.responses["notes"].to_pylist() == [[]]

@@ -160,6 +160,8 @@ class BodyReader:
         kind = KIND_ERROR if choices is None and not body.alone else KIND_WHOLE
         if choices is not None:
             kind = _KINDS.get(body.kind, _kind(choices, obj, f"{path}.choices"))
+            if body.kind == "unsure" and body.alone and not obj.get("id"):
+                kind = KIND_WHOLE
             prompt = prompt_list(obj, path)
             self._choices(choices, kind != KIND_WHOLE, f"{path}.choices", prompt)
         usage = self._usage(obj.get("usage"), f"{path}.usage")

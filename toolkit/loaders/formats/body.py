@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 from toolkit.loaders.json_values import Reject
 
-Kind = Literal["auto", "either", "final_copy", "copy"]
+Kind = Literal["auto", "unsure", "either", "final_copy", "copy"]
 
 
 class Body(NamedTuple):
@@ -33,9 +33,11 @@ class Body(NamedTuple):
         Codes of `toolkit.schema.NOTES` that apply because of the envelope.
     alone : bool
         Whether the body cannot be part of a stream, such as the body of a Batch line.
-    kind : {"auto", "either", "final_copy", "copy"}
+    kind : {"auto", "unsure", "either", "final_copy", "copy"}
         ``"auto"``: detected from the choices, which have ``message`` (a whole response) or
         ``delta`` (a chunk).
+        ``"unsure"``: a chunk, because it is not finished; a whole response if it is alone and has
+        no id. For formats that write both alike.
         ``"either"``: the last chunk of a stream if one is open under its id, else a whole response;
         its choices have ``delta``, each with a finish reason. For formats that write both alike.
         ``"final_copy"``: the end of a stream, which repeats all of it; its text and tokens count

@@ -70,7 +70,7 @@ def answer(
     """Return a value as an answer of a row; None if it is not one."""
     if isinstance(value, dict):
         if is_answer(value):
-            return Body(value, NAME, path, custom_id)
+            return Body(value, NAME, path, custom_id, alone=True)
         if _is_choice(value):
             return Body({"choices": [value]}, NAME, path, custom_id, alone=True)
     elif isinstance(value, list):

@@ -52,7 +52,7 @@ def normalise(obj: dict[str, Any], path: str = "$") -> Iterator[Body]:
         "choices": choices,
     }
     read = tuple(_get(each, "logprobs_result") for each in obj["candidates"])
-    yield Body(body, NAME, path, kind="either" if ended else "auto", read=read)
+    yield Body(body, NAME, path, kind="either" if ended else "unsure", read=read)
 
 
 def _get(obj: dict[str, Any], name: str) -> Any:

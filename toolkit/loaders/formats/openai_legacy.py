@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
-from toolkit.loaders.formats.body import Body
+from toolkit.loaders.formats.body import Body, Kind
 from toolkit.loaders.formats.token_lists import TokenList, are_arrays, lists_of_choice
 from toolkit.loaders.json_values import Reject, read_once
 
@@ -56,7 +56,11 @@ def normalise(obj: dict[str, Any], path: str = "$") -> Iterator[Body]:
         for choice, each in zip(obj["choices"], found, strict=True)
         if each is not None
     )
-    yield Body(body, NAME, path, notes=notes, kind="either" if ended else "auto", read=read)
+    # Chunks say that they have no finish reason yet, and at most the last of them has usage.
+    says_more = any(isinstance(each, dict) and "finish_reason" in each for each in choices)
+    alone = isinstance(obj.get("usage"), dict) and not says_more
+    kind: Kind = "either" if ended else "unsure"
+    yield Body(body, NAME, path, notes=notes, alone=alone, kind=kind, read=read)
 
 
 # Echo

@@ -3,20 +3,20 @@
 A response is named by the ordinal of its first record. The rules, in short:
 
 - A chunk with an id joins the response of that id; a chunk without one joins the response that was
-  active last. If a stream begins with a chunk without id and choices (Azure's prompt filter), the
-  next chunk with a new id joins it.
+  active last, or, if a row around it has an id, the one of that row's id. If a stream begins with a
+  chunk without id and choices (Azure's prompt filter), the next chunk with a new id joins it.
 - A response is closed by its ``[DONE]``, by a chunk with usage and no choices after some text came,
   by a final copy of it, and by ``window`` records without a chunk of it.
 - A ``[DONE]`` does not name its response, and streams may interleave: it belongs to the finished
   response that has waited longest for one. If none waits and one response alone is open, it closes
   that one; else it closes nothing.
 - What may be the last chunk or a whole response is a whole response if nothing is open under its
-  id.
+  id; without an id it belongs to no response that has one.
 - After a choice has its finish reason, a chunk that opens it again (a role, or an empty first text)
   or brings more text is a new response under the same id. OpenRouter's last chunk, which has a role
-  but also usage and no text, is not.
-- Any other chunk after closing is late. Only usage that the response lacks is still accepted, with
-  a note, if it comes within `LATE_USAGE` records.
+  but also usage and no text, is not. A choice that finishes twice otherwise earns a note.
+- Any other chunk after closing is late. Only usage is still accepted, if it comes within
+  `LATE_USAGE` records: with a note if the response has none yet, alone if it has.
 - A closed response is remembered for ``10 * window`` records after the last chunk that had its id;
   an id that comes again later names a new response.
 - No stream leaves its scope, which is a source or an exchange.
@@ -28,128 +28,14 @@ for it.
 from __future__ import annotations
 
 from collections import OrderedDict, defaultdict
-from typing import NamedTuple, cast
 
 from toolkit.loaders.buffers import KIND_EITHER, KIND_ERROR, KIND_FINAL_COPY
+from toolkit.loaders.merging.streams import NO_CHOICES, Chunk, Progress, Rejected, Stream
 
 LATE = -1
 """Assigned to a chunk that came after its response was closed."""
 LATE_USAGE = 1000
 """Number of records within which a closed response still accepts its usage."""
-# Shared by all closed responses, to save memory. It is frozen so that adding to it fails; the cast
-# is right because nobody adds to the choices of a closed response.
-_NO_CHOICES = cast("set[int]", frozenset())
-
-Delta = tuple[int, bool, bool, bool]
-"""An entry of ``choices`` in a chunk: the choice; whether it opens the choice (a role, or an empty
-text and nothing else); whether it brings text, tool calls or tokens; whether it has a finish
-reason. A plain tuple, because there are as many as chunks."""
-
-
-class Chunk(NamedTuple):
-    """The properties of a chunk, or of an error in mid-stream, that decide its response.
-
-    Attributes
-    ----------
-    record, last : int
-        Its ordinal, and the ordinal of the last chunk that was joined to it (else the same).
-    scope, done : int
-        As in `toolkit.loaders.decoding.ordinals.Ordinals`.
-    kind : int
-        One of the kinds in `toolkit.loaders.buffers`, but not `KIND_WHOLE`.
-    id : str
-        Empty if it has none.
-    has_usage : bool
-    deltas : list of Delta
-    """
-
-    record: int
-    last: int
-    scope: int
-    done: int
-    kind: int
-    id: str
-    has_usage: bool
-    deltas: list[Delta]
-
-
-class Rejected(NamedTuple):
-    """A rejected record: responses that are open around it may lack tokens."""
-
-    record: int
-    scope: int = 0
-    done: int = 0
-
-
-class Progress(NamedTuple):
-    """What the chunks of one block add to one stream; see `Assigner.advance`.
-
-    Attributes
-    ----------
-    id : str
-    record, last : int
-        The first record of the response, and the last record of the block that belongs to it.
-    done : int
-        Number of ``[DONE]`` markers before its last chunk.
-    choices, finished : set of int
-        Choices in these chunks, and those of them that have a finish reason.
-    has_payload, has_usage : bool
-    closes : bool
-        Whether the last chunk has usage and no choices, after some text came.
-    """
-
-    id: str
-    record: int
-    last: int
-    done: int
-    choices: set[int]
-    finished: set[int]
-    has_payload: bool
-    has_usage: bool
-    closes: bool
-
-
-class Stream:
-    """A response that is being received, or was.
-
-    Attributes
-    ----------
-    record, last : int
-        Its first record, and its last record so far.
-    id : str
-    choices, finished : set of int
-        The choices that it has, and those of them that have a finish reason.
-    last_named : int
-        The last record that had its id, even if it came too late.
-    has_payload, has_usage, closed : bool
-    """
-
-    __slots__ = (
-        "choices",
-        "closed",
-        "finished",
-        "has_payload",
-        "has_usage",
-        "id",
-        "last",
-        "last_named",
-        "record",
-    )
-
-    def __init__(self, record: int, id_: str) -> None:
-        self.record = record
-        self.id = id_
-        self.choices: set[int] = set()
-        self.finished: set[int] = set()
-        self.has_payload = False
-        self.has_usage = False
-        self.closed = False
-        self.last = self.last_named = record
-
-    @property
-    def complete(self) -> bool:
-        """Whether every choice has its finish reason."""
-        return bool(self.choices) and self.finished >= self.choices
 
 
 class Assigner:
@@ -170,6 +56,8 @@ class Assigner:
         Open responses by their first record, the one active last at the end.
     by_id : dict of str to Stream
         The newest response of each id, open or closed.
+    by_row : dict of str to Stream
+        The newest open response of each row's id.
     any_closed : bool
     owed : dict of int to Stream
         Responses that have finished and wait for their ``[DONE]``, by their first record.
@@ -191,9 +79,10 @@ class Assigner:
         self.scope = self.done = 0
         self.open: OrderedDict[int, Stream] = OrderedDict()
         self.by_id: dict[str, Stream] = {}
+        self.by_row: dict[str, Stream] = {}
         self.any_closed = False
         self.owed: dict[int, Stream] = {}
-        self._without_usage: list[Stream] = []  # closed not long ago
+        self._lately: list[Stream] = []  # closed not long ago
         self._forgotten = 0  # responses that were last named before this record are forgotten
         self._newest = LATE  # the last record of any response
         self._is_mixed = False  # whether `open` must be sorted
@@ -211,13 +100,16 @@ class Assigner:
             return self._assign_error(chunk)
         stream = self._find(chunk)
         if stream is None:
-            stream = Stream(chunk.record, chunk.id)
+            stream = Stream(chunk.record, chunk.id, chunk.custom_id)
             self.open[stream.record] = stream
+            if chunk.custom_id:
+                self.by_row[chunk.custom_id] = stream
         elif stream.closed:
             if not self._accepts_late_usage(stream, chunk):
                 stream.last_named = chunk.last
                 return LATE
-            self.notes[stream.record].add("late_usage")
+            if not stream.has_usage:
+                self.notes[stream.record].add("late_usage")
         self._join(stream, chunk)
         if chunk.kind == KIND_EITHER and chunk.record == stream.record and stream.complete:
             self._close(stream)  # because it was a whole response, which needs no [DONE]
@@ -226,7 +118,7 @@ class Assigner:
 
     def _assign_error(self, chunk: Chunk) -> int:
         """Return the response that the error interrupted, else the error's own record."""
-        stream = self.by_id.get(chunk.id) if chunk.id else self._last_active()
+        stream = self.by_id.get(chunk.id) if chunk.id else self._last_active(chunk.custom_id)
         if stream is None or stream.closed or stream.complete:
             return chunk.record
         stream.last = stream.last_named = chunk.record
@@ -268,12 +160,8 @@ class Assigner:
     def unfinished(self, record: int) -> list[int]:
         """Return the first records of the responses that may still change at this record."""
         self._expire(record)
-        self._without_usage = [
-            stream
-            for stream in self._without_usage
-            if not stream.has_usage and record - stream.last <= LATE_USAGE
-        ]
-        return [*self.open, *(stream.record for stream in self._without_usage)]
+        self._lately = [each for each in self._lately if record - each.last <= LATE_USAGE]
+        return [*self.open, *(stream.record for stream in self._lately)]
 
     # Finding the response of a chunk
 
@@ -286,16 +174,28 @@ class Assigner:
             if stream.closed:
                 return None if _opens(chunk) or chunk.kind == KIND_EITHER else stream
         else:
-            stream = self._last_active()
+            stream = self._last_active(chunk.custom_id)
             if stream is None:
-                return _FORGOTTEN if self.any_closed and _is_trailing(chunk) else None
+                return self._last_closed(chunk)
+            if chunk.kind == KIND_EITHER and stream.id:
+                return None
         for choice, opens, payload, _ in chunk.deltas:
             if choice in stream.finished and (payload or (opens and not chunk.has_usage)):
                 return None
         return stream
 
-    def _last_active(self) -> Stream | None:
+    def _last_active(self, custom_id: str = "") -> Stream | None:
+        if custom_id:
+            return self.by_row.get(custom_id)
         return next(reversed(self.open.values()), None)
+
+    def _last_closed(self, chunk: Chunk) -> Stream | None:
+        """Return the closed response that a chunk without an id can only be the end of."""
+        if not self.any_closed or not _is_trailing(chunk):
+            return None
+        last = self._lately[-1] if self._lately else _FORGOTTEN
+        is_known = not chunk.deltas and not last.id and last.custom_id == chunk.custom_id
+        return last if is_known else _FORGOTTEN
 
     def _nameless(self) -> Stream | None:
         """Return the response opened last if it has neither id nor choice yet."""
@@ -304,7 +204,8 @@ class Assigner:
 
     def _accepts_late_usage(self, stream: Stream, chunk: Chunk) -> bool:
         is_near = chunk.record - stream.last <= min(self.window, LATE_USAGE)
-        return chunk.has_usage and not stream.has_usage and not _has_payload(chunk) and is_near
+        is_usage = chunk.has_usage and not _has_payload(chunk)
+        return is_usage and is_near and not (stream.has_usage and chunk.deltas)
 
     # Changing the state
 
@@ -322,6 +223,8 @@ class Assigner:
         for choice, _, payload, finishes in chunk.deltas:
             stream.choices.add(choice)
             stream.has_payload |= payload
+            if finishes and choice in stream.finished and not chunk.has_usage:
+                self.notes[stream.record].add("index_finished_twice")
             if finishes:
                 stream.finished.add(choice)
         stream.has_usage |= chunk.has_usage
@@ -344,10 +247,11 @@ class Assigner:
         if stream.closed:
             return
         stream.closed = self.any_closed = True
-        stream.choices = stream.finished = _NO_CHOICES
+        stream.choices = stream.finished = NO_CHOICES
         self.open.pop(stream.record, None)
-        if not stream.has_usage:
-            self._without_usage.append(stream)
+        self._lately.append(stream)
+        if self.by_row.get(stream.custom_id) is stream:
+            del self.by_row[stream.custom_id]
 
     def _close_at_done(self, record: int) -> None:
         """Close the response to which a ``[DONE]`` belongs, if it is clear which."""
@@ -364,7 +268,8 @@ class Assigner:
         if scope > self.scope:
             self.open.clear()
             self.by_id.clear()
-            self._without_usage.clear()
+            self.by_row.clear()
+            self._lately.clear()
             self.owed.clear()
             self.any_closed = False
             self.scope, self.done = scope, 0

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from toolkit.arrow import offsets
 from toolkit.loaders.buffers import KIND_CHUNK, Flags, Ints
-from toolkit.loaders.merging.assign import Assigner, Progress, Rejected, Stream
+from toolkit.loaders.merging.assign import Assigner
+from toolkit.loaders.merging.streams import Progress, Rejected, Stream
 
 _NEVER = np.iinfo(np.int64).max
 
@@ -28,17 +29,17 @@ class Chunks(NamedTuple):
     Attributes
     ----------
     record, last, scope, done : int64 array, shape (n,)
-        As in `toolkit.loaders.merging.assign.Chunk`.
+        As in `toolkit.loaders.merging.streams.Chunk`.
     kind : int8 array, shape (n,)
-        As in `toolkit.loaders.merging.assign.Chunk`.
+        As in `toolkit.loaders.merging.streams.Chunk`.
     has_usage : bool array, shape (n,)
-    id : pyarrow.Array of strings, length n
+    id, custom_id : pyarrow.Array of strings, length n
         Null for none.
     bounds : int64 array, shape (n + 1,)
         Chunk ``i`` has the deltas ``bounds[i]`` to ``bounds[i + 1] - 1``.
     choice : int64 array, shape (n_deltas,)
     opens, payload, finishes : bool array, shape (n_deltas,)
-        As in `toolkit.loaders.merging.assign.Delta`.
+        As in `toolkit.loaders.merging.streams.Delta`.
     """
 
     record: Ints
@@ -48,6 +49,7 @@ class Chunks(NamedTuple):
     kind: NDArray[np.int8]
     has_usage: Flags
     id: pa.Array
+    custom_id: pa.Array
     bounds: Ints
     choice: Ints
     opens: Flags
@@ -189,6 +191,11 @@ def _follow(assigner: Assigner, chunks: Chunks, groups: _Groups) -> _Ends | None
     ends = _first_of_each(key[finishing], finishing)
     ends = ends[~np.isin(key[ends], finished)]
     if _goes_on(chunks, groups, finished, ends):
+        return None
+    # Usage may come with the finish reason again.
+    if np.count_nonzero(~chunks.has_usage[row[finishing]]) > np.count_nonzero(
+        ~chunks.has_usage[row[ends]]
+    ):
         return None
     change = np.bincount(row[begins], minlength=n) - np.bincount(row[ends], minlength=n)
     carried = groups.carried(lambda stream: len(stream.choices) - len(stream.finished))

@@ -17,13 +17,14 @@ from toolkit import schema
 from toolkit.arrow import numpy, offsets, take, take_runs, truth, valid
 from toolkit.loaders import buffers
 from toolkit.loaders.buffers import KIND_WHOLE, PART_COUNTS, PART_TEXTS, Decoded, Flags, Ints
-from toolkit.loaders.merging.assign import LATE, Assigner, Chunk, Rejected
+from toolkit.loaders.merging.assign import LATE, Assigner
 from toolkit.loaders.merging.assign_block import Chunks, assign_block
 from toolkit.loaders.merging.responses import Merged, merge_responses
+from toolkit.loaders.merging.streams import Chunk, Rejected
 
 
 class _Facts(NamedTuple):
-    """What each part does to its choice; see `toolkit.loaders.merging.assign.Delta`."""
+    """What each part does to its choice; see `toolkit.loaders.merging.streams.Delta`."""
 
     opens: Flags
     payload: Flags
@@ -151,7 +152,9 @@ def _chunks(decoded: Decoded, facts: _Facts, last: Ints, rows: Ints) -> Chunks:
     """Return the properties of these bodies that decide their responses."""
     n_parts = numpy(decoded.bodies, "n_parts")
     parts = take_runs(offsets(n_parts), rows)
-    ids = decoded.bodies["response_id"].combine_chunks()
+    ids, custom_ids = (
+        decoded.bodies[name].combine_chunks() for name in ("response_id", "custom_id")
+    )
     return Chunks(
         record=numpy(decoded.bodies, "record")[rows],
         last=last[rows],
@@ -160,6 +163,7 @@ def _chunks(decoded: Decoded, facts: _Facts, last: Ints, rows: Ints) -> Chunks:
         kind=numpy(decoded.bodies, "kind")[rows],
         has_usage=numpy(decoded.bodies, "has_usage")[rows],
         id=ids if len(rows) == len(ids) else ids.take(pa.array(rows)),
+        custom_id=custom_ids if len(rows) == len(ids) else custom_ids.take(pa.array(rows)),
         bounds=offsets(n_parts[rows]),
         choice=numpy(decoded.parts, "choice")[parts].astype(np.int64),
         opens=facts.opens[parts],
@@ -176,13 +180,15 @@ def _each(chunks: Chunks) -> Iterator[Chunk]:
     rows = zip(
         *(column.tolist() for column in columns),
         chunks.id.to_pylist(),
+        chunks.custom_id.to_pylist(),
         chunks.has_usage.tolist(),
         chunks.bounds[:-1].tolist(),
         chunks.bounds[1:].tolist(),
         strict=True,
     )
-    for record, last, scope, done, kind, id_, has_usage, start, stop in rows:
-        yield Chunk(record, last, scope, done, kind, id_ or "", has_usage, deltas[start:stop])
+    for record, last, scope, done, kind, id_, custom_id, has_usage, start, stop in rows:
+        place = (record, last, scope, done, kind)
+        yield Chunk(*place, id_ or "", has_usage, deltas[start:stop], custom_id or "")
 
 
 def _last_records(decoded: Decoded) -> Ints:

@@ -212,9 +212,23 @@ def _note_usage(
     single = several & (numpy(bodies, "n_parts")[last_usage] > 0) & usage.is_valid().to_numpy(False)
     single &= _any(group, numpy(bodies, "kind") == KIND_CHUNK, len(several))
     first = numpy(bodies, "record")[np.searchsorted(group, np.arange(len(several)))]
-    for code, flags in (("early_usage", early), ("cumulative_usage", single)):
+    again = np.zeros(len(several), bool)
+    again[group[_usage_changes(bodies, group)]] = True
+    codes = (("early_usage", early), ("cumulative_usage", single), ("late_usage", again))
+    for code, flags in codes:
         for record in first[flags].tolist():
             notes.setdefault(record, set()).add(code)
+
+
+def _usage_changes(bodies: pa.Table, group: Ints) -> Ints:
+    """Return the chunks of nothing but usage that differ from such a chunk just before them."""
+    is_bare = numpy(bodies, "has_usage") & (numpy(bodies, "n_parts") == 0)
+    rows = np.flatnonzero(is_bare[1:] & is_bare[:-1] & (group[1:] == group[:-1])) + 1
+    if not len(rows):
+        return rows
+    names = [column.name for column in schema.USAGE_COLUMNS]
+    one, other = (take(bodies.select(names), at).to_pylist() for at in (rows - 1, rows))
+    return rows[[a != b for a, b in zip(one, other, strict=True)]]
 
 
 def _merge_notes(

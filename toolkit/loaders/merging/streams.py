@@ -1,0 +1,125 @@
+"""What the rules of streams are about: chunks as they come, and streams as they grow."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, cast
+
+# Shared by all closed responses, to save memory. It is frozen so that adding to it fails; the cast
+# is right because nobody adds to the choices of a closed response.
+NO_CHOICES = cast("set[int]", frozenset())
+
+Delta = tuple[int, bool, bool, bool]
+"""An entry of ``choices`` in a chunk: the choice; whether it opens the choice (a role, or an empty
+text and nothing else); whether it brings text, tool calls or tokens; whether it has a finish
+reason. A plain tuple, because there are as many as chunks."""
+
+
+class Chunk(NamedTuple):
+    """The properties of a chunk, or of an error in mid-stream, that decide its response.
+
+    Attributes
+    ----------
+    record, last : int
+        Its ordinal, and the ordinal of the last chunk that was joined to it (else the same).
+    scope, done : int
+        As in `toolkit.loaders.decoding.ordinals.Ordinals`.
+    kind : int
+        One of the kinds in `toolkit.loaders.buffers`, but not `KIND_WHOLE`.
+    id : str
+        Empty if it has none.
+    has_usage : bool
+    deltas : list of Delta
+    custom_id : str
+        The id of the row around it; empty if there is none.
+    """
+
+    record: int
+    last: int
+    scope: int
+    done: int
+    kind: int
+    id: str
+    has_usage: bool
+    deltas: list[Delta]
+    custom_id: str = ""
+
+
+class Rejected(NamedTuple):
+    """A rejected record: responses that are open around it may lack tokens."""
+
+    record: int
+    scope: int = 0
+    done: int = 0
+
+
+class Progress(NamedTuple):
+    """What the chunks of one block add to one stream; see `Assigner.advance`.
+
+    Attributes
+    ----------
+    id : str
+    record, last : int
+        The first record of the response, and the last record of the block that belongs to it.
+    done : int
+        Number of ``[DONE]`` markers before its last chunk.
+    choices, finished : set of int
+        Choices in these chunks, and those of them that have a finish reason.
+    has_payload, has_usage : bool
+    closes : bool
+        Whether the last chunk has usage and no choices, after some text came.
+    """
+
+    id: str
+    record: int
+    last: int
+    done: int
+    choices: set[int]
+    finished: set[int]
+    has_payload: bool
+    has_usage: bool
+    closes: bool
+
+
+class Stream:
+    """A response that is being received, or was.
+
+    Attributes
+    ----------
+    record, last : int
+        Its first record, and its last record so far.
+    id, custom_id : str
+    choices, finished : set of int
+        The choices that it has, and those of them that have a finish reason.
+    last_named : int
+        The last record that had its id, even if it came too late.
+    has_payload, has_usage, closed : bool
+    """
+
+    __slots__ = (
+        "choices",
+        "closed",
+        "custom_id",
+        "finished",
+        "has_payload",
+        "has_usage",
+        "id",
+        "last",
+        "last_named",
+        "record",
+    )
+
+    def __init__(self, record: int, id_: str, custom_id: str = "") -> None:
+        self.record = record
+        self.id = id_
+        self.custom_id = custom_id
+        self.choices: set[int] = set()
+        self.finished: set[int] = set()
+        self.has_payload = False
+        self.has_usage = False
+        self.closed = False
+        self.last = self.last_named = record
+
+    @property
+    def complete(self) -> bool:
+        """Whether every choice has its finish reason."""
+        return bool(self.choices) and self.finished >= self.choices

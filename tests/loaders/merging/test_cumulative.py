@@ -146,6 +146,18 @@ def test_sglang_streams():
     assert lp.choices["finish_reason"].to_pylist() == ["stop", "stop"]
 
 
+def test_the_prompt_comes_with_every_chunk():
+    records = [sglang(1), sglang(2), sglang(3, {"type": "stop"})]
+    for each in records:
+        each["meta_info"]["input_token_logprobs"] = [[None, 1, "Say"], [-0.5, 2, " it"]]
+    lp = load(records)
+    assert [(row["channel"], row["token"]) for row in lp.tokens.to_pylist()] == [
+        *(("content", token) for token in "ABC"),
+        *(("prompt", token) for token in ("Say", " it")),
+    ]
+    assert lp.choices["n_prompt_tokens"].to_pylist() == [2]
+
+
 def test_sglang_streams_that_are_not_cumulative():
     records = [sglang(1), sglang(2), sglang(3, {"type": "stop"})]
     for i, each in enumerate(records):

@@ -49,15 +49,15 @@ class Evidence(NamedTuple):
 
     Attributes
     ----------
-    text : str
-        The joined texts of the channel.
+    text : str or None
+        The joined texts of the channel; None: it has none, because it is the prompt.
     texts : list of str
         The texts as the chunks brought them, if they are known one by one.
     n_tokens : int or None
         The tokens of the response by its usage, if it has one choice.
     """
 
-    text: str
+    text: str | None
     texts: list[str]
     n_tokens: int | None
 
@@ -137,7 +137,8 @@ def _candidates(runs: Runs, group_of: Ints) -> list[list[tuple[int, int]]]:
     # In almost every stream the first tokens of the first two lists differ.
     first = np.flatnonzero(is_first[:-1] & ~is_first[1:])
     logprobs = runs.tokens["logprob"].to_numpy()
-    is_same = logprobs[starts[first]] == logprobs[starts[first + 1]]
+    one, other = logprobs[starts[first]], logprobs[starts[first + 1]]
+    is_same = (one == other) | (np.isnan(one) & np.isnan(other))
     found = []
     for at in first[is_same].tolist():
         end = int(np.searchsorted(group, group[at], side="right"))
@@ -166,6 +167,8 @@ def are_cumulative(lists: list[list[Entry]], known: Evidence) -> bool:
     pairs = list(zip(lists, lists[1:], strict=False))
     if any(after[: len(before)] != before for before, after in pairs):
         return False
+    if known.text is None:
+        return True  # because no chunk continues the prompt
     if known.n_tokens == sum(map(len, lists)):
         return False
     last, every, text = _joined(lists[-1:]), _joined(lists), _utf8(known.text)
@@ -187,6 +190,8 @@ def last_text(lists: list[list[Entry]], known: Evidence) -> str | None:
     >>> last_text([[a], [a, b]], Evidence("aab", [], None))
     'ab'
     """
+    if known.text is None:
+        return None
     said = [text for text in known.texts if text]
     pairs = zip(said, said[1:], strict=False)
     if len(said) > 1 and all(after.startswith(before) for before, after in pairs):

@@ -294,10 +294,10 @@ class _Known:
 
     def __call__(self, part: int, channel: str) -> Evidence:
         first, last = np.searchsorted(self._group, [part, part + 1]).tolist()
-        texts: list[str] = []
-        if channel in PART_TEXTS:
-            sent = self._pieces[channel].slice(first, last - first).to_pylist()
-            texts = [text for text in sent if text]
+        if channel not in PART_TEXTS:
+            return Evidence(None, [], None)
+        sent = self._pieces[channel].slice(first, last - first).to_pylist()
+        texts = [text for text in sent if text]
         text = "".join(texts)
         if self._bodies["format"][int(self._body[first])].as_py() == _JOINED:
             texts = []

@@ -310,7 +310,7 @@ def columns(chunks):
     return Chunks(
         *(record, last, scope, done, kind, has_usage > 0),
         id=pa.array([chunk.id or None for chunk in chunks], pa.large_string()),
-        custom_id=pa.nulls(len(chunks), pa.large_string()),
+        custom_id=pa.array([chunk.custom_id or None for chunk in chunks], pa.large_string()),
         bounds=np.cumsum([0, *(len(chunk.deltas) for chunk in chunks)]),
         **{"choice": choice, "opens": opens > 0, "payload": payload > 0, "finishes": finishes > 0},
     )
@@ -334,7 +334,8 @@ def state(assigner, record):
         for stream in assigner.open.values()
     ]
     notes = {record: codes for record, codes in assigner.notes.items() if codes}
-    return streams, notes, assigner.done, assigner.any_closed, set(assigner.owed)
+    by_row = {name: stream.record for name, stream in assigner.by_row.items()}
+    return streams, notes, assigner.done, assigner.any_closed, set(assigner.owed), by_row
 
 
 @st.composite
@@ -355,7 +356,9 @@ def blocks(draw):
                 shape = [(draw(st.integers(0, 1)), *draw(shapes))] if event > 2 else []
                 id_ = draw(st.sampled_from("ab"))
                 usage = not shape or draw(st.integers(0, 9)) == 0
-                chunks.append(Chunk(record, record, 0, done, KIND_CHUNK, id_, usage, shape))
+                row = draw(st.sampled_from(("", "p", "q")))
+                place = (record, record, 0, done)
+                chunks.append(Chunk(*place, KIND_CHUNK, id_, usage, shape, row))
             record += event != 0
         made.append((chunks, rejected))
     return made

@@ -30,6 +30,20 @@ def chunks_of(name, rng, *, has_id, finishes, has_usage):
     return tokens, [*map(json.dumps, records), "[DONE]"]
 
 
+def kinds(cases):
+    """Return which kinds of sources there are: whether all, some or no streams have each thing."""
+    found = set()
+    for text, expected in cases:
+        records = text.decode().split("data: ")[1:]
+        counts = (
+            sum('"finish_reason": "stop"' in each for each in records),
+            sum('"usage"' in each for each in records),
+        )
+        how = [(n > 0) + (n == len(expected)) for n in counts]
+        found.add(('"id"' in records[0], *how))
+    return found
+
+
 def interleaved(streams, rng):
     """Merge lists at random, each in its own order."""
     left = [list(stream) for stream in streams]
@@ -41,9 +55,15 @@ def case(seed):
     """Return the text of a source, and the tokens of each stream in it."""
     rng = random.Random(seed)
     has_id = rng.random() < 0.8
-    finishes = rng.random() < 0.7 or not has_id
+    finishes, has_usage = rng.choice((0, 0.5, 1)), rng.choice((0, 0.5, 1))  # how often
     made = [
-        chunks_of(f"{name}-", rng, has_id=has_id, finishes=finishes, has_usage=rng.random() < 0.5)
+        chunks_of(
+            f"{name}-",
+            rng,
+            has_id=has_id,
+            finishes=rng.random() < finishes,
+            has_usage=rng.random() < has_usage,
+        )
         for name in "abcdef"[: rng.randint(3, 6)]
     ]
     streams = [records for _, records in made]
@@ -63,6 +83,7 @@ def tokens_by_response(lp):
 @pytest.mark.parametrize("threads", [1, 2])
 def test_interleaved_streams_with_a_done_each(threads):
     cases = [case(seed) for seed in range(N_CASES)]
+    assert len(kinds(cases)) == 2 * 3 * 3  # with and without ids, finish reasons and usage
     lp = toolkit.read([text for text, _ in cases], threads=threads)
     assert lp.rejects.num_rows == 0
     found = [[] for _ in cases]

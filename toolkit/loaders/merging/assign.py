@@ -57,7 +57,7 @@ class Assigner:
     by_id : dict of str to Stream
         The newest response of each id, open or closed.
     by_row : dict of str to Stream
-        The newest open response of each row's id.
+        The open response of each row's id that was active last, if it is open.
     any_closed : bool
     owed : dict of int to Stream
         Responses that have finished and wait for their ``[DONE]``, by their first record.
@@ -102,8 +102,6 @@ class Assigner:
         if stream is None:
             stream = Stream(chunk.record, chunk.id, chunk.custom_id)
             self.open[stream.record] = stream
-            if chunk.custom_id:
-                self.by_row[chunk.custom_id] = stream
         elif stream.closed:
             if not self._accepts_late_usage(stream, chunk):
                 stream.last_named = chunk.last
@@ -140,14 +138,14 @@ class Assigner:
             self.notes[record].add("gap")
         progress = sorted(progress, key=lambda each: each.last)
         for each in progress:
-            stream = self.by_id.get(each.id) or Stream(each.record, each.id)
+            stream = self.by_id.get(each.id) or Stream(each.record, each.id, each.custom_id)
             stream.last = stream.last_named = each.last
             stream.choices |= each.choices
             stream.finished |= each.finished
             stream.has_payload |= each.has_payload
             stream.has_usage |= each.has_usage
             self.by_id[each.id] = self.open[stream.record] = stream
-            self.open.move_to_end(stream.record)
+            self._activate(stream)
             if each.closes:
                 self._close(stream)
             self._owe(stream)
@@ -185,9 +183,10 @@ class Assigner:
         return stream
 
     def _last_active(self, custom_id: str = "") -> Stream | None:
-        if custom_id:
-            return self.by_row.get(custom_id)
-        return next(reversed(self.open.values()), None)
+        last = next(reversed(self.open.values()), None)
+        if not custom_id or (last is not None and last.custom_id == custom_id):
+            return last
+        return self.by_row.get(custom_id)
 
     def _last_closed(self, chunk: Chunk) -> Stream | None:
         """Return the closed response that a chunk without an id can only be the end of."""
@@ -228,13 +227,19 @@ class Assigner:
             if finishes:
                 stream.finished.add(choice)
         stream.has_usage |= chunk.has_usage
-        self.open.move_to_end(stream.record)
+        self._activate(stream)
         self._is_mixed |= chunk.last < self._newest
         self._newest = max(self._newest, chunk.last)
         is_last = chunk.has_usage and not chunk.deltas and stream.has_payload
         if is_last or chunk.kind == KIND_FINAL_COPY:
             self._close(stream)
         self._owe(stream)
+
+    def _activate(self, stream: Stream) -> None:
+        """Remember an open response as the one active last."""
+        self.open.move_to_end(stream.record)
+        if stream.custom_id:
+            self.by_row[stream.custom_id] = stream
 
     def _owe(self, stream: Stream) -> None:
         """Remember whether a response waits for its ``[DONE]``."""

@@ -336,12 +336,14 @@ def _progress(chunks: Chunks, groups: _Groups, ends: _Ends, owner: Ints) -> list
     has_usage = np.bincount(groups.of[chunks.has_usage], minlength=n) > 0
     columns = (owner, chunks.last[groups.last], chunks.done[groups.last])
     flags = (has_payload, has_usage, ends.closes)
+    first = chunks.custom_id.take(pa.array(groups.order[groups.starts[:-1]]))
     rows = zip(
         groups.ids,
         *(column.tolist() for column in columns),
         choices,
         finished,
         *(flag.tolist() for flag in flags),
+        (name or "" for name in first.to_pylist()),
         strict=True,
     )
     return [Progress(*row) for row in rows]

@@ -67,6 +67,8 @@ class Progress(NamedTuple):
     has_payload, has_usage : bool
     closes : bool
         Whether the last chunk has usage and no choices, after some text came.
+    custom_id : str
+        That of the first chunk.
     """
 
     id: str
@@ -78,6 +80,7 @@ class Progress(NamedTuple):
     has_payload: bool
     has_usage: bool
     closes: bool
+    custom_id: str
 
 
 class Stream:

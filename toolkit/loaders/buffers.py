@@ -56,6 +56,7 @@ BODIES = pa.schema(
         ("notes", schema.RESPONSES["notes"].type),
         ("item", pa.int32()),  # as in `Body`
         ("part", pa.int32()),
+        ("item_id", schema.TEXT),
         ("n_parts", pa.int32()),
         ("n_records", pa.int32()),
     ]

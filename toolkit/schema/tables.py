@@ -256,7 +256,7 @@ LEDGER = Table(
         Column(
             "control",
             pa.int64(),
-            "SSE fields, events without data, and records of something else than an answer.",
+            "SSE fields, events without data, copies of an answer, and records of something else.",
             required=True,
         ),
         Column(

@@ -139,3 +139,44 @@ def test_events_that_bring_nothing_are_control():
     # content_part.added of three parts, arguments.done, reasoning.added, and the search
     assert lp.ledger["control"].to_pylist() == [6]
     assert lp.ledger["records"].to_pylist() == [len(records) - 6]
+
+
+@pytest.mark.parametrize("kind", [DONE, PART, ITEM])
+def test_logs_of_nothing_but_done_events(kind):
+    """Each answer has items with ids of their own, and their numbers begin again."""
+    answers = []
+    for name in "abc":
+        copies = [json.loads(json.dumps(each)) for each in events() if each["type"] == kind]
+        for each in copies:
+            each["item_id"] = name + each["item_id"]
+            if "item" in each:
+                each["item"]["id"] = each["item_id"]
+        answers += copies
+    lp = toolkit.read("".join(json.dumps(each) + "\n" for each in answers).encode())
+    assert_conserved(lp)
+    assert len(lp) == 3
+    assert tokens_of(lp) == [token for tokens in PARTS.values() for token in tokens] * 3
+
+
+@pytest.mark.parametrize("end", [None, -1])
+def test_streams_that_interleave_are_told_apart_by_their_items(end):
+    """Only the first and the last events name their response; the others name its items."""
+    both = []
+    for name in ("r1", "r2"):
+        records = [json.loads(json.dumps(each)) for each in events()]
+        records = [each for each in records if each.get("output_index", 0) < 2]
+        for each in records:
+            if "response" in each:
+                each["response"]["id"] = name
+            else:
+                each["item_id"] = name + each["item_id"]
+            if "item" in each:
+                each["item"]["id"] = each["item_id"]
+        both.append(records[:end])
+    n = next(i for i, each in enumerate(both[0]) if each["type"] == DELTA)
+    mixed = [each for pair in zip(*(records[n:] for records in both), strict=True) for each in pair]
+    text = "".join(f"data: {json.dumps(each)}\n\n" for each in (*both[0][:n], *both[1][:n], *mixed))
+    lp = toolkit.read(text.encode())
+    assert_conserved(lp)
+    assert lp.responses["response_id"].to_pylist() == ["r1", "r2"]
+    assert tokens_of(lp) == ["Hi", "!", " You"] * 2

@@ -311,6 +311,8 @@ def columns(chunks):
         *(record, last, scope, done, kind, has_usage > 0),
         id=pa.array([chunk.id or None for chunk in chunks], pa.large_string()),
         custom_id=pa.array([chunk.custom_id or None for chunk in chunks], pa.large_string()),
+        item=np.zeros(len(chunks), np.int64),
+        item_id=pa.nulls(len(chunks), pa.large_string()),
         bounds=np.cumsum([0, *(len(chunk.deltas) for chunk in chunks)]),
         **{"choice": choice, "opens": opens > 0, "payload": payload > 0, "finishes": finishes > 0},
     )

@@ -189,6 +189,7 @@ class BodyReader:
             "notes": sorted(set(self._notes)),
             "item": body.item,
             "part": body.part,
+            "item_id": body.item_id if isinstance(body.item_id, str) else None,
             "n_parts": len(choices) if choices else 0,
             "n_records": 1,
         }

@@ -46,6 +46,8 @@ class Body(NamedTuple):
     item, part : int, optional
         The item of the answer that a chunk or a copy is about, and the part of that item; None: all
         of them.
+    item_id : object
+        The id of that item as found.
     kept : dict, optional
         Columns of the row around it, by name.
     read : tuple of objects
@@ -63,6 +65,7 @@ class Body(NamedTuple):
     kind: Kind = "auto"
     item: int | None = None
     part: int | None = None
+    item_id: Any = None
     kept: dict[str, Any] | None = None
     read: tuple[Any, ...] = ()
 

@@ -171,21 +171,23 @@ def _event(kind: str, obj: dict[str, Any], path: str) -> Body | Control:
     if kind == "error":
         return Body({"choices": []}, NAME, path, error=obj, read=(obj,))
     item, part = _number(obj, "output_index"), _number(obj, "content_index", "summary_index")
+    whole = obj.get("item")
+    id_ = whole.get("id") if isinstance(whole, dict) else obj.get("item_id")
     if kind in _PARTS_DONE:
         choice = _choice("delta", {"output": [_done_item(kind, obj)]}, path)
         for call in choice["delta"]["tool_calls"] or ():
             call["index"] = item
         covered = None if kind == "response.output_item.done" else part
-        body: dict[str, Any] = {"choices": [{"index": 0, **choice}]}
         read = tuple(_lists([_done_item(kind, obj)]))
-        return Body(body, NAME, path, kind="copy", read=read, item=item, part=covered)
+        copy = Body({"choices": [{"index": 0, **choice}]}, NAME, path, kind="copy", read=read)
+        return copy._replace(item=item, part=covered, item_id=id_)
     delta = _delta(kind, obj, item)
     if not delta:
         return Control(path)
     entries = obj.get("logprobs")
     logprobs = {"content": entries} if isinstance(entries, list) and "content" in delta else None
-    body = {"choices": [{"index": 0, "delta": delta, "logprobs": logprobs}]}
-    return Body(body, NAME, path, item=item, part=part)
+    chunk = {"choices": [{"index": 0, "delta": delta, "logprobs": logprobs}]}
+    return Body(chunk, NAME, path, item=item, part=part, item_id=id_)
 
 
 def _number(obj: dict[str, Any], *keys: str) -> int:

@@ -3,13 +3,15 @@
 A response is named by the ordinal of its first record. The rules, in short:
 
 - A chunk with an id joins the response of that id; a chunk without one joins the response that was
-  active last, or, if a row around it has an id, the one of that row's id. If a stream begins with a
-  chunk without id and choices (Azure's prompt filter), the next chunk with a new id joins it.
+  active last, or, if a row around it has an id, the one of that row's id, or the one that has its
+  item. If a stream begins with a chunk without id and choices (Azure's prompt filter), the next
+  chunk with a new id joins it.
 - A response is closed by its ``[DONE]``, by a chunk with usage and no choices after some text came,
   by a final copy of it, and by ``window`` records without a chunk of it.
 - A ``[DONE]`` does not name its response, and streams may interleave: it belongs to the finished
   response that has waited longest for one. If none waits and one response alone is open, it closes
   that one; else it closes nothing.
+- Where no response has an id, the copy of another item with no higher number is another response.
 - What may be the last chunk or a whole response is a whole response if nothing is open under its
   id; without an id it belongs to no response that has one.
 - After a choice has its finish reason, a chunk that opens it again (a role, or an empty first text)
@@ -29,7 +31,7 @@ from __future__ import annotations
 
 from collections import OrderedDict, defaultdict
 
-from toolkit.loaders.buffers import KIND_EITHER, KIND_ERROR, KIND_FINAL_COPY
+from toolkit.loaders.buffers import KIND_COPY, KIND_EITHER, KIND_ERROR, KIND_FINAL_COPY
 from toolkit.loaders.merging.streams import NO_CHOICES, Chunk, Progress, Rejected, Stream
 
 LATE = -1
@@ -80,6 +82,7 @@ class Assigner:
         self.open: OrderedDict[int, Stream] = OrderedDict()
         self.by_id: dict[str, Stream] = {}
         self.by_row: dict[str, Stream] = {}
+        self._by_item: dict[str, Stream] = {}  # open responses by the ids of their items
         self.any_closed = False
         self.owed: dict[int, Stream] = {}
         self._lately: list[Stream] = []  # closed not long ago
@@ -172,10 +175,12 @@ class Assigner:
             if stream.closed:
                 return None if _opens(chunk) or chunk.kind == KIND_EITHER else stream
         else:
-            stream = self._last_active(chunk.custom_id)
+            stream = self._by_item.get(chunk.item_id) or self._last_active(chunk.custom_id)
             if stream is None:
                 return self._last_closed(chunk)
             if chunk.kind == KIND_EITHER and stream.id:
+                return None
+            if chunk.kind == KIND_COPY and _is_of_another(stream, chunk):
                 return None
         for choice, opens, payload, _ in chunk.deltas:
             if choice in stream.finished and (payload or (opens and not chunk.has_usage)):
@@ -227,6 +232,11 @@ class Assigner:
             if finishes:
                 stream.finished.add(choice)
         stream.has_usage |= chunk.has_usage
+        if chunk.item_id and chunk.item_id not in self._by_item:
+            self._by_item[chunk.item_id] = stream
+            stream.items.append(chunk.item_id)
+        if chunk.kind == KIND_COPY:
+            stream.item, stream.item_id = chunk.item, chunk.item_id
         self._activate(stream)
         self._is_mixed |= chunk.last < self._newest
         self._newest = max(self._newest, chunk.last)
@@ -255,6 +265,9 @@ class Assigner:
         stream.choices = stream.finished = NO_CHOICES
         self.open.pop(stream.record, None)
         self._lately.append(stream)
+        for item_id in stream.items:
+            del self._by_item[item_id]
+        stream.items = []
         if self.by_row.get(stream.custom_id) is stream:
             del self.by_row[stream.custom_id]
 
@@ -274,6 +287,7 @@ class Assigner:
             self.open.clear()
             self.by_id.clear()
             self.by_row.clear()
+            self._by_item.clear()
             self._lately.clear()
             self.owed.clear()
             self.any_closed = False
@@ -316,6 +330,12 @@ _FORGOTTEN.closed = _FORGOTTEN.has_usage = True
 
 def _has_payload(chunk: Chunk) -> bool:
     return any(payload for _, _, payload, _ in chunk.deltas)
+
+
+def _is_of_another(stream: Stream, chunk: Chunk) -> bool:
+    """Return whether a copy begins another response, in a log of nothing but copies."""
+    known = stream.item_id if not stream.id else ""
+    return known not in ("", chunk.item_id) and chunk.item <= stream.item
 
 
 def _opens(chunk: Chunk) -> bool:

@@ -33,8 +33,9 @@ class Chunks(NamedTuple):
     kind : int8 array, shape (n,)
         As in `toolkit.loaders.merging.streams.Chunk`.
     has_usage : bool array, shape (n,)
-    id, custom_id : pyarrow.Array of strings, length n
+    id, custom_id, item_id : pyarrow.Array of strings, length n
         Null for none.
+    item : int64 array, shape (n,)
     bounds : int64 array, shape (n + 1,)
         Chunk ``i`` has the deltas ``bounds[i]`` to ``bounds[i + 1] - 1``.
     choice : int64 array, shape (n_deltas,)
@@ -50,6 +51,8 @@ class Chunks(NamedTuple):
     has_usage: Flags
     id: pa.Array
     custom_id: pa.Array
+    item: Ints
+    item_id: pa.Array
     bounds: Ints
     choice: Ints
     opens: Flags

@@ -152,9 +152,9 @@ def _chunks(decoded: Decoded, facts: _Facts, last: Ints, rows: Ints) -> Chunks:
     """Return the properties of these bodies that decide their responses."""
     n_parts = numpy(decoded.bodies, "n_parts")
     parts = take_runs(offsets(n_parts), rows)
-    ids, custom_ids = (
-        decoded.bodies[name].combine_chunks() for name in ("response_id", "custom_id")
-    )
+    bodies = decoded.bodies.select(["response_id", "custom_id", "item", "item_id"])
+    bodies = bodies if len(rows) == len(bodies) else bodies.take(pa.array(rows))
+    ids, custom_ids, items, item_ids = (column.combine_chunks() for column in bodies.columns)
     return Chunks(
         record=numpy(decoded.bodies, "record")[rows],
         last=last[rows],
@@ -162,8 +162,10 @@ def _chunks(decoded: Decoded, facts: _Facts, last: Ints, rows: Ints) -> Chunks:
         done=numpy(decoded.bodies, "done")[rows],
         kind=numpy(decoded.bodies, "kind")[rows],
         has_usage=numpy(decoded.bodies, "has_usage")[rows],
-        id=ids if len(rows) == len(ids) else ids.take(pa.array(rows)),
-        custom_id=custom_ids if len(rows) == len(ids) else custom_ids.take(pa.array(rows)),
+        id=ids,
+        custom_id=custom_ids,
+        item=pc.fill_null(items, 0).to_numpy(),
+        item_id=item_ids,
         bounds=offsets(n_parts[rows]),
         choice=numpy(decoded.parts, "choice")[parts].astype(np.int64),
         opens=facts.opens[parts],
@@ -182,13 +184,16 @@ def _each(chunks: Chunks) -> Iterator[Chunk]:
         chunks.id.to_pylist(),
         chunks.custom_id.to_pylist(),
         chunks.has_usage.tolist(),
+        chunks.item.tolist(),
+        chunks.item_id.to_pylist(),
         chunks.bounds[:-1].tolist(),
         chunks.bounds[1:].tolist(),
         strict=True,
     )
-    for record, last, scope, done, kind, id_, custom_id, has_usage, start, stop in rows:
-        place = (record, last, scope, done, kind)
-        yield Chunk(*place, id_ or "", has_usage, deltas[start:stop], custom_id or "")
+    for record, last, scope, done, kind, id_, custom_id, has_usage, item, item_id, *bounds in rows:
+        place, own = (record, last, scope, done, kind), deltas[slice(*bounds)]
+        about = (custom_id or "", item, item_id or "")
+        yield Chunk(*place, id_ or "", has_usage, own, *about)
 
 
 def _last_records(decoded: Decoded) -> Ints:

@@ -31,6 +31,8 @@ class Chunk(NamedTuple):
     deltas : list of Delta
     custom_id : str
         The id of the row around it; empty if there is none.
+    item, item_id : int and str
+        The item of the answer that it is about.
     """
 
     record: int
@@ -42,6 +44,8 @@ class Chunk(NamedTuple):
     has_usage: bool
     deltas: list[Delta]
     custom_id: str = ""
+    item: int = 0
+    item_id: str = ""
 
 
 class Rejected(NamedTuple):
@@ -96,6 +100,10 @@ class Stream:
     last_named : int
         The last record that had its id, even if it came too late.
     has_payload, has_usage, closed : bool
+    item, item_id : int and str
+        Those of its last copy.
+    items : list of str
+        The ids of its items, while it is open.
     """
 
     __slots__ = (
@@ -106,6 +114,9 @@ class Stream:
         "has_payload",
         "has_usage",
         "id",
+        "item",
+        "item_id",
+        "items",
         "last",
         "last_named",
         "record",
@@ -115,6 +126,9 @@ class Stream:
         self.record = record
         self.id = id_
         self.custom_id = custom_id
+        self.item = 0
+        self.item_id = ""
+        self.items: list[str] = []
         self.choices: set[int] = set()
         self.finished: set[int] = set()
         self.has_payload = False

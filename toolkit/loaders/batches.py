@@ -10,7 +10,7 @@ Small sources share a batch, because a batch costs the same for one record as fo
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -47,6 +47,7 @@ class _Begin(NamedTuple):
 
     name: str
     ordinal: int
+    skipped: Mapping[str, int] = {}  # of a folder: the files that were not taken, by kind
 
 
 class _End(NamedTuple):
@@ -108,6 +109,8 @@ class BatchReader:
         One error for each source that could not be read to its end.
     fingerprints : list of dict
         Name, size and hash of each source, if they are recorded.
+    skipped : list of (str, mapping)
+        Each folder of which files were skipped, with their number by kind.
     """
 
     def __init__(self, options: ReadOptions, *, fingerprints: bool = False) -> None:
@@ -116,6 +119,7 @@ class BatchReader:
         self.n_records = 0
         self.faults: list[SourceError] = []
         self.fingerprints: list[dict[str, Any]] = []
+        self.skipped: list[tuple[str, Mapping[str, int]]] = []
         self._records_fingerprints = fingerprints
         self._decoder = Decoder(options.lookup, options.limits)
         self._merger = Merger(options.stream_window)
@@ -170,7 +174,7 @@ class BatchReader:
     def _steps(self, sources: Iterable[tuple[int, Source]], block_bytes: int) -> Iterator[_Step]:
         limits = self.options.limits
         for ordinal, source in sources:
-            yield _Begin(source.name, ordinal)
+            yield _Begin(source.name, ordinal, source.skipped)
             fault = None
             fingerprint = Fingerprint() if self._records_fingerprints else None
             try:
@@ -197,8 +201,14 @@ class BatchReader:
         self._decoder.begin_source()
         self.names.append(begin.name)
         now, decoder = self._decoder.ordinals(), self._decoder
-        progress = _Progress(*begin, now.record, now.scope, decoder.envelopes, decoder.control)
+        progress = _Progress(
+            *(begin.name, begin.ordinal, now.record, now.scope),
+            *(decoder.envelopes, decoder.control),
+        )
+        progress.counts["skipped"] = sum(begin.skipped.values())
         self._sources.append(progress)
+        if begin.skipped:
+            self.skipped.append((begin.name, begin.skipped))
 
     def _end(self, end: _End) -> None:
         source, fault = self._sources[-1], end.fault

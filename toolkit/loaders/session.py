@@ -6,7 +6,7 @@ import os
 import sys
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from types import FrameType
@@ -17,11 +17,14 @@ from toolkit.errors import ArgumentError, NoRecordsError, SourceError, ToolkitWa
 from toolkit.loaders.batches import BatchReader
 from toolkit.loaders.options import ReadOptions
 from toolkit.loaders.scanner import decoder
+from toolkit.loaders.sources.folders import describe_skipped
 from toolkit.loaders.sources.resolve import resolve
 from toolkit.loaders.sources.source import Source
+from toolkit.loaders.sources.suffixes import OTHER_SUFFIXES
 from toolkit.tables import LogprobTables, joined
 
 _SLOW_BYTES = 64 << 20  # warn about a missing native scanner if more bytes than this were read
+_MOST_LISTED = 3  # faults, and folders with skipped files, that a warning lists
 _MOST_NAMES = 4  # sources to keep for messages, which list three and say whether there are more
 
 
@@ -103,6 +106,8 @@ class LoadSummary:
         One error for each source that could not be read to its end.
     fingerprints : list of dict
         Size and hash of each source, if the session records them.
+    skipped : list of (str, mapping)
+        Each folder of which files were skipped, with their number by kind.
     bytes, records, responses, tokens : int
     reasons : Counter of str
         Number of rejects by reason.
@@ -112,6 +117,7 @@ class LoadSummary:
         self.names: list[str] = []
         self.faults: list[SourceError] = []
         self.fingerprints: list[dict[str, Any]] = []
+        self.skipped: list[tuple[str, Mapping[str, int]]] = []
         self.bytes = self.records = self.responses = self.tokens = 0
         self.reasons: Counter[str] = Counter()
 
@@ -131,6 +137,7 @@ class LoadSummary:
         self.records += reader.n_records
         self.faults += reader.faults
         self.fingerprints += reader.fingerprints
+        self.skipped += reader.skipped
 
     def counts(self, since: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return the counts as a dict for JSON, less the earlier counts `since`."""
@@ -157,13 +164,14 @@ class LoadSummary:
         )
 
     def warn(self) -> None:
-        """Emit one warning about rejects, missing logprobs and a missing native scanner."""
+        """Emit one warning about whatever was not read, missing logprobs and a missing scanner."""
         messages = []
         if self.reasons:
             listed = ", ".join(f"{n} {reason}" for reason, n in self.reasons.most_common())
             rejected = self.reasons.total()
             records = "record was" if rejected == 1 else "records were"
             messages.append(f"{rejected} {records} rejected ({listed}): see the rejects table")
+        messages += self._describe_missing()
         if self.bytes > _SLOW_BYTES and decoder() == "reference":
             messages.append(
                 "the native scanner is missing, so this load was about 50 times slower than it "
@@ -173,6 +181,19 @@ class LoadSummary:
             messages.append("no response has logprobs: were they requested (logprobs=True)?")
         if messages:
             warnings.warn("; ".join(messages), ToolkitWarning, stacklevel=_callers_level())
+
+    def _describe_missing(self) -> Iterator[str]:
+        """Yield what to say of sources that failed and of files that were skipped."""
+        if self.faults:
+            listed = "; ".join(map(str, self.faults[:_MOST_LISTED]))
+            more = len(self.faults) - _MOST_LISTED
+            yield f"not read to the end: {listed}" + (f" (and {more} more)" if more > 0 else "")
+        for name, skipped in self.skipped[:_MOST_LISTED]:
+            n = sum(skipped.values())
+            if not set(skipped) <= set(OTHER_SUFFIXES):
+                files = "1 file" if n == 1 else f"{n} files"
+                were = "was" if n == 1 else "were"
+                yield f"{files} of {name} {were} not read: {describe_skipped(skipped)}"
 
 
 def _callers_level() -> int:

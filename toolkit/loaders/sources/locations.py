@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from toolkit.errors import SourceError
 from toolkit.loaders.sources.compression import Reader
+from toolkit.loaders.sources.suffixes import ARCHIVE_SUFFIXES, TABLE_SUFFIXES, suffix_of
 
 
 class ChangedSourceError(SourceError):
@@ -91,7 +92,9 @@ class Remote:
         self.path = path
 
     def open(self) -> AbstractContextManager[Reader]:
-        """Open the file without decompressing it."""
+        """Open the file without decompressing it, so that it can seek if its reader needs that."""
+        if suffix_of(self.path) in (*TABLE_SUFFIXES, *ARCHIVE_SUFFIXES):
+            return self.filesystem.open_input_file(self.path)
         return self.filesystem.open_input_stream(self.path, compression=None)
 
     def size(self) -> int | None:
@@ -161,3 +164,17 @@ class Unavailable:
 
     def size(self) -> None:
         """Return None."""
+
+
+class Folder:
+    """A folder, which has no bytes of its own: its files are sources."""
+
+    __slots__ = ()
+
+    def open(self) -> AbstractContextManager[Reader]:
+        """Return an empty file object."""
+        return io.BytesIO()
+
+    def size(self) -> int:
+        """Return 0."""
+        return 0

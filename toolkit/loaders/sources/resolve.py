@@ -12,6 +12,7 @@ import glob
 import os
 import posixpath
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -19,28 +20,21 @@ from typing import Any
 import pyarrow as pa
 
 from toolkit.errors import ArgumentError, SourceError
+from toolkit.loaders.sources.folders import describe_skipped, skipped_kind
 from toolkit.loaders.sources.locations import (
     File,
     FileObject,
+    Folder,
     Memory,
     Remote,
     Stdin,
     Unavailable,
 )
+from toolkit.loaders.sources.rows import Table, is_table
 from toolkit.loaders.sources.source import Source, describe_error
+from toolkit.loaders.sources.suffixes import RECORD_SUFFIXES, SNIFFED_SUFFIXES, TABLE_SUFFIXES
 
-RECORD_SUFFIXES = (".jsonl", ".ndjson", ".json", ".sse", ".har")
-"""Suffixes of the files that are always taken from a directory."""
-SNIFFED_SUFFIXES = (".txt", ".log", ".bin", ".chunks", ".yaml", ".yml", "")
-"""Suffixes of the files that are taken if they begin like JSON, SSE or a VCR cassette."""
-COMPRESSION_SUFFIXES = (".gz", ".gzip", ".zst", ".zstd", ".bz2")
-
-_SNIFFED_BYTES = 1 << 12  # bytes at the start of a file that decide whether it is a recording
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
-_SUFFIX = re.compile(r"\.[A-Za-z][A-Za-z0-9_]*\Z")
-_RECORDING = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:[{\[:]|data:|event:|id:|retry:)")
-_YAML_SUFFIXES = (".yaml", ".yml")
-_CASSETTE = re.compile(rb"(?:(?:#|---|version:)[^\n]*\n|\r?\n)*interactions:")
 _GLOB = re.compile(r"[*?\[]")
 
 
@@ -49,12 +43,13 @@ def resolve(sources: Any) -> list[Source]:
 
     Parameters
     ----------
-    sources : str, path, file object, bytes, or an iterable of these
+    sources : str, path, file object, bytes, table, or an iterable of these
         A path; a glob (``*``, ``?``, ``[``, ``**``), unless a file of that very name exists; a
         directory, searched recursively for recordings (hidden files are skipped); ``"-"`` for
         standard input; a URI that Arrow can open (``s3://``, ``gs://``, ``file://``); an open
-        file, binary or text; or bytes, which are the text of a recording. The files of globs and
-        directories are sorted, each once.
+        file, binary or text; bytes, which are the content of a recording; or a DataFrame, an Arrow
+        table or a column of one. The files of globs and directories are sorted, each once. A
+        directory of which files were skipped is a source without bytes, after its files.
 
     Returns
     -------
@@ -83,6 +78,8 @@ def _sources(item: Any) -> Iterator[Source]:
         yield from _from_string(item)
     elif isinstance(item, bytes | bytearray | memoryview):
         yield Source("<bytes>", Memory(bytes(item)))
+    elif is_table(item):
+        yield Source("<table>", Table(item))
     elif hasattr(item, "read"):
         yield Source(_file_name(item), FileObject(item))
     elif isinstance(item, os.PathLike):
@@ -92,7 +89,8 @@ def _sources(item: Any) -> Iterator[Source]:
             yield from _sources(inner)
     else:
         raise ArgumentError(
-            f"a source is a path, a URI, a file object or bytes, found {type(item).__name__}; "
+            f"a source is a path, a URI, a file object, bytes or a table, found "
+            f"{type(item).__name__}; "
             "for responses in memory, use from_responses"
         )
 
@@ -113,7 +111,7 @@ def _from_string(text: str) -> Iterator[Source]:
 
 def _numbered(sources: list[Source]) -> list[Source]:
     """Number the sources without a name, if there are several of one kind."""
-    for name in ("<bytes>", "<file>"):
+    for name in ("<bytes>", "<file>", "<table>"):
         found = [i for i, source in enumerate(sources) if source.name == name]
         if len(found) > 1:
             for n, i in enumerate(found, start=1):
@@ -153,68 +151,71 @@ def _local(name: str) -> Iterator[Source]:
     if _exists(name) or not _GLOB.search(path):
         yield _file(name, path)
         return
-    found = {file for hit in glob.glob(path, recursive=True) for file in _expanded(hit)}
-    if not found:
+    hits = glob.glob(path, recursive=True)
+    files = {hit for hit in hits if not os.path.isdir(hit)}
+    inside = {file for hit in hits if os.path.isdir(hit) for file in _files(hit)} - files
+    if not files | inside:
         yield _unavailable(name, "the pattern matches no file; expected the path of a recording")
-    for file in sorted(found):
-        yield _file(file, file)
+    chosen, skipped = _chosen(_file(file, file) for file in inside)
+    yield from sorted([*chosen, *(_file(file, file) for file in files)], key=_location)
+    if skipped:
+        yield Source(_printable(name), Folder(), skipped)
 
 
-def _expanded(hit: str) -> list[str]:
-    """Return the files of a hit of a glob: the file itself, or the recordings in a directory."""
-    return list(_recordings(hit)) if os.path.isdir(hit) else [hit]
+def _location(source: Source) -> str:
+    return getattr(source.location, "path", "")
 
 
 def _directory(path: str) -> Iterator[Source]:
     unlisted: list[OSError] = []
-    found = sorted(_recordings(path, unlisted.append))
-    for file in found:
-        yield _file(file, file)
+    found = sorted(_files(path, unlisted.append))
+    yield from _folder(path, (_file(file, file) for file in found), must_hold=not unlisted)
     for error in unlisted:
         message = f"the directory cannot be listed: {describe_error(error)}"
         yield _unavailable(str(error.filename), message)
-    if not found and not unlisted:
-        yield _unavailable(
-            path,
-            "no recording in this directory; looked for files that end in "
-            f"{', '.join(RECORD_SUFFIXES)} (also compressed), and for JSON, SSE or cassettes "
-            f"in files that end in {', '.join(filter(None, SNIFFED_SUFFIXES))} "
-            "or have no suffix",
-        )
 
 
-def _recordings(
-    directory: str, onerror: Callable[[OSError], object] | None = None
-) -> Iterator[str]:
-    for folder, subfolders, files in os.walk(directory, onerror=onerror):
+def _files(directory: str, onerror: Callable[[OSError], object] | None = None) -> Iterator[str]:
+    """Yield the regular files of a directory and below that are not hidden."""
+    for folder, subfolders, names in os.walk(directory, onerror=onerror):
         subfolders[:] = [name for name in subfolders if not name.startswith(".")]
-        for name in files:
+        for name in names:
             path = os.path.join(folder, name)
-            if not name.startswith(".") and os.path.isfile(path) and _is_recording(name, path):
+            if not name.startswith(".") and os.path.isfile(path):
                 yield path
 
 
-def _is_recording(name: str, path: str) -> bool:
-    suffix = _suffix(name)
-    if suffix in RECORD_SUFFIXES:
-        return True
-    return suffix in SNIFFED_SUFFIXES and _begins_like_recording(_file(path, path), suffix)
+# Folders, local and remote
 
 
-def _suffix(name: str) -> str:
-    """Return the suffix before that of compression; a suffix cannot begin with a digit."""
-    root, suffix = os.path.splitext(name.lower())
-    if suffix in COMPRESSION_SUFFIXES:
-        suffix = os.path.splitext(root)[1]
-    return suffix if _SUFFIX.match(suffix) else ""
+def _folder(name: str, files: Iterable[Source], *, must_hold: bool = True) -> Iterator[Source]:
+    """Yield the files of a folder that hold answers, then the folder if others were skipped."""
+    chosen, skipped = _chosen(files)
+    yield from chosen
+    if not chosen and must_hold:
+        found = f" (found {describe_skipped(skipped)})" if skipped else ""
+        message = (
+            f"no recording in this directory{found}; looked for files that end in "
+            f"{', '.join(RECORD_SUFFIXES)} (also compressed), for logs of Inspect (.eval), for "
+            f"answers in {', '.join(TABLE_SUFFIXES)}, and for JSON, SSE or cassettes in files that "
+            f"end in {', '.join(filter(None, SNIFFED_SUFFIXES))} or have no suffix"
+        )
+        yield replace(_unavailable(name, message), skipped=skipped)
+    elif skipped:
+        yield Source(_printable(name), Folder(), skipped)
 
 
-def _begins_like_recording(source: Source, suffix: str) -> bool:
-    try:
-        head = next(source.blocks(_SNIFFED_BYTES), b"")
-    except SourceError:
-        return True  # taken, so that its fault is reported
-    return (_CASSETTE if suffix in _YAML_SUFFIXES else _RECORDING).match(head) is not None
+def _chosen(files: Iterable[Source]) -> tuple[list[Source], Counter[str]]:
+    """Return the files of a folder that hold answers, and the number of others by kind."""
+    chosen = []
+    skipped: Counter[str] = Counter()
+    for source in files:
+        kind = skipped_kind(source)
+        if kind is None:
+            chosen.append(source)
+        else:
+            skipped[kind] += 1
+    return chosen, skipped
 
 
 def _file(name: str, path: str) -> Source:
@@ -246,28 +247,31 @@ def _remote(uri: str, scheme: str) -> Iterator[Source]:
         for source in _local(path):
             yield replace(source, name=name) if source.name == _printable(path) else source
         return
+
+    def remote(found_path: str) -> Source:
+        found_name = name if found_path == path else f"{scheme}://{found_path}"
+        return Source(_printable(found_name), Remote(filesystem, found_path))
+
     try:
-        paths = _remote_paths(filesystem, path)
+        is_folder = filesystem.get_file_info(path).type == fs.FileType.Directory
+        paths = _listed(filesystem, path) if is_folder else _remote_paths(filesystem, path)
     except (OSError, ValueError, pa.ArrowException) as error:
         yield _unavailable(name, describe_error(error))
         return
-    if not paths:
+    if is_folder:
+        yield from _folder(name, map(remote, paths))
+    elif not paths:
         yield _unavailable(name, "no such file, and no recording matches it or lies below it")
-    for found_path in paths:
-        found_name = name if found_path == path else f"{scheme}://{found_path}"
-        yield Source(_printable(found_name), Remote(filesystem, found_path))
+    else:
+        yield from map(remote, paths)
 
 
 def _remote_paths(filesystem: Any, path: str) -> list[str]:
-    """Return the file at the path or, of a directory or pattern, the sorted files."""
+    """Return the file at the path, or the sorted files that match a pattern."""
     from pyarrow import fs
 
-    kind = filesystem.get_file_info(path).type
-    if kind == fs.FileType.File:
+    if filesystem.get_file_info(path).type == fs.FileType.File:
         return [path]
-    if kind == fs.FileType.Directory:
-        files = _listed(filesystem, path)
-        return [file for file in files if _is_remote_recording(filesystem, file)]
     if not (wildcard := _GLOB.search(path)):
         return []
     base = posixpath.dirname(path[: wildcard.start()])
@@ -282,14 +286,6 @@ def _listed(filesystem: Any, base: str) -> list[str]:
     infos = filesystem.get_file_info(selector)
     files = (info.path for info in infos if info.type == fs.FileType.File)
     return sorted(file for file in files if "/." not in file[len(base) :])
-
-
-def _is_remote_recording(filesystem: Any, path: str) -> bool:
-    suffix = _suffix(posixpath.basename(path))
-    if suffix in RECORD_SUFFIXES:
-        return True
-    source = Source(path, Remote(filesystem, path))
-    return suffix in SNIFFED_SUFFIXES and _begins_like_recording(source, suffix)
 
 
 def _matches(parts: list[str], pattern: list[str]) -> bool:

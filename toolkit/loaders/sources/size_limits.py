@@ -49,11 +49,13 @@ class Expansion:
     ----------
     max_ratio : int
         Largest number of decompressed bytes per compressed byte.
+    compressed : int
+        Compressed bytes that need not be counted.
     """
 
-    def __init__(self, max_ratio: int) -> None:
+    def __init__(self, max_ratio: int, compressed: int = 0) -> None:
         self._max_ratio = max_ratio
-        self._compressed = self._decompressed = 0  # bytes so far
+        self._compressed, self._decompressed = compressed, 0  # bytes so far
 
     def count_compressed(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
         """Yield compressed chunks and count their bytes."""

@@ -1,10 +1,10 @@
-"""Read one source: open it, decompress it, check it for changes and enforce its limits."""
+"""Read one source: open it, decompress and unpack it, check it for changes, enforce its limits."""
 
 from __future__ import annotations
 
 import errno
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -14,9 +14,10 @@ from toolkit import arguments
 from toolkit.errors import SourceError
 from toolkit.limits import LIMITS, Limits
 from toolkit.loaders.sources.compression import TruncatedSourceError, decompress
+from toolkit.loaders.sources.containers import unpack
 from toolkit.loaders.sources.fingerprint import Fingerprint, FingerprintRecord
-from toolkit.loaders.sources.locations import ChangedSourceError, Location, WatchedFile
-from toolkit.loaders.sources.size_limits import OverLimitError, limit_bytes
+from toolkit.loaders.sources.locations import Location, WatchedFile
+from toolkit.loaders.sources.size_limits import limit_bytes
 
 _HASHED_BYTES = 1 << 20  # bytes that are read at a time for a fingerprint alone
 
@@ -38,6 +39,8 @@ class Source:
         ``<bytes>``, or the name of a file object. Passwords in a URI are omitted.
     location : Location
         The location that its bytes come from.
+    skipped : mapping of str to int
+        Of a folder: the files that were not taken, by kind.
 
     Examples
     --------
@@ -49,6 +52,7 @@ class Source:
 
     name: str
     location: Location = field(repr=False, compare=False)
+    skipped: Mapping[str, int] = field(default_factory=dict, repr=False, compare=False)
 
     def size(self) -> int | None:
         """Return the stored size in bytes; None if it is unknown before the source is read."""
@@ -80,7 +84,7 @@ class Source:
         limits: Limits = LIMITS,
         fingerprint: Fingerprint | None = None,
     ) -> Iterator[bytes]:
-        """Read the source from its start and decompress it.
+        """Read the source from its start, decompressed, and tables as JSON lines.
 
         A file object is read from its current position and left open.
 
@@ -101,7 +105,8 @@ class Source:
         Raises
         ------
         SourceError
-            With an attribute ``reason``: ``unreadable_source``; ``truncated_source`` if
+            With an attribute ``reason``: ``unreadable_source``; ``unsupported_format`` for a kind
+            of file that is not read, such as a pickle; ``truncated_source`` if
             compressed data is cut, corrupt or followed by something else; ``changed_source`` if the
             file changed while it was read; ``source_over_limit``. The data before the fault is
             yielded first, except that of corrupt (not of cut) data up to one block may be missing.
@@ -110,15 +115,19 @@ class Source:
         try:
             with self.location.open() as reader:
                 stored = reader if fingerprint is None else fingerprint.wrap(reader)
-                yield from limit_bytes(decompress(stored, block_bytes, limits.expansion), limits)
+                blocks = decompress(stored, block_bytes, limits.expansion)
+                text = unpack(
+                    *(blocks, reader, self.name, block_bytes, limits),
+                    to_end=fingerprint is not None,
+                )
+                yield from limit_bytes(text, limits)
                 if isinstance(reader, WatchedFile):
                     reader.check_unchanged()
         except (zlib.error, EOFError) as error:  # from a file object that decompresses (gzip.open)
             raise TruncatedSourceError(f"{self.name}: compressed data is cut or corrupt") from error
-        except (TruncatedSourceError, ChangedSourceError, OverLimitError) as error:
-            raise type(error)(f"{self.name}: {error}") from error
         except SourceError as error:
-            raise UnreadableSourceError(f"{self.name}: {error}") from error
+            kind = type(error) if hasattr(error, "reason") else UnreadableSourceError
+            raise kind(f"{self.name}: {error}") from error
         except (OSError, ValueError, TypeError, pa.ArrowException) as error:
             raise UnreadableSourceError(f"{self.name}: {describe_error(error)}") from error
 

@@ -25,13 +25,18 @@ class Reject(Exception):
         What was found and what was expected; no content of the record.
     path : str, optional
         JSON path of the value that is at fault. Keys that may be content become ``*``.
+    is_unrelated : bool
+        Whether the record is whole, but is no answer and does not speak of logprobs.
     """
 
-    def __init__(self, reason: str, message: str, path: str | None = None) -> None:
+    def __init__(
+        self, reason: str, message: str, path: str | None = None, *, is_unrelated: bool = False
+    ) -> None:
         super().__init__(message)
         self.reason = reason
         self.message = message
         self.path = None if path is None else _QUOTED.sub(_field_or_star, path)
+        self.is_unrelated = is_unrelated
 
 
 JSON_TYPES = {

@@ -449,8 +449,8 @@ def test_exchanges_of_a_session_stay_apart():
 @quietly
 def test_one_bad_exchange_costs_itself():
     good = whole([entry("a")], "a")
-    lp = read({"Entries": [{"ResponseBody": {"x": 1}}, {"ResponseBody": good}]})
-    assert lp.rejects["reason"].to_pylist() == ["unknown_format"]
+    lp = read({"Entries": [{"ResponseBody": {"choices": 7}}, 7, {"ResponseBody": good}]})
+    assert lp.rejects["reason"].to_pylist() == ["no_choices", "not_an_object"]
     assert lp.text(0) == "a"
 
 

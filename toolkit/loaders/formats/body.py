@@ -5,9 +5,12 @@ The canonical form is the schema of OpenAI chat completions.
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal, NamedTuple
 
-from toolkit.loaders.json_values import Reject
+from toolkit.loaders.json_values import Reject, kind_of
+
+_RECORDING = re.compile(r"\s*(?:[{\[:]|data:|event:|id:|retry:|HTTP/)")
 
 Kind = Literal["auto", "unsure", "either", "final_copy", "copy"]
 
@@ -53,6 +56,8 @@ class Body(NamedTuple):
     read : tuple of objects
         Lists and objects of the record that the format read logprobs from, if they are not the
         lists that `obj` has.
+    session : bool
+        Whether it was recorded among other traffic, which is control and not rejected.
     """
 
     obj: dict[str, Any]
@@ -68,6 +73,7 @@ class Body(NamedTuple):
     item_id: Any = None
     kept: dict[str, Any] | None = None
     read: tuple[Any, ...] = ()
+    session: bool = False
 
 
 class Exchange(NamedTuple):
@@ -79,7 +85,7 @@ class Exchange(NamedTuple):
     ----------
     records : list or str
         The parsed records, or their text: JSON, JSON lines or server-sent events.
-    path, custom_id, error, notes, alone, kept
+    path, custom_id, error, notes, alone, kept, session
         As in `Body`; they apply to each body of the exchange.
     """
 
@@ -90,6 +96,7 @@ class Exchange(NamedTuple):
     notes: tuple[str, ...] = ()
     alone: bool = False
     kept: dict[str, Any] | None = None
+    session: bool = False
 
 
 class Control(NamedTuple):
@@ -122,3 +129,12 @@ def body_or_exchange(
     if isinstance(value, dict):
         return Body(value, format_, path, custom_id)
     return Exchange(value, path, custom_id)
+
+
+def exchanged(value: object, format_: str, path: str) -> Body | Exchange | Control | Reject:
+    """Return the body of a response in a recorded session; a text of another kind is control."""
+    if isinstance(value, str) and not _RECORDING.match(value):
+        return Control(path)
+    if isinstance(value, dict | list | str):
+        return body_or_exchange(value, format_, path)._replace(session=True)
+    return Reject("not_an_object", f"expected an object or text, found {kind_of(value)}", path)

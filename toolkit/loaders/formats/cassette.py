@@ -1,41 +1,68 @@
 """Unwrap a VCR cassette, ``{"interactions": [{"request", "response": {"body": ...}}]}``.
 
-The body is ``{"string": text}`` or a text; if ``parsed_body`` exists, it is used instead. Framing
-passes cassettes in YAML on as records of one interaction each
+Ruby's VCR writes ``http_interactions``. The body is a text, ``{"string": text}`` or
+``{"base64_string": bytes}``, compressed or not; if ``parsed_body`` exists, it is used instead.
+Framing passes cassettes in YAML on as records of one interaction each
 (`toolkit.loaders.framing.cassettes`).
 """
 
 from __future__ import annotations
 
+import base64
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
-from toolkit.loaders.formats.body import Body, Exchange, body_or_exchange
+from toolkit.loaders.formats.body import Found, exchanged
 from toolkit.loaders.json_values import Reject, is_claimed, kind_of
 
 NAME = "cassette"
 SHAPE = "interactions[].response"
+_KEYS = ("interactions", "http_interactions")
+_MAX_BODY = 64 << 20  # bytes of a decompressed body
+_GZIP = b"\x1f\x8b"
 
 
 def matches(obj: dict[str, Any]) -> bool:
     """Return whether an object is a cassette."""
-    return isinstance(obj.get("interactions"), list) and not is_claimed(obj)
+    return any(isinstance(obj.get(key), list) for key in _KEYS) and not is_claimed(obj)
 
 
-def unwrap(obj: dict[str, Any], path: str = "$") -> Iterator[Body | Exchange]:
+def unwrap(obj: dict[str, Any], path: str = "$") -> Iterator[Found]:
     """Yield the body of each interaction."""
-    for i, interaction in enumerate(obj["interactions"]):
-        at = f"{path}.interactions[{i}].response"
+    key = next(key for key in _KEYS if isinstance(obj.get(key), list))
+    for i, interaction in enumerate(obj[key]):
+        at = f"{path}.{key}[{i}].response"
         response = interaction.get("response") if isinstance(interaction, dict) else None
-        if not isinstance(response, dict):
-            raise Reject("not_an_object", f"expected an object, found {kind_of(response)}", at)
-        if response.get("parsed_body") is not None:
-            body, at = response["parsed_body"], f"{at}.parsed_body"
+        if isinstance(response, dict):
+            yield _content(response, at)
         else:
-            body, at = response.get("body"), f"{at}.body"
-            if isinstance(body, dict) and "string" in body:
-                body, at = body["string"], f"{at}.string"
-        if not isinstance(body, dict | list | str):
-            found = kind_of(body)
-            raise Reject("not_an_object", f"expected an object or text, found {found}", at)
-        yield body_or_exchange(body, NAME, at)
+            message = f"expected an object, found {kind_of(response)}"
+            yield Reject("not_an_object", message, at)
+
+
+def _content(response: dict[str, Any], path: str) -> Found:
+    if response.get("parsed_body") is not None:
+        body, path = response["parsed_body"], f"{path}.parsed_body"
+    else:
+        body, path = response.get("body"), f"{path}.body"
+        while isinstance(body, dict) and ("string" in body or "base64_string" in body):
+            key = "string" if "string" in body else "base64_string"
+            body, path = body[key], f"{path}.{key}"
+            if key == "base64_string":
+                body = _decoded(body)
+    return exchanged(body, NAME, path)
+
+
+def _decoded(text: object) -> str | None:
+    """Return the text of a body in base64, compressed or not; None if there is none."""
+    try:
+        raw = base64.b64decode(text) if isinstance(text, str) else b""
+        if raw.startswith(_GZIP):
+            unzip = zlib.decompressobj(wbits=31)
+            raw = unzip.decompress(raw, _MAX_BODY)
+            if not unzip.eof:
+                return None
+        return raw.decode()
+    except (zlib.error, ValueError):
+        return None

@@ -66,7 +66,7 @@ class Format(_Module, Protocol):
 class Envelope(_Module, Protocol):
     """A module that reads a wrapper around records, whose own formats are detected afterwards."""
 
-    def unwrap(self, obj: dict[str, Any], path: str) -> Iterator[Body | Exchange | Control]:
+    def unwrap(self, obj: dict[str, Any], path: str) -> Iterator[Found]:
         """Yield the contents of an object that matches."""
 
 
@@ -178,7 +178,8 @@ def _has_no_id(found: Found) -> bool:
 
 def _detected(obj: object, path: str, shapes: tuple[Shape, ...] = ()) -> Iterator[Found]:
     if not isinstance(obj, dict):
-        raise Reject("not_an_object", f"expected an object, found {kind_of(obj)}", path)
+        message = f"expected an object, found {kind_of(obj)}"
+        raise Reject("not_an_object", message, path, is_unrelated=True)
     formats: tuple[Format, ...] = (*shapes, *FORMATS)
     format_ = next((each for each in formats if each.matches(obj)), None)
     envelope = next((each for each in ENVELOPES if each.matches(obj)), None)
@@ -238,7 +239,7 @@ def _in_row(obj: dict[str, Any], path: str) -> Iterator[Found]:
 
 def _contents(
     obj: dict[str, Any],
-    outers: Iterable[Body | Exchange | Control],
+    outers: Iterable[Found],
     path: str,
     with_loose: bool = False,
 ) -> Iterator[Found]:
@@ -248,7 +249,7 @@ def _contents(
     copies: list[Control] = []
     read: set[int] = set()
     for outer in outers:
-        if isinstance(outer, Control):
+        if isinstance(outer, Control | Reject):
             found.append(outer)
             continue
         content = outer.records if isinstance(outer, Exchange) else outer.obj
@@ -342,7 +343,12 @@ def _unwrapped(outer: Body | Exchange) -> Iterator[Found]:
 
 
 def inside(outer: Body | Exchange, inner: Found) -> Found:
-    """Return a body with the id, error and notes of what contains it; another as it is."""
+    """Return a body with the id, error and notes of what contains it; another as it is.
+
+    Other traffic in a recorded session, such as a list of models, is control instead of a reject.
+    """
+    if isinstance(inner, Reject) and inner.is_unrelated and outer.session:
+        return Control(outer.path)
     if isinstance(inner, Reject | Control):
         return inner
     return inner._replace(
@@ -355,4 +361,5 @@ def inside(outer: Body | Exchange, inner: Found) -> Found:
 
 
 def _unknown(obj: dict[str, Any], path: str) -> Reject:
-    return refusal(obj, path, (*FORMATS, *ENVELOPES))
+    is_unrelated = "choices" not in obj and not any(unread(obj, set()))
+    return refusal(obj, path, (*FORMATS, *ENVELOPES), is_unrelated)

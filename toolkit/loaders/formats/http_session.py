@@ -8,14 +8,16 @@ object, a text, or the lines of an event stream. HAR is ``{"log": {"entries": [{
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterator
 from typing import Any
 
-from toolkit.loaders.formats.body import Body, Exchange, body_or_exchange
+from toolkit.loaders.formats.body import Found, exchanged
 from toolkit.loaders.json_values import Reject, is_claimed, kind_of
 
 NAME = "http_session"
 SHAPE = "Entries[].ResponseBody or log.entries[].response"
+_OTHER_KIND = re.compile(r"(?:image|audio|video|font)/|text/(?!event)|application/(?:wasm|pdf|zip)")
 
 
 def matches(obj: dict[str, Any]) -> bool:
@@ -26,19 +28,29 @@ def matches(obj: dict[str, Any]) -> bool:
     )
 
 
-def unwrap(obj: dict[str, Any], path: str = "$") -> Iterator[Body | Exchange]:
+def unwrap(obj: dict[str, Any], path: str = "$") -> Iterator[Found]:
     """Yield the body of each exchange."""
     entries, where = _entries(obj)
     for i, entry in enumerate(entries):
         at = f"{path}.{where}[{i}]"
-        if not isinstance(entry, dict):
-            raise Reject("not_an_object", f"expected an object, found {kind_of(entry)}", at)
-        if "ResponseBody" in entry:
-            body, at = entry["ResponseBody"], f"{at}.ResponseBody"
+        try:
+            body, at = _body(entry, at)
+        except Reject as reject:
+            yield reject
         else:
-            body, at = _har_text(entry.get("response"), at)
-        if body:
-            yield body_or_exchange(_as_body(body, at), NAME, at)
+            if body:
+                yield exchanged(body, NAME, at)
+
+
+def _body(entry: object, path: str) -> tuple[Any, str]:
+    if not isinstance(entry, dict):
+        raise Reject("not_an_object", f"expected an object, found {kind_of(entry)}", path)
+    if "ResponseBody" not in entry:
+        return _har_text(entry.get("response"), path)
+    body = entry["ResponseBody"]
+    if isinstance(body, list) and all(isinstance(line, str) for line in body):
+        body = "".join(line if line.endswith("\n") else line + "\n" for line in body)
+    return body, f"{path}.ResponseBody"
 
 
 def _entries(obj: dict[str, Any]) -> tuple[list[Any], str]:
@@ -53,8 +65,10 @@ def _har_text(response: object, path: str) -> tuple[Any, str]:
     path = f"{path}.response.content"
     if not isinstance(content, dict):
         return None, path
-    text = content.get("text")
+    text, kind = content.get("text"), content.get("mimeType")
     if content.get("encoding") and text:
+        if isinstance(kind, str) and _OTHER_KIND.match(kind):
+            return kind, path  # a text in its place, which is no recording
         text = _decoded(text, content["encoding"], path)
     return text, f"{path}.text"
 
@@ -67,11 +81,3 @@ def _decoded(text: object, encoding: object, path: str) -> str:
         return base64.b64decode(text, validate=True).decode()
     except ValueError as error:
         raise Reject("not_json", "expected text in base64", f"{path}.text") from error
-
-
-def _as_body(body: Any, path: str) -> dict[str, Any] | list[Any] | str:
-    if isinstance(body, list) and all(isinstance(line, str) for line in body):
-        return "".join(line if line.endswith("\n") else line + "\n" for line in body)
-    if isinstance(body, dict | list | str):
-        return body
-    raise Reject("not_an_object", f"expected an object or text, found {kind_of(body)}", path)

@@ -26,7 +26,9 @@ class _Named(Protocol):
     def SHAPE(self) -> str: ...  # noqa: N802
 
 
-def refusal(obj: dict[str, Any], path: str, formats: Iterable[_Named]) -> Reject:
+def refusal(
+    obj: dict[str, Any], path: str, formats: Iterable[_Named], is_unrelated: bool
+) -> Reject:
     """Return the reject of an object that no format matches.
 
     Parameters
@@ -36,6 +38,8 @@ def refusal(obj: dict[str, Any], path: str, formats: Iterable[_Named]) -> Reject
         Its JSON path.
     formats : iterable of modules
         What is read; the one that has most of its keys in common with the object is named.
+    is_unrelated : bool
+        As in `Reject`.
     """
     if "choices" in obj and not isinstance(obj["choices"], list):
         choices = kind_of(obj["choices"])
@@ -46,7 +50,8 @@ def refusal(obj: dict[str, Any], path: str, formats: Iterable[_Named]) -> Reject
     if hint := _hint(obj):
         message += f"; {hint}"
     is_body = not obj or any(key in obj for key in ("id", "model", "created", "usage"))
-    return Reject("no_choices" if is_body else "unknown_format", message, path)
+    reason = "no_choices" if is_body else "unknown_format"
+    return Reject(reason, message, path, is_unrelated=is_unrelated)
 
 
 def _words(shape: str) -> set[str]:

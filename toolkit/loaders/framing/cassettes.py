@@ -1,13 +1,14 @@
 """Frame VCR cassettes in YAML: one frame per interaction, with its response as JSON.
 
-Only a YAML parser can read them, because YAML folds long texts; PyYAML is an extra.
+Python's VCR writes ``interactions``, Ruby's ``http_interactions``. Only a YAML parser can read
+them, because YAML folds long texts; PyYAML is an extra.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import re
-import zlib
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -17,10 +18,11 @@ from toolkit.errors import SourceError
 from toolkit.loaders.framing.frames import FrameBuilder, Frames
 
 _MAX_DEPTH = 100  # levels of YAML collections
-_MAX_BODY = 64 << 20  # bytes of a decompressed body
+_KEYS = ("interactions", "http_interactions")
 _OPENING, _CLOSING = list(b"[{"), list(b"]}")
-_GZIP = b"\x1f\x8b"
-HEAD = re.compile(rb"(?:(?:#[^\n]*|---[^\n]*|version:[^\n]*)?\r?\n)*interactions:[ \t]*\r?\n")
+HEAD = re.compile(
+    rb"(?:(?:#[^\n]*|---[^\n]*|version:[^\n]*)?\r?\n)*(?:http_)?interactions:[ \t]*\r?\n"
+)
 
 
 class _Response(NamedTuple):
@@ -92,8 +94,13 @@ def _responses(text: bytes) -> Iterator[_Response]:
                 )
         loader = loader_type(source)
         try:
+            loader.yaml_constructors = {
+                **loader.yaml_constructors,
+                "!binary": yaml.SafeLoader.construct_yaml_binary,  # as Ruby names it
+                None: _untagged,
+            }
             root = loader.get_single_node()
-            for node in _value(root, "interactions").value if root is not None else ():
+            for node in _value(root, *_KEYS).value if root is not None else ():
                 response = _value(node, "response")
                 if response is None:
                     continue
@@ -126,10 +133,19 @@ def _bracket_depth(text: str) -> int:
     return int(np.cumsum(steps, dtype=np.int64).max(initial=0))
 
 
-def _value(node: Any, key: str) -> Any:
-    """Return the node of the value under a key of a mapping node, or None."""
+def _value(node: Any, *keys: str) -> Any:
+    """Return the node of the value under one of some keys of a mapping node, or None."""
     pairs = node.value if getattr(node, "id", None) == "mapping" else ()
-    return next((value for name, value in pairs if name.value == key), None)
+    return next((value for name, value in pairs if name.value in keys), None)
+
+
+def _untagged(loader: Any, node: Any) -> Any:
+    """Return the value of a node without its tag, which may name a class of another language."""
+    if node.id == "mapping":
+        return loader.construct_mapping(node, deep=True)
+    if node.id == "sequence":
+        return loader.construct_sequence(node, deep=True)
+    return loader.construct_scalar(node)
 
 
 def _describe(error: Exception) -> str:
@@ -138,16 +154,8 @@ def _describe(error: Exception) -> str:
     return f"line {mark.line + 1}" if mark is not None else type(error).__name__
 
 
-def _as_json(value: object) -> str | None:
-    """Return the text of bytes, compressed or not; None if there is none, as for a date."""
+def _as_json(value: object) -> dict[str, str] | None:
+    """Return bytes in base64, as JSON cassettes have them; None for others, as for a date."""
     if not isinstance(value, bytes):
         return None
-    try:
-        if value.startswith(_GZIP):
-            unzip = zlib.decompressobj(wbits=31)
-            value = unzip.decompress(value, _MAX_BODY)
-            if not unzip.eof:
-                return None
-        return value.decode()
-    except (zlib.error, ValueError):
-        return None
+    return {"base64_string": base64.b64encode(value).decode()}

@@ -18,7 +18,7 @@ from toolkit.limits import Limits
 from toolkit.loaders.sources.archives import UnsupportedSourceError, archive_lines
 from toolkit.loaders.sources.compression import Reader, TruncatedSourceError
 from toolkit.loaders.sources.csv_rows import csv_lines
-from toolkit.loaders.sources.rows import LineReader, arrow_lines
+from toolkit.loaders.sources.rows import LineReader, NoAnswersError, arrow_lines, holding_answers
 from toolkit.loaders.sources.size_limits import Expansion, limit_bytes
 from toolkit.loaders.sources.suffixes import CSV_SUFFIXES, suffix_of
 
@@ -30,19 +30,19 @@ _CONVERT = "save it as Parquet or JSONL"
 _KNOWN = (
     (rb"version https://git-lfs", "a Git LFS pointer, not the file: run git lfs pull"),
     (
-        rb"\x80[\x02-\x05]|\((?:dp|lp|i)\d*\n|c(?:copy_reg|__builtin__)\n",
+        rb"\x80[\x02-\x05]|[}\])]q\0|\((?:dp|lp|i)\d*\n|c(?:copy_reg|__builtin__)\n",
         f"a pickle, which could run code and is not loaded: {_LOAD}",
     ),
     (rb"\x93NUMPY", f"a NumPy array: {_LOAD}"),
     (rb"SQLite format 3\0", f"a SQLite database: query it, and {_CONVERT}"),
     (rb"\x89HDF\r\n\x1a\n", f"an HDF5 file: {_CONVERT}"),
     (rb"PARE", "an encrypted Parquet file: decrypt it first"),
-    (rb"ORC|Obj\x01|FEA1", f"a table in ORC, Avro or Feather 1: {_CONVERT}"),
+    (rb"ORC[^\r\n -~]|Obj\x01|FEA1\0", f"a table in ORC, Avro or Feather 1: {_CONVERT}"),
     (rb"%PDF-", "a PDF document, expected JSON or SSE"),
-    (rb"\x89PNG|\xff\xd8\xff|GIF8|RIFF....WEBP", "an image, expected JSON or SSE"),
-    (rb"GGUF|.{5}\0{3}\{", "the weights of a model, expected JSON or SSE"),
-    (rb"\xfd7zXZ\0|7z\xbc\xaf\x27\x1c|Rar!", "an archive that is not read: unpack it first"),
-    (rb".{257}ustar", "a tar archive: unpack it (tar -xf), and pass the folder"),
+    (rb"\x89PNG|\xff\xd8\xff|GIF8[79]a|RIFF....WEBP", "an image, expected JSON or SSE"),
+    (rb"GGUF.\0|.{5}\0{3}\{", "the weights of a model, expected JSON or SSE"),
+    (rb"\xfd7zXZ\0|7z\xbc\xaf\x27\x1c|Rar!\x1a", "an archive that is not read: unpack it first"),
+    (rb".{257}ustar(?:\0|  \0)", "a tar archive: unpack it (tar -xf), and pass the folder"),
     (rb"\s*<(?i:!doctype html|html)", "a web page, not a recording: download the file itself"),
 )
 _PATTERNS = tuple((re.compile(pattern, re.DOTALL), kind) for pattern, kind in _KNOWN)
@@ -82,16 +82,17 @@ def unpack(
     if suffix_of(name) in CSV_SUFFIXES and head and not _JSON.match(head):
         _refuse(head)
         delimiter = b"\t" if suffix_of(name) == ".tsv" else None
-        yield from _in_blocks(csv_lines(blocks, delimiter, limits.record_bytes), block_bytes)
+        lines = holding_answers(csv_lines(blocks, delimiter, limits.record_bytes))
+        yield from _in_blocks(lines, block_bytes)
         return
-    lines = next((lines for magic, lines in _READERS if head.startswith(magic)), None)
-    if lines is None:
+    read = next((read for magic, read in _READERS if head.startswith(magic)), None)
+    if read is None:
         _refuse(head)
         yield from blocks
         return
     file, size, position = _random_access(blocks, reader, head, limits)
     expansion = Expansion(limits.expansion, size)
-    yield from expansion.check_decompressed(_in_blocks(lines(file, limits), block_bytes))
+    yield from expansion.check_decompressed(_in_blocks(read(file, limits), block_bytes))
     if to_end and position is not None:
         cast(IO[bytes], reader).seek(position)
         for _ in blocks:
@@ -180,7 +181,9 @@ def _reported(kind: str, lines: Callable[..., Iterator[bytes]]) -> Callable[...,
 
     def report(file: IO[bytes], limits: Limits) -> Iterator[bytes]:
         try:
-            yield from lines(file, limits)
+            yield from holding_answers(lines(file, limits))
+        except NoAnswersError:
+            raise
         except (pa.ArrowException, OSError, ValueError) as error:
             raise TruncatedSourceError(f"this {kind} file is cut or corrupt") from error
 

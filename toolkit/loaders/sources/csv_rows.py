@@ -6,13 +6,12 @@ row to fit its block; answers with logprobs are larger than both.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator
 from functools import cache
 from itertools import chain
 
-from toolkit.loaders.sources.rows import unique
+from toolkit.loaders.sources.rows import line, unique
 from toolkit.loaders.sources.size_limits import OverLimitError
 
 _BOM = b"\xef\xbb\xbf"
@@ -60,9 +59,7 @@ def csv_lines(blocks: Iterable[bytes], delimiter: bytes | None, max_bytes: int) 
         while len(names) < len(cells):
             names.append(f"column_{len(names) + 1}")
         pairs = zip(names, cells, strict=False)
-        row = {name: _text(cell) for name, cell in pairs if cell is not None}
-        text = json.dumps(row, ensure_ascii=False) if row else ""
-        yield text.encode("utf-8", "surrogateescape") + b"\n"
+        yield line({name: _text(cell) for name, cell in pairs if cell is not None})
 
 
 def _text(cell: bytes) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 
 from toolkit.errors import SourceError
+from toolkit.loaders.sources.rows import NoAnswersError
 from toolkit.loaders.sources.source import Source
 from toolkit.loaders.sources.suffixes import (
     ARCHIVE_SUFFIXES,
@@ -51,6 +52,8 @@ def skipped_kind(source: Source) -> str | None:
         try:
             is_log = suffix in ARCHIVE_SUFFIXES and next(source.blocks(), b"")
             reason = None if is_log or _holds_answers(source) else "without answers"
+        except NoAnswersError:
+            reason = "without answers"
         except SourceError:
             reason = "that cannot be read"
     return None if reason is None else f"{suffix or 'without a suffix'} {reason}".rstrip()

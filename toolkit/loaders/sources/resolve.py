@@ -32,7 +32,12 @@ from toolkit.loaders.sources.locations import (
 )
 from toolkit.loaders.sources.rows import Table, is_table
 from toolkit.loaders.sources.source import Source, describe_error
-from toolkit.loaders.sources.suffixes import RECORD_SUFFIXES, SNIFFED_SUFFIXES, TABLE_SUFFIXES
+from toolkit.loaders.sources.suffixes import (
+    RECORD_SUFFIXES,
+    SNIFFED_SUFFIXES,
+    TABLE_SUFFIXES,
+    suffix_of,
+)
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 _GLOB = re.compile(r"[*?\[]")
@@ -153,10 +158,14 @@ def _local(name: str) -> Iterator[Source]:
         return
     hits = glob.glob(path, recursive=True)
     files = {hit for hit in hits if not os.path.isdir(hit)}
-    inside = {file for hit in hits if os.path.isdir(hit) for file in _files(hit)} - files
+    inside = {file for hit in hits if os.path.isdir(hit) for file in _files(hit)}
     if not files | inside:
         yield _unavailable(name, "the pattern matches no file; expected the path of a recording")
-    chosen, skipped = _chosen(_file(file, file) for file in inside)
+    # A pattern that does not name tables matches them as a folder contains them.
+    others = set(TABLE_SUFFIXES) - {suffix_of(path)}
+    files = {file for file in files if suffix_of(file) not in others}
+    unsure = inside.union(file for file in hits if os.path.isfile(file)) - files
+    chosen, skipped = _chosen(_file(file, file) for file in unsure)
     yield from sorted([*chosen, *(_file(file, file) for file in files)], key=_location)
     if skipped:
         yield Source(_printable(name), Folder(), skipped)

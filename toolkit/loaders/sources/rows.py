@@ -7,14 +7,16 @@ JSONL. Null members of objects are omitted, because Arrow and pandas fill in wha
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, ClassVar
 
 import pyarrow as pa
 
 from toolkit.errors import SourceError
+from toolkit.loaders.sources.cells import listed, plain
 from toolkit.loaders.sources.compression import Reader
 
 _FRAME_ROWS = 256  # rows of a DataFrame that are converted at a time
@@ -22,8 +24,18 @@ _SLICE_BYTES = 4 << 20  # bytes of an Arrow table that are converted at a time, 
 _READ_BYTES = 1 << 20  # bytes that are enough to return from one read
 _TOO_DEEP = b"[" * 300 + b"]" * 300 + b"\n"  # deeper than any limit, so that the row is rejected
 _ARROW = ("__arrow_c_stream__", "__arrow_c_array__")
-_NULLS = ("NAType", "NaTType")  # types of missing values in pandas
+_FIRST_ROWS = 10_000  # rows of a table of which one must hold an answer
+_CAN_ANSWER = re.compile(rb"[\[{]|data:|log_?prob", re.IGNORECASE)
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_. -]{0,39}")
+_MOST_NAMES = 8  # columns that a message lists
+_SURROGATE = re.compile("[\ud800-\udc7f\udd00-\udfff]")  # those that stand for no byte
 _COLUMN = "response"  # key of the values of a column without a name
+
+
+class NoAnswersError(SourceError):
+    """A table has no column that holds answers."""
+
+    reason: ClassVar[str] = "unknown_format"
 
 
 def is_table(value: object) -> bool:
@@ -55,9 +67,8 @@ class Table:
     def open(self) -> AbstractContextManager[Reader]:
         """Return a reader of the rows from the first one."""
         table = self.table
-        return nullcontext(
-            LineReader(pandas_lines(table) if _is_pandas(table) else _arrow_object_lines(table))
-        )
+        lines = pandas_lines(table) if _is_pandas(table) else _arrow_object_lines(table)
+        return nullcontext(LineReader(holding_answers(lines)))
 
     def size(self) -> None:
         """Return None."""
@@ -105,6 +116,42 @@ class LineReader:
 # Rows to lines
 
 
+def holding_answers(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the lines of a table, unless no cell of its first rows can hold an answer.
+
+    A cell that can is a list, an object, a text like JSON or an event stream, or a logprob.
+
+    Raises
+    ------
+    NoAnswersError
+        Once, so that a table without answers is not thousands of rejects.
+    """
+    held: list[bytes] = []
+    lines = iter(lines)
+    for each in lines:
+        held.append(each)
+        if _CAN_ANSWER.search(each, 1):
+            break
+        if len(held) >= _FIRST_ROWS:
+            raise NoAnswersError(_describe_columns(held))
+    else:
+        if any(map(bytes.strip, held)):
+            raise NoAnswersError(_describe_columns(held))
+    yield from held
+    del held
+    yield from lines
+
+
+def _describe_columns(lines: list[bytes]) -> str:
+    """Describe a table without answers by its columns, as far as they look like names."""
+    names = {name for each in lines[:_FRAME_ROWS] for name in json.loads(each.strip() or b"{}")}
+    listed = ", ".join(sorted(filter(_NAME.fullmatch, names))[:_MOST_NAMES])
+    return (
+        f"no column of this table holds answers (found the columns {listed or 'without names'}); "
+        "expected one with responses as JSON, or with lists of tokens and logprobs"
+    )
+
+
 def unique(names: Iterable[Any]) -> list[str]:
     """Return the names of columns as different texts: the second ``a`` is ``a.1``."""
     seen: Counter[str] = Counter()
@@ -118,84 +165,48 @@ def unique(names: Iterable[Any]) -> list[str]:
 def table_lines(names: list[str], columns: list[list[Any]], *, maps: bool) -> Iterator[bytes]:
     """Yield one line for each row of some columns; `maps`: lists of pairs are objects."""
     for values in zip(*columns, strict=True):
-        yield _line(dict(zip(names, values, strict=True)), maps)
+        yield line(dict(zip(names, values, strict=True)), maps=maps)
 
 
 def column_lines(name: str, values: list[Any], *, maps: bool) -> Iterator[bytes]:
     """Yield one line for each value of a column: an object, or the JSON text of one, is a row."""
     for value in values:
         if isinstance(value, bytes):
-            value = plain(value, maps)
+            value = plain(value)
         if isinstance(value, str) and value.lstrip().startswith("{"):
             # Line ends can only be blanks between the tokens of JSON.
             yield _encoded(value.replace("\r", " ").replace("\n", " ")) + b"\n"
             continue
         if hasattr(value, "model_dump"):
             value = value.model_dump()
-        yield _line(value if isinstance(value, dict) else {name: value}, maps)
+        yield line(value if isinstance(value, dict) else {name: value}, maps=maps)
 
 
-def _line(row: dict[str, Any], maps: bool) -> bytes:
-    """Return a row as a line; a row of nulls alone is a blank one."""
+def line(row: dict[str, Any], *, maps: bool = False) -> bytes:
+    """Return a row as a line of JSON; a row without any value is a blank line."""
     try:
-        found = plain(row, maps)
-        text = json.dumps(found, ensure_ascii=False)
+        cells = {
+            name: listed(name, value) if isinstance(value, str) else value
+            for name, value in row.items()
+        }
+        found = plain(cells, maps=maps)
+        return _encoded(json.dumps(found, ensure_ascii=False)) + b"\n" if found else b"\n"
     except (RecursionError, ValueError):  # an object that holds itself
         return _TOO_DEEP
-    return _encoded(text, found) + b"\n" if found else b"\n"
 
 
-def _encoded(text: str, value: object = None) -> bytes:
-    """Return a JSON text in UTF-8; lone surrogates are escaped, so that a decoder notes them."""
+def _encoded(text: str) -> bytes:
+    """Return a JSON text in UTF-8.
+
+    Bytes of a file that are not UTF-8 are kept, so that a decoder rejects their row; other halves
+    of surrogate pairs are escaped, so that it notes them.
+    """
     try:
         return text.encode()
     except UnicodeEncodeError:
-        if value is None:
-            return "".join(
-                f"\\u{ord(c):04x}" if "\ud800" <= c <= "\udfff" else c for c in text
-            ).encode()
-        return json.dumps(value).encode()
-
-
-def plain(value: Any, maps: bool = False) -> Any:
-    """Return a cell as JSON values.
-
-    Missing values are null, and null members of objects are omitted. Bytes are the text that they
-    are in UTF-8, else a list of integers. Dates and decimals are texts.
-
-    Parameters
-    ----------
-    value : object
-    maps : bool
-        Whether a list of pairs is an object, as Arrow returns the values of a map.
-
-    Examples
-    --------
-    >>> plain({"a": float("nan"), "b": [None, b"hi"]})
-    {'b': [None, 'hi']}
-    """
-    kind = type(value)
-    if value is None or kind is str or kind is int or kind is bool:
-        return value
-    if kind is float:
-        return value if value == value else None
-    if isinstance(value, dict):
-        members = ((str(key), plain(inner, maps)) for key, inner in value.items())
-        return {key: inner for key, inner in members if inner is not None}
-    if isinstance(value, list | tuple | set | frozenset):
-        if maps and value and all(isinstance(each, tuple) for each in value):
-            return plain(dict(value), maps)
-        return [plain(each, maps) for each in value]
-    if isinstance(value, bytes | bytearray | memoryview):
-        try:
-            return bytes(value).decode()
-        except UnicodeDecodeError:
-            return list(value)
-    if hasattr(value, "tolist"):  # of NumPy
-        return plain(value.tolist(), maps)
-    if hasattr(value, "model_dump"):
-        return plain(value.model_dump(), maps)
-    return None if kind.__name__ in _NULLS else str(value)
+        return _SURROGATE.sub(lambda match: f"\\u{ord(match[0]):04x}", text).encode(
+            "utf-8", "surrogateescape"
+        )
 
 
 # Tables of pandas, which may hold any object

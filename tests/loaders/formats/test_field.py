@@ -311,7 +311,7 @@ def test_stripped_alternatives_give_labels():
 )
 def test_a_public_file(name):
     expected = json.loads((FIELD / "files/golden.json").read_text())[name]
-    if expected["kind"] != "whole" or name.endswith(".yml"):
+    if expected["kind"] != "whole":
         pytest.skip("its framing or its usage is not read yet")
     lp = toolkit.read(FIELD / "files" / name)
     content = lp.tokens.filter(pc.equal(lp.tokens["channel"], "content"))
@@ -321,3 +321,26 @@ def test_a_public_file(name):
     assert sum(lp.choices["n_prompt_tokens"].to_pylist()) == PROMPT_TOKENS.get(name, 0)
     total = sum(content["logprob"].to_pylist())
     assert total == pytest.approx(expected["content"]["sum_logprob_excl_sentinel"], abs=1e-6)
+
+
+INSPECT = "UKGovernmentBEIS-inspect_ai__log_read_sample"
+RUBY = "crmne-ruby_llm__chat_basic_chat_functionality_vertexai_gemini-2_5-flash_*.yml"
+
+
+def test_an_archive_of_inspect_has_the_answers_of_its_twin():
+    packed, plain = (toolkit.read(FIELD / f"files/{INSPECT}.{each}") for each in ("eval", "json"))
+    assert_conserved(packed)
+    assert len(packed) == 1
+    for table in ("responses", "choices", "tokens", "alternatives"):
+        names = [name for name in packed[table].column_names if name not in ("source", "path")]
+        assert packed[table].select(names).equals(plain[table].select(names)), table
+
+
+def test_a_cassette_of_ruby():
+    [path] = (FIELD / "files").glob(RUBY)
+    lp = toolkit.read(path)
+    assert_conserved(lp)
+    assert list(rows(lp)) == [
+        Answer({}, "2 + 2 = **4**", "STOP", 8, notes=("mean_logprob_only",)),
+    ]
+    assert lp.ledger["control"].to_pylist() == [1]  # the exchange that fetched an access token

@@ -1,12 +1,15 @@
 """Read VCR cassettes in YAML."""
 
+import base64
 import builtins
 import gzip
 import json
+import textwrap
 
 import pytest
 
 import toolkit
+from tests.oracle import assert_conserved
 
 yaml = pytest.importorskip("yaml")
 
@@ -67,6 +70,99 @@ def test_the_same_in_json():
         json.dumps({"interactions": [{"response": {"body": {"string": STREAM}}}]}).encode()
     )
     assert lp.text(0) == "Hi: there"
+
+
+def ruby(*bodies):
+    """Return a cassette as Ruby writes it, which names the tag of bytes in its own way."""
+    http = "http_interactions:\n"
+    for body in bodies:
+        http += "- request:\n    method: post\n  response:\n    status:\n      code: 200\n"
+        http += f"    body:\n      encoding: ASCII-8BIT\n      {body}\n"
+    return f"---\n{http}recorded_with: VCR 6.4.0\n".encode()
+
+
+def in_base64(text, *, folded=False):
+    code = base64.b64encode(text).decode()
+    return textwrap.fill(code, 60, subsequent_indent="        ") if folded else code
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f"string: {json.dumps(STREAM)}",
+        f"string: {json.dumps(json.dumps(WHOLE, indent=1))}",
+        f"string: !binary |-\n        {in_base64(STREAM.encode(), folded=True)}",
+        f"string: !binary |-\n        {in_base64(gzip.compress(STREAM.encode()), folded=True)}",
+        f"base64_string: {in_base64(json.dumps(WHOLE).encode())}",
+        f"string: !ruby/string {json.dumps(STREAM)}",
+    ],
+    ids=["text", "indented", "binary", "gzip", "base64_string", "another tag"],
+)
+def test_a_cassette_of_ruby(body):
+    data = ruby(body)
+    lp = toolkit.read([data, data])
+    assert_conserved(lp)
+    assert [lp.text(i) for i in range(2)] == ["Hi: there"] * 2
+    assert lp.tokens["logprob"].to_pylist() == [-0.5] * 2
+    assert lp.ledger["bytes"].to_pylist() == [len(data)] * 2
+
+
+def test_the_same_of_ruby_in_json():
+    packed = base64.b64encode(gzip.compress(STREAM.encode())).decode()
+    bodies = [{"string": STREAM}, {"base64_string": packed}]
+    session = {"http_interactions": [{"response": {"body": body}} for body in bodies]}
+    lp = toolkit.read(json.dumps(session).encode())
+    assert [lp.text(i) for i in range(2)] == ["Hi: there"] * 2
+
+
+OTHER = {
+    "deletion": {"id": "resp_1", "object": "response.deleted", "deleted": True},
+    "embeddings": {
+        "object": "list",
+        "data": [{"object": "embedding", "index": 0, "embedding": [-0.5, 0.25]}],
+        "model": "m",
+        "usage": {"prompt_tokens": 2, "total_tokens": 2},
+    },
+    "models": {"object": "list", "data": [{"id": "m", "object": "model", "created": 1}]},
+    "upload": {"id": "file-1", "object": "file", "bytes": 120, "purpose": "batch"},
+    "token": {"access_token": "x", "expires_in": 3599},
+}
+
+
+@pytest.mark.parametrize("kind", OTHER)
+@pytest.mark.parametrize("form", ["yaml", "json", "har", "entries"])
+def test_other_traffic_is_counted_and_not_rejected(kind, form):
+    texts = [json.dumps(OTHER[kind]), STREAM, "<html>ok</html>", "deleted"]
+    interactions = [{"response": {"body": {"string": text}}} for text in texts]
+    data = {
+        "yaml": cassette(*({"string": text} for text in texts)),
+        "json": json.dumps({"http_interactions": interactions}).encode(),
+        "har": json.dumps(
+            {"log": {"entries": [{"response": {"content": {"text": text}}} for text in texts]}}
+        ).encode(),
+        "entries": json.dumps({"Entries": [{"ResponseBody": text} for text in texts]}).encode(),
+    }[form]
+    lp = toolkit.read(data)
+    assert_conserved(lp)
+    assert (lp.text(0), lp.rejects.num_rows) == ("Hi: there", 0)
+    assert lp.ledger["control"].to_pylist() == [3]
+
+
+@pytest.mark.filterwarnings("ignore::toolkit.errors.ToolkitWarning")
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ('{"x": {"logprobs": [-0.5]}, "y": 1', "truncated"),
+        ('{"x": {"token_logprobs": [-0.5, -1.5]}, "model": "m"}', "no_choices"),
+        ('{"choices": 7}', "no_choices"),
+        ("data: {broken\n\n", "not_json"),
+    ],
+)
+def test_what_may_be_an_answer_is_still_rejected(body, reason):
+    lp = toolkit.read(cassette({"string": body}, {"string": STREAM}))
+    assert lp.rejects["reason"].to_pylist() == [reason]
+    assert lp.text(0) == "Hi: there"
+    assert lp.ledger["control"].to_pylist() == [0]
 
 
 @pytest.mark.filterwarnings("ignore::toolkit.errors.ToolkitWarning")

@@ -297,7 +297,7 @@ def test_directories(folder: Path) -> None:
     }
     left = {
         "prose.txt": b"Hello {",
-        "data.csv": b"{}",
+        "data.csv": b"a,b\n1,2\n",
         "config.yaml": b"data: 1\n",
         "a.py": b"{}",
         "a.jsonl.md": b"{}",
@@ -308,14 +308,27 @@ def test_directories(folder: Path) -> None:
     }
     for name, data in {**taken, **left}.items():
         write(folder / "d" / name, data)
-    assert [source.name for source in resolve("d")] == sorted(f"d/{name}" for name in taken)
+    *files, whole = resolve("d")
+    assert [source.name for source in files] == sorted(f"d/{name}" for name in taken)
+    assert read(whole) == (b"", None)
+    assert whole.name == "d"
+    assert whole.skipped == {
+        ".csv without answers": 1,
+        ".md": 1,
+        ".parquet that cannot be read": 1,
+        ".py": 1,
+        ".txt": 1,
+        ".yaml": 1,
+        "without a suffix": 1,
+    }
 
 
 def test_a_directory_without_recordings(folder: Path) -> None:
     write("d/readme.md")
     [source] = resolve("d")
+    assert source.skipped == {".md": 1}
     assert read(source) == (b"", "unreadable_source")
-    with pytest.raises(SourceError, match=r"no recording .* \.jsonl, .* \.txt"):
+    with pytest.raises(SourceError, match=r"no recording .*1 \.md.* \.jsonl, .* \.txt"):
         list(source.blocks())
 
 
@@ -462,7 +475,7 @@ def bucket(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("s3://b/*.jsonl", ["s3://b/1.jsonl"]),
         ("s3://b/**/*.jsonl", ["s3://b/1.jsonl", "s3://b/x/2.jsonl"]),
         ("s3://b/x/**", ["s3://b/x/2.jsonl", "s3://b/x/4.md", "s3://b/x/5.txt", "s3://b/x/6.txt"]),
-        ("s3://b", ["s3://b/1.jsonl", "s3://b/x/2.jsonl", "s3://b/x/5.txt"]),
+        ("s3://b", ["s3://b/1.jsonl", "s3://b/x/2.jsonl", "s3://b/x/5.txt", "s3://b"]),
     ],
 )
 def test_remote_stores(bucket: Path, uri: str, names: list[str]) -> None:

@@ -37,7 +37,7 @@ _KNOWN = (
     (rb"SQLite format 3\0", f"a SQLite database: query it, and {_CONVERT}"),
     (rb"\x89HDF\r\n\x1a\n", f"an HDF5 file: {_CONVERT}"),
     (rb"PARE", "an encrypted Parquet file: decrypt it first"),
-    (rb"ORC[^\r\n -~]|Obj\x01|FEA1\0", f"a table in ORC, Avro or Feather 1: {_CONVERT}"),
+    (rb"ORC(?=.{0,80}[\0-\x08])|Obj\x01|FEA1\0", f"a table in ORC, Avro or Feather 1: {_CONVERT}"),
     (rb"%PDF-", "a PDF document, expected JSON or SSE"),
     (rb"\x89PNG|\xff\xd8\xff|GIF8[79]a|RIFF....WEBP", "an image, expected JSON or SSE"),
     (rb"GGUF.\0|.{5}\0{3}\{", "the weights of a model, expected JSON or SSE"),

@@ -27,7 +27,7 @@ _SNIFFED_TEXT = 1 << 16  # characters of a cell that are searched
 _RECORDING = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:[{\[:]|data:|event:|id:|retry:)")
 _CASSETTE = re.compile(rb"(?:(?:#|---|version:)[^\n]*\n|\r?\n)*(?:http_)?interactions:")
 _ANSWER = re.compile(
-    r'"(?:choices|candidates)"\s*:\s*\[|"[a-z_]*log_?prob[a-z_]*"\s*:\s*[-\[{]', re.IGNORECASE
+    r'"(?:choices|candidates)"\s*:\s*\[\s*\{|"[a-z_]*log_?prob[a-z_]*"\s*:\s*[-\[{]', re.IGNORECASE
 )
 _NEEDS_YAML = "(needs PyYAML: pip install 'logprob-toolkit[yaml]')"
 

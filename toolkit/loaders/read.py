@@ -35,13 +35,15 @@ def read(
 
     The sources hold completions or stream chunks, in snake_case or camelCase, as JSONL, Batch
     output, JSON documents or arrays, or server-sent events (SSE), plain or compressed (gzip, zstd,
-    bz2). All of this is detected from the content.
+    bz2). All of this is detected from the content. The rows of tables (DataFrames, Arrow, Parquet,
+    CSV) are read as lines of JSONL.
 
     Parameters
     ----------
-    sources : str, path, bytes, file object, or a list of these
+    sources : str, path, bytes, file object, table, or a list of these
         Paths, globs, directories (searched for files with responses), URIs, ``"-"`` for standard
-        input, open files, the bytes of a file, or one directory that `export` wrote.
+        input, open files, the bytes of a file, a DataFrame of pandas or Polars, an Arrow table, a
+        column of one, or one directory that `export` wrote.
     on_error : {"reject", "raise"}
         What to do with a record that cannot be read: add a row to ``rejects``, or raise
         `RecordError`.
@@ -85,8 +87,9 @@ def read(
     Warns
     -----
     ToolkitWarning
-        Once for the whole load, if records were rejected, if no response has logprobs, or if more
-        than 64 MiB were read without the native scanner.
+        Once for the whole load, if records were rejected, if files of a directory that may hold
+        data were skipped, if no response has logprobs, or if more than 64 MiB were read without the
+        native scanner.
 
     Examples
     --------

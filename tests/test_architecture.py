@@ -48,8 +48,8 @@ ROOMS = {
     "loaders.scanner": ("the one door to the native scanner", ()),
     "loaders.prefetch": ("ordered parallel map with look-ahead", ()),
     "loaders.sources": (
-        "paths, globs, URIs, file objects to blocks of bytes",
-        ("errors", "limits", "arguments"),
+        "paths, globs, URIs, file objects, tables to blocks of bytes",
+        ("errors", "limits", "arguments", "arrow"),
     ),
     "loaders.framing": (
         "blocks to framed records with line and offset",

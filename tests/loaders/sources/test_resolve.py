@@ -200,7 +200,11 @@ def test_plain_bytes_come_as_they_are(data: bytes, block_bytes: int) -> None:
     assert read(*resolve(data), block_bytes) == (data, None)
 
 
-@given(st.binary(max_size=200), st.sampled_from([b"\x1f\x8b", b"BZh9", b"\x28\xb5\x2f\xfd"]))
+PACKED_MAGIC = [b"\x1f\x8b", b"BZh9", b"\x28\xb5\x2f\xfd"]
+TABLE_MAGIC = [b"PAR1", b"ARROW1\0\0", b"\xff" * 4, b"PK\x03\x04", b"PK\x05\x06"]
+
+
+@given(st.binary(max_size=200), st.sampled_from([*PACKED_MAGIC, *TABLE_MAGIC]))
 def test_damaged_data_raises_source_errors_alone(data: bytes, magic: bytes) -> None:
     read(*resolve(magic + data))
 

@@ -15,17 +15,11 @@ _SPEAKS = re.compile(r"'choices'|'[a-z_]*log_?prob[a-z_]*'", re.IGNORECASE)
 _NOT_REPR = re.compile(r"\\[^\\'\"nrtxuU]")  # escapes that `repr` never writes; `ast` warns of them
 
 
-def plain(value: Any, *, maps: bool = False) -> Any:
+def plain(value: Any) -> Any:
     """Return a cell as JSON values.
 
     Missing values are null, and null members of objects are omitted. Bytes are the text that they
     are in UTF-8, else a list of integers. Dates and decimals are texts.
-
-    Parameters
-    ----------
-    value : object
-    maps : bool
-        Whether a list of pairs is an object, as Arrow returns the values of a map.
 
     Examples
     --------
@@ -38,21 +32,19 @@ def plain(value: Any, *, maps: bool = False) -> Any:
     if kind is float:
         return value if value == value else None
     if isinstance(value, dict):
-        members = ((str(key), plain(inner, maps=maps)) for key, inner in value.items())
+        members = ((str(key), plain(inner)) for key, inner in value.items())
         return {key: inner for key, inner in members if inner is not None}
     if isinstance(value, list | tuple | set | frozenset):
-        if maps and value and all(isinstance(each, tuple) for each in value):
-            return plain(dict(value), maps=maps)
-        return [plain(each, maps=maps) for each in value]
+        return [plain(each) for each in value]
     if isinstance(value, bytes | bytearray | memoryview):
         try:
             return bytes(value).decode()
         except UnicodeDecodeError:
             return list(value)
     if hasattr(value, "tolist"):  # of NumPy
-        return plain(value.tolist(), maps=maps)
+        return plain(value.tolist())
     if hasattr(value, "model_dump"):  # of an SDK
-        return plain(value.model_dump(), maps=maps)
+        return plain(value.model_dump())
     return None if kind.__name__ in _NULLS else str(value)
 
 
@@ -84,7 +76,7 @@ def listed(name: str, text: str) -> Any:
         pass
     if text.startswith(_REPR) and (is_list or _SPEAKS.search(text)) and not _NOT_REPR.search(text):
         try:
-            return ast.literal_eval(text)
+            return plain(ast.literal_eval(text))
         except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
             pass
     return text

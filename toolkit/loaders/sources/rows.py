@@ -16,13 +16,14 @@ from typing import Any, ClassVar
 import pyarrow as pa
 
 from toolkit.errors import SourceError
+from toolkit.loaders.sources.arrow_values import values
 from toolkit.loaders.sources.cells import listed, plain
 from toolkit.loaders.sources.compression import Reader
 
 _FRAME_ROWS = 256  # rows of a DataFrame that are converted at a time
 _SLICE_BYTES = 4 << 20  # bytes of an Arrow table that are converted at a time, about
 _READ_BYTES = 1 << 20  # bytes that are enough to return from one read
-_TOO_DEEP = b"[" * 300 + b"]" * 300 + b"\n"  # deeper than any limit, so that the row is rejected
+_TOO_DEEP = json.loads("[" * 300 + "]" * 300)  # deeper than any limit, so the row is rejected
 _ARROW = ("__arrow_c_stream__", "__arrow_c_array__")
 _FIRST_ROWS = 10_000  # rows of a table of which one must hold an answer
 _CAN_ANSWER = re.compile(rb"[\[{]|data:|log_?prob", re.IGNORECASE)
@@ -162,37 +163,30 @@ def unique(names: Iterable[Any]) -> list[str]:
     return found
 
 
-def table_lines(names: list[str], columns: list[list[Any]], *, maps: bool) -> Iterator[bytes]:
-    """Yield one line for each row of some columns; `maps`: lists of pairs are objects."""
-    for values in zip(*columns, strict=True):
-        yield line(dict(zip(names, values, strict=True)), maps=maps)
+def table_lines(names: list[str], columns: list[list[Any]]) -> Iterator[bytes]:
+    """Yield one line for each row of some columns of JSON values."""
+    for row in zip(*columns, strict=True):
+        yield line(dict(zip(names, row, strict=True)))
 
 
-def column_lines(name: str, values: list[Any], *, maps: bool) -> Iterator[bytes]:
+def column_lines(name: str, column: list[Any]) -> Iterator[bytes]:
     """Yield one line for each value of a column: an object, or the JSON text of one, is a row."""
-    for value in values:
-        if isinstance(value, bytes):
-            value = plain(value)
+    for value in column:
         if isinstance(value, str) and value.lstrip().startswith("{"):
             # Line ends can only be blanks between the tokens of JSON.
             yield _encoded(value.replace("\r", " ").replace("\n", " ")) + b"\n"
-            continue
-        if hasattr(value, "model_dump"):
-            value = value.model_dump()
-        yield line(value if isinstance(value, dict) else {name: value}, maps=maps)
+        else:
+            yield line(value if isinstance(value, dict) else {name: value})
 
 
-def line(row: dict[str, Any], *, maps: bool = False) -> bytes:
-    """Return a row as a line of JSON; a row without any value is a blank line."""
-    try:
-        cells = {
-            name: listed(name, value) if isinstance(value, str) else value
-            for name, value in row.items()
-        }
-        found = plain(cells, maps=maps)
-        return _encoded(json.dumps(found, ensure_ascii=False)) + b"\n" if found else b"\n"
-    except (RecursionError, ValueError):  # an object that holds itself
-        return _TOO_DEEP
+def line(row: dict[str, Any]) -> bytes:
+    """Return a row of JSON values as a line; a row without any value is a blank line."""
+    cells = {
+        name: listed(name, value) if isinstance(value, str) else value
+        for name, value in row.items()
+        if value is not None
+    }
+    return (_encoded(json.dumps(cells, ensure_ascii=False)) if cells else b"") + b"\n"
 
 
 def _encoded(text: str) -> bytes:
@@ -221,10 +215,21 @@ def pandas_lines(frame: Any) -> Iterator[bytes]:
     for start in range(0, len(frame), _FRAME_ROWS):
         part = frame.iloc[start : start + _FRAME_ROWS]
         if frame.ndim == 1:
-            yield from column_lines(str(frame.name or _COLUMN), part.tolist(), maps=False)
+            yield from column_lines(str(frame.name or _COLUMN), _cells(part))
         else:
-            columns = [part.iloc[:, i].tolist() for i in range(part.shape[1])]
-            yield from table_lines(unique(frame.columns), columns, maps=False)
+            columns = [_cells(part.iloc[:, i]) for i in range(part.shape[1])]
+            yield from table_lines(unique(frame.columns), columns)
+
+
+def _cells(column: Any) -> list[Any]:
+    return [_cell(value) for value in column.tolist()]
+
+
+def _cell(value: Any) -> Any:
+    try:
+        return plain(value)
+    except RecursionError:  # an object that holds itself
+        return _TOO_DEEP
 
 
 # Tables of Arrow
@@ -239,7 +244,7 @@ def _arrow_object_lines(value: Any) -> Iterator[bytes]:
             name = str(getattr(value, "name", None) or _COLUMN)
             for chunk in _chunks(value):
                 for part in _slices(chunk):
-                    yield from column_lines(name, part.to_pylist(), maps=True)
+                    yield from column_lines(name, values(part))
     except (pa.ArrowException, TypeError) as error:
         raise SourceError(
             f"this {type(value).__name__} is not read as a table ({type(error).__name__}); "
@@ -276,5 +281,4 @@ def arrow_lines(batches: Iterable[Any]) -> Iterator[bytes]:
     for batch in batches:
         names = unique(batch.schema.names)
         for part in _slices(batch):
-            columns = [column.to_pylist() for column in part.columns]
-            yield from table_lines(names, columns, maps=True)
+            yield from table_lines(names, list(map(values, part.columns)))

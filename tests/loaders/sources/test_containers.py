@@ -2,16 +2,22 @@
 
 import gzip
 import io
+import json
 import pickle
 import sqlite3
 import tarfile
 import zipfile
+from contextlib import suppress
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import toolkit
 from tests.oracle import assert_conserved
+from toolkit.errors import SourceError
+from toolkit.loaders.sources.resolve import resolve
 
 GOOD = (
     b'{"choices": [{"message": {"content": "a"}, "logprobs": {"content": '
@@ -131,3 +137,35 @@ def test_a_damaged_file_is_reported_by_name(name, tmp_path):
     path.write_bytes(magic + bytes(999))
     with pytest.raises(toolkit.errors.SourceError, match="cut or corrupt"):
         toolkit.read(path)
+
+
+def files_of_tables():
+    """Return a small file of each kind that is read by its structure."""
+    answer = json.loads(GOOD)
+    table = pa.table({"response": [GOOD.decode()] * 5, "parsed": [answer] * 5})
+    sink = io.BytesIO()
+    with pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+    sample = json.dumps({"id": 1, "epoch": 1, "output": answer})
+    log = io.BytesIO()
+    with zipfile.ZipFile(log, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("header.json", "{}")
+        file.writestr("samples/1_epoch_1.json", sample)
+    return {
+        "parquet": saved(lambda out: pq.write_table(table, out)),
+        "arrow": sink.getvalue(),
+        "eval": log.getvalue(),
+    }
+
+
+@pytest.mark.parametrize("kind", ["parquet", "arrow", "eval"])
+def test_no_flipped_byte_breaks_more_than_the_source(kind):
+    data = files_of_tables()[kind]
+    assert list(resolve(data)[0].blocks())
+    for at in range(4, len(data), 3):
+        for bit in (0x01, 0x80):
+            damaged = bytearray(data)
+            damaged[at] ^= bit
+            with suppress(SourceError):
+                for _ in resolve(bytes(damaged))[0].blocks():
+                    pass

@@ -279,6 +279,7 @@ def _slices(part: Any) -> Iterator[Any]:
 def arrow_lines(batches: Iterable[Any]) -> Iterator[bytes]:
     """Yield the rows of record batches."""
     for batch in batches:
+        batch.validate(full=True)  # a damaged file may have offsets outside its buffers
         names = unique(batch.schema.names)
         for part in _slices(batch):
             yield from table_lines(names, list(map(values, part.columns)))

@@ -148,6 +148,19 @@ def test_other_traffic_is_counted_and_not_rejected(kind, form):
     assert lp.ledger["control"].to_pylist() == [3]
 
 
+def test_a_sound_is_other_traffic_and_damaged_json_is_not():
+    def interaction(kind):
+        return {"response": {"headers": {"Content-Type": [kind]}, "body": {"string": b"\xff\xfb"}}}
+
+    sound, damaged = interaction("audio/mpeg"), interaction("application/json")
+    stream = {"response": {"content": STREAM, "status_code": 200}}  # as older httpx was recorded
+    lp = toolkit.read(yaml.safe_dump({"interactions": [sound, stream]}).encode())
+    assert_conserved(lp)
+    assert (lp.text(0), lp.ledger["control"].to_pylist()) == ("Hi: there", [1])
+    with pytest.warns(toolkit.ToolkitWarning, match="1 not_an_object"):
+        toolkit.read(yaml.safe_dump({"interactions": [damaged, stream]}).encode())
+
+
 @pytest.mark.filterwarnings("ignore::toolkit.errors.ToolkitWarning")
 @pytest.mark.parametrize(
     ("body", "reason"),

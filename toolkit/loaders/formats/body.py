@@ -10,6 +10,9 @@ from typing import Any, Literal, NamedTuple
 
 from toolkit.loaders.json_values import Reject, kind_of
 
+_OTHER_KIND = re.compile(
+    r"(?:image|audio|video|font)/|text/(?!event)|application/(?:octet-stream|wasm|pdf|zip)", re.I
+)
 _RECORDING = re.compile(r"\s*(?:[{\[:]|data:|event:|id:|retry:|HTTP/)")
 
 Kind = Literal["auto", "unsure", "either", "final_copy", "copy"]
@@ -129,6 +132,11 @@ def body_or_exchange(
     if isinstance(value, dict):
         return Body(value, format_, path, custom_id)
     return Exchange(value, path, custom_id)
+
+
+def is_other_kind(content_type: object) -> bool:
+    """Return whether a Content-Type is of pictures, sounds and the like, which hold no answers."""
+    return isinstance(content_type, str) and _OTHER_KIND.match(content_type) is not None
 
 
 def exchanged(value: object, format_: str, path: str) -> Body | Exchange | Control | Reject:

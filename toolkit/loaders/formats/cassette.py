@@ -1,9 +1,9 @@
 """Unwrap a VCR cassette, ``{"interactions": [{"request", "response": {"body": ...}}]}``.
 
-Ruby's VCR writes ``http_interactions``. The body is a text, ``{"string": text}`` or
-``{"base64_string": bytes}``, compressed or not; if ``parsed_body`` exists, it is used instead.
-Framing passes cassettes in YAML on as records of one interaction each
-(`toolkit.loaders.framing.cassettes`).
+Ruby's VCR writes ``http_interactions``. The body, which older recordings of httpx call ``content``,
+is a text, ``{"string": text}`` or ``{"base64_string": bytes}``, compressed or not; if
+``parsed_body`` exists, it is used instead. Framing passes cassettes in YAML on as records of one
+interaction each (`toolkit.loaders.framing.cassettes`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Iterator
 from typing import Any
 
-from toolkit.loaders.formats.body import Found, exchanged
+from toolkit.loaders.formats.body import Control, Found, exchanged, is_other_kind
 from toolkit.loaders.json_values import Reject, is_claimed, kind_of
 
 NAME = "cassette"
@@ -45,13 +45,25 @@ def _content(response: dict[str, Any], path: str) -> Found:
     if response.get("parsed_body") is not None:
         body, path = response["parsed_body"], f"{path}.parsed_body"
     else:
-        body, path = response.get("body"), f"{path}.body"
+        key = "content" if "content" in response and "body" not in response else "body"
+        body, path = response.get(key), f"{path}.{key}"
         while isinstance(body, dict) and ("string" in body or "base64_string" in body):
             key = "string" if "string" in body else "base64_string"
             body, path = body[key], f"{path}.{key}"
             if key == "base64_string":
                 body = _decoded(body)
+    if body is None and is_other_kind(_content_type(response)):
+        return Control(path)
     return exchanged(body, NAME, path)
+
+
+def _content_type(response: dict[str, Any]) -> object:
+    """Return the Content-Type of a response, whose headers are texts or lists of them."""
+    headers = response.get("headers")
+    for name, value in headers.items() if isinstance(headers, dict) else ():
+        if name.lower() == "content-type":
+            return value[0] if isinstance(value, list) and value else value
+    return None
 
 
 def _decoded(text: object) -> str | None:

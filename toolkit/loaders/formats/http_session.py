@@ -8,16 +8,14 @@ object, a text, or the lines of an event stream. HAR is ``{"log": {"entries": [{
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Iterator
 from typing import Any
 
-from toolkit.loaders.formats.body import Found, exchanged
+from toolkit.loaders.formats.body import Found, exchanged, is_other_kind
 from toolkit.loaders.json_values import Reject, is_claimed, kind_of
 
 NAME = "http_session"
 SHAPE = "Entries[].ResponseBody or log.entries[].response"
-_OTHER_KIND = re.compile(r"(?:image|audio|video|font)/|text/(?!event)|application/(?:wasm|pdf|zip)")
 
 
 def matches(obj: dict[str, Any]) -> bool:
@@ -67,7 +65,7 @@ def _har_text(response: object, path: str) -> tuple[Any, str]:
         return None, path
     text, kind = content.get("text"), content.get("mimeType")
     if content.get("encoding") and text:
-        if isinstance(kind, str) and _OTHER_KIND.match(kind):
+        if isinstance(kind, str) and is_other_kind(kind):
             return kind, path  # a text in its place, which is no recording
         text = _decoded(text, content["encoding"], path)
     return text, f"{path}.text"

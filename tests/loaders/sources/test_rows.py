@@ -254,6 +254,13 @@ def test_an_empty_table_has_no_record(table):
         toolkit.read(table)
 
 
+def test_a_lazy_frame_is_to_be_collected():
+    with pytest.raises(
+        toolkit.errors.ArgumentError, match=r"found LazyFrame; call its collect\(\)"
+    ):
+        toolkit.read(pl.DataFrame({"response": [TEXT]}).lazy())
+
+
 def test_what_is_a_table():
     table = pa.table({"a": ["x"]})
     tables = [table, table["a"], table["a"].chunk(0), table.to_batches()[0], table.to_reader()]

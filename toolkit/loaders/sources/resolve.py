@@ -93,10 +93,11 @@ def _sources(item: Any) -> Iterator[Source]:
         for inner in item:
             yield from _sources(inner)
     else:
+        lazy = "call its collect(), or " if hasattr(item, "collect") else ""
         raise ArgumentError(
             f"a source is a path, a URI, a file object, bytes or a table, found "
             f"{type(item).__name__}; "
-            "for responses in memory, use from_responses"
+            f"{lazy}for responses in memory, use from_responses"
         )
 
 

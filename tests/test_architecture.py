@@ -82,7 +82,7 @@ ROOMS = {
         "sources, one after the other, from bytes to tables",
         (
             *("errors", "limits", "schema", "arrow", "tables"),
-            *("loaders.sources", "loaders.framing", "loaders.scanner", "loaders.decoding"),
+            *("loaders.sources", "loaders.framing", "loaders.formats", "loaders.scanner"),
             *("loaders.merging", "loaders.assembling", "loaders.prefetch", "loaders.options"),
         ),
     ),

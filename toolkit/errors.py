@@ -4,7 +4,7 @@
 
     ToolkitError
     ├── SourceError       a path, URI or file object could not be opened or read
-    │   └── NoRecordsError    the sources were read, but they hold no record
+    │   └── NoRecordsError    the sources were read, but no record could be
     ├── RecordError       a record was rejected, and on_error="raise" was requested
     ├── SchemaError       a table does not have the declared columns
     ├── SelectionError    no response or choice matches a selector
@@ -19,6 +19,8 @@ expected and what to do; it never quotes the text of a response.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 __all__ = [
     "ArgumentError",
@@ -42,7 +44,15 @@ class SourceError(ToolkitError, OSError):
 
 
 class NoRecordsError(SourceError):
-    """All sources were read, but none holds a record."""
+    """All sources were read, but none holds a record that could be read.
+
+    Attributes
+    ----------
+    tables : LogprobTables or None
+        The rejects and the ledger of the load, if there were records, and all were rejected.
+    """
+
+    tables: Any = None
 
 
 class RecordError(ToolkitError, ValueError):

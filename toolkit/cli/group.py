@@ -13,7 +13,13 @@ import click
 
 import toolkit
 from toolkit.cli.output import safe
-from toolkit.errors import ArgumentError, SelectionError, ToolkitError, ToolkitWarning
+from toolkit.errors import (
+    ArgumentError,
+    NoRecordsError,
+    SelectionError,
+    ToolkitError,
+    ToolkitWarning,
+)
 
 if TYPE_CHECKING:
     from toolkit import LogprobTables
@@ -245,8 +251,14 @@ def sources_of(inputs: Sequence[str]) -> str | list[str]:
 
 
 def load(inputs: Sequence[str]) -> LogprobTables:
-    """Read the inputs with the options of the command line."""
-    return toolkit.read(sources_of(inputs), **read_options())
+    """Read the inputs with the options of the command line; all records may be rejected."""
+    try:
+        return toolkit.read(sources_of(inputs), **read_options())
+    except NoRecordsError as error:
+        if error.tables is None:
+            raise
+        _show_warning(str(error))
+        return error.tables
 
 
 def require_responses(lp: LogprobTables) -> None:

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from toolkit import schema
 from toolkit.arrow import numpy
@@ -26,6 +27,7 @@ from toolkit.loaders.decoding.decoder import Decoder
 from toolkit.loaders.decoding.native import scan_frames
 from toolkit.loaders.decoding.ordinals import Place
 from toolkit.loaders.decoding.reference import Unit
+from toolkit.loaders.formats.embedded import NAME as ROW
 from toolkit.loaders.framing.detect import frame
 from toolkit.loaders.framing.frames import Frames
 from toolkit.loaders.merging.merger import Merger
@@ -37,6 +39,7 @@ from toolkit.loaders.sources.source import Source
 from toolkit.tables import LogprobTables
 
 _BLOCK_BYTES = 8 << 20  # bytes that are read, framed and scanned at a time, at most
+_BOM = b"\xef\xbb\xbf"
 _AHEAD = 4  # steps scanned ahead for each thread; about half of them are blocks of a single line
 _SMALL_BYTES = 1 << 20  # bytes of sources that share a batch; smaller blocks stay on this thread
 _SMALL_SOURCES = 1024  # number of sources that share a batch
@@ -48,6 +51,7 @@ class _Begin(NamedTuple):
     name: str
     ordinal: int
     skipped: Mapping[str, int] = {}  # of a folder: the files that were not taken, by kind
+    document: tuple[int, str] | None = None  # of a file that may be one document: size, name
 
 
 class _End(NamedTuple):
@@ -70,6 +74,8 @@ class _Progress:
     scope: int
     envelopes_before: int
     control_before: int
+    document: tuple[int, str] | None = None
+    next_record: int = np.iinfo(np.int64).max
     counts: Counter[str] = field(default_factory=Counter)
     rejected: int = 0
     last: Frames | None = None  # the last block with a record, for the line of a fault
@@ -174,7 +180,7 @@ class BatchReader:
     def _steps(self, sources: Iterable[tuple[int, Source]], block_bytes: int) -> Iterator[_Step]:
         limits = self.options.limits
         for ordinal, source in sources:
-            yield _Begin(source.name, ordinal, source.skipped)
+            yield _Begin(source.name, ordinal, source.skipped, source.document())
             fault = None
             fingerprint = Fingerprint() if self._records_fingerprints else None
             try:
@@ -203,7 +209,7 @@ class BatchReader:
         now, decoder = self._decoder.ordinals(), self._decoder
         progress = _Progress(
             *(begin.name, begin.ordinal, now.record, now.scope),
-            *(decoder.envelopes, decoder.control),
+            *(decoder.envelopes, decoder.control, begin.document),
         )
         progress.counts["skipped"] = sum(begin.skipped.values())
         self._sources.append(progress)
@@ -221,6 +227,7 @@ class BatchReader:
             reason = getattr(fault, "reason", "unreadable_source")
             place = Place(source.line, source.counts["bytes"], 0)
             self._decoder.reject(place, reason, str(fault))
+        source.next_record = self._decoder.ordinals().record
         source.counts["records"] = self._decoder.ordinals().record - source.first_record
         source.counts["envelopes"] = self._decoder.envelopes - source.envelopes_before
         source.counts["control"] += self._decoder.control - source.control_before
@@ -250,6 +257,7 @@ class BatchReader:
         merged = self._merger.merge(decoded, is_last=is_last, scope=newest.scope)
         self._raise_first(merged.rejects)
         origins = self._origins()
+        merged = merged._replace(bodies=self._named_by_file(merged.bodies))
         at = origins.of(numpy(merged.rejects, "record"))
         rejected = np.bincount(at, minlength=len(self._sources)).tolist()
         for source, n in zip(self._sources, rejected, strict=True):
@@ -259,6 +267,25 @@ class BatchReader:
         self._sources = [] if is_last else self._sources[-1:]
         declared = schema.LEDGER.arrow
         return LogprobTables(*tables, ledger=pa.Table.from_pylist(ledger, declared))
+
+    def _named_by_file(self, bodies: pa.Table) -> pa.Table:
+        """Return bodies in which a row that is alone in its file has the name of it as its id."""
+        is_row = pc.or_(pc.equal(bodies["format"], ROW), bodies["path"].is_valid())
+        record, offset = numpy(bodies, "record"), numpy(bodies, "byte_offset")
+        stop = offset + numpy(bodies, "length")
+        names: list[str | None] = [None] * len(record)
+        for source in self._sources:
+            if source.document is None:
+                continue
+            size, name = source.document
+            mine = (record >= source.first_record) & (record < source.next_record)
+            rows = np.flatnonzero(mine & (offset <= len(_BOM)))
+            if len(rows) == 1 and is_row[rows[0]].as_py() and stop[rows[0]] >= size - len(b"\r\n"):
+                names[rows[0]] = name
+        if not any(names):
+            return bodies
+        custom_id = pc.coalesce(bodies["custom_id"], pa.array(names, schema.TEXT))
+        return bodies.set_column(bodies.column_names.index("custom_id"), "custom_id", custom_id)
 
 
 def _is_large(step: _Step) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 from toolkit import arguments
 from toolkit.dataset.layout import is_dataset
 from toolkit.dataset.read import read_parquet
+from toolkit.errors import NoRecordsError
 from toolkit.limits import LIMITS, Limits
 from toolkit.loaders.formats.shape import Shape
 from toolkit.loaders.options import BATCH_BYTES, STREAM_WINDOW, OnError, ReadOptions
@@ -78,7 +79,8 @@ def read(
     SourceError
         If no source could be read.
     NoRecordsError
-        If the sources hold no record.
+        If the sources hold no record, or every record was rejected; its attribute ``tables`` has
+        the rejects.
     RecordError
         If ``on_error="raise"`` and a record cannot be read.
     ArgumentError
@@ -114,7 +116,14 @@ def read(
         threads=threads,
         limits=limits,
     )
-    return joined(list(ReadSession(options).read(sources)))
+    parts: list[LogprobTables] = []
+    try:
+        for part in ReadSession(options).read(sources):
+            parts.append(part)
+    except NoRecordsError as error:
+        error.tables = joined(parts) if parts else None
+        raise
+    return joined(parts)
 
 
 def scan(

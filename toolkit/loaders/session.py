@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from types import FrameType
 from typing import Any
 
+from toolkit import schema
 from toolkit.dataset.layout import is_dataset
 from toolkit.errors import ArgumentError, NoRecordsError, SourceError, ToolkitWarning
 from toolkit.loaders.batches import BatchReader
@@ -111,6 +112,10 @@ class LoadSummary:
     bytes, records, responses, tokens : int
     reasons : Counter of str
         Number of rejects by reason.
+    examples : dict of str to str
+        The first reject of each reason: its place, and what was found.
+    formats : Counter of str
+        Number of responses by format, while there are no tokens.
     """
 
     def __init__(self) -> None:
@@ -120,6 +125,8 @@ class LoadSummary:
         self.skipped: list[tuple[str, Mapping[str, int]]] = []
         self.bytes = self.records = self.responses = self.tokens = 0
         self.reasons: Counter[str] = Counter()
+        self.examples: dict[str, str] = {}
+        self.formats: Counter[str] = Counter()
 
     def add_bytes(self, n: int) -> None:
         """Count bytes that were read."""
@@ -129,7 +136,13 @@ class LoadSummary:
         """Count the responses, tokens and rejects of a batch."""
         self.responses += len(batch)
         self.tokens += batch.tokens.num_rows
-        self.reasons.update(batch.rejects["reason"].to_pylist())
+        reasons = batch.rejects["reason"].to_pylist()
+        self.reasons.update(reasons)
+        for reason in set(reasons) - self.examples.keys():
+            row = batch.rejects.slice(reasons.index(reason), 1).to_pylist()[0]
+            self.examples[reason] = f"{row['source']}:{row['line']}: {row['message']}"
+        if not self.tokens:
+            self.formats.update(batch.responses["format"].to_pylist())
 
     def add_sources(self, reader: BatchReader) -> None:
         """Count the sources and records of a reader that has finished."""
@@ -152,9 +165,11 @@ class LoadSummary:
         self.reasons.update(counts["reasons"])
 
     def require_records(self) -> None:
-        """Raise `NoRecordsError`, or `SourceError` if a source failed, if there is no record."""
-        if self.records:
+        """Raise `NoRecordsError`, or `SourceError` if a source failed, if no record was read."""
+        if self.responses:
             return
+        if self.records:
+            raise NoRecordsError(f"no record could be read: {self._describe_rejects()}")
         if self.faults:
             more = f" (and {len(self.faults) - 1} more)" if len(self.faults) > 1 else ""
             raise SourceError(f"no source could be read: {self.faults[0]}{more}")
@@ -167,10 +182,7 @@ class LoadSummary:
         """Emit one warning about whatever was not read, missing logprobs and a missing scanner."""
         messages = []
         if self.reasons:
-            listed = ", ".join(f"{n} {reason}" for reason, n in self.reasons.most_common())
-            rejected = self.reasons.total()
-            records = "record was" if rejected == 1 else "records were"
-            messages.append(f"{rejected} {records} rejected ({listed}): see the rejects table")
+            messages.append(self._describe_rejects())
         messages += self._describe_missing()
         if self.bytes > _SLOW_BYTES and decoder() == "reference":
             messages.append(
@@ -178,9 +190,20 @@ class LoadSummary:
                 "could be: install the toolkit from a wheel, or where a C++ compiler is available"
             )
         if self.responses and not self.tokens:
-            messages.append("no response has logprobs: were they requested (logprobs=True)?")
+            [(usual, _)] = self.formats.most_common(1)
+            asking = schema.LOGPROBS_REQUESTS.get(usual, schema.LOGPROBS_REQUESTS["openai_chat"])
+            messages.append(f"no response has logprobs: were they requested ({asking})?")
         if messages:
             warnings.warn("; ".join(messages), ToolkitWarning, stacklevel=_callers_level())
+
+    def _describe_rejects(self) -> str:
+        """Return how many records were rejected, and the first one of the commonest reason."""
+        found = self.reasons.most_common()
+        listed = ", ".join(f"{n} {reason}" for reason, n in found)
+        rejected = self.reasons.total()
+        text = f"{rejected} {'record was' if rejected == 1 else 'records were'} rejected ({listed})"
+        example = self.examples.get(found[0][0])
+        return text if example is None else f"{text}; {example}"
 
     def _describe_missing(self) -> Iterator[str]:
         """Yield what to say of sources that failed and of files that were skipped."""

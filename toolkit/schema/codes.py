@@ -81,6 +81,17 @@ NOTE_SEVERITIES = {
 }
 """Severities of notes as findings of `toolkit.check`; other notes are infos."""
 
+LOGPROBS_REQUESTS = {
+    "openai_chat": "logprobs=True, top_logprobs=20",
+    "openai_legacy": "logprobs=5",
+    "openai_responses": "include=['message.output_text.logprobs'], top_logprobs=20",
+    "gemini": "responseLogprobs=true and logprobs=20 in generationConfig",
+    "tgi_generate": "details=true",
+    "sglang_generate": "return_logprob=True",
+    "llama_server": "n_probs=20",
+}
+"""How to ask for logprobs, by format; that of ``openai_chat`` for all others."""
+
 REASONS = {
     "empty_record": "there is nothing between two separators",
     "bad_utf8": "the bytes are not UTF-8",

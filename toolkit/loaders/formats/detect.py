@@ -195,7 +195,7 @@ def _detected(obj: object, path: str, shapes: tuple[Shape, ...] = ()) -> Iterato
         found = list(_unwrapped(Body({"choices": [obj]}, embedded.NAME, path, alone=True)))
     elif (bare := loose.bare(obj, path)) is not None:
         found = [bare]
-    if not has_tokens(found):
+    if not has_tokens(found) and not any(map(_is_ambiguous, found)):
         # The row around may look like an answer; an answer in it that has logprobs counts.
         row = {key: value for key, value in obj.items() if key not in _OWN_LISTS or not found}
         is_chat = format_ is openai_chat and bool(obj["choices"])
@@ -214,6 +214,10 @@ def _detected(obj: object, path: str, shapes: tuple[Shape, ...] = ()) -> Iterato
         yield from error_body.normalise(obj, path)
     else:
         raise _unknown(obj, path)
+
+
+def _is_ambiguous(found: Found) -> bool:
+    return isinstance(found, Reject) and found.reason == "duplicate_key"
 
 
 def _guarded(found: Iterator[Found]) -> Iterator[Found]:

@@ -50,8 +50,9 @@ def refusal(
     if hint := _hint(obj):
         message += f"; {hint}"
     is_body = not obj or any(key in obj for key in ("id", "model", "created", "usage"))
-    reason = "no_choices" if is_body else "unknown_format"
-    return Reject(reason, message, path, is_unrelated=is_unrelated)
+    if is_body:
+        return Reject("no_choices", message, f"{path}.choices", is_unrelated=is_unrelated)
+    return Reject("unknown_format", message, path, is_unrelated=is_unrelated)
 
 
 def _words(shape: str) -> set[str]:

@@ -118,7 +118,7 @@ def _position_kind(value: Any) -> str | None:
         return _object_kind(value)
     if not isinstance(value, list):
         return None
-    if len(value) == 2 and is_number(value[1]) and isinstance(value[0], int | str):
+    if len(value) == 2 and is_number(value[1]) and _is_name(value[0]):
         return "pairs"
     if len(value) == 2 and is_number(value[0]) and isinstance(value[1], str):
         return "pairs"
@@ -128,10 +128,15 @@ def _position_kind(value: Any) -> str | None:
     return None
 
 
+def _is_name(value: object) -> bool:
+    """Return whether a value is the text or the id of a token."""
+    return isinstance(value, str | int) and not isinstance(value, bool)
+
+
 def _object_kind(value: dict[str, Any]) -> str | None:
     if isinstance(value.get("chosen"), dict):
         return "entries"
-    has_name = any(isinstance(value.get(name), str | int) for name in (*TOKEN, *TOKEN_ID))
+    has_name = any(_is_name(value.get(name)) for name in (*TOKEN, *TOKEN_ID))
     if has_name and any(name in value for name in LOGPROB):
         return "entries"
     if has_name and any(isinstance(value.get(name), list) for name in TOP):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from toolkit.limits import LIMITS, Limits
 from toolkit.loaders.sources.compression import TruncatedSourceError, decompress
 from toolkit.loaders.sources.containers import unpack
 from toolkit.loaders.sources.fingerprint import Fingerprint, FingerprintRecord
-from toolkit.loaders.sources.locations import Location, WatchedFile
+from toolkit.loaders.sources.locations import File, Location, WatchedFile
 from toolkit.loaders.sources.size_limits import limit_bytes
 
 _HASHED_BYTES = 1 << 20  # bytes that are read at a time for a fingerprint alone
@@ -60,6 +61,14 @@ class Source:
             return self.location.size()
         except OSError:
             return None
+
+    def document(self) -> tuple[int, str] | None:
+        """Return size and name of a file that may be a single JSON document; else None."""
+        stem, suffix = os.path.splitext(os.path.basename(self.name))
+        if suffix.lower() != ".json" or not isinstance(self.location, File):
+            return None
+        size = self.size()
+        return None if size is None else (size, stem)
 
     def fingerprint(self) -> FingerprintRecord | None:
         """Return the fingerprint of the stored bytes; None if they can be read only once.

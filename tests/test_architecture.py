@@ -74,6 +74,7 @@ ROOMS = {
         "merged columns to the five tables: keys, ranks, statuses",
         ("schema", "arrow", "loaders.buffers", "loaders.merging"),
     ),
+    "loaders.plain_data": ("objects of SDKs and engines to plain data", ("limits",)),
     "loaders.options": (
         "the options of a load, checked once",
         ("errors", "limits", "arguments", "loaders.formats"),
@@ -103,8 +104,8 @@ ROOMS = {
     "loaders.objects": (
         "`from_responses`: objects in memory",
         (
-            *(*_GROUND, "tables", "loaders.decoding", "loaders.options"),
-            *("loaders.batches", "loaders.session"),
+            *(*_GROUND, "tables", "loaders.json_values", "loaders.formats", "loaders.decoding"),
+            *("loaders.plain_data", "loaders.options", "loaders.batches", "loaders.session"),
         ),
     ),
     "loaders.raw": (
@@ -115,7 +116,7 @@ ROOMS = {
             *("loaders.options", "loaders.batches"),
         ),
     ),
-    "loaders.tee": ("`tee`: a live stream to a file", ("errors",)),
+    "loaders.tee": ("`tee`: a live stream to a file", ("errors", "loaders.plain_data")),
     "dataset.shards": ("sources to shards, the unit of retry", ("loaders.sources",)),
     "dataset.checkpoints": (
         "the shards that an export has finished",

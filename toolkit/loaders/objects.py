@@ -1,7 +1,7 @@
 """Load responses that are in memory: `from_responses`.
 
-SDK, LangChain and vLLM objects are recognised by their attributes; none of these packages is
-imported.
+The objects of SDKs, LangChain, vLLM and others become plain data (`toolkit.loaders.plain_data`), in
+which the formats find the answer, as in a file.
 """
 
 from __future__ import annotations
@@ -12,7 +12,11 @@ from typing import Any
 from toolkit.errors import ArgumentError
 from toolkit.loaders.batches import BatchReader
 from toolkit.loaders.decoding.reference import Unit
+from toolkit.loaders.formats import detect
+from toolkit.loaders.formats.body import Body
+from toolkit.loaders.json_values import Reject
 from toolkit.loaders.options import OnError, ReadOptions
+from toolkit.loaders.plain_data import is_data, plain
 from toolkit.loaders.session import LoadSummary
 from toolkit.tables import LogprobTables
 
@@ -25,10 +29,10 @@ def from_responses(
     Parameters
     ----------
     responses : object or iterable
-        One response or many. A response is a dict, JSON text (str or bytes), an object with
-        ``model_dump`` (as the SDKs of OpenAI and similar services return), a message of LangChain,
-        an output of vLLM, or an iterable of chunks of these kinds, which is one stream. A list
-        whose items are all chunks is one stream too.
+        One response or many. A response is a dict, JSON text (str or bytes), an object of a client
+        library (OpenAI and other SDKs, LiteLLM, LangChain, pydantic-ai, Haystack) or of an engine
+        (vLLM, TensorRT-LLM), or an iterable of chunks of these kinds, which is one stream. A list
+        whose items are all chunks is one stream too. What `read` reads as JSON is read here.
     custom_id : str or list of str, optional
         The caller's id of each response, in order.
     on_error : {"reject", "raise"}
@@ -70,21 +74,29 @@ def from_responses(
 
 def units(responses: Any, custom_id: Any) -> list[Unit]:
     """Group the arguments of `from_responses` into responses and streams."""
-    if hasattr(responses, "__aiter__"):
+    if not _is_response(responses):
+        items = list(responses)
+    elif hasattr(responses, "__aiter__") and not is_data(responses):
         raise ArgumentError(
             "responses is an async stream: collect it first, [chunk async for chunk in stream]"
         )
-    items = [responses] if _is_response(responses) else list(responses)
+    elif hasattr(responses, "__enter__") and not is_data(responses):
+        raise ArgumentError(
+            "responses is a context manager: enter it first, with responses as stream: ..."
+        )
+    else:
+        items = [responses]
     found = [
-        Unit([to_dict(item)])
+        Unit([_body(item)])
         if _is_response(item)
-        else Unit([to_dict(chunk) for chunk in item], is_stream=True)
+        else Unit([_body(chunk) for chunk in item], is_stream=True)
         for item in items
     ]
-    if found and all(not unit.is_stream and _is_chunk(unit.bodies[0]) for unit in found):
+    if custom_id is None:
+        return found  # chunks find their stream by themselves
+    if len(found) > 1 and _are_chunks(found):
         found = [Unit([unit.bodies[0] for unit in found])]
-    ids = [custom_id] if isinstance(custom_id, str) else custom_id
-    ids = [None] * len(found) if ids is None else list(ids)
+    ids = [custom_id] if isinstance(custom_id, str) else list(custom_id)
     if len(ids) != len(found):
         raise ArgumentError(
             f"custom_id has {len(ids)} ids: expected one for each of the {len(found)} responses"
@@ -92,129 +104,57 @@ def units(responses: Any, custom_id: Any) -> list[Unit]:
     return [unit._replace(custom_id=given) for unit, given in zip(found, ids, strict=True)]
 
 
-def _is_chunk(item: Any) -> bool:
+def _is_response(item: Any) -> bool:
+    """Return whether this is one response or one chunk, not a collection of them."""
+    if isinstance(item, list | tuple) and any(map(_are_ids, item)):
+        return True  # vLLM's ids, text and logprobs of an answer
+    return not hasattr(item, "__iter__") or is_data(item)
+
+
+def _are_ids(value: Any) -> bool:
+    return isinstance(value, list | tuple) and bool(value) and all(type(i) is int for i in value)
+
+
+def _body(item: Any) -> Any:
+    """Return an object as plain data, and JSON text as it is; a `Reject` if that fails."""
+    if isinstance(item, str | bytes):
+        return item
+    try:
+        found = plain(item)
+    except Exception as error:  # of any class: it costs this object alone
+        name, problem = type(item).__name__, type(error).__name__
+        message = f"expected an object, found a Python {name} that raises {problem}"
+        return Reject("not_an_object", message, "$")
+    if found is None and item is not None:
+        message = f"expected an object, found a Python {type(item).__name__}"
+        return Reject("not_an_object", message, "$")
+    return found
+
+
+def _are_chunks(found: list[Unit]) -> bool:
+    """Return whether these are the chunks of one stream."""
+    *before, last = found
+    return all(not unit.is_stream for unit in found) and (
+        all(_is_chunk(unit.bodies[0]) for unit in before)
+        and _is_chunk(last.bodies[0], is_last=True)
+    )
+
+
+def _is_chunk(item: Any, is_last: bool = False) -> bool:
+    """Return whether a body is a chunk; the last one may look like a whole answer."""
     if isinstance(item, str | bytes):
         try:
             item = json.loads(item)
         except (ValueError, RecursionError):
             return False  # the decoder rejects it
-    choices = item.get("choices") if isinstance(item, dict) else None
-    if not isinstance(choices, list):
-        return False
-    return not any(isinstance(choice, dict) and "message" in choice for choice in choices)
-
-
-def _is_response(item: Any) -> bool:
-    """Return whether this is one response or one chunk, not a collection of them."""
-    return (
-        item is None
-        or isinstance(item, dict | str | bytes | int | float)
-        or hasattr(item, "model_dump")
-        or isinstance(getattr(item, "response_metadata", None), dict)
-        or _is_request_output(item)
-        or not hasattr(item, "__iter__")
+    return all(
+        isinstance(body, Body) and (_has_delta(body) or (is_last and body.kind == "either"))
+        for body in detect.bodies(item)
     )
 
 
-# Conversion: objects of other packages to dicts
-
-
-def to_dict(item: Any) -> Any:
-    """Convert an object to a dict of a known format; return other objects as they are.
-
-    Converted are objects with ``model_dump`` or ``dict`` (SDKs that use pydantic), messages of
-    LangChain (``response_metadata``), and outputs of vLLM (``outputs`` with ``token_ids``).
-    """
-    if isinstance(item, dict):
-        return _of_message(item) if _is_message(item) else item
-    if isinstance(getattr(item, "response_metadata", None), dict):
-        names = ("response_metadata", "content", "id", "tool_calls", "usage_metadata")
-        return _of_message({name: getattr(item, name, None) for name in names})
-    if _is_request_output(item):
-        return _of_request_output(item)
-    for name in ("model_dump", "dict"):
-        method = getattr(item, name, None)
-        if callable(method):
-            return method()
-    return item
-
-
-# Messages of LangChain
-
-
-def _is_message(item: dict[str, Any]) -> bool:
-    return isinstance(item.get("response_metadata"), dict) and "choices" not in item
-
-
-def _of_message(message: dict[str, Any]) -> dict[str, Any]:
-    """Return a message as the completion that it was made from."""
-    metadata = message["response_metadata"]
-    found = {
-        "role": "assistant",
-        "content": message.get("content"),
-        "refusal": (message.get("additional_kwargs") or {}).get("refusal"),
-    }
-    choice = {
-        "index": 0,
-        "message": found,
-        "logprobs": metadata.get("logprobs"),
-        "finish_reason": metadata.get("finish_reason"),
-    }
-    return {
-        "id": metadata.get("id") or message.get("id"),
-        "model": metadata.get("model_name") or metadata.get("model"),
-        "system_fingerprint": metadata.get("system_fingerprint"),
-        "service_tier": metadata.get("service_tier"),
-        "usage": metadata.get("token_usage"),
-        "choices": [choice],
-    }
-
-
-# Outputs of vLLM
-
-
-def _is_request_output(item: Any) -> bool:
-    outputs = getattr(item, "outputs", None)
-    return isinstance(outputs, list) and all(hasattr(each, "token_ids") for each in outputs)
-
-
-def _of_request_output(item: Any) -> dict[str, Any]:
-    prompt = getattr(item, "prompt_token_ids", None)
-    usage = {"completion_tokens": sum(len(each.token_ids) for each in item.outputs)}
-    if prompt is not None:
-        usage["prompt_tokens"] = len(prompt)
-    return {
-        "id": getattr(item, "request_id", None),
-        "usage": usage,
-        "choices": [_choice(each, i) for i, each in enumerate(item.outputs)],
-    }
-
-
-def _choice(output: Any, ordinal: int) -> dict[str, Any]:
-    steps = getattr(output, "logprobs", None)
-    entries = None
-    if steps is not None:
-        pairs = zip(output.token_ids, steps, strict=True)
-        entries = [_position(token_id, step or {}) for token_id, step in pairs]
-    return {
-        "index": getattr(output, "index", ordinal),
-        "message": {"content": getattr(output, "text", None)},
-        "logprobs": {"content": entries} if entries is not None else None,
-        "finish_reason": getattr(output, "finish_reason", None),
-    }
-
-
-def _position(token_id: int, step: dict[int, Any]) -> dict[str, Any]:
-    """Return the entry of one position; the sampled token is one of its alternatives."""
-    top = [_entry(id_, found) for id_, found in step.items()]
-    return {**_entry(token_id, step.get(token_id)), "top_logprobs": top}
-
-
-def _entry(token_id: int, found: Any) -> dict[str, Any]:
-    text = getattr(found, "decoded_token", None)
-    return {
-        # Without a tokenizer there are only ids; vLLM's server writes them like this.
-        "token": text if text is not None else f"token_id:{token_id}",
-        "token_id": token_id,
-        "logprob": getattr(found, "logprob", None),
-    }
+def _has_delta(body: Body) -> bool:
+    choices = body.obj.get("choices")
+    if body.kind == "either" or not isinstance(choices, list):
+        return False
+    return not any(isinstance(each, dict) and "message" in each for each in choices)

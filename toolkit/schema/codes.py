@@ -56,6 +56,7 @@ NOTES = {
     "echo": "the tokens of the prompt seem to come before those of the answer (echo), and usage "
     "does not say how many they are; they are kept in content",
     "unread_logprobs": "values that speak of logprobs were sent, and they are not read",
+    "unequal_logprobs": "more or fewer logprobs than token ids were sent; those with both are read",
     "mean_logprob_only": "only a mean or sum of logprobs was sent, without tokens; it is not read",
     "lone_surrogate": "a text has half a surrogate pair; U+FFFD is used instead",
     "cumulative_usage": "usage was sent for single choices, but not for the whole response",

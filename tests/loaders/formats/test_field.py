@@ -64,7 +64,15 @@ SERVERS = {
             2,
         )
     ],
-    "11": [content(("", 0.0), ("Machine", -0.011991554871201515), text="Machine", finish="length")],
+    "11": [
+        content(
+            ("", 0.0),
+            ("Machine", -0.011991554871201515),
+            text="Machine",
+            finish="length",
+            completion_tokens=2,
+        )
+    ],
     "12": [
         Answer({"prompt": [("", None), (" capital", -3.1), (" of", -0.2)]}, " Paris", "length", 1)
     ],
@@ -199,6 +207,7 @@ SERVERS = {
         )
     ],
     "63": [content(("Hi", -0.1), text="Hi", kind="stream")],
+    "65": [content(*I_AM, text="I am", finish="stop", completion_tokens=2, kind="stream")],
     "66": [content(*I_AM, text="I am", finish="stop", completion_tokens=2)],
     "67": [content(*I_AM, text="I am", finish="stop", completion_tokens=2)],
     "68": [

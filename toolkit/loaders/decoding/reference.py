@@ -198,7 +198,10 @@ class _Batch:
         """Decode an object in memory, whose texts may have lone surrogates."""
         self._place = place
         self._may_have_surrogates = True
-        self._value(value)
+        if isinstance(value, list):
+            self._array(value)
+        else:
+            self._value(value)
 
     def _array(self, values: list[object]) -> None:
         """Decode the elements of an array, which share its place."""

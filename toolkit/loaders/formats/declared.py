@@ -2,7 +2,60 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from toolkit.loaders.formats.shape import Shape
+
+_MESSAGE = Shape(
+    name="langchain",
+    marks=("response_metadata",),
+    tokens="response_metadata.logprobs|response_metadata.logprobs_result",
+    text="content",
+    tool_calls="additional_kwargs.tool_calls[]|tool_calls[]|invalid_tool_calls[]",
+    refusal="additional_kwargs.refusal",
+    reasoning="additional_kwargs.reasoning_content",
+    finish_reason="response_metadata.finish_reason|response_metadata.done_reason"
+    "|response_metadata.stop_reason",
+    id="response_metadata.id|id",
+    model="response_metadata.model_name|response_metadata.model",
+    system_fingerprint="response_metadata.system_fingerprint",
+    usage="response_metadata.token_usage|usage_metadata|response_metadata.usage",
+)
+
+
+def _generations(
+    marks: tuple[str, ...], answers: str = "", first: str = "", records: str = ""
+) -> Shape:
+    """Return where a result of LangChain has its generations, each with a message.
+
+    The metadata of the whole are those of the first message. A message that LangChain's own
+    serializer wrote, as in runs of LangSmith, has its fields under ``kwargs``.
+    """
+
+    def of(paths: str, message: str = "message") -> str:
+        each = paths.split("|")
+        return "|".join(f"{message}{inner}.{path}" for inner in (".kwargs", "") for path in each)
+
+    def of_first(paths: str, name: str) -> str:
+        return of(paths, f"{first}message") + f"|llm_output.{name}"
+
+    return Shape(
+        name="langchain",
+        marks=marks,
+        records=records,
+        answers=answers,
+        tokens="generation_info.logprobs|" + of(_MESSAGE.tokens),
+        text="text",
+        tool_calls=of(_MESSAGE.tool_calls),
+        refusal=of(_MESSAGE.refusal),
+        reasoning=of(_MESSAGE.reasoning),
+        finish_reason="generation_info.finish_reason|" + of(_MESSAGE.finish_reason),
+        id=of_first(_MESSAGE.id, "id"),
+        model=of_first(_MESSAGE.model, "model_name"),
+        system_fingerprint=of_first(_MESSAGE.system_fingerprint, "system_fingerprint"),
+        usage=of_first(_MESSAGE.usage, "token_usage"),
+    )
+
 
 SHAPES = (
     Shape(
@@ -121,31 +174,17 @@ SHAPES = (
         custom_id="instance.id",
         model="request.model",
     ),
-    Shape(
-        name="langchain",
+    replace(
+        _MESSAGE,
         marks=("response_metadata", "type=AIMessageChunk"),
-        tokens="response_metadata.logprobs|response_metadata.logprobs_result",
-        text="content",
-        tool_calls="additional_kwargs.tool_calls",
-        refusal="additional_kwargs.refusal",
-        finish_reason="response_metadata.finish_reason",
-        id="response_metadata.id|id",
-        model="response_metadata.model_name|response_metadata.model",
-        usage="response_metadata.token_usage|usage_metadata",
+        tool_calls="tool_call_chunks[]|additional_kwargs.tool_calls[]",
+        id="id",
         stream="yes",
     ),
-    Shape(
-        name="langchain",
-        marks=("response_metadata",),
-        tokens="response_metadata.logprobs|response_metadata.logprobs_result",
-        text="content",
-        tool_calls="additional_kwargs.tool_calls",
-        refusal="additional_kwargs.refusal",
-        finish_reason="response_metadata.finish_reason|response_metadata.done_reason",
-        id="response_metadata.id|id",
-        model="response_metadata.model_name|response_metadata.model",
-        usage="response_metadata.token_usage|usage_metadata",
-    ),
+    _MESSAGE,
+    _generations(("generations[1][].text",), "[]", "[0].", records="generations[]"),
+    _generations(("generations[0][].text",), "generations[0][]", "generations[0][0]."),
+    _generations(("generation_info", "text")),
     Shape(
         name="haystack",
         marks=("meta.finish_reason",),

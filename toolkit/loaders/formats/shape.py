@@ -11,8 +11,14 @@ from toolkit import arguments
 from toolkit.loaders.formats.body import Body, Kind
 from toolkit.loaders.formats.paths import ALL, Step, find, steps_of
 from toolkit.loaders.formats.row_ids import as_id
-from toolkit.loaders.formats.token_lists import TokenList, channels, parsed, prompt_list
-from toolkit.loaders.formats.usage import finish_reason, usage
+from toolkit.loaders.formats.token_lists import (
+    TokenList,
+    channels,
+    parsed,
+    prompt_list,
+    with_ids,
+)
+from toolkit.loaders.formats.usage import finish_reason, tool_calls, usage
 
 
 @dataclass(frozen=True)
@@ -43,8 +49,8 @@ class Shape:
         Where the choices lie, if there are several: ``"outputs[]"``. Default: the record itself.
     records : str
         Where the records lie, if one object holds many: ``"request_states[]"``.
-    id, model, usage, custom_id : str
-        Of the record. `usage` is an object with counts.
+    id, model, system_fingerprint, usage, custom_id : str
+        Of the record. `usage` is an object with counts; without one, `token_ids` are counted.
     marks : tuple of str
         Paths that must lead to something, ``"kind=response"`` to that value. Default: `tokens`.
     name : str
@@ -90,6 +96,7 @@ class Shape:
     records: str = ""
     id: str = ""
     model: str = ""
+    system_fingerprint: str = ""
     usage: str = ""
     custom_id: str = ""
     finished: str = ""
@@ -157,7 +164,7 @@ class Shape:
         """Yield a canonical body for each record."""
         here = (obj, path)
         for record in self._all("records", here, here) if self.records else [here]:
-            if isinstance(record[0], dict):
+            if isinstance(record[0], dict | list):
                 yield self._body(record)
 
     def _body(self, record: _Place) -> Body:
@@ -165,22 +172,51 @@ class Shape:
             return self._value(name, record, record)
 
         answers = self._all("answers", record, record) if self.answers else [record]
+        answers = [each for each in answers if isinstance(each[0], dict)]
         stream = self.stream if not self.finished or value("finished") is not None else "no"
         key = "message" if stream == "no" else "delta"
-        choices = [
-            self._choice(answer, record, i, key)
-            for i, answer in enumerate(answers)
-            if isinstance(answer[0], dict)
-        ]
+        choices = [self._choice(answer, record, i, key) for i, answer in enumerate(answers)]
         ended = bool(choices) and all(isinstance(each["finish_reason"], str) for each in choices)
-        obj = {name: value(name) for name in ("id", "model")}
-        obj |= {"usage": usage(value("usage")), "choices": choices}
-        obj["prompt_logprobs"] = self._prompt(record)
+        obj = {name: value(name) for name in ("id", "model", "system_fingerprint")}
+        counts = self._usage(record) if self.usage else self._counted(answers, record)
+        obj |= {"usage": counts, "choices": choices, "prompt_logprobs": self._prompt(record)}
         kind: Kind = "final_copy" if stream == "final_copy" else "auto"
         if stream == "maybe" and ended:
             kind = "either"
-        custom_id = value("custom_id")
-        return Body(obj, self.name, record[1], as_id(custom_id), kind=kind)
+        custom_id = as_id(value("custom_id"))
+        is_uneven = any(self._is_uneven(answer, record) for answer in answers)
+        notes = ("unequal_logprobs",) if is_uneven else ()
+        read = tuple(each for answer in answers for each in self._read(answer, record))
+        return Body(obj, self.name, record[1], custom_id, notes=notes, kind=kind, read=read)
+
+    def _usage(self, record: _Place) -> Any:
+        """Return the usage at the first place that has counts; LangChain leaves one empty."""
+        places = (_found((option,), record, record) for option in self._paths["usage"])
+        counts = (usage(value) for found in places for value, _ in found)
+        return next((each for each in counts if each is not None), None)
+
+    def _counted(self, answers: list[_Place], record: _Place) -> dict[str, int] | None:
+        """Return the numbers of ids, as the usage of engines that send ids and no usage."""
+        if not self.token_ids:
+            return None
+        numbers = [len(self._list("token_ids", answer, record)) for answer in answers]
+        counts = {"completion_tokens": sum(numbers)}
+        if self._all("prompt_ids", record, record):
+            counts["prompt_tokens"] = len(self._list("prompt_ids", record, record))
+        return counts
+
+    def _is_uneven(self, answer: _Place, record: _Place) -> bool:
+        """Return whether an answer has another number of logprobs than of token ids."""
+        n_ids = len(self._list("token_ids", answer, record))
+        found = [each for each, _ in self._all("tokens", answer, record)]
+        return n_ids > 0 and any(isinstance(each, list) and len(each) != n_ids for each in found)
+
+    def _read(self, answer: _Place, record: _Place) -> list[Any]:
+        """Return the list that was read as tokens, and what says the same at another place."""
+        options = self._paths["tokens"]
+        found = [each for option in options for each, _ in _found((option,), answer, record)]
+        own = [each for each in found[:1] if isinstance(each, list)]
+        return own + [each for each in found[1:] if each == found[0]]
 
     def _choice(self, answer: _Place, record: _Place, i: int, key: str) -> dict[str, Any]:
         def value(name: str) -> Any:
@@ -188,8 +224,11 @@ class Shape:
 
         texts = {
             "content": value("text"),
-            **{name: value(name) for name in ("role", "reasoning", "refusal", "tool_calls")},
+            "tool_calls": tool_calls(self._list("tool_calls", answer, record)),
+            **{name: value(name) for name in ("role", "reasoning", "refusal")},
         }
+        if key == "delta" and self.stream == "yes" and not texts["content"]:
+            texts["content"] = None  # an empty text begins an answer in the chat schema alone
         index = value("index")
         return {
             "index": i if index is None else index,
@@ -214,6 +253,9 @@ class Shape:
             numbers = self._list("logprobs", answer, record)
             beside = {role: values for role, values in beside.items() if len(values) == len(value)}
             return {"content": TokenList("arrays", value, {"logprob": numbers, **beside}, where)}
+        bare = with_ids(value, beside.get("token_id"), where)
+        if bare is not None:
+            return {"content": bare}
         listed = channels(value, where)
         if "content" in listed:
             main = listed["content"]

@@ -239,6 +239,16 @@ def arrays(obj: Mapping[str, Any], path: str) -> TokenList | None:
     return None
 
 
+def with_ids(values: object, ids: list[Any] | None, path: str) -> TokenList | None:
+    """Return a list of bare numbers with the ids of their tokens, as TensorRT-LLM sends them.
+
+    Only the tokens that have both are returned.
+    """
+    if not ids or not isinstance(values, list) or not _numbers(values):
+        return None
+    return TokenList("arrays", ids[: len(values)], {"logprob": values[: len(ids)]}, path)
+
+
 def _column(
     lists: Mapping[str, list[Any]], key: str, word: str, kind: type, but: str = "-"
 ) -> list[Any] | None:

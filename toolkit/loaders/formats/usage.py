@@ -1,7 +1,8 @@
-"""Bring usage and finish reasons, however a library writes them, to the form of the chat schema."""
+"""Bring usage, finish reasons and tool calls, however written, to the form of the chat schema."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -66,6 +67,43 @@ def usage(found: Any) -> Any:
         "prompt_tokens_details": {**before, "cached_tokens": cached},
         "completion_tokens_details": {**after, "reasoning_tokens": thought},
     }
+
+
+_CALL_KEYS = {
+    "name": ("name", "tool_name", "toolName"),
+    "arguments": ("args", "arguments", "input"),
+    "id": ("id", "tool_call_id", "toolCallId"),
+}
+
+
+def tool_calls(found: list[Any]) -> list[Any] | None:
+    """Return tool calls, or the fragments of a stream, in the form of the chat schema.
+
+    LangChain writes ``{"name", "args", "id"}``, pydantic-ai ``{"tool_name", "args",
+    "tool_call_id"}``; their arguments are objects or JSON.
+
+    Examples
+    --------
+    >>> tool_calls([{"name": "weather", "args": {"city": "Rome"}, "id": "1"}])[0]["function"]
+    {'name': 'weather', 'arguments': '{"city":"Rome"}'}
+    """
+    return [_tool_call(each) for each in found] or None
+
+
+def _tool_call(call: Any) -> Any:
+    if not isinstance(call, dict) or "function" in call:
+        return call
+    name, arguments, id_ = (
+        next((call[key] for key in keys if call.get(key) is not None), None)
+        for keys in _CALL_KEYS.values()
+    )
+    if name is None and arguments is None:
+        return call
+    if arguments is not None and not isinstance(arguments, str):
+        arguments = json.dumps(arguments, ensure_ascii=False, separators=(",", ":"))
+    index = {"index": call["index"]} if call.get("index") is not None else {}
+    function = {"name": name, "arguments": arguments}
+    return {**index, "id": id_, "type": "function", "function": function}
 
 
 def _is_count(value: Any) -> bool:

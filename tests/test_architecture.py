@@ -116,7 +116,10 @@ ROOMS = {
             *("loaders.options", "loaders.batches"),
         ),
     ),
-    "loaders.tee": ("`tee`: a live stream to a file", ("errors", "loaders.plain_data")),
+    "loaders.tee": (
+        "`tee`: a live stream to a file",
+        ("errors", "arguments", "loaders.plain_data"),
+    ),
     "dataset.shards": ("sources to shards, the unit of retry", ("loaders.sources",)),
     "dataset.checkpoints": (
         "the shards that an export has finished",

@@ -62,6 +62,8 @@ HAND_MADE = tuple(
         _BODY.replace('"refusal":null},"finish', '"prompt":[' + _ENTRY + ']},"finish'),
         _BODY.replace("null}", '[null,{"5":{"logprob":-1.0,"decoded_token":"x"}}]}'),
         _BODY.replace(":", ": ").replace(",", ", "),
+        _BODY.replace('"refusal":null},"l', '"provider_specific_fields":{"refusal":null}},"l'),
+        _BODY.replace('"refusal":null},"l', '"provider_specific_fields":{"refusal":"No"}},"l'),
         _BODY.replace(",", ",\n  ").replace("{", "{\r\n\t").replace("}", " }"),
         '{"id":"batch_1","custom_id":"c-1","response":{"status_code":200,"request_id":"r","body":'
         + _BODY

@@ -7,8 +7,11 @@ import signal
 import subprocess
 import sys
 import threading
+import warnings
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 
 import pytest
 
@@ -67,6 +70,116 @@ def test_an_async_stream(log):
     assert toolkit.read(log).text(0) == "Héllo!"
 
 
+class Both:
+    """A stream that can be iterated both ways, as LiteLLM's."""
+
+    def __init__(self):
+        self.chunks = iter(CHUNKS)
+
+    def __iter__(self):
+        return self
+
+    def __aiter__(self):
+        return self
+
+    def __next__(self):
+        return next(self.chunks)
+
+    async def __anext__(self):
+        for chunk in self.chunks:
+            return chunk
+        raise StopAsyncIteration
+
+
+def test_a_stream_that_can_be_iterated_both_ways(log):
+    async def use():
+        return [chunk async for chunk in toolkit.tee(Both(), log)]
+
+    assert asyncio.run(use()) == list(toolkit.tee(Both(), log)) == CHUNKS
+    lp = toolkit.read(log)
+    assert [lp.text(0), lp.text(1)] == ["Héllo!"] * 2
+    assert toolkit.from_responses(Both()).text(0) == "Héllo!"
+
+
+@pytest.mark.parametrize("kind", ["whole", "stream"])
+def test_an_id_of_the_caller(log, kind):
+    answer = {"id": "a", "choices": [{"message": {"content": "Héllo!"}, "finish_reason": "stop"}]}
+    for custom_id in ("first", "second"):
+        if kind == "stream":
+            assert list(toolkit.tee(iter(CHUNKS), log, custom_id=custom_id)) == CHUNKS
+        else:
+            assert toolkit.tee(answer, log, custom_id=custom_id) is answer
+    with warnings.catch_warnings(action="ignore"):
+        lp = toolkit.read(log)
+    assert [lp.text("first"), lp.text("second")] == ["Héllo!"] * 2
+    assert lp.responses["notes"].to_pylist() == [[], []]
+    assert lp.rejects.num_rows == 0
+
+
+def test_ids_of_the_caller_in_several_threads(log):
+    def write(name):
+        list(toolkit.tee(iter([{**chunk, "id": name} for chunk in CHUNKS]), log, custom_id=name))
+
+    names = [f"n{i}" for i in range(40)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, names))
+    lp = toolkit.read(log)
+    assert sorted(lp.responses["custom_id"].to_pylist()) == sorted(names)
+    assert [lp.text(name) for name in names] == ["Héllo!"] * 40
+    assert lp.responses["response_id"].equals(lp.responses["custom_id"])
+
+
+def test_an_id_that_is_no_text_is_refused(log):
+    with pytest.raises(toolkit.errors.ArgumentError, match="custom_id"):
+        toolkit.tee(iter(CHUNKS), log, custom_id=7)
+
+
+@dataclass
+class Event:
+    """An event of ``chat.completions.stream()`` of OpenAI's SDK."""
+
+    type: str
+    snapshot: object
+    chunk: object = None
+    delta: str = ""
+
+
+class Manager:
+    """What ``chat.completions.stream()`` returns: it gives its stream when it is entered."""
+
+    closed = False
+
+    def __enter__(self):
+        return self.stream()
+
+    def __exit__(self, *error):
+        self.closed = True
+
+    def stream(self):
+        for i, chunk in enumerate(CHUNKS):
+            yield Event("chunk", CHUNKS[: i + 1], chunk)
+            yield Event("content.delta", CHUNKS[: i + 1], delta=chunk["choices"][0]["delta"])
+
+
+def test_the_chunks_of_events_with_snapshots_are_recorded(log):
+    manager = Manager()
+    with toolkit.tee(manager, log) as stream:
+        assert [event.type for event in stream] == ["chunk", "content.delta"] * 3
+    assert manager.closed
+    assert [json.loads(line) for line in log.read_text().splitlines()[:-1]] == CHUNKS
+    assert log.read_text().endswith("\n[DONE]\n")
+
+
+def test_other_events_are_recorded_without_their_snapshots(log):
+    event = Event("response.output_text.delta", ["long"], delta="a")
+    assert list(toolkit.tee(iter([event]), log)) == [event]
+    assert json.loads(log.read_text().splitlines()[0]) == {
+        "type": "response.output_text.delta",
+        "chunk": None,
+        "delta": "a",
+    }
+
+
 class Stream:
     """A stream as clients return it: a context manager with further attributes."""
 
@@ -100,6 +213,23 @@ def test_the_stream_stays_what_it_is(log):
         _ = stream.nothing
 
 
+def test_what_reads_the_rest_of_a_stream_is_recorded_too(log):
+    class Final(Stream):
+        def get_final_completion(self):
+            return "final"
+
+    with toolkit.tee(Final(), log) as stream:
+        next(stream)
+        assert stream.get_final_completion() == "final"
+    assert toolkit.read(log).text(0) == "Héllo!"
+
+
+def test_a_whole_answer_that_is_an_object(log):
+    answer = SimpleNamespace(choices=[{"message": {"content": "Hi"}}])
+    assert toolkit.tee(answer, log) is answer
+    assert json.loads(log.read_text()) == {"choices": [{"message": {"content": "Hi"}}]}
+
+
 def test_an_error_in_mid_stream_passes_and_what_came_is_kept(log):
     with pytest.raises(ConnectionError):
         list(toolkit.tee(Stream(fails_at=2), log))
@@ -108,12 +238,33 @@ def test_an_error_in_mid_stream_passes_and_what_came_is_kept(log):
     assert lp.responses["finished"].to_pylist() == [False]
 
 
-@pytest.mark.parametrize("odd", [{"x": object()}, [CHUNKS[0], {"x": {1, 2}}][1]])
+class Broken:
+    """A chunk that raises when it is looked at."""
+
+    def __init__(self, error):
+        self.error = error
+
+    def model_dump(self):
+        raise self.error
+
+
+class OddError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("odd", [Broken(TypeError()), Broken(OddError()), {"x": Broken(OSError())}])
 def test_what_cannot_be_recorded_does_not_stop_the_stream(log, odd):
-    with pytest.warns(toolkit.ToolkitWarning, match=r"not saved completely \(TypeError\)") as found:
+    with pytest.warns(toolkit.ToolkitWarning, match=r"not saved completely \(\w+\)") as found:
         assert list(toolkit.tee(iter([CHUNKS[0], odd, odd]), log)) == [CHUNKS[0], odd, odd]
     assert len(found) == 1
     assert log.read_bytes().count(b"\n") == 2
+
+
+@pytest.mark.parametrize("chunk", [{"x": object()}, {"x": {1}}, {"x": print}, {1: 2}])
+def test_what_is_no_data_in_a_chunk_does_not_cost_the_chunk(log, chunk):
+    with warnings.catch_warnings(action="error"):
+        assert list(toolkit.tee(iter([chunk]), log)) == [chunk]
+    assert log.read_text().splitlines()[0] in ('{"x":null}', '{"x":[1]}', '{"1":2}')
 
 
 def test_no_file_does_not_stop_the_stream(tmp_path):
@@ -121,7 +272,7 @@ def test_no_file_does_not_stop_the_stream(tmp_path):
         assert list(toolkit.tee(iter(CHUNKS), tmp_path / "no" / "log.jsonl")) == CHUNKS
 
 
-@pytest.mark.parametrize("stream", [7, "text", b"bytes", None])
+@pytest.mark.parametrize("stream", [7, "text", b"bytes", None, object(), print])
 def test_other_things_are_refused(stream, log):
     with pytest.raises(toolkit.errors.ArgumentError, match=type(stream).__name__):
         toolkit.tee(stream, log)

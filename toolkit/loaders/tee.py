@@ -8,12 +8,16 @@ import warnings
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
+from toolkit.arguments import instance
 from toolkit.errors import ArgumentError, ToolkitWarning
+from toolkit.loaders.plain_data import is_data, plain
 
 _DONE = b"[DONE]\n"
+_LAST = ("until_done", "get_final_")
+"""Beginnings of the names of methods that read the rest of a stream."""
 
 
-def tee(stream: Any, path: str | os.PathLike[str]) -> Any:
+def tee(stream: Any, path: str | os.PathLike[str], *, custom_id: str | None = None) -> Any:
     """Append a model's answer to a file while the caller iterates over it.
 
     Each chunk is written immediately, as a line of JSON. So the file is readable even if the
@@ -23,21 +27,25 @@ def tee(stream: Any, path: str | os.PathLike[str]) -> Any:
     Parameters
     ----------
     stream : iterable, async iterable or object
-        What a client returned: a stream of chunks (dicts, or objects with ``model_dump``), or a
-        whole answer.
+        What a client returned: a stream of chunks (dicts, or objects of OpenAI's and other SDKs,
+        LangChain or LiteLLM), the context manager of one, or a whole answer.
     path : path
         The file to append to; it is created if it does not exist. `toolkit.read` reads it.
+    custom_id : str, optional
+        Your id of the answer, which becomes its ``custom_id``. Each line is then
+        ``{"custom_id": ..., "response": ...}``.
 
     Returns
     -------
     object
-        For a stream, an iterator over the same chunks with the attributes of the stream; for a
-        whole answer, the answer itself.
+        For a stream, an iterator over the same chunks with the attributes of the stream (a
+        context manager, an async iterator or both, if the stream is one); for a whole answer, the
+        answer itself.
 
     Raises
     ------
     ArgumentError
-        If `stream` is neither a stream nor an answer.
+        If `stream` is neither a stream nor an answer, or `custom_id` is not a text.
 
     Warns
     -----
@@ -54,46 +62,80 @@ def tee(stream: Any, path: str | os.PathLike[str]) -> Any:
     ...     texts, toolkit.read(f"{folder}/log.jsonl").text(0)
     (['He', 'llo'], 'Hello')
     """
-    recorder = _Recorder(os.fspath(path))
-    if _is_answer(stream):
-        recorder.add(stream)
-        return stream
-    if hasattr(stream, "__aiter__"):
-        return _AsyncTee(stream, recorder)
-    if hasattr(stream, "__iter__") and not isinstance(stream, str | bytes):
-        return _Tee(stream, recorder)
-    name = type(stream).__name__
-    raise ArgumentError(f"stream is a {name}: expected a stream of chunks or a whole answer")
+    if custom_id is not None:
+        instance("custom_id", custom_id, str, "a text")
+    recorder = _Recorder(os.fspath(path), custom_id)
+    can_wait = hasattr(stream, "__aiter__") or hasattr(stream, "__aenter__")
+    can_iterate = hasattr(stream, "__iter__") or hasattr(stream, "__enter__")
+    if (can_wait or can_iterate) and not is_data(stream):
+        kind = _Tee if not can_wait else _BothTee if can_iterate else _AsyncTee
+        return kind(stream, recorder)
+    if not _is_answer(stream):
+        name = type(stream).__name__
+        raise ArgumentError(f"stream is a {name}: expected a stream of chunks or a whole answer")
+    recorder.add(stream)
+    recorder.close()
+    return stream
 
 
 def _is_answer(value: Any) -> bool:
-    return isinstance(value, dict) or (
-        hasattr(value, "model_dump") and not hasattr(value, "__next__")
-    )
+    try:
+        return isinstance(plain(value), dict)
+    except Exception:  # of any class: the recorder warns of it
+        return True
 
 
 class _Recorder:
     """Append lines to a file, with one warning if that fails."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, custom_id: str | None) -> None:
         self._path = path
+        self._custom_id = custom_id
         self._file: int | None = None
         self._failed = False
+        self._has_chunks = False
 
     def add(self, chunk: Any) -> None:
         """Append a chunk as one line."""
         try:
-            plain = chunk.model_dump() if hasattr(chunk, "model_dump") else chunk
-            line = json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
+            record = self._of_event(plain(chunk))
+            if record is None:
+                return
+            if self._custom_id is not None:
+                record = {"custom_id": self._custom_id, "response": record}
+            line = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
             self._write(line.encode("utf-8", "surrogatepass") + b"\n")
-        except (OSError, TypeError, ValueError, RecursionError) as error:
+        except Exception as error:  # of any class: the caller's stream goes on
             self._warn(error)
+
+    def _of_event(self, record: Any) -> Any:
+        """Return what an event of an SDK brings; None if it repeats what came before.
+
+        ``chat.completions.stream()`` of OpenAI's SDK sends each chunk with a snapshot of the answer
+        so far, and then events that the SDK derives from the chunk.
+        """
+        if not isinstance(record, dict) or not isinstance(record.get("type"), str):
+            return record
+        if record["type"] == "chunk" and isinstance(record.get("chunk"), dict):
+            self._has_chunks = True
+            return record["chunk"]
+        if self._has_chunks:
+            return None
+        return {key: value for key, value in record.items() if key != "snapshot"}
 
     def end(self) -> None:
         """Append the end of the stream and close the file."""
         try:
             if self._file is not None:
                 self._write(_DONE)
+        except OSError as error:
+            self._warn(error)
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        try:
+            if self._file is not None:
                 os.close(self._file)
         except OSError as error:
             self._warn(error)
@@ -118,6 +160,7 @@ class _Passing:
     """A stream with the attributes of the stream that it wraps."""
 
     def __init__(self, stream: Any, recorder: _Recorder) -> None:
+        self._outer = stream  # the stream, or the context manager that gives it
         self._stream = stream
         self._recorder = recorder
         self._chunks: Any = None
@@ -131,9 +174,9 @@ class _Tee(_Passing):
         return self
 
     def __next__(self) -> Any:
-        if self._chunks is None:
-            self._chunks = iter(self._stream)
         try:
+            if self._chunks is None:
+                self._chunks = iter(self._stream)
             chunk = next(self._chunks)
         except BaseException:
             self._recorder.end()
@@ -141,14 +184,26 @@ class _Tee(_Passing):
         self._recorder.add(chunk)
         return chunk
 
+    def __getattr__(self, name: str) -> Any:
+        value = super().__getattr__(name)
+        if not name.startswith(_LAST):
+            return value
+
+        def after_the_rest(*args: Any, **options: Any) -> Any:
+            for _ in self:
+                pass
+            return value(*args, **options)
+
+        return after_the_rest
+
     def __enter__(self) -> _Tee:
-        if hasattr(self._stream, "__enter__"):
-            self._stream.__enter__()
+        if hasattr(self._outer, "__enter__"):
+            self._stream = self._outer.__enter__()
         return self
 
     def __exit__(self, *error: Any) -> Any:
         self._recorder.end()
-        leave = getattr(self._stream, "__exit__", None)
+        leave = getattr(self._outer, "__exit__", None)
         return leave(*error) if leave is not None else None
 
 
@@ -157,9 +212,9 @@ class _AsyncTee(_Passing):
         return self
 
     async def __anext__(self) -> Any:
-        if self._chunks is None:
-            self._chunks = self._stream.__aiter__()
         try:
+            if self._chunks is None:
+                self._chunks = self._stream.__aiter__()
             chunk = await self._chunks.__anext__()
         except BaseException:
             self._recorder.end()
@@ -167,12 +222,30 @@ class _AsyncTee(_Passing):
         self._recorder.add(chunk)
         return chunk
 
+    def __getattr__(self, name: str) -> Any:
+        value = super().__getattr__(name)
+        if not name.startswith(_LAST):
+            return value
+
+        async def after_the_rest(*args: Any, **options: Any) -> Any:
+            async for _ in self:
+                pass
+            return await value(*args, **options)
+
+        return after_the_rest
+
     async def __aenter__(self) -> _AsyncTee:
-        if hasattr(self._stream, "__aenter__"):
-            await self._stream.__aenter__()
+        if hasattr(self._outer, "__aenter__"):
+            self._stream = await self._outer.__aenter__()
         return self
 
     async def __aexit__(self, *error: Any) -> Any:
         self._recorder.end()
-        leave = getattr(self._stream, "__aexit__", None)
+        leave = getattr(self._outer, "__aexit__", None)
         return await leave(*error) if leave is not None else None
+
+
+class _BothTee(_Tee, _AsyncTee):
+    """A stream that can be iterated both ways, as LiteLLM's."""
+
+    __getattr__ = _Passing.__getattr__

@@ -14,7 +14,7 @@ enum class Key {
   kPromptLogprobs,
   kCustomId, kResponse, kStatusCode, kBody,
   kIndex, kMessage, kDelta, kLogprobs, kFinish,
-  kRole, kContent, kRefusal, kReasoning, kReasoningContent, kToolCalls,
+  kRole, kContent, kRefusal, kReasoning, kReasoningContent, kToolCalls, kProviderFields,
   kToken, kLogprob, kBytes, kTop, kTokenId,
   kPromptTokens, kCompletionTokens, kTotalTokens, kPromptDetails, kCompletionDetails,
   kCached, kReasoningTokens, kAudio, kAccepted, kRejected
@@ -36,7 +36,8 @@ constexpr Name<Key> kMessageNames[] = {
     {"role", Key::kRole}, {"content", Key::kContent}, {"refusal", Key::kRefusal},
     {"reasoning", Key::kReasoning}, {"reasoning_content", Key::kReasoningContent},
     {"reasoningContent", Key::kReasoningContent}, {"tool_calls", Key::kToolCalls},
-    {"toolCalls", Key::kToolCalls}};
+    {"toolCalls", Key::kToolCalls}, {"provider_specific_fields", Key::kProviderFields}};
+constexpr Name<Key> kProviderNames[] = {{"refusal", Key::kRefusal}};
 constexpr Name<Key> kLogprobsNames[] = {
     {"content", Key::kContent}, {"refusal", Key::kRefusal},
     {"reasoning_content", Key::kReasoningContent}, {"reasoningContent", Key::kReasoningContent},

@@ -358,9 +358,16 @@ class Scanner : public EntryReader {
         case Key::kContent: return text(q, parts.content, row);
         case Key::kRefusal: return text(q, parts.refusal, row);
         case Key::kToolCalls: return empty_or_null(q);
+        case Key::kProviderFields: return no_refusal(q);
         default: return text(q, parts.reasoning, row);  // one of two keys
       }
     });
+  }
+  // LiteLLM writes refusals here; such a record is deferred.
+  const char* no_refusal(const char* p) {
+    const char* const after = json_.null(p);
+    if (after != nullptr) return after;
+    return json_.object(p, kProviderNames, [&](const char* q, Key) { return json_.null(q); });
   }
   const char* text(const char* p, Text& column, size_t row) {
     const char* const after = json_.null(p);

@@ -148,6 +148,14 @@ def test_litellm_logs_hold_the_response():
     assert [lp.text(0), lp.text(1)] == ["a", "a"]
 
 
+def test_litellm_writes_refusals_among_the_fields_of_the_provider():
+    for streamed in (False, True):
+        found = chunk("a", [entry("a")], reason="stop") if streamed else whole([entry("a")], "a")
+        message = found["choices"][0]["delta" if streamed else "message"]
+        message["provider_specific_fields"] = {"refusal": "No"}
+        assert read(found).choices["refusal"].to_pylist() == ["No"]
+
+
 # Self-hosted servers
 
 

@@ -61,7 +61,8 @@ _BODY_KEYS = both_casings(
 _CHOICE_KEYS = both_casings("index", "message", "delta", "logprobs", "finish_reason")
 _MESSAGE_KEYS = both_casings(
     "role", "content", "refusal", "reasoning", "reasoning_content", "tool_calls"
-)
+) | {"provider_specific_fields"}
+_REFUSAL_KEYS = frozenset({"refusal"})
 _PART_KEYS = frozenset({"type", "text"})
 _TEXT_PARTS = ("text", "output_text", "TEXT")
 _USAGE_PATHS = (
@@ -292,7 +293,7 @@ class BodyReader:
             "choice": index,
             "role": self._name(message.get("role"), "bad_role"),
             "content": text,
-            "refusal": self._text(message.get("refusal"), "bad_refusal"),
+            "refusal": self._text(_refusal(message, f"{path}.{name}"), "bad_refusal"),
             "reasoning": self._text(reasoning, "bad_reasoning"),
             "tool_calls": self._tool_calls(message, f"{path}.{name}"),
             "finish_reason": self._name(_get(choice, "finish_reason"), "bad_finish_reason"),
@@ -352,6 +353,16 @@ class BodyReader:
                 counts[f"n_{channel}"] = len(entries)
                 self._entries.read(entries, tokens.path)
         return state, counts
+
+
+def _refusal(message: dict[str, Any], path: str) -> Any:
+    """Return the refusal of a message, or the one that LiteLLM writes beside it."""
+    refusal = message.get("refusal")
+    fields = message.get("provider_specific_fields")
+    if refusal is not None or not isinstance(fields, dict):
+        return refusal
+    read_once(fields, _REFUSAL_KEYS, f"{path}.provider_specific_fields")
+    return fields.get("refusal")
 
 
 def _is_odd(logprobs: Any, found: dict[str, TokenList]) -> bool:

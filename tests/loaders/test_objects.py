@@ -282,9 +282,14 @@ def test_a_response_of_pydantic_ai():
 
 @pytest.mark.filterwarnings("ignore::toolkit.errors.ToolkitWarning")
 def test_objects_inside_a_row():
-    row = {"qid": "q1", "response": Dumped({"choices": [{"message": {"content": "Hi"}}]})}
+    row = {"qid": "q1", "response": Dumped({"choices": [{"message": {"content": "Hi"}}]}), "n": 7}
     lp = toolkit.from_responses([row])
     assert lp.text("q1") == "Hi"
+    lp = toolkit.from_responses([row], path="response", id="n", keep=["qid"])
+    assert lp.text("7") == "Hi"
+    assert lp.responses["kept"].to_pylist() == ['{"qid":"q1"}']
+    shape = toolkit.Shape(text="response.choices[].message.content", custom_id="qid")
+    assert toolkit.from_responses([row], shape=shape).text("q1") == "Hi"
 
 
 def test_objects_of_sdks_in_other_formats():

@@ -28,7 +28,7 @@ def loading(data: Path, folder: Path) -> LogprobTables:
     shape = toolkit.Shape(tokens="tok", logprobs="lp", text="out")
     toolkit.read(data / "pairs_whole.jsonl", id="id", keep=["model"], shape=shape)
     chunks = [{"id": "a", "choices": [{"delta": {"content": "Hi"}}]}]
-    for chunk in toolkit.tee(chunks, folder / "log.jsonl"):
+    for chunk in toolkit.tee(chunks, folder / "log.jsonl", custom_id="hi"):
         assert chunk in chunks
     made = toolkit.from_responses({"choices": [{"message": {"content": "Hi"}}]}, custom_id="hi")
     assert_type(toolkit.concat([made, lp]), LogprobTables)

@@ -7,13 +7,15 @@ which the formats find the answer, as in a file.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from toolkit.errors import ArgumentError
 from toolkit.loaders.batches import BatchReader
 from toolkit.loaders.decoding.reference import Unit
 from toolkit.loaders.formats import detect
-from toolkit.loaders.formats.body import Body
+from toolkit.loaders.formats.body import Body, Control
+from toolkit.loaders.formats.shape import Shape
 from toolkit.loaders.json_values import Reject
 from toolkit.loaders.options import OnError, ReadOptions
 from toolkit.loaders.plain_data import is_data, plain
@@ -22,7 +24,14 @@ from toolkit.tables import LogprobTables
 
 
 def from_responses(
-    responses: Any, *, custom_id: Any = None, on_error: OnError = "reject"
+    responses: Any,
+    *,
+    custom_id: Any = None,
+    on_error: OnError = "reject",
+    path: str | None = None,
+    id: str | None = None,
+    keep: str | Sequence[str] = (),
+    shape: Shape | None = None,
 ) -> LogprobTables:
     """Load responses that are in memory.
 
@@ -37,6 +46,8 @@ def from_responses(
         The caller's id of each response, in order.
     on_error : {"reject", "raise"}
         As in `read`.
+    path, id, keep, shape : str, str, str or list of str, Shape, optional
+        As in `read`, for rows that hold an answer.
 
     Returns
     -------
@@ -59,7 +70,7 @@ def from_responses(
     >>> lp.text("greeting")
     'Hello'
     """
-    reader = BatchReader(ReadOptions(on_error=on_error))
+    reader = BatchReader(ReadOptions(on_error=on_error, path=path, id=id, keep=keep, shape=shape))
     lp = reader.objects(units(responses, custom_id))
     summary = LoadSummary()
     summary.add(lp)
@@ -148,7 +159,8 @@ def _is_chunk(item: Any, is_last: bool = False) -> bool:
         except (ValueError, RecursionError):
             return False  # the decoder rejects it
     return all(
-        isinstance(body, Body) and (_has_delta(body) or (is_last and body.kind == "either"))
+        isinstance(body, Control)
+        or (isinstance(body, Body) and (_has_delta(body) or (is_last and body.kind == "either")))
         for body in detect.bodies(item)
     )
 

@@ -8,6 +8,7 @@ import json
 from dataclasses import dataclass
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 import toolkit
@@ -115,6 +116,19 @@ def test_results_of_langchain(form):
     assert lp.responses["notes"].to_pylist() == [[]]
 
 
+@pytest.mark.parametrize("form", [dict, as_object])
+def test_a_history_of_messages_gives_its_answers(form):
+    prompt = {"content": "Hi?", "type": "human", "additional_kwargs": {}, "response_metadata": {}}
+    asked = {"parts": [{"content": "Hi?", "part_kind": "user-prompt"}], "kind": "request"}
+    answer = message(type="ai")
+    histories = ([prompt, answer], {"messages": [prompt, answer]}, [form(prompt), form(answer)])
+    for history in (*histories, [asked, form(answer)]):
+        lp = toolkit.from_responses(history)
+        assert lp.choices["alignment"].to_pylist() == ["exact"]
+        assert lp.ledger["control"].to_pylist() == [1]
+        assert lp.rejects.num_rows == 0
+
+
 def langchain_chunks(calls=False):
     """The chunks of one stream of LangChain, the usage after the finish reason."""
     texts = [("", None), ("Hi", ENTRIES[0]), ("!", ENTRIES[1])]
@@ -220,6 +234,20 @@ def test_fewer_logprobs_than_ids_cost_only_themselves(steps):
     assert tokens(lp)[:1] == [("token_id:7", 7, -0.25)]
     assert len(tokens(lp)) == 3
     assert lp.responses["notes"].to_pylist() == [["unequal_logprobs"], []]
+
+
+def test_the_answers_of_an_output_alone():
+    steps = [{7: logprob(-0.25, 1, "Hi")}, {9: logprob(-1.0, 1, "!")}]
+    lp = toolkit.from_responses(output(steps).outputs)
+    assert tokens(lp) == [("Hi", 7, -0.25), ("!", 9, -1.0)]
+    assert lp.responses["format"].to_pylist() == ["vllm_output"]
+    assert lp.responses["completion_tokens"].to_pylist() == [2]
+
+
+def test_ids_of_requests_may_be_numbers():
+    lp = toolkit.from_responses(output([-0.25, -1.0], request_id=3))
+    assert lp.responses["response_id"].to_pylist() == ["3"]
+    assert lp.responses["notes"].to_pylist() == [[]]
 
 
 def test_an_output_without_any_logprob_of_its_tokens():
@@ -345,6 +373,26 @@ def test_an_object_that_cannot_be_read_costs_only_itself():
         "expected an object, found a Python Deep that raises RecursionError",
     ]
     assert lp.text("d") == "Hi"
+
+
+LOGITS = np.zeros(1 << 21, np.float32)
+
+
+class Holder:
+    """An object that is in each of those it holds, many times."""
+
+    def __init__(self, depth):
+        self.inner = [Holder(depth - 1)] * 2 if depth else []
+        self.outer = [self]
+        self.logits = LOGITS
+
+
+def test_objects_that_hold_themselves_or_logits_are_read():
+    answer = SimpleNamespace(choices=[{"message": {"content": "Hi!"}}], client=Holder(30))
+    entries = [ENTRIES[0] | {"logprob": np.float32(-0.25)}, ENTRIES[1]]
+    answer.choices[0]["logprobs"] = {"content": entries}
+    lp = toolkit.from_responses(answer)
+    assert lp.choices["alignment"].to_pylist() == ["exact"]
 
 
 CHUNKS = {

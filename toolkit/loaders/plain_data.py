@@ -9,8 +9,12 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from decimal import Decimal
 from enum import Enum
+from math import prod
+from pathlib import PurePath
 from typing import Any
+from uuid import UUID
 
 from toolkit.limits import MOST_NESTING
 
@@ -18,14 +22,14 @@ _ATOMS = frozenset({str, int, float, bool, type(None)})
 _TEXT = frozenset({str})
 _DUMPS = ("model_dump", "to_dict", "dict", "_asdict")
 _VALUES = ("as_py", "tolist")  # of Arrow; of NumPy, PyTorch and others
-_TEXT_MODULES = frozenset({"datetime", "decimal", "uuid", "pathlib", "fractions"})
+_MOST_VALUES = 1 << 20  # of an array: larger ones are logits or embeddings
 
 
 def plain(value: Any) -> Any:
     """Return an object as plain data: dicts whose keys are texts, lists, texts and numbers.
 
     Attributes become keys, without private ones. What is no data, such as a function, is null, and
-    so is an object inside itself.
+    so are an object inside itself and a huge array, such as logits.
 
     Parameters
     ----------
@@ -44,7 +48,7 @@ def plain(value: Any) -> Any:
     >>> plain({7: SimpleNamespace(logprob=-0.5, rank=1)})
     {'7': {'logprob': -0.5, 'rank': 1}}
     """
-    return value if _is_plain(value) else _plain(value, set())
+    return value if _is_plain(value) else _Converter().plain(value)
 
 
 def is_data(value: object) -> bool:
@@ -78,22 +82,55 @@ def _is_plain(value: Any) -> bool:
     return True
 
 
-def _plain(value: Any, around: set[int]) -> Any:
-    if type(value) in _ATOMS:
-        return value
-    if isinstance(value, str | int | float | bytes | bytearray | Enum):
-        return _of_atom(value)
-    if type(value).__module__ in _TEXT_MODULES:
-        return value.isoformat() if hasattr(value, "isoformat") else str(value)
-    if id(value) in around:
-        return None
-    if len(around) >= MOST_NESTING:
-        raise RecursionError(f"objects are nested deeper than {MOST_NESTING} levels")
-    around.add(id(value))
-    try:
-        return _of_container(value, around)
-    finally:
-        around.discard(id(value))
+class _Converter:
+    """Convert one value; what it holds several times is converted once."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[Any, Any]] = {}  # with the objects, so that ids stay theirs
+        self._depth = 0
+
+    def plain(self, value: Any) -> Any:
+        if type(value) in _ATOMS:
+            return value
+        if isinstance(value, str | int | float | bytes | bytearray | Enum):
+            return _of_atom(value)
+        if isinstance(value, PurePath | UUID | Decimal):
+            return str(value)
+        if callable(getattr(type(value), "isoformat", None)):  # dates and times
+            return value.isoformat()
+        if id(value) not in self._known:
+            self._known[id(value)] = value, None
+            self._known[id(value)] = value, self._container(value)
+        return self._known[id(value)][1]
+
+    def _container(self, value: Any) -> Any:
+        if self._depth >= MOST_NESTING:
+            raise RecursionError(f"objects are nested deeper than {MOST_NESTING} levels")
+        self._depth += 1
+        try:
+            if isinstance(value, Mapping):
+                return self._items(value.items())
+            if isinstance(value, Sequence | Set) and not hasattr(value, "_asdict"):
+                return [self.plain(each) for each in value]
+            for name in _VALUES:
+                if callable(getattr(type(value), name, None)):
+                    is_huge = prod(getattr(value, "shape", ())) > _MOST_VALUES
+                    return None if is_huge else self.plain(getattr(value, name)())
+            fields = _fields(value)
+            if fields is not None:
+                return self._items(fields)
+            dump = _dump(value)
+            if dump is not None:
+                return self.plain(dump())
+            return self._items(_attributes(value)) or None
+        finally:
+            self._depth -= 1
+
+    def _items(self, items: Iterable[tuple[Any, Any]]) -> dict[str, Any]:
+        return {
+            key if type(key) is str else str(self.plain(key)): self.plain(each)
+            for key, each in items
+        }
 
 
 def _of_atom(value: Any) -> Any:
@@ -107,31 +144,6 @@ def _of_atom(value: Any) -> Any:
             return base64.b64encode(value).decode()
     kind = next(kind for kind in (bool, str, int, float) if isinstance(value, kind))
     return value if type(value) is kind else kind(value)
-
-
-def _of_container(value: Any, around: set[int]) -> Any:
-    if isinstance(value, Mapping):
-        return _of_items(value.items(), around)
-    if isinstance(value, Sequence | Set) and not hasattr(value, "_asdict"):
-        return [_plain(each, around) for each in value]
-    for name in _VALUES:
-        if callable(getattr(type(value), name, None)):
-            return _plain(getattr(value, name)(), around)
-    fields = _fields(value)
-    if fields is not None:
-        return _of_items(fields, around)
-    dump = _dump(value)
-    if dump is not None:
-        return _plain(dump(), around)
-    attributes = dict(_attributes(value))
-    return _of_items(attributes.items(), around) if attributes else None
-
-
-def _of_items(items: Iterable[tuple[Any, Any]], around: set[int]) -> dict[str, Any]:
-    return {
-        key if type(key) is str else str(_plain(key, around)): _plain(each, around)
-        for key, each in items
-    }
 
 
 def _fields(value: Any) -> Iterable[tuple[str, Any]] | None:

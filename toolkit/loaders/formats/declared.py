@@ -19,7 +19,7 @@ _MESSAGE = Shape(
     id="response_metadata.id|id",
     model="response_metadata.model_name|response_metadata.model",
     system_fingerprint="response_metadata.system_fingerprint",
-    usage="response_metadata.token_usage|usage_metadata|response_metadata.usage",
+    usage="response_metadata.token_usage|usage_metadata|response_metadata.usage|response_metadata",
 )
 
 
@@ -79,6 +79,8 @@ SHAPES = (
         tokens="logprobs",
         token_ids="token_ids",
         text="text",
+        finish_reason="finish_reason",
+        index="index",
     ),
     Shape(
         name="vllm_generate",

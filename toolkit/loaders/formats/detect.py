@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from toolkit.loaders.formats import (
     cassette,
+    conversation,
     embedded,
     error_body,
     event_data,
@@ -79,6 +80,7 @@ FORMATS: tuple[Format, ...] = (
     ollama,
     llama_server,
     lm_eval,
+    conversation,
     *SHAPES,
 )
 _OWN_LISTS = ("choices", "candidates")

@@ -177,7 +177,8 @@ class Shape:
         key = "message" if stream == "no" else "delta"
         choices = [self._choice(answer, record, i, key) for i, answer in enumerate(answers)]
         ended = bool(choices) and all(isinstance(each["finish_reason"], str) for each in choices)
-        obj = {name: value(name) for name in ("id", "model", "system_fingerprint")}
+        obj = {name: value(name) for name in ("model", "system_fingerprint")}
+        obj["id"] = as_id(value("id"))
         counts = self._usage(record) if self.usage else self._counted(answers, record)
         obj |= {"usage": counts, "choices": choices, "prompt_logprobs": self._prompt(record)}
         kind: Kind = "final_copy" if stream == "final_copy" else "auto"

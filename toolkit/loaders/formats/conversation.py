@@ -1,0 +1,30 @@
+"""Recognise the messages of a conversation that are no answers: prompts and results of tools.
+
+Histories of LangChain, LangGraph and pydantic-ai hold them beside the answers. They are counted in
+the ledger as ``control``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from toolkit.loaders.formats.body import Control
+
+NAME = "conversation"
+SHAPE = "type=human or kind=request"
+_TYPES = frozenset({"human", "system", "tool", "function", "chat", "remove"})
+
+
+def matches(obj: dict[str, Any]) -> bool:
+    """Return whether an object is a message of a conversation, but not one of a model."""
+    of_langchain = isinstance(obj.get("response_metadata"), dict) and "additional_kwargs" in obj
+    if of_langchain:
+        kind = obj.get("type")
+        return isinstance(kind, str) and kind.removesuffix("MessageChunk").lower() in _TYPES
+    return obj.get("kind") == "request" and isinstance(obj.get("parts"), list)
+
+
+def normalise(obj: dict[str, Any], path: str = "$") -> Iterator[Control]:
+    """Yield that there is no answer."""
+    yield Control(path)

@@ -238,7 +238,9 @@ def test_fewer_logprobs_than_ids_cost_only_themselves(steps):
 
 def test_the_answers_of_an_output_alone():
     steps = [{7: logprob(-0.25, 1, "Hi")}, {9: logprob(-1.0, 1, "!")}]
-    lp = toolkit.from_responses(output(steps).outputs)
+    [answer] = output(steps).outputs
+    answer.cumulative_logprob = -1.25
+    lp = toolkit.from_responses([answer])
     assert tokens(lp) == [("Hi", 7, -0.25), ("!", 9, -1.0)]
     assert lp.responses["format"].to_pylist() == ["vllm_output"]
     assert lp.responses["completion_tokens"].to_pylist() == [2]

@@ -22,7 +22,12 @@ def matches(obj: dict[str, Any]) -> bool:
     if of_langchain:
         kind = obj.get("type")
         return isinstance(kind, str) and kind.removesuffix("MessageChunk").lower() in _TYPES
-    return obj.get("kind") == "request" and isinstance(obj.get("parts"), list)
+    parts = obj.get("parts")
+    return (
+        obj.get("kind") == "request"
+        and isinstance(parts, list)
+        and all(isinstance(part, dict) and "part_kind" in part for part in parts)
+    )
 
 
 def normalise(obj: dict[str, Any], path: str = "$") -> Iterator[Control]:

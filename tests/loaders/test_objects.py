@@ -310,6 +310,47 @@ def test_a_response_of_pydantic_ai():
     assert lp.choices["alignment"].to_pylist() == ["exact"]
 
 
+ARGUMENTS = {"city": "Rome"}
+WITH_CALLS = {
+    "haystack": {
+        "role": "assistant",
+        "content": [
+            {"text": "Hi!"},
+            {"tool_call": {"tool_name": "weather", "arguments": ARGUMENTS, "id": "call_1"}},
+        ],
+        "meta": {"finish_reason": "tool_calls", "logprobs": {"content": ENTRIES}},
+    },
+    "pydantic_ai": {
+        "kind": "response",
+        "parts": [
+            {"part_kind": "text", "content": "Hi!"},
+            {
+                "part_kind": "tool-call",
+                "tool_name": "weather",
+                "args": json.dumps(ARGUMENTS, separators=(",", ":")),
+                "tool_call_id": "call_1",
+            },
+        ],
+        "provider_details": {"logprobs": ENTRIES},
+    },
+    "vercel_ai": {
+        "text": "Hi!",
+        "finishReason": "tool-calls",
+        "toolCalls": [{"toolCallId": "call_1", "toolName": "weather", "input": ARGUMENTS}],
+        "providerMetadata": {"openai": {"logprobs": ENTRIES}},
+    },
+}
+
+
+@pytest.mark.parametrize("name", WITH_CALLS)
+def test_tool_calls_of_other_libraries(name):
+    lp = toolkit.from_responses(WITH_CALLS[name])
+    assert lp.responses["format"].to_pylist() == [name]
+    assert lp.responses["notes"].to_pylist() == [[]]
+    assert json.loads(lp.choices["tool_calls"][0].as_py()) == JOINED
+    assert lp.choices["alignment"].to_pylist() == ["exact"]
+
+
 @pytest.mark.filterwarnings("ignore::toolkit.errors.ToolkitWarning")
 def test_objects_inside_a_row():
     row = {"qid": "q1", "response": Dumped({"choices": [{"message": {"content": "Hi"}}]}), "n": 7}

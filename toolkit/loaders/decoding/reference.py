@@ -199,6 +199,8 @@ class _Batch:
         self._place = place
         self._may_have_surrogates = True
         if isinstance(value, list):
+            value = detect.record_of(value)
+        if isinstance(value, list):
             self._array(value)
         else:
             self._value(value)

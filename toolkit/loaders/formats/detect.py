@@ -197,9 +197,15 @@ def _detected(obj: object, path: str, shapes: tuple[Shape, ...] = ()) -> Iterato
         found = list(_unwrapped(Body({"choices": [obj]}, embedded.NAME, path, alone=True)))
     elif (bare := loose.bare(obj, path)) is not None:
         found = [bare]
-    if not has_tokens(found) and not any(map(_is_ambiguous, found)):
+    read = identities(found)
+    is_final = id(obj) in read or any(map(_is_ambiguous, found))
+    if not is_final and not has_tokens(found):
         # The row around may look like an answer; an answer in it that has logprobs counts.
-        row = {key: value for key, value in obj.items() if key not in _OWN_LISTS or not found}
+        row = {
+            key: value
+            for key, value in obj.items()
+            if (key not in _OWN_LISTS or not found) and id(value) not in read
+        }
         is_chat = format_ is openai_chat and bool(obj["choices"])
         if not found or _speaks_of_logprobs(row, in_texts=not is_chat):
             inner = list(_in_row(row, path))
@@ -208,7 +214,7 @@ def _detected(obj: object, path: str, shapes: tuple[Shape, ...] = ()) -> Iterato
                 if inner:
                     return
     if format_ is not None:
-        left = list(unread(obj, identities(found), lists_of(found)))
+        left = list(unread(obj, read, lists_of(found)))
         yield from _noted(obj, path, found, left)
     elif found:
         yield from found
@@ -357,6 +363,8 @@ def inside(outer: Body | Exchange, inner: Found) -> Found:
         return Control(outer.path)
     if isinstance(inner, Reject | Control):
         return inner
+    if isinstance(inner, Body) and isinstance(outer, Body):
+        inner = inner._replace(read=(*inner.read, *outer.read))
     return inner._replace(
         custom_id=inner.custom_id if outer.custom_id is None else outer.custom_id,
         error=inner.error if outer.error is None else outer.error,

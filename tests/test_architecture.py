@@ -105,7 +105,8 @@ ROOMS = {
         "`from_responses`: objects in memory",
         (
             *(*_GROUND, "tables", "loaders.json_values", "loaders.formats", "loaders.decoding"),
-            *("loaders.plain_data", "loaders.options", "loaders.batches", "loaders.session"),
+            *("loaders.plain_data", "loaders.sources", "loaders.options", "loaders.batches"),
+            "loaders.session",
         ),
     ),
     "loaders.raw": (

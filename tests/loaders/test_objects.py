@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 
 import numpy as np
+import polars as pl
+import pyarrow as pa
 import pytest
 
 import toolkit
@@ -436,6 +438,18 @@ def test_objects_that_hold_themselves_or_logits_are_read():
     answer.choices[0]["logprobs"] = {"content": entries}
     lp = toolkit.from_responses(answer)
     assert lp.choices["alignment"].to_pylist() == ["exact"]
+
+
+def test_tables_are_read_as_by_read():
+    answer = {"choices": [{"message": {"content": "Hi!"}, "logprobs": {"content": ENTRIES}}]}
+    table = pa.table({"qid": ["a", "b"], "raw": [json.dumps(answer)] * 2})
+    for given in (table, table.to_pandas(), pl.DataFrame(table)):
+        lp = toolkit.from_responses(given)
+        assert lp.responses["custom_id"].to_pylist() == ["a", "b"]
+        assert lp.choices["alignment"].to_pylist() == ["exact"] * 2
+    for column in (table["raw"], table.to_pandas()["raw"]):
+        lp = toolkit.from_responses(column, custom_id=["x", "y"])
+        assert lp.text("y") == "Hi!"
 
 
 CHUNKS = {

@@ -20,7 +20,10 @@ from toolkit.loaders.json_values import Reject
 from toolkit.loaders.options import OnError, ReadOptions
 from toolkit.loaders.plain_data import is_data, plain
 from toolkit.loaders.session import LoadSummary
+from toolkit.loaders.sources.rows import Table, is_table
 from toolkit.tables import LogprobTables
+
+_BLOCK_BYTES = 1 << 20  # of the rows of a table that are read at a time
 
 
 def from_responses(
@@ -41,7 +44,8 @@ def from_responses(
         One response or many. A response is a dict, JSON text (str or bytes), an object of a client
         library (OpenAI and other SDKs, LiteLLM, LangChain, pydantic-ai, Haystack) or of an engine
         (vLLM, TensorRT-LLM), or an iterable of chunks of these kinds, which is one stream. A list
-        whose items are all chunks is one stream too. What `read` reads as JSON is read here.
+        whose items are all chunks is one stream too. What `read` reads as JSON is read here, and
+        so are DataFrames, Arrow tables and columns.
     custom_id : str or list of str, optional
         The caller's id of each response, in order.
     on_error : {"reject", "raise"}
@@ -85,7 +89,10 @@ def from_responses(
 
 def units(responses: Any, custom_id: Any) -> list[Unit]:
     """Group the arguments of `from_responses` into responses and streams."""
-    if not _is_response(responses):
+    items: list[Any]
+    if is_table(responses):
+        items = _rows(responses)
+    elif not _is_response(responses):
         items = list(responses)
     elif hasattr(responses, "__aiter__") and not is_data(responses):
         raise ArgumentError(
@@ -113,6 +120,15 @@ def units(responses: Any, custom_id: Any) -> list[Unit]:
             f"custom_id has {len(ids)} ids: expected one for each of the {len(found)} responses"
         )
     return [unit._replace(custom_id=given) for unit, given in zip(found, ids, strict=True)]
+
+
+def _rows(table: Any) -> list[bytes]:
+    """Return the rows of a DataFrame, an Arrow table or a column as JSON."""
+    blocks = []
+    with Table(table).open() as reader:
+        while isinstance(block := reader.read(_BLOCK_BYTES), bytes) and block:
+            blocks.append(block)
+    return b"".join(blocks).splitlines()
 
 
 def _is_response(item: Any) -> bool:

@@ -10,7 +10,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from toolkit.errors import ArgumentError
+from toolkit.errors import ArgumentError, NoRecordsError
 from toolkit.loaders.batches import BatchReader
 from toolkit.loaders.decoding.reference import Unit
 from toolkit.loaders.formats import detect
@@ -79,7 +79,11 @@ def from_responses(
     summary = LoadSummary()
     summary.add(lp)
     summary.add_sources(reader)
-    summary.require_records()
+    try:
+        summary.require_records()
+    except NoRecordsError as error:
+        error.tables = lp
+        raise
     summary.warn()
     return lp
 

@@ -56,9 +56,9 @@ def entries(tokens: TokenList, text: str | None = None) -> list[Any]:
 
 def _read_entries(tokens: TokenList, text: str | None) -> list[Any]:
     found = [_entry(value) for value in tokens.values]
-    for entry, top in zip(found, tokens.columns.get("top", ()), strict=False):
-        if isinstance(entry, dict) and top is not None:
-            entry["top_logprobs"] = alternatives(top)
+    for i, top in enumerate(tokens.columns.get("top", ())[: len(found)]):
+        if isinstance(found[i], dict) and top is not None:
+            found[i] = {**found[i], "top_logprobs": alternatives(top)}
     return found
 
 
@@ -70,7 +70,8 @@ def _entry(value: Any) -> Any:
     chosen = value.get("chosen")
     if isinstance(chosen, dict):
         return {**_entry(chosen), "top_logprobs": top}
-    entry = {"token": first(value, TOKEN), "token_id": first(value, TOKEN_ID)}
+    names = (*TOKEN, "content") if "probs" in value else TOKEN  # of older llama.cpp
+    entry = {"token": first(value, names), "token_id": first(value, TOKEN_ID)}
     entry |= {"bytes": first(value, BYTES), "top_logprobs": top}
     keys = [name for name in LOGPROB if name in value]
     if keys:

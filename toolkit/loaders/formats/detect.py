@@ -183,37 +183,23 @@ def _detected(obj: object, path: str, shapes: tuple[Shape, ...] = ()) -> Iterato
         message = f"expected an object, found {kind_of(obj)}"
         raise Reject("not_an_object", message, path, is_unrelated=True)
     formats: tuple[Format, ...] = (*shapes, *FORMATS)
-    format_ = next((each for each in formats if each.matches(obj)), None)
-    envelope = next((each for each in ENVELOPES if each.matches(obj)), None)
-    found: list[Found] = []
-    if format_ is not None:
-        found = list(_guarded(format_.normalise(obj, path)))
-        if format_ in shapes:  # the row of somebody, with an id of theirs
-            around = Body(obj, embedded.NAME, path, row_id(obj, None))
-            found = [inside(around, each) if _has_no_id(each) else each for each in found]
-    elif envelope is not None:
-        found = list(_guarded(_contents(obj, envelope.unwrap(obj, path), path)))
-    elif loose.is_choice(obj):
-        found = list(_unwrapped(Body({"choices": [obj]}, embedded.NAME, path, alone=True)))
-    elif (bare := loose.bare(obj, path)) is not None:
-        found = [bare]
+    module, found = _matched(obj, path, formats)
+    if module in shapes:  # the row of somebody, with an id of theirs
+        around = Body(obj, embedded.NAME, path, row_id(obj, None))
+        found = [inside(around, each) if _has_no_id(each) else each for each in found]
     read = identities(found)
     is_final = id(obj) in read or any(map(_is_ambiguous, found))
     if not is_final and not has_tokens(found):
         # The row around may look like an answer; an answer in it that has logprobs counts.
-        row = {
-            key: value
-            for key, value in obj.items()
-            if (key not in _OWN_LISTS or not found) and id(value) not in read
-        }
-        is_chat = format_ is openai_chat and bool(obj["choices"])
+        others = {key: value for key, value in obj.items() if id(value) not in read}
+        row = {key: value for key, value in others.items() if key not in _OWN_LISTS or not found}
+        is_chat = module is openai_chat and bool(obj["choices"])
         if not found or _speaks_of_logprobs(row, in_texts=not is_chat):
             inner = list(_in_row(row, path))
-            if has_tokens(inner) or not found:
+            if has_tokens(inner) or (inner and not found):
                 yield from inner
-                if inner:
-                    return
-    if format_ is not None:
+                return
+    if module in formats:
         left = list(unread(obj, read, lists_of(found)))
         yield from _noted(obj, path, found, left)
     elif found:
@@ -222,6 +208,22 @@ def _detected(obj: object, path: str, shapes: tuple[Shape, ...] = ()) -> Iterato
         yield from error_body.normalise(obj, path)
     else:
         raise _unknown(obj, path)
+
+
+def _matched(
+    obj: dict[str, Any], path: str, formats: tuple[Format, ...]
+) -> tuple[Format | Envelope | None, list[Found]]:
+    """Return the format or envelope of an object, and what it brings."""
+    format_ = next((each for each in formats if each.matches(obj)), None)
+    if format_ is not None:
+        return format_, list(_guarded(format_.normalise(obj, path)))
+    envelope = next((each for each in ENVELOPES if each.matches(obj)), None)
+    if envelope is not None:
+        return envelope, list(_guarded(_contents(obj, envelope.unwrap(obj, path), path)))
+    if loose.is_choice(obj):
+        body = Body({"choices": [obj]}, embedded.NAME, path, alone=True)
+        return None, list(_unwrapped(body))
+    return None, []
 
 
 def _is_ambiguous(found: Found) -> bool:
@@ -276,7 +278,8 @@ def _contents(
         known.append(content)
         found += _unwrapped(outer)
     if with_loose and not has_tokens(found):
-        lists = list(loose.find(obj, path))
+        bare = loose.bare(obj, path)
+        lists = list(loose.find(obj, path)) if bare is None else [bare]
         if len(lists) == 1 and len(found) == 1 and isinstance(found[0], Body):
             found = [loose.joined(found[0], lists[0])]
         elif lists:

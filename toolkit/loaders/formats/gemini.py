@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from toolkit.loaders.formats.body import Body
+from toolkit.loaders.formats.token_lists import TokenList
 from toolkit.loaders.json_values import Reject, camel, is_claimed, kind_of
 
 NAME = "gemini"
@@ -98,33 +99,20 @@ def _choice(candidate: dict[str, Any], ordinal: int, path: str) -> dict[str, Any
 
 
 def _logprobs(result: Any, path: str) -> Any:
+    """Return the sampled tokens, with the alternatives of each position beside them."""
     if not isinstance(result, dict):
         return result
     path += ".logprobsResult"
-    chosen = _objects(_get(result, "chosen_candidates"), f"{path}.chosenCandidates")
-    tops = _objects(_get(result, "top_candidates"), f"{path}.topCandidates")
+    chosen = _list(_get(result, "chosen_candidates"), f"{path}.chosenCandidates")
+    tops = _list(_get(result, "top_candidates"), f"{path}.topCandidates")
     if tops and len(tops) != len(chosen):
         message = f"expected {len(chosen)} lists, one per token, found {len(tops)}"
         raise Reject("unequal_lengths", message, f"{path}.topCandidates")
-    entries = []
-    for i, entry in enumerate(chosen):
-        at = f"{path}.topCandidates[{i}].candidates"
-        top = _objects(tops[i].get("candidates"), at) if tops else []
-        entries.append({**_entry(entry), "top_logprobs": [_entry(each) for each in top]})
-    return {"content": entries}
+    beside = {"top": [each.get("candidates") if isinstance(each, dict) else each for each in tops]}
+    return {"content": TokenList("entries", chosen, beside, f"{path}.chosenCandidates")}
 
 
-def _objects(values: Any, path: str) -> list[dict[str, Any]]:
-    values = [] if values is None else values
-    if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
-        message = f"expected an array of objects, found {kind_of(values)}"
-        raise Reject("entry_not_object", message, path)
-    return values
-
-
-def _entry(candidate: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "token": candidate.get("token"),
-        "token_id": _get(candidate, "token_id"),
-        "logprob": _get(candidate, "log_probability"),
-    }
+def _list(value: Any, path: str) -> list[Any]:
+    if not isinstance(value, list | None):
+        raise Reject("entry_not_object", f"expected an array, found {kind_of(value)}", path)
+    return value or []

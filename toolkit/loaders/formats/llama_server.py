@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from toolkit.loaders.formats.body import Body, Kind
+from toolkit.loaders.formats.token_lists import TokenList
 from toolkit.loaders.json_values import is_claimed
 
 NAME = "llama_server"
@@ -43,11 +44,12 @@ def matches(obj: dict[str, Any]) -> bool:
 def normalise(obj: dict[str, Any], path: str = "$") -> Iterator[Body]:
     """Yield the body in the form of a chunk of the chat schema."""
     found = obj.get("completion_probabilities")
-    entries = [_entry(each) for each in found] if isinstance(found, list) else None
+    at = f"{path}.completion_probabilities"
+    tokens = TokenList("entries", found, {}, at) if isinstance(found, list) else None
     choice = {
         "index": obj.get("index", 0),
         "delta": {"content": obj["content"]},
-        "logprobs": {"content": entries} if entries is not None else None,
+        "logprobs": {"content": tokens} if tokens is not None else None,
         "finish_reason": obj.get("stop_type") or ("stop" if obj["stop"] else None),
     }
     usage: dict[str, Any] | None = None
@@ -58,16 +60,4 @@ def normalise(obj: dict[str, Any], path: str = "$") -> Iterator[Body]:
         }
     body = {"model": obj.get("model"), "usage": usage, "choices": [choice]}
     kind: Kind = "either" if obj["stop"] else "auto"
-    yield Body(body, NAME, path, kind=kind, read=(found,))
-
-
-def _entry(entry: Any) -> Any:
-    if not isinstance(entry, dict) or not isinstance(entry.get("probs"), list):
-        return entry
-    top = [
-        {"token": each.get("tok_str"), "prob": each.get("prob")} if isinstance(each, dict) else each
-        for each in entry["probs"]
-    ]
-    text = entry.get("content")
-    sampled = next((each for each in top if isinstance(each, dict) and each["token"] == text), {})
-    return {"token": text, "prob": sampled.get("prob"), "top_logprobs": top}
+    yield Body(body, NAME, path, kind=kind)

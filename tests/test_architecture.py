@@ -84,6 +84,7 @@ ROOMS = {
         (
             *("errors", "limits", "schema", "arrow", "tables"),
             *("loaders.sources", "loaders.framing", "loaders.formats", "loaders.scanner"),
+            "loaders.decoding",
             *("loaders.merging", "loaders.assembling", "loaders.prefetch", "loaders.options"),
         ),
     ),
@@ -274,7 +275,7 @@ def test_formats_never_import_each_other():
             continue
         folder = "toolkit.loaders.formats"
         inside = {module for module, _ in imports(path) if module.startswith(folder)}
-        tools = ("body", "token_lists", "row_ids", "usage", "paths")
+        tools = ("body", "token_lists", "choice_lists", "row_ids", "usage", "paths")
         assert inside <= {f"{folder}.{name}" for name in tools}, path
 
 

@@ -109,6 +109,7 @@ SERVERS = {
             (".", -0.1),
             text="Hey there.",
             completion_tokens=5,
+            custom_id="25-openai-transcription-logprobs",
         )
     ],
     "27": [content(*I_AM, text="I am", finish="stop", completion_tokens=2)],
@@ -126,7 +127,9 @@ SERVERS = {
     ],
     "33": [content(("Yes", -0.1), (".", -0.2), text="Yes.", finish="stop")],
     "35": [content((" Yes", -0.25), text=" Yes", finish="length", custom_id="id1")],
-    "36": [content(*I_AM, text="I am", finish="stop", completion_tokens=2)],
+    "36": [
+        content(*I_AM, text="I am", finish="stop", completion_tokens=2, custom_id="36-mlflow-trace")
+    ],
     "39": [content(("Hi", -0.1), text="Hi", finish="stop", completion_tokens=2)],
     "41": [
         content(
@@ -149,7 +152,7 @@ SERVERS = {
     ],
     "44": [content(*I_AM, text="I am", custom_id="q1")],
     "45": [content(*I_AM, text="I am", custom_id="q1")],
-    "47": [content(*I_AM)],
+    "47": [content(*I_AM, custom_id="47-bare-logprobs")],
     "49": [
         content(
             ("A", -0.1),
@@ -209,7 +212,11 @@ SERVERS = {
     "63": [content(("Hi", -0.1), text="Hi", kind="stream")],
     "65": [content(*I_AM, text="I am", finish="stop", completion_tokens=2, kind="stream")],
     "66": [content(*I_AM, text="I am", finish="stop", completion_tokens=2)],
-    "67": [content(*I_AM, text="I am", finish="stop", completion_tokens=2)],
+    "67": [
+        content(
+            *I_AM, text="I am", finish="stop", completion_tokens=2, custom_id="67-haystack-replies"
+        )
+    ],
     "68": [
         content(
             ("token_id:10", -0.5),

@@ -33,13 +33,8 @@ from toolkit.loaders.decoding.entry_reader import SAMPLED, EntryReader, both_cas
 from toolkit.loaders.decoding.ordinals import Ordinals, Place
 from toolkit.loaders.decoding.strict_json import compact
 from toolkit.loaders.formats.body import Body
-from toolkit.loaders.formats.token_lists import (
-    CHANNELS,
-    TokenList,
-    first,
-    lists_of_choice,
-    prompt_list,
-)
+from toolkit.loaders.formats.choice_lists import lists_of_choice, prompt_list
+from toolkit.loaders.formats.token_lists import CHANNELS, TokenList, first
 from toolkit.loaders.json_values import (
     Reject,
     camel,

@@ -14,7 +14,8 @@ from contextlib import suppress
 from typing import Any
 
 from toolkit.loaders.formats.body import Body, Kind
-from toolkit.loaders.formats.token_lists import TokenList, are_arrays, lists_of_choice
+from toolkit.loaders.formats.choice_lists import are_arrays, lists_of_choice
+from toolkit.loaders.formats.token_lists import TokenList
 from toolkit.loaders.json_values import Reject, read_once
 
 NAME = "openai_legacy"

@@ -9,15 +9,10 @@ from typing import Any, Literal
 
 from toolkit import arguments
 from toolkit.loaders.formats.body import Body, Kind
+from toolkit.loaders.formats.choice_lists import prompt_list
 from toolkit.loaders.formats.paths import ALL, Step, find, steps_of
 from toolkit.loaders.formats.row_ids import as_id
-from toolkit.loaders.formats.token_lists import (
-    TokenList,
-    channels,
-    parsed,
-    prompt_list,
-    with_ids,
-)
+from toolkit.loaders.formats.token_lists import TokenList, channels, parsed, with_ids
 from toolkit.loaders.formats.usage import finish_reason, tool_calls, usage
 
 

@@ -8,13 +8,8 @@ from contextlib import suppress
 from typing import Any
 
 from toolkit.loaders.formats.body import Body, Control, Exchange, Found
-from toolkit.loaders.formats.token_lists import (
-    TokenList,
-    are_arrays,
-    lists_of_choice,
-    prompt_list,
-    speaks_of_logprobs,
-)
+from toolkit.loaders.formats.choice_lists import are_arrays, lists_of_choice, prompt_list
+from toolkit.loaders.formats.token_lists import TokenList, speaks_of_logprobs
 from toolkit.loaders.json_values import Reject, is_number
 
 _KEPT = ("tool_calls", "toolCalls", "error")

@@ -292,8 +292,21 @@ def rows(lp):
         )
 
 
+@pytest.fixture(params=["native", "reference"])
+def decoder(request, monkeypatch):
+    """Read with each of the decoders."""
+    if request.param == "reference":
+        monkeypatch.setattr("toolkit.loaders.scanner._scan", None)
+    assert toolkit.decoder() == request.param
+
+
+def test_every_input_is_here():
+    names = {path.name[:2] for path in (FIELD / "servers").glob("[0-9]*")}
+    assert names == SERVERS.keys()
+
+
 @pytest.mark.parametrize("number", SERVERS)
-def test_a_shape_of_a_server(number):
+def test_a_shape_of_a_server(number, decoder):
     [path] = (FIELD / "servers").glob(f"{number}-*")
     lp = toolkit.read(path)
     assert_conserved(lp)
@@ -322,14 +335,40 @@ def test_stripped_alternatives_give_labels():
     assert "excess_mass" not in toolkit.check(lp)["code"].tolist()
 
 
-@pytest.mark.parametrize(
-    "name", json.loads((FIELD / "files/golden.json").read_text()) if FIELD.is_dir() else ()
-)
-def test_a_public_file(name):
-    expected = json.loads((FIELD / "files/golden.json").read_text())[name]
-    if expected["kind"] != "whole":
-        pytest.skip("its framing or its usage is not read yet")
+GOLDEN = json.loads((FIELD / "files/golden.json").read_text()) if FIELD.is_dir() else {}
+
+
+@pytest.mark.parametrize("name", [name for name in GOLDEN if GOLDEN[name]["kind"] == "stream"])
+def test_a_public_stream(name, decoder):
     lp = toolkit.read(FIELD / "files" / name)
+    assert_conserved(lp)
+    [expected] = GOLDEN[name]["responses"]
+    [response] = lp.responses.to_pylist()
+    assert (response["kind"], response["n_chunks"]) == ("stream", expected["chunks"])
+    assert response["system_fingerprint"] == expected["system_fingerprint"]
+    assert response["completion_tokens"] == 10  # of the last choice: usage came for each choice
+    assert response["notes"] == ["cumulative_usage"]
+    choices = {str(row["choice"]): row for row in lp.choices.to_pylist()}
+    assert choices.keys() == expected["choices"].keys()
+    for index, choice in expected["choices"].items():
+        assert choices[index]["finish_reason"] == choice["finish_reason"]
+        assert len(choices[index]["content"]) == choice["text_len"]
+        assert choices[index]["n_content_tokens"] == choice["content"]["n"]
+
+
+def test_columns_of_answers(decoder):
+    """A file of lists: prompts, responses and logprobs, which golden.json does not have."""
+    lp = toolkit.read(FIELD / "files/cvs-health-uqlm__whitebox_results_file.json")
+    assert_conserved(lp)
+    assert (len(lp), lp.tokens.num_rows) == (5, 6)
+    assert set(lp.choices["alignment"].to_pylist()) == {"exact"}
+
+
+@pytest.mark.parametrize("name", [name for name in GOLDEN if GOLDEN[name]["kind"] == "whole"])
+def test_a_public_file(name, decoder):
+    expected = GOLDEN[name]
+    lp = toolkit.read(FIELD / "files" / name)
+    assert_conserved(lp)
     content = lp.tokens.filter(pc.equal(lp.tokens["channel"], "content"))
     assert len(lp) == expected["n_responses"]
     assert content.num_rows == expected["content"]["n"]

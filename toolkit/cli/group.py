@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 CHANNEL = click.Choice(["content", "prompt", "reasoning", "refusal"])
 _AMOUNT = re.compile(r"([0-9]{1,15})(|KiB|MiB|GiB)")
+_SHAPE_CALL = re.compile(r"shape=toolkit\.Shape\(([^()]*)\)")
 _UNITS = {"": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -81,7 +82,13 @@ def _is_quiet() -> bool:
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
     if not _is_quiet():
-        click.echo(f"{click.style('warning:', fg='yellow')} {safe(message)}", err=True)
+        text = _SHAPE_CALL.sub(_as_options, safe(message))
+        click.echo(f"{click.style('warning:', fg='yellow')} {text}", err=True)
+
+
+def _as_options(call: re.Match[str]) -> str:
+    """Return a call of `toolkit.Shape` in a message as options of the command line."""
+    return " ".join(f"--shape {part}" for part in call[1].split(", "))
 
 
 def _set_quiet(ctx: click.Context, _: click.Parameter, value: bool) -> None:

@@ -114,8 +114,8 @@ class LoadSummary:
         Number of rejects by reason.
     examples : dict of str to str
         The first reject of each reason: its place, and what was found.
-    formats : Counter of str
-        Number of responses by format, while there are no tokens.
+    formats, notes : Counter of str
+        Number of responses by format and by note, while there are no tokens.
     """
 
     def __init__(self) -> None:
@@ -127,6 +127,7 @@ class LoadSummary:
         self.reasons: Counter[str] = Counter()
         self.examples: dict[str, str] = {}
         self.formats: Counter[str] = Counter()
+        self.notes: Counter[str] = Counter()
 
     def add_bytes(self, n: int) -> None:
         """Count bytes that were read."""
@@ -143,6 +144,7 @@ class LoadSummary:
             self.examples[reason] = f"{row['source']}:{row['line']}: {row['message']}"
         if not self.tokens:
             self.formats.update(batch.responses["format"].to_pylist())
+            self.notes.update(batch.responses["notes"].combine_chunks().flatten().to_pylist())
 
     def add_sources(self, reader: BatchReader) -> None:
         """Count the sources and records of a reader that has finished."""
@@ -190,11 +192,19 @@ class LoadSummary:
                 "could be: install the toolkit from a wheel, or where a C++ compiler is available"
             )
         if self.responses and not self.tokens:
-            [(usual, _)] = self.formats.most_common(1)
-            asking = schema.LOGPROBS_REQUESTS.get(usual, schema.LOGPROBS_REQUESTS["openai_chat"])
-            messages.append(f"no response has logprobs: were they requested ({asking})?")
+            messages.append(f"no response has logprobs: {self._advise()}")
         if messages:
             warnings.warn("; ".join(messages), ToolkitWarning, stacklevel=_callers_level())
+
+    def _advise(self) -> str:
+        """Return what to do if no response has logprobs; it depends on the usual format."""
+        if self.notes["unread_logprobs"]:
+            return "values that speak of them were not read; path= or shape= says where they are"
+        usual = self.formats.most_common(1)[0][0] if self.formats else ""
+        asking = schema.LOGPROBS_REQUESTS.get(usual, schema.LOGPROBS_REQUESTS["openai_chat"])
+        if self.notes["mean_logprob_only"]:
+            return f"only means were sent; those of tokens have to be requested ({asking})"
+        return f"were they requested ({asking})?"
 
     def _describe_rejects(self) -> str:
         """Return how many records were rejected, and the first one of the commonest reason."""

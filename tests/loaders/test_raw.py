@@ -13,6 +13,7 @@ import pytest
 import toolkit
 from tests.loaders.merging.test_merger import DONE, chunk, part, sse, stream
 from tests.loaders.test_read import whole
+from tests.oracle import load
 from toolkit.errors import ArgumentError, SelectionError, SourceError
 
 pytestmark = pytest.mark.filterwarnings("ignore::toolkit.errors.ToolkitWarning")
@@ -68,7 +69,7 @@ def test_public_recordings_read_back(realdata):
     for path in sorted(realdata.iterdir()):
         if path.suffix == ".md" or path.name == "golden.json":
             continue
-        lp = toolkit.read(path)
+        lp = load(path)
         for row in range(0, len(lp), 40):
             assert_gives_itself(lp, row, lp.raw(row))
             n += 1

@@ -8,6 +8,7 @@ import pytest
 
 import toolkit
 from tests.metrics.byte_pieces import body
+from tests.oracle import load
 from toolkit import schema
 from toolkit.errors import ArgumentError
 from toolkit.metrics import check
@@ -265,7 +266,7 @@ def test_lost_records_are_told(tmp_path):
     assert got.loc["rejected_unknown_format", ["source", "line"]].tolist() == [str(path), 3]
     assert "no_responses" not in got.index
     path.write_text("not json\n")
-    assert check(toolkit.read(path)).iloc[0]["code"] == "no_responses"
+    assert check(load(path)).iloc[0]["code"] == "no_responses"
 
 
 def test_the_gravest_come_first(realdata):

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 ROWS = 40
 """Most rows of a readable table, unless --limit sets another number."""
+_PLACE_WIDTH = 32  # columns that the place of a record keeps
 _HEAD_WIDTH = 8  # terminal columns; longer heads are broken if their cells are narrower
 _CELL_LENGTH = 4000  # characters of a text that a cell uses; no terminal is wider
 _FORMULA = tuple(
@@ -154,6 +155,9 @@ def grid(
     room = terminal_columns()
     widths = [min(width, room) for width in widths]
     least = [max([6, *map(_width, head)]) for head in heads]
+    for i, name in enumerate(names):
+        if name == "place":  # it can be pasted back, so it is clipped last
+            least[i] = min(widths[i], _PLACE_WIDTH)
     while sum(widths) + 2 * len(widths) > room:
         wide = [i for i in range(len(names)) if not right[i] and widths[i] > least[i]]
         if not wide:

@@ -156,15 +156,20 @@ class LoadSummary:
 
     def counts(self, since: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return the counts as a dict for JSON, less the earlier counts `since`."""
-        before = since or {"reasons": {}}
+        before = since or {"reasons": {}, "examples": {}}
         counts = {name: getattr(self, name) - before.get(name, 0) for name in _COUNTS}
-        return counts | {"reasons": dict(self.reasons - Counter(before["reasons"]))}
+        new = self.examples.keys() - before["examples"].keys()
+        return counts | {
+            "reasons": dict(self.reasons - Counter(before["reasons"])),
+            "examples": {reason: self.examples[reason] for reason in sorted(new)},
+        }
 
     def add_counts(self, counts: dict[str, Any]) -> None:
         """Add counts that `counts` returned, for example those of an earlier process."""
         for name in _COUNTS:
             setattr(self, name, getattr(self, name) + int(counts[name]))
         self.reasons.update(counts["reasons"])
+        self.examples = counts["examples"] | self.examples
 
     def require_records(self) -> None:
         """Raise `NoRecordsError`, or `SourceError` if a source failed, if no record was read."""

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 import pytest
 
 import toolkit
-from tests.oracle import assert_conserved
+from tests.oracle import assert_conserved, load
 
 quietly = pytest.mark.filterwarnings("ignore::toolkit.errors.ToolkitWarning")
 
@@ -32,7 +32,7 @@ def chunk(text=None, entries=None, *, reason=None, delta=None, choice=(), **more
 
 
 def read(*records):
-    lp = toolkit.read("".join(json.dumps(record) + "\n" for record in records).encode())
+    lp = load("".join(json.dumps(record) + "\n" for record in records).encode())
     assert_conserved(lp)
     return lp
 

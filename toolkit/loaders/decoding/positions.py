@@ -66,6 +66,8 @@ def _entry(value: Any) -> Any:
     if not isinstance(value, dict) or _is_usual(value):
         return value
     read_once(value, _KEYS, "*")
+    if isinstance(value.get("token"), dict):  # {"token": {"text", "bytes"}, "logprob"}
+        value = {**value, "token": None, **value["token"]}
     top = alternatives(first(value, TOP))
     chosen = value.get("chosen")
     if isinstance(chosen, dict):
@@ -86,8 +88,10 @@ def _entry(value: Any) -> Any:
 
 def _is_usual(entry: dict[str, Any]) -> bool:
     """Return whether the decoder reads an entry by itself."""
+    token = entry.get("token")
     has_logprob = "logprob" in entry or "prob" in entry
-    return has_logprob and (isinstance(entry.get("token"), str) or not _OTHER & entry.keys())
+    is_plain = isinstance(token, str) or not (isinstance(token, dict) or _OTHER & entry.keys())
+    return has_logprob and is_plain
 
 
 def alternatives(top: Any) -> Any:

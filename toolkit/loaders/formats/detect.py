@@ -193,7 +193,7 @@ def _detected(obj: object, path: str, shapes: tuple[Shape, ...] = ()) -> Iterato
         # The row around may look like an answer; an answer in it that has logprobs counts.
         others = {key: value for key, value in obj.items() if id(value) not in read}
         row = {key: value for key, value in others.items() if key not in _OWN_LISTS or not found}
-        is_chat = module is openai_chat and bool(obj["choices"])
+        is_chat = module is openai_chat and openai_chat.has_message(obj)
         if not found or _speaks_of_logprobs(row, in_texts=not is_chat):
             inner = list(_in_row(row, path))
             if has_tokens(inner) or (inner and not found):

@@ -26,6 +26,14 @@ def matches(obj: dict[str, Any]) -> bool:
     return not any(isinstance(choice, dict) and _is_other(choice) for choice in choices)
 
 
+def has_message(obj: dict[str, Any]) -> bool:
+    """Return whether a choice has a message or a delta, so that the object is surely a chat."""
+    return any(
+        isinstance(choice, dict) and ("message" in choice or "delta" in choice)
+        for choice in obj["choices"]
+    )
+
+
 def _are_options(choices: list[Any]) -> bool:
     """Return whether choices are texts, such as the options of a question in a row."""
     return bool(choices) and all(isinstance(choice, str) for choice in choices)

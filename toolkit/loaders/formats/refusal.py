@@ -56,7 +56,7 @@ def refusal(
 
 
 def _words(shape: str) -> set[str]:
-    return set(re.findall(r"\w+", shape)) - _NOT_KEYS
+    return set(re.findall(r"\w+", re.sub(r"=\w+", "", shape))) - _NOT_KEYS
 
 
 def _hint(obj: dict[str, Any]) -> str | None:

@@ -61,7 +61,8 @@ class TokenList(NamedTuple):
     def texts(self) -> list[str] | None:
         """Return the text of each token; None if not all of them are written as texts."""
         if self.kind == "entries":
-            found = [first(each, TOKEN) for each in self.values if isinstance(each, dict)]
+            named = [first(each, TOKEN) for each in self.values if isinstance(each, dict)]
+            found = [first(each, TOKEN) if isinstance(each, dict) else each for each in named]
         elif self.kind in ("pairs", "triples"):
             rows = (each for each in self.values if isinstance(each, list))
             found = [each for row in rows for each in row if isinstance(each, str)]
@@ -132,7 +133,9 @@ def _is_name(value: object) -> bool:
 def _object_kind(value: dict[str, Any]) -> str | None:
     if isinstance(value.get("chosen"), dict):
         return "entries"
-    has_name = any(_is_name(value.get(name)) for name in (*TOKEN, *TOKEN_ID))
+    token = value.get("token")
+    names = token if isinstance(token, dict) else value
+    has_name = any(_is_name(names.get(name)) for name in (*TOKEN, *TOKEN_ID))
     if has_name and any(name in value for name in LOGPROB):
         return "entries"
     if has_name and any(isinstance(value.get(name), list) for name in TOP):

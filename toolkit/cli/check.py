@@ -15,11 +15,11 @@ import toolkit
 from toolkit.cli.group import (
     CHANNEL,
     Failure,
+    given_options,
     inputs_argument,
     load,
     main,
     quiet_option,
-    read_options,
     require_responses,
     row_options,
 )
@@ -125,8 +125,7 @@ def _command(lp: toolkit.LogprobTables, inputs: tuple[str, ...], row: dict[str, 
     is_file = os.path.isfile(row["source"])
     if not is_file and (len(inputs) > 1 or inputs[0] == "-"):
         return None
-    given = ["--path", path] if (path := read_options()["path"]) else []
-    place = [row["source"] if is_file else inputs[0], *given]
+    place = [row["source"] if is_file else inputs[0], *given_options()]
     if row["response_key"] is None:
         return shlex.join(["logprobs", "read", *place, "--table", "rejects"])
     read_again = lp.responses.select(["response_key", "source", "response_id", "custom_id"])

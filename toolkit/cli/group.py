@@ -98,9 +98,13 @@ def _set_quiet(ctx: click.Context, _: click.Parameter, value: bool) -> None:
 
 def _set_option(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
     ctx.meta[f"toolkit.{parameter.name}"] = value
+    values = value if isinstance(value, tuple) else (value,)
+    given = ctx.meta.setdefault("toolkit.given", [])
+    given += [text for each in values if each for text in (parameter.opts[0], each)]
 
 
-def _set_shape(ctx: click.Context, _: click.Parameter, value: tuple[str, ...]) -> None:
+def _set_shape(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> None:
+    _set_option(ctx, parameter, value)
     names = toolkit.Shape.__dataclass_fields__
     given: dict[str, Any] = dict(text.partition("=")[::2] for text in value)
     for name in given:
@@ -123,6 +127,11 @@ def _set_limits(ctx: click.Context, _: click.Parameter, value: tuple[str, ...]) 
             )
         given[name] = int(found[1]) * _UNITS[found[2]]
     ctx.meta["limits"] = toolkit.Limits(**given)
+
+
+def given_options() -> list[str]:
+    """Return the options that say where things are in a record, as they were typed."""
+    return list(click.get_current_context().meta.get("toolkit.given", []))
 
 
 def read_options() -> dict[str, Any]:

@@ -59,6 +59,7 @@ HAND_MADE = tuple(
         '{"choices":[],"candidates":[{"text":"a"}],"result":' + _BODY + "}",
         _BODY[:-1] + ',"generated_text":"Hi","candidates":[],"done":true,"output":' + _BODY + "}",
         _CHUNK[:-1] + ',"reply":"Hi","message":{"content":"Hi"},"expected":"data: {}"}',
+        _BODY.replace('"logprob":-0.25,"bytes":[72,105],"top', '"probs":[{"tok_str":"Hi"}],"top'),
         _BODY.replace('"refusal":null},"finish', '"prompt":[' + _ENTRY + ']},"finish'),
         _BODY.replace("null}", '[null,{"5":{"logprob":-1.0,"decoded_token":"x"}}]}'),
         _BODY.replace(":", ": ").replace(",", ", "),

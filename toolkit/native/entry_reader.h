@@ -112,7 +112,8 @@ class EntryReader {
                          : is_censored                   ? kCensored
                          : entry.logprob > kInvalidAbove ? kInvalid
                                                          : kOk);
-    return entry.has(Key::kToken) && !is_label(into.token.at(row));
+    // Without a key `logprob` the entry may be written in another way.
+    return entry.has(Key::kToken) && entry.has(Key::kLogprob) && !is_label(into.token.at(row));
   }
   // Returns whether a token is a label such as "token_id:123", which vLLM writes on request.
   static bool is_label(std::string_view token) {

@@ -114,6 +114,13 @@ ROWS = {
         "out": TEXT,
         "logprobs": [[-0.25, "Hello"], [-1.5, " wörld"]],
     },
+    "alternatives as lists of entries": {
+        "text": TEXT,
+        "tokens": ["Hello", " wörld"],
+        "token_logprobs": [-0.25, -1.5],
+        "top_logprobs": [[HELLO], [WORLD]],
+    },
+    "a table of rows as lists": {"columns": ["a", "b", "c"], "data": [["q", TEXT, ENTRIES]]},
     "a list as text": {"answer": TEXT, "logprobs": json.dumps(ENTRIES)},
     "a choice alone": CHOICE | {"index": 0, "logprobs": LOGPROBS},
     "a legacy choice alone": {
@@ -169,6 +176,68 @@ def test_ids_without_texts():
     lp = toolkit.read(json.dumps(BEDROCK).encode())
     assert found(lp) == [("token_id:11", -0.25), ("token_id:12", -1.5)]
     assert lp.responses["format"].to_pylist() == ["bedrock_import"]
+
+
+def events(*parts):
+    return "".join(f"data: {json.dumps(part)}\n\n" for part in parts).encode()
+
+
+def test_a_stream_of_cohere():
+    said = {"message": {"content": {"text": "Hello"}}}, {"message": {"content": {"text": " wörld"}}}
+    spans = RECORDS["cohere_chat"]["logprobs"]
+    end = {"finish_reason": "COMPLETE", "usage": {"tokens": {"output_tokens": 2}}}
+    lp = toolkit.read(
+        events(
+            {"type": "message-start", "id": "c", "delta": {"message": {"role": "assistant"}}},
+            {"type": "content-start", "index": 0, "delta": {"message": {"content": {"text": ""}}}},
+            {"type": "content-delta", "index": 0, "delta": said[0], "logprobs": spans[0]},
+            {"type": "content-delta", "index": 0, "delta": said[1], "logprobs": spans[1]},
+            {"type": "content-end", "index": 0},
+            {"type": "message-end", "delta": end},
+        )
+    )
+    assert_conserved(lp)
+    assert found(lp) == [("Hello", -0.25), (" wörld", -1.5)]
+    names = ["response_id", "kind", "completion_tokens", "finished", "notes"]
+    assert lp.responses.select(names).to_pylist() == [
+        dict(zip(names, ("c", "stream", 2, True, []), strict=True))
+    ]
+    assert lp.text(0) == TEXT
+
+
+def test_a_stream_of_the_vercel_ai_sdk():
+    lp = toolkit.read(
+        events(
+            {"type": "text-start", "id": "0"},
+            {"type": "text-delta", "id": "0", "delta": "Hello"},
+            {"type": "text-delta", "id": "0", "delta": " wörld"},
+            {
+                "type": "finish",
+                "finishReason": "stop",
+                "usage": {"inputTokens": 3, "outputTokens": 2},
+                "providerMetadata": {"openai": {"logprobs": ENTRIES}},
+            },
+        )
+    )
+    assert_conserved(lp)
+    assert found(lp) == [("Hello", -0.25), (" wörld", -1.5)]
+    assert (len(lp), lp.text(0)) == (1, TEXT)
+    assert lp.responses["completion_tokens"].to_pylist() == [2]
+
+
+def test_alternatives_by_id_beside_tokens_that_are_ids():
+    """As older versions of mlx-lm send them, in dicts and in pairs."""
+    for top in ([{"10": -0.5, "11": -1.5}], [[[10, -0.5], [11, -1.5]]]):
+        logprobs = {"tokens": [10], "token_logprobs": [-0.5], "top_logprobs": top}
+        lp = toolkit.read(json.dumps({"choices": [CHOICE | {"logprobs": logprobs}]}).encode())
+        assert lp.alternatives["token_id"].to_pylist() == [10, 11]
+        assert lp.tokens["sampled_rank"].to_pylist() == [1]
+
+
+def test_one_entry_a_line_leaves_no_note():
+    lp = toolkit.read("\n".join(map(json.dumps, ENTRIES)).encode())
+    assert found(lp) == [("Hello", -0.25), (" wörld", -1.5)]
+    assert lp.responses["notes"].to_pylist() == [[]]
 
 
 def test_a_dump_of_vllm_is_one_record():

@@ -209,12 +209,14 @@ def _read_arrays(tokens: TokenList, text: str | None) -> list[Any]:
     )
     found = []
     for token, logprob, number, top in rows:
+        is_id = isinstance(token, int)
         if isinstance(token, int) and not isinstance(token, bool):
             token, number = None, token
         if token is None and number is not None:
             token = f"token_id:{number}"
         entry = {"token": token, "logprob": logprob, "bytes": spelled_bytes(token)}
-        found.append({**entry, "token_id": number, "top_logprobs": alternatives(top)})
+        listed = _of_dict(top, is_id) if isinstance(top, dict) else alternatives(top)
+        found.append({**entry, "token_id": number, "top_logprobs": listed})
     return found
 
 

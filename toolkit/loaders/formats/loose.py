@@ -45,6 +45,8 @@ def find(obj: Any, path: str) -> Iterator[Body]:
 
 
 def _find(obj: Any, path: str, around: tuple[dict[str, Any], ...], depth: int) -> Iterator[Body]:
+    if isinstance(obj, list) and any(list_kind(each) == "entries" for each in obj):
+        obj = dict(enumerate(obj))  # a row of a table, without the names of the columns
     if isinstance(obj, list):
         if depth > 0:
             for i, each in enumerate(obj):
@@ -88,7 +90,8 @@ def at(record: Any, path: str) -> Iterator[Body]:
 
 def bare(obj: dict[str, Any], path: str) -> Body | None:
     """Return an object that is itself the logprobs of an answer, or one entry of them."""
-    if list_kind([obj]) == "entries" and "choices" not in obj:
+    is_entry = list_kind([obj]) == "entries" and arrays(obj, path) is None
+    if is_entry and "choices" not in obj:
         choice = {
             "index": 0,
             "delta": {},

@@ -29,6 +29,9 @@ _REPEATS = {  # the type of each event that repeats, and its keys
     "tool_calls.function.arguments.done": {"arguments", "name"},
 }
 
+_EMPTY = {"content-start", "content-end", "text-start", "text-end", "start", "start-step"}
+"""Types of events that open and close the parts of an answer, of Cohere and the Vercel AI SDK."""
+
 
 def matches(obj: dict[str, Any]) -> bool:
     """Return whether an object is such an event."""
@@ -39,6 +42,8 @@ def matches(obj: dict[str, Any]) -> bool:
         chunk = obj.get("chunk")
         return isinstance(chunk, dict) and isinstance(chunk.get("choices"), list)
     if isinstance(obj.get("event_id"), str) or kind == "ping":
+        return True
+    if kind in _EMPTY:
         return True
     return kind in _REPEATS and _REPEATS[kind] <= obj.keys()
 

@@ -12,7 +12,7 @@ from toolkit.loaders.formats.body import Body, Kind
 from toolkit.loaders.formats.choice_lists import prompt_list
 from toolkit.loaders.formats.paths import ALL, Step, find, steps_of
 from toolkit.loaders.formats.row_ids import as_id
-from toolkit.loaders.formats.token_lists import TokenList, channels, parsed, with_ids
+from toolkit.loaders.formats.token_lists import TokenList, channels, list_kind, parsed, with_ids
 from toolkit.loaders.formats.usage import finish_reason, tool_calls, usage
 
 
@@ -242,7 +242,7 @@ class Shape:
         value = parsed(value)
         if self._is_projected("tokens"):
             value, where = [each for each, _ in found], answer[1]
-        elif isinstance(value, dict) and ("logprob" in value or "chosen" in value):
+        elif isinstance(value, dict) and list_kind([value]) in ("entries", "spans"):
             value = [value]  # one entry, as events bring them
         beside = self._beside("token_ids", "alternatives", answer, record)
         if self.logprobs and isinstance(value, list):

@@ -82,7 +82,8 @@ class TokenList(NamedTuple):
 
     def identities(self) -> set[int]:
         """Return the identities of the lists, to tell what of a record was read."""
-        return {id(self.values), *map(id, self.columns.values())}
+        alone = self.values if len(self.values) == 1 else ()  # events bring an entry, not a list
+        return {id(self.values), *map(id, alone), *map(id, self.columns.values())}
 
 
 def first(obj: Mapping[str, Any], names: Iterable[str]) -> Any:
@@ -231,7 +232,7 @@ def arrays(obj: Mapping[str, Any], path: str) -> TokenList | None:
         columns = {"logprob": values}
         if ids is not None:
             columns["token_id"] = ids
-        top = _column(beside, key, "top", dict)
+        top = _column(beside, key, "top", (dict, list))
         if top is not None:
             columns["top"] = top
         return TokenList("arrays", texts or [None] * n, columns, path)
@@ -249,7 +250,11 @@ def with_ids(values: object, ids: list[Any] | None, path: str) -> TokenList | No
 
 
 def _column(
-    lists: Mapping[str, list[Any]], key: str, word: str, kind: type, but: str = "-"
+    lists: Mapping[str, list[Any]],
+    key: str,
+    word: str,
+    kind: type | tuple[type, ...],
+    but: str = "-",
 ) -> list[Any] | None:
     """Return the list under a key with a word in it whose values are of a type, or null.
 

@@ -193,8 +193,7 @@ def _detected(obj: object, path: str, shapes: tuple[Shape, ...] = ()) -> Iterato
         # The row around may look like an answer; an answer in it that has logprobs counts.
         others = {key: value for key, value in obj.items() if id(value) not in read}
         row = {key: value for key, value in others.items() if key not in _OWN_LISTS or not found}
-        is_chat = module is openai_chat and openai_chat.has_message(obj)
-        if not found or _speaks_of_logprobs(row, in_texts=not is_chat):
+        if not found or _speaks_of_logprobs(row, in_texts=not any(map(_is_chat, found))):
             inner = list(_in_row(row, path))
             if has_tokens(inner) or (inner and not found):
                 yield from inner
@@ -228,6 +227,15 @@ def _matched(
 
 def _is_ambiguous(found: Found) -> bool:
     return isinstance(found, Reject) and found.reason == "duplicate_key"
+
+
+def _is_chat(found: Found) -> bool:
+    """Return whether a body is surely a chat: then texts beside it are not searched."""
+    return (
+        isinstance(found, Body)
+        and found.format == openai_chat.NAME
+        and openai_chat.has_message(found.obj)
+    )
 
 
 def _guarded(found: Iterator[Found]) -> Iterator[Found]:

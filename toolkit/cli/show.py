@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import sys
@@ -21,7 +22,8 @@ from toolkit.cli.group import (
     selector,
 )
 from toolkit.cli.output import print_texts, safe
-from toolkit.errors import ArgumentError, ExportError
+from toolkit.errors import ArgumentError
+from toolkit.files import write_file
 
 _PLOTS = {  # --kind to the plot of one answer
     "token-confidence": "token_confidence",
@@ -107,11 +109,7 @@ def show(
     if output is None:
         click.echo(view.text(_colours()), color=True)
         return
-    try:
-        view.save(output)
-    except OSError as error:
-        raise ExportError(f"{output} cannot be written: {error.strerror}") from error
-    click.echo(safe(output))
+    click.echo(safe(view.save(output)))
 
 
 @main.command()
@@ -213,10 +211,9 @@ def plot(
     if output is None:
         stem = "stdin" if inputs[0] == "-" else Path(inputs[0]).name.split(".")[0]
         output = Path(re.sub(r"[^\w-]+", "_", f"{stem}-{which}-{kind}") + ".png")
+    picture = io.BytesIO()
     try:
-        axes.figure.savefig(output, dpi=150)
+        axes.figure.savefig(picture, dpi=150, format=output.suffix[1:] or "png")
     except ValueError as error:  # an unknown format
         raise ArgumentError(f"{output}: {error}") from error
-    except OSError as error:
-        raise ExportError(f"{output} cannot be written: {error.strerror}") from error
-    click.echo(safe(output))
+    click.echo(safe(write_file(output, picture.getvalue())))

@@ -14,7 +14,8 @@ from typing import Any
 import pandas as pd
 
 from toolkit import arguments, plot
-from toolkit.errors import ArgumentError, ExportError
+from toolkit.errors import ArgumentError
+from toolkit.files import write_file
 from toolkit.metrics import (
     calibration,
     check,
@@ -112,12 +113,7 @@ def report(
         f"<title>{html.escape(plain(title, 80))}</title><style>{style}</style></head>"
         f"<body><main>{body}</main></body></html>\n"
     )
-    target = Path(path)
-    try:
-        target.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ExportError(f"{target} cannot be written: {error.strerror}") from error
-    return target
+    return write_file(path, text)
 
 
 def _page_style() -> str:

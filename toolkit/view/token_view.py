@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit import arguments
+from toolkit.files import write_file
 from toolkit.palettes import PALETTES
 from toolkit.tables import LogprobTables, Selector
 from toolkit.tables.rows import pick
@@ -73,10 +74,13 @@ class TokenView:
         Returns
         -------
         pathlib.Path
+
+        Raises
+        ------
+        ExportError
+            If the page cannot be written.
         """
-        target = Path(path)
-        target.write_text(_PAGE.format(style=style_sheet(), body=self.html), encoding="utf-8")
-        return target
+        return write_file(path, _PAGE.format(style=style_sheet(), body=self.html))
 
 
 def show(

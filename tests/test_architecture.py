@@ -20,6 +20,7 @@ ROOMS = {
     "arguments": ("every check of an option, one wording each", ("errors", "schema")),
     "limits": ("limits on resources that untrusted input may consume", ("errors", "arguments")),
     "visible_text": ("the one way to show a hidden character", ()),
+    "files": ("a file is written whole or not at all", ("errors",)),
     "palettes": ("the colours of certainty", ()),
     "tables": (
         "`LogprobTables`, `concat`, and what a row is about",
@@ -30,7 +31,12 @@ ROOMS = {
         "what each schema version changed in an export",
         ("schema", "dataset.layout"),
     ),
-    "dataset.publish": ("put a finished directory in place atomically", ("errors",)),
+    "dataset.lock": ("one process at a time writes a directory", ("errors",)),
+    "dataset.publish": (
+        "put a finished directory in place atomically",
+        ("errors", "files", "dataset.layout", "dataset.lock"),
+    ),
+    "dataset.snapshot": ("the files of a directory, all of one export", ()),
     "dataset.parquet_writer": (
         "tables to Parquet files, on other threads",
         ("schema", "tables", "dataset.layout"),
@@ -41,7 +47,10 @@ ROOMS = {
     ),
     "dataset.read": (
         "`read_parquet`: a dataset to tables",
-        ("errors", "schema", "tables", "dataset.layout", "dataset.versions"),
+        (
+            *("errors", "schema", "tables", "dataset.layout", "dataset.versions"),
+            *("dataset.lock", "dataset.snapshot"),
+        ),
     ),
     "loaders.json_values": ("the JSON vocabulary: kinds, paths, rejects", ("limits",)),
     "loaders.buffers": ("column buffers between decoding and merging", ("schema",)),
@@ -125,7 +134,10 @@ ROOMS = {
     "dataset.shards": ("sources to shards, the unit of retry", ("loaders.sources",)),
     "dataset.checkpoints": (
         "the shards that an export has finished",
-        ("errors", "dataset.layout", "dataset.publish", "dataset.shards", "loaders.sources"),
+        (
+            *("errors", "files", "dataset.layout", "dataset.publish", "dataset.shards"),
+            "loaders.sources",
+        ),
     ),
     "dataset.exporting": (
         "`export`: sources to a dataset",
@@ -148,13 +160,16 @@ ROOMS = {
     ),
     "view": (
         "token view, card, HTML, terminal",
-        (*_GROUND, "tables", "visible_text", "palettes", "metrics"),
+        (*_GROUND, "files", "tables", "visible_text", "palettes", "metrics"),
     ),
     "view.report": (
         "one page about everything",
-        (*_GROUND, "tables", "visible_text", "palettes", "metrics", "plot", "view"),
+        (*_GROUND, "files", "tables", "visible_text", "palettes", "metrics", "plot", "view"),
     ),
-    "cli": ("the command `logprobs`; public names only", ("errors", "schema", "visible_text")),
+    "cli": (
+        "the command `logprobs`; public names only",
+        ("errors", "schema", "files", "visible_text"),
+    ),
     "__main__": ("`python -m toolkit`", ("cli",)),
 }
 # Conveniences that reach upwards, inside a function and nowhere else.

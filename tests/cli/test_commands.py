@@ -457,9 +457,28 @@ def test_export_prints_each_table(data, tmp_path):
     assert {name: int(rows.replace(",", "")) for name, rows, _ in tables} == {
         name: lp[name].num_rows for name in (*(t.name for t in toolkit.schema.TABLES), "ledger")
     }
-    assert "--overwrite" in run("export", path, "-o", out, status=1).stderr
+    assert run("export", path, "-o", out, status=1).stderr == (
+        f"error: {out} already exists; choose another name or pass --overwrite\n"
+    )
     run("export", path, "-o", out, "--overwrite")
     assert json.loads(run("summary", out, "--json").stdout)["tables"]["responses"] == 12
+
+
+def test_export_of_rejects_alone_leaves_no_directory(tmp_path):
+    path = tmp_path / "odd.jsonl"
+    path.write_text('{"x": 1}\n')
+    for more in ((), ("--resume",)):
+        run("export", path, "-o", tmp_path / "new" / "answers", *more, status=1)
+    assert [each.name for each in tmp_path.iterdir()] == ["odd.jsonl"]
+
+
+@pytest.mark.parametrize("name", ["picture", "picture.svg", "picture.pdf"])
+def test_plot_writes_the_file_that_it_names(data, tmp_path, name):
+    out = tmp_path / name
+    result = run("plot", data / "pairs_whole.jsonl", "-o", out)
+    assert result.stdout == f"{out}\n"
+    start = {"": b"\x89PNG", ".svg": b"<?xml", ".pdf": b"%PDF"}[out.suffix]
+    assert out.read_bytes().startswith(start)
 
 
 def test_schema_tells_every_column():

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 from pathlib import Path
 
 import pytest
@@ -18,10 +19,10 @@ from tests.conftest import ROOT
 from tests.stress import faults
 from tests.stress.exports import contents, exporting
 from toolkit.dataset import publish
-from toolkit.dataset.layout import MANIFEST, is_dataset
+from toolkit.dataset.layout import MANIFEST, SUCCESS, is_dataset, objection
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and locks of POSIX")
-CALLS = ("fsync", "rename", "mkdir", "open", "unlink", "listdir")
+CALLS = ("fsync", "rename", "mkdir", "open", "unlink", "listdir", "write", "rmdir")
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +49,7 @@ def test_the_manifest_tells_of_every_file(lp, tmp_path):
             raw = (out / name / part["name"]).read_bytes()
             assert part["bytes"] == len(raw)
             assert part["sha256"] == hashlib.sha256(raw).hexdigest()
-    assert (out / publish.SUCCESS).read_bytes() == b""
+    assert (out / SUCCESS).read_bytes() == b""
     assert contents(tmp_path) == ["out"]
 
 
@@ -70,8 +71,17 @@ def test_everything_is_on_the_disk_before_it_is_in_place(lp, tmp_path, monkeypat
         assert all(before.index(name) < before.index(of[-1]) for name in inside)
     synced = {Path(name).name for name in before}
     assert {path.name for path in out.rglob("*")} <= synced
-    assert Path(before[-2]).name == publish.SUCCESS
+    assert Path(before[-2]).name == SUCCESS
     assert done[-1] == os.fspath(tmp_path)
+
+
+def left_over(target):
+    """Make the staging directory of a killed export."""
+    target.parent.mkdir(exist_ok=True)
+    staging = publish.Staging(target.with_name(f".{target.name}.staging-{uuid.uuid4().hex}"))
+    staging.folder.mkdir()
+    staging.mark.touch()
+    return staging.folder
 
 
 # Links
@@ -91,14 +101,14 @@ def test_a_link_is_replaced_and_not_followed(lp, tmp_path):
     assert contents(tmp_path) == ["elsewhere", "out"]
 
 
-@pytest.mark.parametrize("place", ["", "content", "checkpoints", "content/tokens"])
+@pytest.mark.parametrize("place", ["content", "checkpoints", "content/tokens"])
 @pytest.mark.parametrize("resume", [False, True])
 def test_links_among_what_was_left_lead_nowhere(data, tmp_path, place, resume):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "dear").write_text("mine")
-    link = tmp_path / "in" / ".out.staging-1" / place
-    link.parent.mkdir(parents=True)
+    link = left_over(tmp_path / "in" / "out") / place
+    link.parent.mkdir(exist_ok=True)
     link.symlink_to(elsewhere)
     toolkit.export(data / "structured.jsonl", tmp_path / "in" / "out", resume=resume)
     assert contents(elsewhere) == ["dear"]
@@ -192,25 +202,52 @@ def test_a_killed_export_leaves_the_old_one_or_the_new_one(data, tmp_path, signa
 
 def test_what_was_killed_between_two_renames_is_brought_back(lp, tmp_path):
     out = lp.write_parquet(tmp_path / "out")
-    out.rename(tmp_path / ".out.old-1")
-    (tmp_path / ".out.staging-2").mkdir()
+    out.rename(left_over(out) / "replaced")
+    left_over(out)
     with pytest.raises(toolkit.errors.ExportError, match="already exists"):
         lp.write_parquet(out)
     assert toolkit.read_parquet(out).equals(lp)
     assert contents(tmp_path) == ["out"]
 
 
-def test_foreign_directories_of_like_names_are_left_alone(lp, tmp_path):
-    for name in (".out.mine", "out.old-1", ".other.staging-1", ".outer.old-1"):
-        (tmp_path / name).mkdir()
-    lp.write_parquet(tmp_path / "out")
-    assert contents(tmp_path) == [
-        ".other.staging-1",
-        ".out.mine",
-        ".outer.old-1",
-        "out",
-        "out.old-1",
-    ]
+@pytest.mark.parametrize("nth", [1, 2])
+def test_a_rename_that_fails_where_directories_cannot_be_exchanged(lp, tmp_path, monkeypatch, nth):
+    out = lp.write_parquet(tmp_path / "out")
+    new = lp.filter(response_key=lp.responses["response_key"][0].as_py())
+    with monkeypatch.context() as patch:
+        patch.setattr(publish, "_exchange", lambda one, other: False)
+        counted(patch, "rename", nth, errno.EIO)
+        with pytest.raises(toolkit.errors.ExportError, match="cannot be written"):
+            new.write_parquet(out, overwrite=True)
+    assert toolkit.read_parquet(out).equals(lp)
+    assert contents(tmp_path) == ["out"]
+
+
+def test_an_earlier_export_is_kept_while_another_program_has_its_name(lp, tmp_path, monkeypatch):
+    """A directory that appears between the two renames."""
+    out = lp.write_parquet(tmp_path / "out")
+    real, calls = os.rename, []
+
+    def renames(one, other):
+        calls.append(other)
+        if len(calls) == 2:
+            (out / "theirs").mkdir(parents=True)
+        real(one, other)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(publish, "_exchange", lambda one, other: False)
+        patch.setattr(os, "rename", renames)
+        with pytest.raises(toolkit.errors.ExportError):
+            lp.write_parquet(out, overwrite=True)
+    assert contents(out) == ["theirs"]
+    with pytest.raises(toolkit.errors.ExportError, match="not an export"):
+        lp.write_parquet(out, overwrite=True)
+    (out / "theirs").rmdir()
+    out.rmdir()
+    with pytest.raises(toolkit.errors.ExportError, match="already exists"):  # it is back
+        lp.write_parquet(out)
+    assert toolkit.read_parquet(out).equals(lp)
+    assert contents(tmp_path) == ["out"]
 
 
 # Others
@@ -219,7 +256,7 @@ def test_foreign_directories_of_like_names_are_left_alone(lp, tmp_path):
 def test_another_export_at_work_is_reported(lp, tmp_path):
     out = tmp_path / "out"
     with (
-        publish.staged(out, overwrite=False, is_ours=is_dataset),
+        publish.staged(out, overwrite=False, objection=objection),
         pytest.raises(toolkit.errors.ExportError, match="another export"),
     ):
         lp.write_parquet(out)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import random
 import resource
 import signal
 import subprocess
 import sys
 import textwrap
 import threading
+import uuid
 import warnings
+from collections import Counter
 from pathlib import Path
 
 from tqdm import tqdm
@@ -112,3 +115,59 @@ def verified(out: Path, allowed: list[toolkit.LogprobTables], where: str = "") -
         raise Violation(f"{where}: {type(error).__name__}: {error}") from error
     if not any(found.equals(each) for each in allowed):
         raise Violation(f"{where}: neither the old export nor the new one")
+
+
+def read_until(stop, out: Path, allowed: list[toolkit.LogprobTables]) -> Counter[str]:
+    """Read an export again and again until an event is set; count what came of it."""
+    counts: Counter[str] = Counter()
+    while not stop.is_set():
+        try:
+            found = toolkit.read(out)
+        except Exception as error:
+            counts[f"{type(error).__name__}: {error}"] += 1
+        else:
+            counts["whole" if any(found.equals(each) for each in allowed) else "mixed"] += 1
+    return counts
+
+
+def read_alone(stop, out: Path, sources: list[Path], results) -> None:
+    """Read until an event is set, in a process of its own; send the counts."""
+    warnings.simplefilter("ignore")
+    results.put(read_until(stop, out, [toolkit.read(source) for source in sources]))
+
+
+def plant(folder: Path, name: str, rng: random.Random) -> None:
+    """Make what another program might have made, named like the leftovers of exports to `name`."""
+    digits = uuid.UUID(int=rng.getrandbits(128)).hex
+    endings = ("1", "old", digits, digits.upper(), digits[:-1], f"{digits}0", f"{digits}.bak")
+    kind = rng.choice(("staging", "old", "lock", "export-lock", "stage"))
+    path = folder / f"{rng.choice(('.', ''))}{name}.{kind}-{rng.choice(endings)}"
+    if kind.endswith("lock"):
+        path = folder / f".{name}.{kind}"
+    if os.path.lexists(path):
+        return
+    match rng.choice(("file", "empty folder", "folder", "link", "likeness")):
+        case "file":
+            path.write_text("mine")
+        case "link":
+            path.symlink_to(folder)
+        case shape:
+            path.mkdir()
+            if shape != "empty folder":
+                (path / "content").mkdir()
+                (path / "content" / "notes.txt").write_text("mine")
+            if shape == "likeness":  # a mark with the digits of another directory
+                (path / f"toolkit-{'0' * 32}").touch()
+
+
+def listing(folder: Path) -> dict[str, str]:
+    """Return all paths below a folder with the text of each file and the target of each link."""
+    found = {}
+    for place, folders, names in os.walk(folder):
+        for name in (*folders, *names):
+            path = Path(place, name)
+            text = os.readlink(path) if path.is_symlink() else ""
+            if not path.is_symlink() and path.is_file():
+                text = path.read_bytes().hex()
+            found[path.relative_to(folder).as_posix()] = text
+    return found

@@ -1,9 +1,9 @@
 """Kill, interrupt, race and fault exports, fill their disk, and fuzz the readers; count violations.
 
 ``python -m tests.stress.torture --minutes 5`` runs rounds of all kinds in turn for 5 minutes.
-``--whole`` runs 1,000 kills, 200 interrupts, 200 races, 200 full disks, 200 resumed exports, every
-fault point and 10,000,000 fuzz inputs. It prints the counts at the end, and exits with 1 after a
-violation.
+``--whole`` runs 1,000 kills, 200 interrupts, 200 races, 200 full disks, 200 resumed exports, 200
+rounds of readers, 1,000 of foreign files, every fault point and 10,000,000 fuzz inputs. It prints
+the counts at the end, and exits with 1 after a violation.
 
 kill, interrupt
     SIGKILL, or SIGINT, at a random moment of an export, while an earlier one exists.
@@ -14,6 +14,11 @@ full
 resume
     An export is killed up to five times, and resumed each time: it must have the files of an
     uninterrupted export, and finished shards must not be written again.
+read
+    A reader in a process of its own beside 10 overwrites: each read must find one export whole.
+foreign
+    An export, killed or not, beside files, folders and links of others that are named like its
+    leftovers: all must remain, and an export that holds a file of others must not be replaced.
 
 After each round the directory must hold the earlier export or the new one, complete and with every
 hash of its manifest right, and the next export must remove all leftovers. The faults are those of
@@ -26,6 +31,7 @@ import argparse
 import multiprocessing
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -37,7 +43,16 @@ from pathlib import Path
 
 import toolkit
 from tests.conftest import ROOT
-from tests.stress.exports import Violation, contents, export_alone, files, verified
+from tests.stress.exports import (
+    Violation,
+    contents,
+    export_alone,
+    files,
+    listing,
+    plant,
+    read_alone,
+    verified,
+)
 
 DATA = ROOT / "data"
 SOURCES = [
@@ -46,11 +61,20 @@ SOURCES = [
     DATA / "arithmetic_n5.jsonl",
     DATA / "sentiment_k20.jsonl",
 ]
-KINDS = ("kill", "interrupt", "race", "full", "resume")
-WHOLE = {"kill": 1000, "interrupt": 200, "race": 200, "full": 200, "resume": 200}
+WHOLE = {
+    "kill": 1000,
+    "interrupt": 200,
+    "race": 200,
+    "full": 200,
+    "resume": 200,
+    "read": 200,
+    "foreign": 1000,
+}
+KINDS = tuple(WHOLE)
 FUZZ_INPUTS = 10_000_000
 _LONGEST = 0.25  # seconds; exports of these sources take less
 _KILLS = 5
+_OVERWRITES = 10
 _PROCESSES = multiprocessing.get_context("forkserver")  # a fresh one imports for half a second
 
 
@@ -77,8 +101,9 @@ class Rounds:
 
     def round(self, kind: str, folder: Path) -> str:
         """Run a round; return what came of it."""
-        if kind == "resume":
-            return self._resumed(folder)
+        if kind in ("resume", "read", "foreign"):
+            turns = {"resume": self._resumed, "read": self._read, "foreign": self._foreign}
+            return turns[kind](folder)
         out = folder / "out"
         old, *new = self.rng.sample(SOURCES, self.rng.randint(2, 4))
         toolkit.export(old, out, overwrite=True)
@@ -140,6 +165,47 @@ class Rounds:
         if contents(folder) != ["out", "whole"]:
             raise Violation(f"not removed: {contents(folder)}")
         return "stopped" if finished else "ended first"
+
+    def _read(self, folder: Path) -> str:
+        out = folder / "out"
+        sources = self.rng.sample(SOURCES, 2)
+        exports = [self.known[source] for source in sources]
+        exports[0].write_parquet(out)
+        stop, results = _PROCESSES.Event(), _PROCESSES.Queue()
+        process = _PROCESSES.Process(target=read_alone, args=(stop, out, sources, results))
+        process.start()
+        for i in range(_OVERWRITES):
+            time.sleep(self.rng.random() * _LONGEST / 5)
+            exports[(i + 1) % 2].write_parquet(out, overwrite=True)
+        stop.set()
+        counts = results.get(timeout=120)
+        _ended(process)
+        if set(counts) - {"whole"}:
+            raise Violation(f"reads: {dict(counts)}")
+        return "stopped" if counts["whole"] > _OVERWRITES // 2 else "ended first"
+
+    def _foreign(self, folder: Path) -> str:
+        out = folder / "out"
+        for _ in range(self.rng.randint(1, 8)):
+            plant(folder, self.rng.choice(("out", "out.staging-1")), self.rng)
+        before = listing(folder)
+        sources = self.rng.sample(SOURCES, 2)
+        outcome = "stopped"
+        if self.rng.random() < 0.5 and ".out.export-lock" not in before:
+            outcome = self._stopped("kill", sources[0], out)
+        code = _ended(_started([sources[1]], out))
+        if code != (3 if ".out.export-lock" in before else 0):
+            raise Violation(f"exit code {code}")
+        if out.exists():
+            verified(out, [self.known[sources[1]]], "foreign")
+            (out / "notes.txt").write_text("mine")
+            kept = listing(out)
+            if _ended(_started([sources[0]], out)) != 3 or listing(out) != kept:
+                raise Violation("an export with a foreign file was replaced")
+            shutil.rmtree(out)
+        if listing(folder) != before:
+            raise Violation(f"not as before: {set(listing(folder).items()) ^ set(before.items())}")
+        return outcome
 
 
 def _finished(folder: Path) -> set[int]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import click
 
@@ -11,7 +10,6 @@ import toolkit
 from toolkit.cli.group import (
     CHANNEL,
     RESPONSE_HELP,
-    Failure,
     inputs_argument,
     json_option,
     load,
@@ -32,7 +30,7 @@ from toolkit.cli.layout import (
 )
 from toolkit.cli.output import json_text, print_lines, print_rows, safe
 from toolkit.cli.summary import summarise, summary_lines
-from toolkit.errors import ArgumentError, ExportError, SelectionError
+from toolkit.errors import ArgumentError, SelectionError
 
 _RARE = ("envelopes", "blank", "done", "comments", "control")  # counts that are often all 0
 
@@ -172,8 +170,6 @@ def export(inputs: tuple[str, ...], output: str, overwrite: bool, resume: bool) 
       logprobs export logs/ -o answers --resume
       logprobs summary answers
     """
-    if Path(output).exists() and not overwrite:
-        raise ExportError(f"{output} already exists; choose another name or pass --overwrite")
     out = toolkit.export(
         sources_of(inputs), output, overwrite=overwrite, resume=resume, **read_options()
     )
@@ -181,8 +177,6 @@ def export(inputs: tuple[str, ...], output: str, overwrite: bool, resume: bool) 
     for name, table in stored.items():
         click.echo(f"  {name:<14}{table['rows']:>12,} rows")
     click.echo(f"  {safe(out)}")
-    if not stored["responses"]["rows"]:
-        raise Failure("no response was read: see the rejects table")
 
 
 @main.command()

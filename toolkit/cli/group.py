@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 CHANNEL = click.Choice(["content", "prompt", "reasoning", "refusal"])
 _AMOUNT = re.compile(r"([0-9]{1,15})(|KiB|MiB|GiB)")
 _SHAPE_CALL = re.compile(r"shape=toolkit\.Shape\(([^()]*)\)")
+_SWITCH = re.compile(r"\bpass ([a-z]+)=True\b")
 _UNITS = {"": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -72,7 +73,7 @@ class _Commands(click.Group):
             except (ArgumentError, SelectionError) as error:
                 raise WrongUsage(str(error)) from error
             except ToolkitError as error:
-                raise Failure(str(error)) from error
+                raise Failure(_SWITCH.sub(r"pass --\1", str(error))) from error
         return result
 
 

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.dataset.layout import STORED, FinishedShard, Part
-from toolkit.dataset.publish import Staging, digest, sync
+from toolkit.dataset.publish import Staging, digest
 from toolkit.dataset.shards import Shard
 from toolkit.errors import ToolkitError
+from toolkit.files import sync, write_file
 from toolkit.loaders.sources.source import Source
 
 
@@ -56,14 +57,7 @@ class Checkpoints:
             for part in parts:
                 sync(self._staging.content / name / part["name"])
             sync(self._staging.content / name)
-        path = self._path(shard)
-        new = path.with_suffix(".new")
-        with new.open("w", encoding="utf-8") as file:
-            json.dump({"settings": self._settings, **checkpoint}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.rename(new, path)
-        sync(path.parent)
+        write_file(self._path(shard), json.dumps({"settings": self._settings, **checkpoint}))
 
     def get(self, shard: Shard) -> Checkpoint | None:
         """Return the checkpoint of a shard; None if the shard has to be written (again)."""

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from toolkit import __version__, schema
 from toolkit.dataset.checkpoints import Checkpoint, Checkpoints
-from toolkit.dataset.layout import is_dataset
+from toolkit.dataset.layout import is_dataset, objection
 from toolkit.dataset.parquet_writer import write_files
 from toolkit.dataset.publish import Staging, staged
 from toolkit.dataset.shards import SHARD_BYTES, Shard, shards
@@ -58,7 +58,8 @@ def export(
     directory : path
         Created by the call: one folder of Parquet files for each table, and a manifest.
     overwrite : bool
-        Replace an earlier export of that name. Nothing else is ever replaced.
+        Replace an earlier export of that name. It is refused if the directory holds a file that the
+        manifest of the export does not list, or is not an export.
     resume : bool
         If the export is interrupted, keep its finished work in a hidden directory beside the
         target; and start from the work that an earlier call kept. Work is checkpointed per shard of
@@ -74,7 +75,7 @@ def export(
     Raises
     ------
     ExportError
-        If the directory already exists, or cannot be written.
+        If the directory already exists and may not be replaced, or cannot be written.
     SourceError, NoRecordsError, RecordError
         As in `toolkit.read`.
 
@@ -114,7 +115,7 @@ def export(
         "limits": asdict(options.limits),
     }
     target = Path(directory)
-    with staged(target, overwrite=overwrite, is_ours=is_dataset, keep=resume) as staging:
+    with staged(target, overwrite=overwrite, objection=objection, keep=resume) as staging:
         _export(list(shards(resolve(sources))), session, staging, settings, keep=resume)
         session.finish()
     return target

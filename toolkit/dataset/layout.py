@@ -11,19 +11,27 @@
 
 Any Parquet reader takes a folder: ``SELECT * FROM 'answers/tokens/*.parquet'``. The metadata of a
 file holds unit, direction and doc of each column. `read_parquet` reads the files that the manifest
-lists, not those that the folder holds.
+lists, not those that the folder holds, and all from one export (`toolkit.dataset.snapshot`). Other
+readers open the files by their names, so they can see two exports while one replaces the other.
 """
 
 from __future__ import annotations
 
+import json
 import os
-from typing import Any, NotRequired, TypedDict
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple, NotRequired, TypedDict
 
 from toolkit import schema
 
 MANIFEST = "manifest.json"
+SUCCESS = "_SUCCESS"
+"""Name of the empty file that is written last."""
 STORED = (*schema.TABLES, schema.LEDGER)
 """The tables that a dataset stores."""
+_PART = re.compile(r"part-\d+(?:-\d+)?\.parquet")
+_MOST_NAMES = 3  # of foreign files that a message lists
 
 
 class Part(TypedDict):
@@ -79,3 +87,82 @@ def is_dataset(path: str | os.PathLike[str]) -> bool:
     return os.path.isfile(os.path.join(os.fspath(path), MANIFEST)) and all(
         os.path.isdir(os.path.join(os.fspath(path), table.name)) for table in STORED
     )
+
+
+class Listed(NamedTuple):
+    """What a manifest lists.
+
+    Attributes
+    ----------
+    version : object
+        The version of the schema.
+    files : dict of str to list of (str, int)
+        The files of each table, with their rows.
+    """
+
+    version: object
+    files: dict[str, list[tuple[str, int]]]
+
+
+def parse_manifest(raw: bytes) -> Listed:
+    """Return what a manifest lists.
+
+    Raises
+    ------
+    ValueError
+        If it is not a manifest of the toolkit.
+    """
+    try:
+        manifest = json.loads(raw)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+    if not isinstance(manifest, dict):
+        raise ValueError("expected an object")
+    files = {}
+    for table in STORED:
+        try:
+            parts = manifest["tables"][table.name]["files"]
+            files[table.name] = [(part["name"], part["rows"]) for part in parts]
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"it lists no files of {table.name}") from error
+        for name, rows in files[table.name]:
+            if not isinstance(name, str) or not _PART.fullmatch(name) or not isinstance(rows, int):
+                raise ValueError(f"it names a file that is not a part of {table.name}")
+    return Listed(manifest.get("schema"), files)
+
+
+def objection(path: str | os.PathLike[str]) -> str | None:
+    """Return why a path may not be replaced; None if it holds an export and nothing else.
+
+    Parameters
+    ----------
+    path : path
+    """
+    try:
+        with open(os.path.join(path, MANIFEST), "rb") as file:
+            listed = parse_manifest(file.read()) if is_dataset(path) else None
+    except (OSError, ValueError):
+        listed = None
+    if listed is None:
+        return "is not an export of the toolkit, so it is not replaced; choose another name"
+    foreign = sorted(_foreign(os.fspath(path), listed))
+    if not foreign:
+        return None
+    names = ", ".join(map(repr, foreign[:_MOST_NAMES]))
+    more = f" and {len(foreign) - _MOST_NAMES} more" if len(foreign) > _MOST_NAMES else ""
+    return f"holds what the toolkit did not write ({names}{more}); move it, or choose another name"
+
+
+def _foreign(root: str, listed: Listed) -> Iterator[str]:
+    """Yield the paths below an export that its manifest does not list."""
+    files = {MANIFEST, SUCCESS}
+    files |= {f"{table}/{name}" for table, parts in listed.files.items() for name, _ in parts}
+    pending = [""]
+    while pending:
+        folder = pending.pop()
+        for entry in os.scandir(os.path.join(root, folder)):
+            name = f"{folder}/{entry.name}" if folder else entry.name
+            if name in listed.files and entry.is_dir(follow_symlinks=False):
+                pending.append(name)
+            elif name not in files or not entry.is_file(follow_symlinks=False):
+                yield name

@@ -2,8 +2,17 @@
 
 All files are written into a hidden directory beside the target and flushed to the disk. One rename
 then publishes the directory; an earlier export is exchanged with it, so a reader finds either the
-old export or the new one. A lock, which ends with its process, excludes other exporters. The next
-exporter removes what a killed process left.
+old export or the new one. A lock (`toolkit.dataset.lock`) excludes other exporters. The next
+exporter removes what a killed process left::
+
+    .answers.staging-<32 random digits>/
+      toolkit-<the same digits>     an empty file: the mark of a directory that an export made
+      content/                      becomes the target
+      checkpoints/                  records of finished work; never published
+      replaced/                     the earlier export, where two directories cannot be exchanged
+
+Nothing else is ever removed: neither a directory without the mark, nor a target that holds a file
+which its manifest does not list.
 """
 
 from __future__ import annotations
@@ -12,6 +21,7 @@ import ctypes
 import errno
 import hashlib
 import os
+import re
 import shutil
 import sys
 import uuid
@@ -20,37 +30,52 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from toolkit.errors import ExportError, ToolkitError
+from toolkit.dataset.layout import SUCCESS
+from toolkit.dataset.lock import Lock, locked
+from toolkit.errors import ExportError, NoRecordsError, ToolkitError
+from toolkit.files import sync
 
-try:
-    import fcntl
-except ImportError:  # Windows, where a rename onto an existing directory fails
-    fcntl = None  # type: ignore[assignment]  # a module has no optional type
-
-SUCCESS = "_SUCCESS"
-"""Name of the empty file that is written last."""
-_STAGING, _OLD = "staging", "old"
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 
 
 class Staging(NamedTuple):
-    """The directories that an export writes into before it is published.
+    """The hidden directory that an export writes into before it is published.
 
     Attributes
     ----------
-    content : path
-        Becomes the target.
-    checkpoints : path
-        Records of finished work; never published.
+    folder : path
     """
 
-    content: Path
-    checkpoints: Path
+    folder: Path
+
+    @property
+    def content(self) -> Path:
+        """The directory that becomes the target."""
+        return self.folder / "content"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The directory of the records of finished work; never published."""
+        return self.folder / "checkpoints"
+
+    @property
+    def replaced(self) -> Path:
+        """The earlier export, where two directories cannot be exchanged."""
+        return self.folder / "replaced"
+
+    @property
+    def mark(self) -> Path:
+        """The file that only a directory of ours holds: its name repeats the random digits."""
+        return self.folder / f"toolkit-{self.folder.name[-32:]}"
 
 
 @contextmanager
 def staged(
-    target: Path, *, overwrite: bool, is_ours: Callable[[Path], bool], keep: bool = False
+    target: Path,
+    *,
+    overwrite: bool,
+    objection: Callable[[Path], str | None],
+    keep: bool = False,
 ) -> Iterator[Staging]:
     """Provide a directory to write into, which becomes `target` if no error occurs.
 
@@ -59,8 +84,8 @@ def staged(
     target : path
     overwrite : bool
         Replace an existing directory.
-    is_ours : callable
-        Returns whether an existing directory may be replaced.
+    objection : callable
+        Returns why an existing path may not be replaced; None if it may be.
     keep : bool
         Keep the content after an error, and start from the content that an earlier call kept.
 
@@ -71,101 +96,116 @@ def staged(
         written.
     """
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with _lock(target):
-            kept = _sweep(target, is_ours, keep)
-            _check(target, overwrite, is_ours)
-            folder = kept or _beside(target, _STAGING)
-            staging = Staging(folder / "content", folder / "checkpoints")
-            is_done = False
+        with _parents(target.parent), locked(target, _staging_names(target)) as lock:
+            kept = _sweep(target, lock, keep)
+            _check(target, overwrite, objection)
+            staging = kept or _new(target, lock)
             try:
-                for each in (folder, *staging):
+                for each in (staging.content, staging.checkpoints):
                     each.mkdir(exist_ok=True)
                 yield staging
                 _seal(staging.content)
-                _put_in_place(staging.content, target)
-                is_done = True
+                _check(target, overwrite, objection)  # again, because the export may take hours
+                _put_in_place(staging, target)
+                keep = False
+            except NoRecordsError:  # nothing to start from
+                keep = False
+                raise
             finally:
-                if is_done or not keep:
-                    shutil.rmtree(folder, ignore_errors=True)
+                if not keep:
+                    _remove(staging, target, lock)
     except OSError as error:
         if isinstance(error, ToolkitError):  # a source failed, not the export
             raise
         raise ExportError(f"{target} cannot be written: {error}") from error
 
 
-def _check(target: Path, overwrite: bool, is_ours: Callable[[Path], bool]) -> None:
+@contextmanager
+def _parents(folder: Path) -> Iterator[None]:
+    """Create a directory and those above it; remove them after an error."""
+    created: list[Path] = []
+    try:
+        for each in (*reversed(folder.parents), folder):
+            if not each.is_dir():
+                with suppress(FileExistsError):  # another process was faster
+                    each.mkdir()
+                    created.append(each)
+        yield
+    except BaseException:
+        for each in reversed(created):
+            with suppress(OSError):  # it holds something
+                each.rmdir()
+        raise
+
+
+def _check(target: Path, overwrite: bool, objection: Callable[[Path], str | None]) -> None:
     if not os.path.lexists(target):
         return
+    if reason := objection(target):
+        raise ExportError(f"{target} {reason}")
     if not overwrite:
         raise ExportError(f"{target} already exists; choose another name or pass overwrite=True")
-    if not is_ours(target):
-        raise ExportError(f"{target} is not an export of the toolkit, so it is not overwritten")
 
 
-def _beside(target: Path, kind: str) -> Path:
-    return target.with_name(f".{target.name}.{kind}-{uuid.uuid4().hex}")
+def _staging_names(target: Path) -> re.Pattern[str]:
+    return re.compile(rf"\.{re.escape(target.name)}\.staging-[0-9a-f]{{32}}")
 
 
-@contextmanager
-def _lock(target: Path) -> Iterator[None]:
-    """Exclude other exporters of the target; the system ends the lock with its process."""
-    if fcntl is None:
-        yield
-        return
-    path = target.with_name(f".{target.name}.lock")
-    while True:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # An earlier holder may have removed the file just before it was locked here.
-            if _is_same(handle, path):
-                break
-        except BlockingIOError:
-            os.close(handle)
-            raise ExportError(f"{target} is being written by another export") from None
-        except BaseException:
-            os.close(handle)
-            raise
-        os.close(handle)
-    try:
-        yield
-    finally:
-        with suppress(OSError):  # a file that remains excludes nobody
-            os.unlink(path)
-        os.close(handle)
+def _new(target: Path, lock: Lock) -> Staging:
+    staging = Staging(target.with_name(f".{target.name}.staging-{uuid.uuid4().hex}"))
+    lock.note = staging.folder.name  # until the directory has its mark
+    staging.folder.mkdir()
+    staging.mark.touch(exist_ok=False)
+    lock.note = ""
+    return staging
 
 
-def _is_same(handle: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(handle), os.stat(path))
-    except FileNotFoundError:
-        return False
-
-
-def _sweep(target: Path, is_ours: Callable[[Path], bool], keep: bool) -> Path | None:
+def _sweep(target: Path, lock: Lock, keep: bool) -> Staging | None:
     """Remove what a killed process left; the lock excludes a living one.
 
     Returns
     -------
-    path or None
+    Staging or None
         The staging directory of an earlier process to start from, if `keep`.
     """
+    if lock.note:  # the process ended before the mark was made, or after it was removed
+        with suppress(OSError):  # gone, or not empty
+            target.with_name(lock.note).rmdir()
+        lock.note = ""
     kept = None
-    names = os.listdir(target.parent)
-    for name in names:
-        if name.startswith(f".{target.name}.{_OLD}-") and not os.path.lexists(target):
-            old = target.with_name(name)
-            if is_ours(old):  # the process ended between its two renames
-                os.rename(old, target)
-    for name in names:
-        path = target.with_name(name)
-        is_staging = name.startswith(f".{target.name}.{_STAGING}-")
-        if keep and kept is None and is_staging and _has_no_links(path):
-            kept = path
-        elif is_staging or name.startswith(f".{target.name}.{_OLD}-"):
-            _remove(path)
+    names = _staging_names(target)
+    for name in filter(names.fullmatch, os.listdir(target.parent)):
+        staging = Staging(target.with_name(name))
+        if staging.folder.is_symlink() or not staging.mark.is_file():
+            continue  # not ours
+        _restore(staging, target)
+        if keep and kept is None and _has_no_links(staging.folder):
+            kept = staging
+        else:
+            _remove(staging, target, lock)
     return kept
+
+
+def _restore(staging: Staging, target: Path) -> None:
+    """Bring an earlier export back if a process ended between its two renames."""
+    if os.path.lexists(staging.replaced) and not os.path.lexists(target):
+        os.rename(staging.replaced, target)
+
+
+def _remove(staging: Staging, target: Path, lock: Lock) -> None:
+    """Remove a staging directory, its mark last, so that a kill leaves no unmarked directory."""
+    _restore(staging, target)
+    if os.path.lexists(staging.replaced) and os.path.lexists(staging.content):
+        return  # another program took the name between two renames: the earlier export is only here
+    for each in (staging.replaced, staging.content, staging.checkpoints):
+        _discard(each)
+        if os.path.lexists(each):
+            return  # with its mark, so the next exporter tries again
+    with suppress(OSError):
+        lock.note = staging.folder.name  # until the directory without a mark is gone
+        os.unlink(staging.mark)
+        os.rmdir(staging.folder)
+        lock.note = ""
 
 
 def _has_no_links(path: Path) -> bool:
@@ -179,7 +219,7 @@ def _has_no_links(path: Path) -> bool:
     )
 
 
-def _remove(path: Path) -> None:
+def _discard(path: Path) -> None:
     if path.is_symlink():  # its target is not ours
         with suppress(OSError):
             os.unlink(path)
@@ -198,31 +238,18 @@ def _seal(content: Path) -> None:
     sync(content)
 
 
-def sync(path: str | os.PathLike[str]) -> None:
-    """Flush a file, or the entries of a directory, to the disk."""
-    if os.name == "nt" and os.path.isdir(path):  # Windows cannot open directories
-        return
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def digest(path: Path) -> str:
     """Return the SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _put_in_place(content: Path, target: Path) -> None:
+def _put_in_place(staging: Staging, target: Path) -> None:
     if not os.path.lexists(target):
-        os.rename(content, target)
-    elif not _exchange(content, target):
-        old = _beside(target, _OLD)
-        os.rename(target, old)
-        os.rename(content, target)
-        shutil.rmtree(old, ignore_errors=True)
+        os.rename(staging.content, target)
+    elif not _exchange(staging.content, target):
+        os.rename(target, staging.replaced)
+        os.rename(staging.content, target)
     sync(target.parent)
 
 

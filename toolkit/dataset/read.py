@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-import json
 import os
-import re
+import time
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from toolkit.dataset.layout import MANIFEST, STORED
+from toolkit.dataset.layout import MANIFEST, STORED, Listed, parse_manifest
+from toolkit.dataset.lock import is_locked
+from toolkit.dataset.snapshot import Replaced, Snapshot
 from toolkit.dataset.versions import CHANGES, add_columns, changes_since, conform_earlier
 from toolkit.errors import SchemaError, SourceError
 from toolkit.tables import LogprobTables, in_order
 
-_PART = re.compile(r"part-\d+(?:-\d+)?\.parquet")
+_TRIES = 30
+_PAUSE = 0.01  # seconds before the second try; each further pause is so much longer
 
 
 def read_parquet(directory: str | os.PathLike[str]) -> LogprobTables:
     """Load tables that `toolkit.export` or `LogprobTables.write_parquet` wrote.
 
     Exports of earlier versions of the toolkit are read as well: columns that did not exist then are
-    computed from the others if they can be, else null.
+    computed from the others if they can be, else null. All tables are of one export, even if it is
+    replaced while it is read.
 
     Parameters
     ----------
@@ -37,7 +42,8 @@ def read_parquet(directory: str | os.PathLike[str]) -> LogprobTables:
     Raises
     ------
     SourceError
-        If the directory is not an export, or a file that its manifest names is missing or damaged.
+        If the directory is not an export, or a file that its manifest names is missing or damaged,
+        or it was replaced again and again while it was read.
     SchemaError
         If a later version of the toolkit wrote it.
 
@@ -51,64 +57,84 @@ def read_parquet(directory: str | os.PathLike[str]) -> LogprobTables:
     True
     """
     root = Path(directory)
-    manifest = _manifest(root)
-    version = manifest.get("schema")
-    if version not in list(CHANGES):
+    for n in range(1, _TRIES + 1):
+        try:
+            with _opened(root) as snapshot:
+                return _read(root, snapshot)
+        except Replaced:
+            time.sleep(_PAUSE * n)
+    raise SourceError(
+        f"{root} was replaced {_TRIES} times while it was read; read it when no export writes to it"
+    )
+
+
+def _opened(root: Path) -> Snapshot:
+    try:
+        return Snapshot(root)
+    except FileNotFoundError as error:
+        if root.name and is_locked(root):  # an exporter may be between two renames
+            raise Replaced from error
+        raise _not_an_export(root) from None
+    except NotADirectoryError:
+        raise _not_an_export(root) from None
+    except OSError as error:
+        raise SourceError(f"{root} cannot be read: {error}") from error
+
+
+def _not_an_export(root: Path) -> SourceError:
+    return SourceError(
+        f"{root} is not an export of the toolkit, because it has no {MANIFEST}; "
+        "use read() for recordings"
+    )
+
+
+def _read(root: Path, snapshot: Snapshot) -> LogprobTables:
+    listed = _manifest(root, snapshot)
+    if listed.version not in list(CHANGES):
         raise SchemaError(
-            f"{root} has schema version {version!r}: expected one of "
+            f"{root} has schema version {listed.version!r}: expected one of "
             f"{', '.join(map(repr, CHANGES))}; a later toolkit reads later versions"
         )
-    changes = changes_since(version)
+    changes = changes_since(str(listed.version))
+    names = [f"{table}/{name}" for table, parts in listed.files.items() for name, _ in parts]
     tables = {}
-    for declared in STORED:
-        parts = [conform_earlier(declared.empty(), declared, changes)]
-        for name, rows in _files(root, manifest, declared.name):
-            path = root / declared.name / name
-            table = _read_part(path)
-            if table.num_rows != rows:
-                raise SourceError(f"{path} has {table.num_rows} rows; the manifest lists {rows}")
-            try:
-                parts.append(conform_earlier(table, declared, changes))
-            except SchemaError as error:
-                raise SchemaError(f"{path}: {error}") from error
-        tables[declared.name] = pa.concat_tables(parts)
+    with closing(snapshot.open_all(names)) as files:
+        for declared in STORED:
+            parts = [conform_earlier(declared.empty(), declared, changes)]
+            for name, rows in listed.files[declared.name]:
+                path = root / declared.name / name
+                table = _read_part(path, files)
+                if table.num_rows != rows:
+                    raise SourceError(
+                        f"{path} has {table.num_rows} rows; the manifest lists {rows}"
+                    )
+                try:
+                    parts.append(conform_earlier(table, declared, changes))
+                except SchemaError as error:
+                    raise SchemaError(f"{path}: {error}") from error
+            tables[declared.name] = pa.concat_tables(parts)
     add_columns(tables, changes)
     return in_order(tables)
 
 
-def _manifest(root: Path) -> dict[str, Any]:
+def _manifest(root: Path, snapshot: Snapshot) -> Listed:
     try:
-        manifest = json.loads((root / MANIFEST).read_bytes())
+        with snapshot.open(MANIFEST) as file:
+            raw = file.read()
     except FileNotFoundError:
-        raise SourceError(
-            f"{root} is not an export of the toolkit, because it has no {MANIFEST}; "
-            "use read() for recordings"
-        ) from None
-    except (OSError, ValueError) as error:
+        raise _not_an_export(root) from None
+    except OSError as error:
         raise SourceError(f"{root / MANIFEST} cannot be read: {error}") from error
-    if not isinstance(manifest, dict):
-        raise SourceError(f"{root / MANIFEST} is not a manifest of the toolkit: expected an object")
-    return manifest
-
-
-def _files(root: Path, manifest: dict[str, Any], table: str) -> list[tuple[str, int]]:
-    """Return the files of a table with their rows, as the manifest lists them."""
     try:
-        files = [(part["name"], part["rows"]) for part in manifest["tables"][table]["files"]]
-    except (KeyError, TypeError) as error:
-        raise SourceError(
-            f"{root / MANIFEST} is not a manifest of the toolkit: it lists no files of {table}"
-        ) from error
-    for name, _ in files:
-        if not isinstance(name, str) or not _PART.fullmatch(name):
-            raise SourceError(f"{root / MANIFEST} names a file that is not a part of {table}")
-    return files
+        return parse_manifest(raw)
+    except ValueError as error:
+        raise SourceError(f"{root / MANIFEST} is not a manifest of the toolkit: {error}") from error
 
 
-def _read_part(path: Path) -> pa.Table:
+def _read_part(path: Path, files: Iterator[BinaryIO]) -> pa.Table:
     try:
         # The handle keeps pyarrow from reading a partition key out of the path.
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(next(files)) as file:
             return file.read()
     except (OSError, pa.ArrowException) as error:
         raise SourceError(f"{path} cannot be read: {error}") from error

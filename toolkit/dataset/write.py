@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from toolkit import __version__, schema
-from toolkit.dataset.layout import MANIFEST, STORED, FinishedShard, Part, is_dataset
+from toolkit.dataset.layout import MANIFEST, STORED, FinishedShard, Part, objection
 from toolkit.dataset.parquet_writer import write_files
 from toolkit.dataset.publish import Staging, digest, staged
 from toolkit.tables import LogprobTables
@@ -22,7 +22,7 @@ def write_tables(
 ) -> Path:
     """Write tables that are in memory as a dataset; see `LogprobTables.write_parquet`."""
     target = Path(directory)
-    with staged(target, overwrite=overwrite, is_ours=is_dataset) as staging:
+    with staged(target, overwrite=overwrite, objection=objection) as staging:
         for table in STORED:
             (staging.content / table.name).mkdir()
         tables = write_files([lp], staging.content, 0)

@@ -1,0 +1,91 @@
+"""Hold a published directory open, so that all of its files are of one export.
+
+A path leads to another directory once an export has replaced it. An open directory does not: its
+files are found in it until they are removed, and those that are open can be read even then.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Generator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO
+
+_MOST_OPEN = 200  # files at once; systems allow a process 256 and more
+# Windows has none, but an open file prevents the renaming of its directory there.
+_HAS_HANDLES = os.open in os.supports_dir_fd
+
+
+class Replaced(Exception):
+    """The directory was replaced before all of its files had been opened."""
+
+
+class Snapshot:
+    """The files of a directory, all of the same one.
+
+    Parameters
+    ----------
+    root : path
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._flags = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0)
+        self._handle = os.open(root, self._flags | os.O_DIRECTORY) if _HAS_HANDLES else None
+
+    def __enter__(self) -> Snapshot:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._handle is not None:
+            os.close(self._handle)
+
+    def open(self, name: str) -> BinaryIO:
+        """Open a regular file of the directory.
+
+        Raises
+        ------
+        Replaced
+            If the file is gone, and the path of the directory leads to another one.
+        OSError
+            If it cannot be opened.
+        """
+        try:
+            if self._handle is None:
+                return open(self._root / name, "rb")
+            # A pipe would be waited for.
+            handle = os.open(name, self._flags | os.O_NONBLOCK, dir_fd=self._handle)
+        except FileNotFoundError:
+            if self._is_replaced():
+                raise Replaced from None
+            raise
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            os.close(handle)
+            raise OSError("it is not a file")
+        return os.fdopen(handle, "rb")
+
+    def open_all(self, names: Sequence[str]) -> Generator[BinaryIO, None, None]:
+        """Yield files one after the other; many are opened before they are needed."""
+        with ExitStack() as stack:
+            files: list[BinaryIO] = []
+            for i in range(len(names)):
+                for name in names[len(files) : i + _MOST_OPEN]:
+                    files.append(stack.enter_context(self.open(name)))
+                yield files[i]
+                files[i].close()
+
+    def _is_replaced(self) -> bool:
+        if self._handle is None:
+            return False
+        try:
+            return not os.path.samestat(os.fstat(self._handle), os.stat(self._root))
+        except FileNotFoundError:
+            return True

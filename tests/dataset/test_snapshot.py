@@ -11,7 +11,7 @@ import toolkit
 from tests.conftest import ROOT
 from tests.stress.exports import contents, read_alone, read_until
 from toolkit.dataset import publish, read, snapshot
-from toolkit.dataset.layout import MANIFEST
+from toolkit.dataset.layout import MANIFEST, objection
 
 DATA = ROOT / "data"
 SOURCES = [DATA / "capitals_batch.jsonl", DATA / "pairs_whole.jsonl"]
@@ -121,6 +121,15 @@ def test_an_export_that_is_replaced_for_ever(both, tmp_path, monkeypatch):
 
     monkeypatch.setattr(read, "parse_manifest", replaced_meanwhile)
     with pytest.raises(toolkit.errors.SourceError, match="replaced 3 times while it was read"):
+        toolkit.read_parquet(out)
+
+
+def test_a_first_export_that_is_at_work(both, tmp_path):
+    out = tmp_path / "out"
+    with (
+        publish.staged(out, overwrite=False, objection=objection),
+        pytest.raises(toolkit.errors.SourceError, match="does not exist yet; read it when"),
+    ):
         toolkit.read_parquet(out)
 
 

@@ -20,7 +20,7 @@ from toolkit.errors import SchemaError, SourceError
 from toolkit.tables import LogprobTables, in_order
 
 _TRIES = 30
-_PAUSE = 0.01  # seconds before the second try; each further pause is so much longer
+_PAUSE = 0.002  # seconds before the second try; each further pause is so much longer
 
 
 def read_parquet(directory: str | os.PathLike[str]) -> LogprobTables:
@@ -63,9 +63,10 @@ def read_parquet(directory: str | os.PathLike[str]) -> LogprobTables:
                 return _read(root, snapshot)
         except Replaced:
             time.sleep(_PAUSE * n)
-    raise SourceError(
-        f"{root} was replaced {_TRIES} times while it was read; read it when no export writes to it"
+    found = (
+        f"was replaced {_TRIES} times while it was read" if root.exists() else "does not exist yet"
     )
+    raise SourceError(f"{root} {found}; read it when no export writes to it")
 
 
 def _opened(root: Path) -> Snapshot:

@@ -174,7 +174,7 @@ def test_what_another_engine_wrote_is_taken(exported, tmp_path):
 
 def test_what_is_there_is_not_overwritten(lp, tmp_path):
     out = lp.write_parquet(tmp_path / "out")
-    with pytest.raises(toolkit.errors.ExportError, match="already exists"):
+    with pytest.raises(toolkit.errors.ExportError, match="already exists.*pass overwrite=True"):
         lp.write_parquet(out)
     smaller = lp.filter(model="m")
     assert smaller.write_parquet(out, overwrite=True) == out

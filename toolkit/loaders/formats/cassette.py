@@ -3,7 +3,8 @@
 Ruby's VCR writes ``http_interactions``. The body, which older recordings of httpx call ``content``,
 is a text, ``{"string": text}`` or ``{"base64_string": bytes}``, compressed or not; if
 ``parsed_body`` exists, it is used instead. Framing passes cassettes in YAML on as records of one
-interaction each (`toolkit.loaders.framing.cassettes`).
+interaction each, and names the problem of one that it cannot read (`unread_yaml`;
+`toolkit.loaders.framing.cassettes`).
 """
 
 from __future__ import annotations
@@ -21,6 +22,15 @@ SHAPE = "interactions[].response"
 _KEYS = ("interactions", "http_interactions")
 _MAX_BODY = 64 << 20  # bytes of a decompressed body
 _GZIP = b"\x1f\x8b"
+_UNREAD = {
+    "syntax": ("not_json", "this part of a cassette is not valid YAML"),
+    "depth": ("too_deep", "this interaction is nested deeper than 100 levels of YAML"),
+    "alias": (
+        "unsupported_format",
+        "the response has YAML aliases (*name), which are not read; write the values themselves",
+    ),
+}
+"""Reject of each problem that framing names."""
 
 
 def matches(obj: dict[str, Any]) -> bool:
@@ -34,8 +44,11 @@ def unwrap(obj: dict[str, Any], path: str = "$") -> Iterator[Found]:
     for i, interaction in enumerate(obj[key]):
         at = f"{path}.{key}[{i}].response"
         response = interaction.get("response") if isinstance(interaction, dict) else None
+        problem = interaction.get("unread_yaml") if isinstance(interaction, dict) else None
         if isinstance(response, dict):
             yield _content(response, at)
+        elif isinstance(problem, str) and problem in _UNREAD:
+            yield Reject(*_UNREAD[problem])
         else:
             message = f"expected an object, found {kind_of(response)}"
             yield Reject("not_an_object", message, at)

@@ -15,11 +15,13 @@
 
 Each error also derives from the matching built-in (`ValueError`, `LookupError`, `OSError`), so code
 that does not know the toolkit can catch it. A message contains the place, what was found, what was
-expected and what to do; it never quotes the text of a response.
+expected and what to do; it never quotes the text of a response. Errors can be pickled, so that they
+cross from one process to another with their attributes.
 """
 
 from __future__ import annotations
 
+import copyreg
 from typing import Any
 
 __all__ = [
@@ -81,6 +83,10 @@ class RecordError(ToolkitError, ValueError):
         self.byte_offset = byte_offset
         self.reason = reason
         self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Unpickled without `__init__`, which words the message from its parts.
+        return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
 
 
 class SchemaError(ToolkitError, ValueError):

@@ -152,6 +152,10 @@ def test_blocks_stay_small_however_well_it_packs(pack: Callable[[bytes], bytes])
     assert min(blocks[:-1]) > 30_000  # and not tiny
 
 
+class Odd(Exception):
+    """An error of a class that nobody knows."""
+
+
 class Crumbs(io.RawIOBase):
     """A file that gives three bytes at a time, and raises the fault at its end, if there is one."""
 
@@ -181,6 +185,11 @@ def test_short_reads(name: str) -> None:
     [
         (OSError(5, "io"), "unreadable_source"),
         (ValueError("closed"), "unreadable_source"),
+        (RuntimeError("secret"), "unreadable_source"),
+        (KeyError("secret"), "unreadable_source"),
+        (StopIteration(), "unreadable_source"),
+        (AssertionError(), "unreadable_source"),
+        (Odd("secret"), "unreadable_source"),
         (EOFError(), "truncated_source"),
         (zlib.error(), "truncated_source"),
     ],
@@ -192,6 +201,45 @@ def test_a_file_that_fails_midway(
     assert DATA.startswith(got)
     assert len(got) >= 100
     assert found == reason
+
+
+class Lazy:
+    """A file object of which nothing is as expected."""
+
+    def __init__(self, found: object) -> None:
+        self.found = found
+
+    @property
+    def name(self) -> str:
+        raise RuntimeError("secret")
+
+    def read(self, size: int) -> object:
+        if isinstance(self.found, BaseException):
+            raise self.found
+        return self.found
+
+
+@pytest.mark.parametrize(
+    "found",
+    [RuntimeError("secret"), Odd("secret"), LookupError(), MemoryError(), 10**15, ["a"], {}],
+)
+def test_an_odd_file_object_costs_no_other_source(found: object) -> None:
+    import toolkit
+
+    good = b'{"choices": [{"message": {"content": "x"}}]}\n'
+    with pytest.warns(toolkit.ToolkitWarning, match="unreadable_source") as caught:
+        lp = toolkit.read([good, Lazy(found), io.BytesIO(good)])
+    assert (len(lp), lp.rejects["reason"].to_pylist()) == (2, ["unreadable_source"])
+    assert "secret" not in f"{lp.rejects.to_pylist()} {caught[0].message}"
+    assert lp.rejects["source"].to_pylist() == ["<file-1>"]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+def test_an_interrupt_is_not_a_fault(error: type[BaseException]) -> None:
+    import toolkit
+
+    with pytest.raises(error):
+        toolkit.read(Lazy(error()))
 
 
 @given(st.binary(max_size=300), st.integers(1, 400))

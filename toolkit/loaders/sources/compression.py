@@ -84,7 +84,7 @@ def decompress(reader: Reader, block_bytes: int, max_ratio: int) -> Iterator[byt
         Largest number of decompressed bytes per compressed byte; see `Expansion`.
     """
     head = b""
-    while len(head) < 4 and (more := _read(reader, 4 - len(head))):
+    while len(head) < 4 and (more := read_bytes(reader, 4 - len(head))):
         head += more
     expansion = Expansion(max_ratio)
     chunks = expansion.count_compressed(_chunks(reader, head, _CHUNK))
@@ -100,20 +100,27 @@ def decompress(reader: Reader, block_bytes: int, max_ratio: int) -> Iterator[byt
     yield from _regroup(expansion.check_decompressed(pieces), block_bytes)
 
 
-def _read(reader: Reader, size: int) -> bytes:
+def read_bytes(reader: Reader, size: int) -> bytes:
+    """Read bytes, or characters in UTF-8.
+
+    Lone surrogates become bytes that are not UTF-8, so that the decoder rejects their record.
+    """
     data = reader.read(size)
-    # Lone surrogates become bytes that are not UTF-8, so that the decoder rejects their record.
-    return data.encode("utf-8", "surrogatepass") if isinstance(data, str) else bytes(data or b"")
+    if isinstance(data, str):
+        return data.encode("utf-8", "surrogatepass")
+    if data is None:
+        return b""
+    return data if isinstance(data, bytes) else bytes(memoryview(data))  # a number is not bytes
 
 
 def _chunks(reader: Reader, head: bytes, size: int) -> Iterator[bytes]:
     """Yield the head and the bytes after it in chunks of at most `size` bytes."""
     # The first chunk is small, because it is copied to follow the head.
-    chunk = head + _read(reader, min(_FIRST, size)) if len(head) >= 4 else head
+    chunk = head + read_bytes(reader, min(_FIRST, size)) if len(head) >= 4 else head
     while chunk:
         for start in range(0, len(chunk), size):
             yield chunk[start : start + size]
-        chunk = _read(reader, size)
+        chunk = read_bytes(reader, size)
 
 
 def _regroup(pieces: Iterable[bytes], block_bytes: int) -> Iterator[bytes]:

@@ -7,7 +7,7 @@ import os
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypedDict
 
-from toolkit.loaders.sources.compression import Reader
+from toolkit.loaders.sources.compression import Reader, read_bytes
 
 _LARGE = 1 << 18  # bytes from which hashing on another thread pays off
 
@@ -77,8 +77,7 @@ class _FingerprintingReader:
         self._reader = reader
         self._fingerprint = fingerprint
 
-    def read(self, size: int, /) -> bytes | str | None:
-        data = self._reader.read(size)
-        raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else bytes(data or b"")
+    def read(self, size: int, /) -> bytes:
+        raw = read_bytes(self._reader, size)
         self._fingerprint.add(raw)
         return raw

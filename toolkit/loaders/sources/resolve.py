@@ -126,10 +126,11 @@ def _numbered(sources: list[Source]) -> list[Source]:
 
 
 def _file_name(file: Any) -> str:
-    name = getattr(file, "name", None)
-    if isinstance(name, str | bytes | os.PathLike):
-        return _printable(os.fsdecode(name)) or "<file>"
-    return "<file>"  # the number of a descriptor is not a name
+    try:
+        name = os.fsdecode(file.name)
+    except Exception:  # of any class: there is no name, or a number, or it cannot be asked for
+        return "<file>"
+    return _printable(name) or "<file>"
 
 
 def _printable(name: str) -> str:

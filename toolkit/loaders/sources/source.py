@@ -9,8 +9,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-import pyarrow as pa
-
 from toolkit import arguments
 from toolkit.errors import SourceError
 from toolkit.limits import LIMITS, Limits
@@ -137,7 +135,7 @@ class Source:
         except SourceError as error:
             kind = type(error) if hasattr(error, "reason") else UnreadableSourceError
             raise kind(f"{self.name}: {error}") from error
-        except (OSError, ValueError, TypeError, pa.ArrowException) as error:
+        except Exception as error:  # of any class: a file object of the caller may raise it
             raise UnreadableSourceError(f"{self.name}: {describe_error(error)}") from error
 
 

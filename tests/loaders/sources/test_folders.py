@@ -88,11 +88,50 @@ def test_tables_without_answers_are_counted(name, suffix, folder):
     assert lp.rejects.num_rows == 0
 
 
-def test_an_export_of_the_toolkit_is_not_read_again_from_a_folder(folder):
-    toolkit.read(folder / "a.jsonl").write_parquet(folder / "exported")
-    lp, message = warned(folder)
-    assert len(lp) == 1
-    assert ".parquet without answers" in message
+@pytest.fixture
+def exported(folder):
+    """An export below the folder."""
+    (folder / "x").mkdir()
+    toolkit.export(folder / "a.jsonl", folder / "x" / "exported")
+    return folder / "x" / "exported"
+
+
+@pytest.mark.parametrize("pattern", ["", "**", "*", "**/*", "x*", "**/*.json*", "**/x*"])
+def test_an_export_is_left_out_where_recordings_are_looked_for(pattern, folder, exported):
+    (folder / "x" / "b.jsonl").write_text(json.dumps(BODY) + "\n")
+    name = f"{folder}/{pattern}" if pattern else str(folder)
+    lp, message = warned(name)
+    assert lp.rejects.num_rows == 0
+    assert len(lp) == (1 if "x*" in pattern else 2)
+    n = sum(path.is_file() for path in exported.rglob("*")) if "json" not in pattern else 1
+    files = "1 file of" if n == 1 else f"{n} files of"
+    were = "was" if n == 1 else "were"
+    assert message == (
+        f"{files} {name} {were} not read: {n} of the exported dataset {exported} "
+        "(read_parquet reads it)"
+    )
+    assert sum(lp.ledger["skipped"].to_pylist()) == n
+
+
+def test_a_folder_that_holds_only_an_export_says_so(folder, exported):
+    for name in (folder / "x", [exported]):
+        with pytest.raises(toolkit.errors.SourceError, match=r"exported \(read_parquet reads it\)"):
+            toolkit.read(name)
+
+
+def test_other_folders_with_a_manifest_are_read(folder):
+    (folder / "job").mkdir()
+    for name in ("manifest.json", "_SUCCESS", "part-0.jsonl"):  # as Spark writes them
+        (folder / "job" / name).write_text(json.dumps(BODY) + "\n")
+    lp, _ = warned(folder)
+    assert len(lp) == 4
+
+
+def test_recordings_inside_of_an_export_can_be_named(folder, exported):
+    (exported / "logs").mkdir()
+    (exported / "logs" / "b.jsonl").write_text(json.dumps(BODY) + "\n")
+    for name in ("logs", "logs/*", "logs/b.jsonl"):
+        assert len(warned(exported / name)[0]) == 1
 
 
 def test_one_line_says_what_was_not_taken(folder, monkeypatch):

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import posixpath
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 from itertools import islice
 
 from toolkit.errors import SourceError
@@ -29,7 +32,63 @@ _CASSETTE = re.compile(rb"(?:(?:#|---|version:)[^\n]*\n|\r?\n)*(?:http_)?interac
 _ANSWER = re.compile(
     r'"(?:choices|candidates)"\s*:\s*\[\s*\{|"[a-z_]*log_?prob[a-z_]*"\s*:\s*[-\[{]', re.IGNORECASE
 )
+_EXPORT = ("manifest.json", "_SUCCESS", "responses", "tokens")  # of each exported dataset
 _NEEDS_YAML = "(needs PyYAML: pip install 'logprob-toolkit[yaml]')"
+
+
+def outside_exports(
+    paths: Iterable[str], top: str, exists: Callable[[str], bool]
+) -> tuple[list[str], Counter[str]]:
+    """Leave out the files of exported datasets, which are not recordings.
+
+    Parameters
+    ----------
+    paths : iterable of str
+    top : str
+        The folder that was searched. Only it and folders below it count as exported datasets.
+    exists : callable
+        Returns whether a file or folder exists.
+
+    Returns
+    -------
+    list of str
+        The other files.
+    Counter of str
+        The number of files of each dataset, by the words that name it.
+
+    Examples
+    --------
+    >>> out = {"a/out/manifest.json", "a/out/_SUCCESS", "a/out/responses", "a/out/tokens"}
+    >>> outside_exports(["a/b.jsonl", "a/out/manifest.json"], "a", out.__contains__)
+    (['a/b.jsonl'], Counter({'of the exported dataset a/out (read_parquet reads it)': 1}))
+    """
+
+    @cache
+    def export_of(folder: str) -> str | None:
+        return next(filter(is_export, _upwards(folder, top.rstrip("/"))), None)
+
+    @cache
+    def is_export(folder: str) -> bool:
+        return all(exists(posixpath.join(folder, name)) for name in _EXPORT)
+
+    kept: list[str] = []
+    skipped: Counter[str] = Counter()
+    for path in paths:
+        export = export_of(os.path.dirname(path))
+        if export is None:
+            kept.append(path)
+        else:
+            skipped[f"of the exported dataset {export} (read_parquet reads it)"] += 1
+    return kept, skipped
+
+
+def _upwards(folder: str, top: str) -> Iterator[str]:
+    """Yield a folder and those above it, up to the top."""
+    while len(folder) >= len(top):
+        yield folder
+        if folder == os.path.dirname(folder):
+            break
+        folder = os.path.dirname(folder)
 
 
 def skipped_kind(source: Source) -> str | None:

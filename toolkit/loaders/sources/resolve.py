@@ -7,8 +7,6 @@ by the block size.
 
 from __future__ import annotations
 
-import fnmatch
-import glob
 import os
 import posixpath
 import re
@@ -20,7 +18,8 @@ from typing import Any
 import pyarrow as pa
 
 from toolkit.errors import ArgumentError, SourceError
-from toolkit.loaders.sources.folders import describe_skipped, skipped_kind
+from toolkit.loaders.sources import globs
+from toolkit.loaders.sources.folders import describe_skipped, outside_exports, skipped_kind
 from toolkit.loaders.sources.locations import (
     File,
     FileObject,
@@ -40,7 +39,6 @@ from toolkit.loaders.sources.suffixes import (
 )
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
-_GLOB = re.compile(r"[*?\[]")
 
 
 def resolve(sources: Any) -> list[Source]:
@@ -53,7 +51,8 @@ def resolve(sources: Any) -> list[Source]:
         directory, searched recursively for recordings (hidden files are skipped); ``"-"`` for
         standard input; a URI that Arrow can open (``s3://``, ``gs://``, ``file://``); an open
         file, binary or text; bytes, which are the content of a recording; or a DataFrame, an Arrow
-        table or a column of one. The files of globs and directories are sorted, each once. A
+        table or a column of one. The files of globs and directories are sorted, each once: neither
+        directories nor ``**`` follow links to directories. Exported datasets in them are skipped. A
         directory of which files were skipped is a source without bytes, after its files.
 
     Returns
@@ -155,22 +154,35 @@ def _local(name: str) -> Iterator[Source]:
     if _exists(name) and os.path.isdir(path):
         yield from _directory(path)
         return
-    if _exists(name) or not _GLOB.search(path):
+    magic = globs.MAGIC.search(path)
+    if _exists(name) or magic is None:
         yield _file(name, path)
         return
-    hits = glob.glob(path, recursive=True)
-    files = {hit for hit in hits if not os.path.isdir(hit)}
-    inside = {file for hit in hits if os.path.isdir(hit) for file in _files(hit)}
-    if not files | inside:
+    hits, inside = _matched(path)
+    found = globs.each_once(hits | inside)
+    if not found:
         yield _unavailable(name, "the pattern matches no file; expected the path of a recording")
+    top = os.path.dirname(path[: magic.start()])
+    kept, skipped = outside_exports(found, top, os.path.exists)
     # A pattern that does not name tables matches them as a folder contains them.
     others = set(TABLE_SUFFIXES) - {suffix_of(path)}
-    files = {file for file in files if suffix_of(file) not in others}
-    unsure = inside.union(file for file in hits if os.path.isfile(file)) - files
-    chosen, skipped = _chosen(_file(file, file) for file in unsure)
-    yield from sorted([*chosen, *(_file(file, file) for file in files)], key=_location)
-    if skipped:
-        yield Source(_printable(name), Folder(), skipped)
+    sure = {file for file in hits.intersection(kept) if suffix_of(file) not in others}
+    unsure = (file for file in kept if file not in sure and os.path.isfile(file))
+    chosen, unread = _chosen(_file(file, file) for file in unsure)
+    yield from sorted([*chosen, *(_file(file, file) for file in sure)], key=_location)
+    if skipped + unread:
+        yield Source(_printable(name), Folder(), skipped + unread)
+
+
+def _matched(pattern: str) -> tuple[set[str], set[str]]:
+    """Return the files that a pattern matches, and those inside of directories that it matches."""
+    try:
+        hits = set(globs.hits(pattern))
+    except ValueError:  # a NUL byte
+        return set(), set()
+    folders = {hit.rstrip(os.sep): hit for hit in hits if os.path.isdir(hit)}
+    outer = (hit for path, hit in folders.items() if os.path.dirname(path) not in folders)
+    return hits - set(folders.values()), {file for hit in outer for file in _files(hit)}
 
 
 def _location(source: Source) -> str:
@@ -179,8 +191,9 @@ def _location(source: Source) -> str:
 
 def _directory(path: str) -> Iterator[Source]:
     unlisted: list[OSError] = []
-    found = sorted(_files(path, unlisted.append))
-    yield from _folder(path, (_file(file, file) for file in found), must_hold=not unlisted)
+    found, skipped = outside_exports(sorted(_files(path, unlisted.append)), path, os.path.exists)
+    files = (_file(file, file) for file in found)
+    yield from _folder(path, files, skipped, must_hold=not unlisted)
     for error in unlisted:
         message = f"the directory cannot be listed: {describe_error(error)}"
         yield _unavailable(str(error.filename), message)
@@ -199,9 +212,12 @@ def _files(directory: str, onerror: Callable[[OSError], object] | None = None) -
 # Folders, local and remote
 
 
-def _folder(name: str, files: Iterable[Source], *, must_hold: bool = True) -> Iterator[Source]:
+def _folder(
+    name: str, files: Iterable[Source], skipped: Counter[str], *, must_hold: bool = True
+) -> Iterator[Source]:
     """Yield the files of a folder that hold answers, then the folder if others were skipped."""
-    chosen, skipped = _chosen(files)
+    chosen, unread = _chosen(files)
+    skipped = skipped + unread
     yield from chosen
     if not chosen and must_hold:
         found = f" (found {describe_skipped(skipped)})" if skipped else ""
@@ -265,29 +281,38 @@ def _remote(uri: str, scheme: str) -> Iterator[Source]:
 
     try:
         is_folder = filesystem.get_file_info(path).type == fs.FileType.Directory
-        paths = _listed(filesystem, path) if is_folder else _remote_paths(filesystem, path)
+        paths, skipped = _remote_paths(filesystem, path, is_folder=is_folder)
     except (OSError, ValueError, pa.ArrowException) as error:
         yield _unavailable(name, describe_error(error))
         return
     if is_folder:
-        yield from _folder(name, map(remote, paths))
+        yield from _folder(name, map(remote, paths), skipped)
+        return
+    yield from map(remote, paths)
+    if skipped:
+        yield Source(_printable(name), Folder(), skipped)
     elif not paths:
         yield _unavailable(name, "no such file, and no recording matches it or lies below it")
-    else:
-        yield from map(remote, paths)
 
 
-def _remote_paths(filesystem: Any, path: str) -> list[str]:
-    """Return the file at the path, or the sorted files that match a pattern."""
+def _remote_paths(filesystem: Any, path: str, *, is_folder: bool) -> tuple[list[str], Counter[str]]:
+    """Return the file at the path, or the sorted files that match a pattern or are in a folder.
+
+    Those of exported datasets are left out, and counted.
+    """
     from pyarrow import fs
 
     if filesystem.get_file_info(path).type == fs.FileType.File:
-        return [path]
-    if not (wildcard := _GLOB.search(path)):
-        return []
-    base = posixpath.dirname(path[: wildcard.start()])
-    pattern = path.split("/")
-    return [file for file in _listed(filesystem, base) if _matches(file.split("/"), pattern)]
+        return [path], Counter()
+    magic = globs.MAGIC.search(path)
+    if not (is_folder or magic):
+        return [], Counter()
+    base = path if is_folder or magic is None else posixpath.dirname(path[: magic.start()])
+    listed = _listed(filesystem, base)
+    known = {*listed, *map(posixpath.dirname, listed)}
+    parts = path.split("/")
+    found = listed if is_folder else [p for p in listed if globs.matches(p.split("/"), parts)]
+    return outside_exports(found, base, known.__contains__)
 
 
 def _listed(filesystem: Any, base: str) -> list[str]:
@@ -297,14 +322,3 @@ def _listed(filesystem: Any, base: str) -> list[str]:
     infos = filesystem.get_file_info(selector)
     files = (info.path for info in infos if info.type == fs.FileType.File)
     return sorted(file for file in files if "/." not in file[len(base) :])
-
-
-def _matches(parts: list[str], pattern: list[str]) -> bool:
-    """Return whether the parts of a path match a pattern; ``**`` matches any number of parts."""
-    if not pattern:
-        return not parts
-    if pattern[0] == "**":
-        return any(_matches(parts[i:], pattern[1:]) for i in range(len(parts) + 1))
-    if not parts or not fnmatch.fnmatchcase(parts[0], pattern[0]):
-        return False
-    return _matches(parts[1:], pattern[1:])

@@ -127,9 +127,10 @@ ROOMS = {
             *("loaders.options", "loaders.batches"),
         ),
     ),
+    "loaders.line_file": ("whole lines to a file that others append to too", ()),
     "loaders.tee": (
         "`tee`: a live stream to a file",
-        ("errors", "arguments", "loaders.plain_data"),
+        ("errors", "arguments", "loaders.line_file", "loaders.plain_data"),
     ),
     "dataset.shards": ("sources to shards, the unit of retry", ("loaders.sources",)),
     "dataset.checkpoints": (

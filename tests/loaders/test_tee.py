@@ -1,6 +1,7 @@
 """`tee` saves a stream while it is used."""
 
 import asyncio
+import errno
 import json
 import os
 import signal
@@ -16,21 +17,7 @@ from types import SimpleNamespace
 import pytest
 
 import toolkit
-
-CHUNKS = [
-    {
-        "id": "",
-        "choices": [
-            {
-                "index": 0,
-                "delta": {"content": text},
-                "logprobs": {"content": [{"token": text, "logprob": -0.5}]},
-                "finish_reason": reason,
-            }
-        ],
-    }
-    for text, reason in (("Hé", None), ("llo", None), ("!", "stop"))
-]
+from tests.stress.tees import CHUNKS, started_writer
 
 
 @pytest.fixture
@@ -286,6 +273,167 @@ def test_lines_of_several_writers_do_not_mix(log):
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(write, "abcd"))
     assert all(line == "[DONE]" or json.loads(line) for line in log.read_text().splitlines())
+
+
+def test_streams_that_are_left_hold_no_file_and_are_told_apart(log):
+    """Each has the id "": without a [DONE] between them they would be one answer."""
+    left = []
+    before = open_files()
+    for _ in range(200):
+        stream = toolkit.tee(iter(CHUNKS), log)
+        for _ in stream:
+            break
+        left.append(stream)
+        assert open_files() == before
+    assert log.read_bytes().count(b"[DONE]") == 0
+    left.clear()
+    stream = toolkit.tee(iter(CHUNKS), log)
+    next(stream)
+    del stream
+    lp = toolkit.read(log)
+    assert lp.ledger["done"].to_pylist() == [201]
+    assert list(toolkit.tee(iter(CHUNKS), log)) == CHUNKS
+    assert toolkit.read(log).text(-1 + len(toolkit.read(log))) == "Héllo!"
+
+
+def open_files():
+    """Return the number of open files of this process, where the system lists them."""
+    return len(os.listdir("/dev/fd")) if os.path.isdir("/dev/fd") else 0
+
+
+@pytest.mark.parametrize("name", ["close", "aclose", "exit", "del"])
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_stream_that_is_closed_ends(name, is_async, log):
+    """`close` of the wrapper ends the recording, and closes the stream."""
+    closed = []
+
+    class Sync:
+        def __iter__(self):
+            return iter(CHUNKS)
+
+        def close(self):
+            closed.append(True)
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            self.close()
+
+    class Async:
+        async def __aiter__(self):
+            for chunk in CHUNKS:
+                yield chunk
+
+        async def aclose(self):
+            closed.append(True)
+
+        close = aclose  # as of OpenAI's AsyncStream
+
+        async def __aenter__(self):
+            return self
+
+        async def __aexit__(self, *error):
+            await self.aclose()
+
+    async def use():
+        stream = toolkit.tee(Async(), log)
+        async for _ in stream:
+            break
+        if name == "exit":
+            async with stream:
+                pass
+        elif name != "del":
+            await getattr(stream, name)()
+        else:
+            del stream
+
+    if is_async:
+        asyncio.run(use())
+    elif name == "aclose":
+        with pytest.raises(AttributeError):
+            toolkit.tee(Sync(), log).aclose()
+        return
+    else:
+        stream = toolkit.tee(Sync(), log)
+        next(stream)
+        if name == "exit":
+            with stream:
+                pass
+        elif name == "close":
+            stream.close()
+            stream.close()
+        else:
+            del stream
+    assert log.read_text().splitlines()[1:] == ["[DONE]"]
+    assert len(closed) == (0 if name == "del" else 2 if (name, is_async) == ("close", False) else 1)
+
+
+def test_a_stream_after_a_short_write_is_whole(log, monkeypatch):
+    def full(file, data, _write=os.write):
+        if len(data) > 40:
+            _write(file, bytes(data[:40]))
+            raise OSError(errno.ENOSPC, "no space")
+        return _write(file, data)
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.warns(toolkit.ToolkitWarning, match=r"not saved completely \(OSError\)"):
+        assert list(toolkit.tee(iter(CHUNKS), log)) == CHUNKS
+    monkeypatch.undo()
+    assert list(toolkit.tee(iter(CHUNKS), log, custom_id="next")) == CHUNKS
+    with pytest.warns(toolkit.ToolkitWarning, match="3 truncated"):
+        lp = toolkit.read(log)
+    assert lp.text("next") == "Héllo!"
+
+
+def test_a_process_that_changes_its_directory_writes_to_one_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x").mkdir()
+    for _ in toolkit.tee(iter(CHUNKS), "log.jsonl"):
+        monkeypatch.chdir(tmp_path / "x")
+    assert toolkit.read(tmp_path / "log.jsonl").text(0) == "Héllo!"
+    assert list((tmp_path / "x").iterdir()) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_child_does_not_end_the_stream_of_its_parent(log):
+    stream = toolkit.tee(iter(CHUNKS), log)
+    next(stream)
+    with warnings.catch_warnings(action="ignore"):  # of threads of other tests
+        child = os.fork()
+    if child == 0:
+        stream = None
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert list(stream) == CHUNKS[1:]
+    assert toolkit.read(log).text(0) == "Héllo!"
+    assert log.read_bytes().count(b"[DONE]") == 1
+
+
+def test_two_processes_write_to_one_file(log):
+    """Also lines that are longer than one write promises to keep together."""
+    processes = [started_writer(log, name, 30) for name in ("a", "b")]
+    assert [process.wait(120) for process in processes] == [0, 0]
+    lp = toolkit.read(log)
+    assert sorted(lp.responses["custom_id"].to_pylist()) == sorted(
+        f"{name}{i}" for name in "ab" for i in range(30)
+    )
+    assert {lp.text(i) for i in range(60)} == {"Héllo!"}
+    assert (lp.rejects.num_rows, lp.ledger["blank"].to_pylist()) == (0, [0])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
+def test_a_process_that_is_killed_in_mid_write_costs_its_line_alone(log):
+    other = started_writer(log, "b", 20)
+    assert started_writer(log, "a", 1, "kill").wait(120) == -signal.SIGKILL
+    assert other.wait(120) == 0
+    list(toolkit.tee(iter(CHUNKS), log, custom_id="next"))
+    with pytest.warns(toolkit.ToolkitWarning, match="1 truncated"):
+        lp = toolkit.read(log)
+    assert sorted(lp.responses["custom_id"].to_pylist()) == sorted(
+        ["a0", "next", *(f"b{i}" for i in range(20))]
+    )
+    assert lp.text("a0") == "Hé"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")

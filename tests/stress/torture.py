@@ -2,8 +2,8 @@
 
 ``python -m tests.stress.torture --minutes 5`` runs rounds of all kinds in turn for 5 minutes.
 ``--whole`` runs 1,000 kills, 200 interrupts, 200 races, 200 full disks, 200 resumed exports, 200
-rounds of readers, 1,000 of foreign files, every fault point and 10,000,000 fuzz inputs. It prints
-the counts at the end, and exits with 1 after a violation.
+rounds of readers, 1,000 of foreign files, 210 kills of writers with `tee`, every fault point and
+10,000,000 fuzz inputs. It prints the counts at the end, and exits with 1 after a violation.
 
 kill, interrupt
     SIGKILL, or SIGINT, at a random moment of an export, while an earlier one exists.
@@ -53,6 +53,7 @@ from tests.stress.exports import (
     read_alone,
     verified,
 )
+from tests.stress.tees import killed_writers
 
 DATA = ROOT / "data"
 SOURCES = [
@@ -69,7 +70,8 @@ WHOLE = {
     "resume": 200,
     "read": 200,
     "foreign": 1000,
-}
+    "tee": 70,
+}  # three kills a round of tee
 KINDS = tuple(WHOLE)
 FUZZ_INPUTS = 10_000_000
 _LONGEST = 0.25  # seconds; exports of these sources take less
@@ -104,6 +106,8 @@ class Rounds:
         if kind in ("resume", "read", "foreign"):
             turns = {"resume": self._resumed, "read": self._read, "foreign": self._foreign}
             return turns[kind](folder)
+        if kind == "tee":
+            return killed_writers(self.rng, folder)
         out = folder / "out"
         old, *new = self.rng.sample(SOURCES, self.rng.randint(2, 4))
         toolkit.export(old, out, overwrite=True)

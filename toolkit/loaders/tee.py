@@ -5,24 +5,29 @@ from __future__ import annotations
 import json
 import os
 import warnings
+import weakref
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 from toolkit.arguments import instance
 from toolkit.errors import ArgumentError, ToolkitWarning
+from toolkit.loaders.line_file import LineFile
 from toolkit.loaders.plain_data import is_data, plain
 
-_DONE = b"[DONE]\n"
+_DONE = b"[DONE]"
 _LAST = ("until_done", "get_final_")
 """Beginnings of the names of methods that read the rest of a stream."""
+_CLOSING = ("close", "aclose")
+"""Names of methods that end a stream early."""
 
 
 def tee(stream: Any, path: str | os.PathLike[str], *, custom_id: str | None = None) -> Any:
     """Append a model's answer to a file while the caller iterates over it.
 
-    Each chunk is written immediately, as a line of JSON. So the file is readable even if the
-    process is killed, and several processes can write to it. A stream ends with a line ``[DONE]``,
-    as servers send it.
+    Each chunk is written immediately, as a line of JSON, and the file is open only for that. So it
+    is readable even if the process is killed, and several threads and processes can write to it: a
+    line that was cut, by a kill or a full disk, costs itself. A stream ends with a line ``[DONE]``,
+    as servers send it, also if it is closed or left early.
 
     Parameters
     ----------
@@ -74,7 +79,6 @@ def tee(stream: Any, path: str | os.PathLike[str], *, custom_id: str | None = No
         name = type(stream).__name__
         raise ArgumentError(f"stream is a {name}: expected a stream of chunks or a whole answer")
     recorder.add(stream)
-    recorder.close()
     return stream
 
 
@@ -89,9 +93,10 @@ class _Recorder:
     """Append lines to a file, with one warning if that fails."""
 
     def __init__(self, path: str, custom_id: str | None) -> None:
-        self._path = path
+        self._file = LineFile(path)
+        self._name = os.fsdecode(path)
         self._custom_id = custom_id
-        self._file: int | None = None
+        self._writer: int | None = None  # the process that has written lines of an open stream
         self._failed = False
         self._has_chunks = False
 
@@ -104,7 +109,8 @@ class _Recorder:
             if self._custom_id is not None:
                 record = {"custom_id": self._custom_id, "response": record}
             line = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
-            self._write(line.encode("utf-8", "surrogatepass") + b"\n")
+            self._file.append(line.encode("utf-8", "surrogatepass"))
+            self._writer = os.getpid()
         except Exception as error:  # of any class: the caller's stream goes on
             self._warn(error)
 
@@ -124,35 +130,20 @@ class _Recorder:
         return {key: value for key, value in record.items() if key != "snapshot"}
 
     def end(self) -> None:
-        """Append the end of the stream and close the file."""
+        """Append the end of the stream, once, in the process that has written its lines."""
+        if self._writer != os.getpid():
+            return
+        self._writer = None
         try:
-            if self._file is not None:
-                self._write(_DONE)
-        except OSError as error:
+            self._file.append(_DONE)
+        except Exception as error:  # of any class: the caller goes on
             self._warn(error)
-        self.close()
-
-    def close(self) -> None:
-        """Close the file."""
-        try:
-            if self._file is not None:
-                os.close(self._file)
-        except OSError as error:
-            self._warn(error)
-        self._file = None
-
-    def _write(self, line: bytes) -> None:
-        if self._file is None:
-            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
-            self._file = os.open(self._path, flags, 0o666)
-        while line:  # as a rule one call, so that lines of several writers do not mix
-            line = line[os.write(self._file, line) :]
 
     def _warn(self, error: Exception) -> None:
         if not self._failed:
             self._failed = True
             error_name = type(error).__name__
-            message = f"{self._path}: the stream was not saved completely ({error_name})"
+            message = f"{self._name}: the stream was not saved completely ({error_name})"
             warnings.warn(message, ToolkitWarning, stacklevel=4)
 
 
@@ -164,9 +155,18 @@ class _Passing:
         self._stream = stream
         self._recorder = recorder
         self._chunks: Any = None
+        weakref.finalize(self, recorder.end)  # for a stream that is left, as by `break`
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
+        value = getattr(self._stream, name)
+        if name not in _CLOSING:
+            return value
+
+        def closing(*args: Any, **options: Any) -> Any:
+            self._recorder.end()
+            return value(*args, **options)
+
+        return closing
 
 
 class _Tee(_Passing):

@@ -2,6 +2,7 @@
 
 import glob
 import os
+import sys
 from itertools import product
 from pathlib import Path
 
@@ -49,7 +50,9 @@ def test_without_links_patterns_match_as_those_of_glob_do(parts, is_absolute, tr
 
     expected = glob.glob(pattern, recursive=True)
     if parts[-1] not in ("", "."):  # for which glob gives directories alone
-        assert real(globs.hits(pattern)) == real(expected)
+        assert real(globs.hits(pattern)) >= real(expected)
+        if parts[-1] != "**":  # after which glob gives no file that is matched by what is before
+            assert real(globs.hits(pattern)) == real(expected)
 
 
 @pytest.mark.parametrize("n_links", [1, 2, 12])
@@ -96,11 +99,24 @@ def test_many_stars_take_little_time():
     assert not globs.matches(parts, [*["**", "a"] * 20, "b"])
 
 
-def test_a_deep_tree_is_read_once(tmp_path, monkeypatch):
+@pytest.mark.parametrize("pattern", ["", "**/*.jsonl", "**/d"])
+def test_a_deep_tree_is_read_once(pattern, tmp_path, monkeypatch):
+    """Its depth is more than the recursion limit."""
     monkeypatch.chdir(tmp_path)
-    Path("/".join(["d"] * 200)).mkdir(parents=True)
-    Path("/".join(["d"] * 200), "a.jsonl").write_text(BODY)
-    assert len(resolve("**")) == len(resolve("**/d")) == 1
+    depth = sys.getrecursionlimit() + 100
+    for _ in range(depth):
+        os.mkdir("d")
+        os.chdir("d")
+    Path("a.jsonl").write_text(BODY)
+    os.chdir(tmp_path)
+    [source] = resolve(f"{tmp_path}/{pattern}")
+    assert source.name == f"{tmp_path}/{'d/' * depth}a.jsonl"
+    for _ in range(depth):  # pytest removes directories recursively
+        os.chdir("d")
+    os.remove("a.jsonl")
+    for _ in range(depth):
+        os.chdir("..")
+        os.rmdir("d")
 
 
 def test_a_nul_byte_matches_nothing():

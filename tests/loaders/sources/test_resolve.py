@@ -537,6 +537,17 @@ def test_remote_stores(bucket: Path, uri: str, names: list[str]) -> None:
     assert found[0][1] == RECORD
 
 
+def test_exports_in_remote_stores_are_left_out(bucket: Path) -> None:
+    export = ("manifest.json", "_SUCCESS", "responses/part-0.parquet", "tokens/part-0.parquet")
+    for name in export:
+        write(f"b/out/{name}")
+    for uri in ("s3://b", "s3://b/**"):
+        *files, folder = resolve(uri)
+        assert not any("/out/" in source.name for source in files)
+        kind = "of the exported dataset b/out (read_parquet reads it)"
+        assert (folder.name, folder.skipped[kind]) == (uri, 4)
+
+
 def test_remote_compression_and_missing_files(bucket: Path) -> None:
     write("b/1.jsonl", gzip.compress(RECORD))
     assert read_all("s3://b/1.jsonl") == [("s3://b/1.jsonl", RECORD, None)]

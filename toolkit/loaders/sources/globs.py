@@ -11,7 +11,7 @@ import glob
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 
 MAGIC = re.compile(r"[*?\[]")
@@ -38,18 +38,52 @@ def _parts(path: str) -> list[str]:
 
 def _below(top: str, pattern: Sequence[str]) -> Iterator[str]:
     """Yield the paths below a directory of which the parts match, and the directory if it does."""
-    shows_hidden = any(part.startswith(".") for part in pattern)
-    base = top or os.path.join(os.curdir, "")
-    if top and matches([], pattern):
+    end, base = len(pattern), top or os.path.join(os.curdir, "")
+    reached = {base: _after_deep({0}, pattern)}  # places in the pattern after each directory
+    if top and end in reached[base]:
         yield top
-    for folder, subfolders, names in os.walk(base):
-        if not shows_hidden:
-            subfolders[:] = [name for name in subfolders if not name.startswith(".")]
-        below = _parts(folder[len(base) :])
-        real = [name for name in subfolders if not os.path.islink(os.path.join(folder, name))]
-        for name in (*names, *real):
-            if matches([*below, name], pattern):
-                yield top + os.path.join(*below, name)
+    for folder, subfolders, names in walk(base):
+        before = reached.pop(folder)
+        for name in names:
+            if end in _after(name, before, pattern):
+                yield top + os.path.join(folder, name)[len(base) :]
+        for name in list(subfolders):
+            path = os.path.join(folder, name)
+            places = reached[path] = _after(name, before, pattern)
+            if end in places:
+                yield top + path[len(base) :]
+            if not places:
+                del reached[path]
+                subfolders.remove(name)
+
+
+def walk(
+    top: str, onerror: Callable[[OSError], object] | None = None
+) -> Iterator[tuple[str, list[str], list[str]]]:
+    """Yield each directory at and below one, its subdirectories, and its other entries.
+
+    Unlike `os.walk`, it is not recursive, so that depth has no limit. Links to directories are
+    omitted. The caller may remove subdirectories from the list to skip them.
+    """
+    waiting = [top]
+    while waiting:
+        folder = waiting.pop()
+        subfolders: list[str] = []
+        names: list[str] = []
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if not entry.is_symlink():
+                        is_folder = entry.is_dir(follow_symlinks=False)
+                        (subfolders if is_folder else names).append(entry.name)
+                    elif not os.path.isdir(entry.path):
+                        names.append(entry.name)
+        except OSError as error:
+            if onerror is not None:
+                onerror(error)
+            continue
+        yield folder, subfolders, names
+        waiting += [os.path.join(folder, name) for name in subfolders]
 
 
 def matches(parts: Sequence[str], pattern: Sequence[str]) -> bool:
@@ -63,21 +97,24 @@ def matches(parts: Sequence[str], pattern: Sequence[str]) -> bool:
     >>> matches(["a", "b", "c.jsonl"], ["**", "*.jsonl"]), matches([".a", "b"], ["**", "b"])
     (True, False)
     """
-    places = _after_deep({0}, pattern)  # in the pattern, after the parts so far
+    places = _after_deep({0}, pattern)
     for part in parts:
-        found = set()
-        for place in places:
-            if place == len(pattern):
-                continue
-            name = pattern[place]
-            if part.startswith(".") and not name.startswith("."):
-                continue
-            if name == _DEEP:
-                found.add(place)
-            elif fnmatch.fnmatchcase(part, name):
-                found.add(place + 1)
-        places = _after_deep(found, pattern)
+        places = _after(part, places, pattern)
     return len(pattern) in places
+
+
+def _after(part: str, places: set[int], pattern: Sequence[str]) -> set[int]:
+    """Return the places in a pattern after a part of a path, from those before it."""
+    found = set()
+    for place in places - {len(pattern)}:
+        name = pattern[place]
+        if part.startswith(".") and not name.startswith("."):
+            continue
+        if name == _DEEP:
+            found.add(place)
+        elif fnmatch.fnmatchcase(part, name):
+            found.add(place + 1)
+    return _after_deep(found, pattern)
 
 
 def _after_deep(places: set[int], pattern: Sequence[str]) -> set[int]:

@@ -201,7 +201,7 @@ def _directory(path: str) -> Iterator[Source]:
 
 def _files(directory: str, onerror: Callable[[OSError], object] | None = None) -> Iterator[str]:
     """Yield the regular files of a directory and below that are not hidden."""
-    for folder, subfolders, names in os.walk(directory, onerror=onerror):
+    for folder, subfolders, names in globs.walk(directory, onerror):
         subfolders[:] = [name for name in subfolders if not name.startswith(".")]
         for name in names:
             path = os.path.join(folder, name)

@@ -18,6 +18,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from toolkit import schema
+from toolkit.arrow import numpy, offsets, take, take_runs
 
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
@@ -146,6 +147,27 @@ class Decoded(NamedTuple):
             name: sum(getattr(each, name) for each in pieces) for name in ("envelopes", "control")
         }
         return cls(**tables, **counts)
+
+    def take(self, rows: Ints) -> Decoded:
+        """Return some bodies, in the requested order, with the rows that belong to them.
+
+        There are no rejects among them.
+        """
+        parts = take_runs(offsets(numpy(self.bodies, "n_parts")), rows)
+        per_part = np.add.reduce([numpy(self.parts, name) for name in PART_COUNTS])
+        tokens = take_runs(offsets(per_part), parts)
+        entries = take_runs(offsets(numpy(self.tokens, "n_alternatives")), tokens)
+        members = self.members
+        if members.num_rows:
+            members = take(members, take_runs(offsets(numpy(self.bodies, "n_records") - 1), rows))
+        return Decoded(
+            take(self.bodies, rows),
+            take(self.parts, parts),
+            take(self.tokens, tokens),
+            take(self.alternatives, entries),
+            REJECTS.empty_table(),
+            members,
+        )
 
 
 _SCHEMAS = dict(

@@ -10,10 +10,10 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from toolkit.arrow import numpy, offsets
+from toolkit.arrow import numpy
 from toolkit.limits import LIMITS, Limits
 from toolkit.loaders import buffers
-from toolkit.loaders.buffers import PART_COUNTS, Decoded
+from toolkit.loaders.buffers import Decoded
 from toolkit.loaders.decoding.native import Placed, complete, no_rejects, place
 from toolkit.loaders.decoding.ordinals import Ordinals, Place
 from toolkit.loaders.decoding.reference import ReferenceDecoder, Unit
@@ -138,45 +138,10 @@ class Decoder:
 
 def _interleaved(native: Decoded, deferred: Decoded) -> Decoded:
     """Bring the bodies of both decoders into the order of their records."""
-    if not deferred.bodies.num_rows:
-        bodies = native
-    else:
-        records = [numpy(decoded.bodies, "record") for decoded in (native, deferred)]
-        is_deferred = np.repeat([0, 1], [len(each) for each in records])
-        is_deferred = is_deferred[np.argsort(np.concatenate(records), kind="stable")]
-        turns = np.flatnonzero(np.diff(is_deferred)) + 1
-        cutters = (_Cutter(native), _Cutter(deferred))
-        runs = np.split(is_deferred, turns)
-        bodies = Decoded.concat([cutters[run[0]].next(len(run)) for run in runs])
+    bodies = native
+    if deferred.bodies.num_rows:
+        bodies = Decoded.concat([native, deferred])
+        bodies = bodies.take(np.argsort(numpy(bodies.bodies, "record"), kind="stable"))
     return bodies._replace(
         rejects=deferred.rejects, envelopes=deferred.envelopes, control=deferred.control
     )
-
-
-class _Cutter:
-    """Cut consecutive bodies, with the rows that belong to them, off one decoder's columns."""
-
-    def __init__(self, decoded: Decoded) -> None:
-        self._decoded = decoded
-        parts = offsets(numpy(decoded.bodies, "n_parts"))
-        per_part = np.add.reduce([numpy(decoded.parts, name) for name in PART_COUNTS])
-        tokens = offsets(per_part)[parts]
-        self._bounds = {
-            "bodies": np.arange(len(parts)),
-            "parts": parts,
-            "tokens": tokens,
-            "alternatives": offsets(numpy(decoded.tokens, "n_alternatives"))[tokens],
-            "members": offsets(numpy(decoded.bodies, "n_records") - 1),
-        }
-        self._body = 0
-
-    def next(self, n: int) -> Decoded:
-        """Return the next n bodies."""
-        start, self._body = self._body, self._body + n
-        tables = {
-            name: getattr(self._decoded, name).slice(
-                bounds[start], bounds[self._body] - bounds[start]
-            )
-            for name, bounds in self._bounds.items()
-        }
-        return Decoded(**tables, rejects=no_rejects())

@@ -83,7 +83,7 @@ class Merger:
             is_held = np.isin(owner, self._assigner.unfinished(self._newest))
             rows = np.flatnonzero((owner != LATE) & ~is_held)
             if is_held.any():
-                self._held = _subset(decoded, np.flatnonzero(is_held))
+                self._held = decoded.take(np.flatnonzero(is_held))
                 self._held_owner = owner[is_held]
         merged = merge_responses(decoded, facts.payload, owner, rows, self._assigner.notes)
         return merged._replace(rejects=rejects)
@@ -117,22 +117,6 @@ class Merger:
         while rejected:
             self._assigner.gap(rejected.pop())
         return owner
-
-
-def _subset(decoded: Decoded, rows: Ints) -> Decoded:
-    """Return some bodies with the rows that belong to them; no rejects."""
-    part_rows = take_runs(offsets(numpy(decoded.bodies, "n_parts")), rows)
-    per_part = np.add.reduce([numpy(decoded.parts, name) for name in PART_COUNTS])
-    token_rows = take_runs(offsets(per_part), part_rows)
-    entries = take_runs(offsets(numpy(decoded.tokens, "n_alternatives")), token_rows)
-    return Decoded(
-        take(decoded.bodies, rows),
-        take(decoded.parts, part_rows),
-        take(decoded.tokens, token_rows),
-        take(decoded.alternatives, entries),
-        buffers.REJECTS.empty_table(),
-        buffers.MEMBERS.empty_table(),
-    )
 
 
 # The properties of chunks that decide their responses

@@ -26,6 +26,8 @@ from toolkit.loaders.framing.frames import (
     masked,
 )
 
+_AFTER_FAULT = 256  # bytes that are scanned after a fault, and twice as many each time without one
+
 
 def frame_documents(blocks: Iterator[bytes], skipped: int, max_bytes: int) -> Iterator[Frames]:
     """Frame documents and the elements of top-level arrays.
@@ -81,12 +83,18 @@ class _Documents:
     def consume(self, text: bytes, *, final: bool = False) -> None:
         """Consume the next text of the source; `final`: it is the last."""
         text = self.pending + text
-        while text:
-            n = self._resync(text, final) if self.is_lost else self._scan(text, final)
-            if n is None:
+        start, size = 0, len(text)
+        while start < len(text):
+            piece = text[start : start + size]
+            is_last = start + len(piece) == len(text)
+            step = self._resync if self.is_lost else self._scan
+            n = step(piece, final and is_last)
+            if n is None and is_last:
                 break
-            text = text[n:]
-        self.pending = text
+            # After a fault the rest is scanned again, so little at first: faults may be many.
+            size = 2 * size if n is None or n == len(piece) else _AFTER_FAULT
+            start += n or 0
+        self.pending = text[start:]
 
     def finish(self) -> None:
         """Frame the rest at the end of the source."""
@@ -164,7 +172,8 @@ class _Documents:
             return False
         if not (text.startswith(b"\n", at - 1) if at else self.ends_line):
             return False
-        return not awaits_value(text[:at].rstrip(SPACE)[-1:] or self.last)
+        near = text[max(at - _AFTER_FAULT, 0) : at].rstrip(SPACE)
+        return not awaits_value(near or text[:at].rstrip(SPACE)[-1:] or self.last)
 
     def _turn(self, bracket: bytes, *, opens: bool, leaves: bool) -> None:
         """Consume a bracket that opens a value or array, closes a value, or leaves the array."""

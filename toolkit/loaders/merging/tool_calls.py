@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -33,41 +35,58 @@ def merge_tool_calls(pieces: pa.ChunkedArray, group: Ints, n: int, is_stream: Fl
         The calls of each choice as JSON, or null.
     """
     merged: list[str | None] = [None] * n
-    fragments: dict[int, list[dict[str, Any]]] = {}
     rows = np.flatnonzero(pieces.is_valid().to_numpy())
-    for row, text in zip(rows.tolist(), pieces.take(pa.array(rows)).to_pylist(), strict=True):
-        calls = json.loads(text)
-        if not is_stream[row]:  # each entry is a call, whatever its index says
-            calls = [call | {"index": i} for i, call in enumerate(calls)]
-        fragments.setdefault(int(group[row]), []).extend(calls)
-    for i, calls in fragments.items():
-        merged[i] = compact(_join_calls(calls))
+    texts = pieces.take(pa.array(rows)).to_pylist()
+    for i, own in groupby(zip(rows.tolist(), texts, strict=True), lambda row: int(group[row[0]])):
+        merged[i] = compact(_join_calls(_fragments(own, is_stream)))
     return pa.array(merged, schema.TEXT)
 
 
-def _join_calls(fragments: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _fragments(pieces: Iterable[tuple[int, str]], is_stream: Flags) -> Iterator[dict[str, Any]]:
+    """Yield the fragments of calls in some rows."""
+    for row, text in pieces:
+        calls = json.loads(text)
+        if not is_stream[row]:  # each entry is a call, whatever its index says
+            calls = [call | {"index": i} for i, call in enumerate(calls)]
+        yield from calls
+
+
+class _Pieces(list[str]):
+    """The pieces of a text, which are joined once, at the end."""
+
+
+def _join_calls(fragments: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """Join the fragments of each index; one without index and id continues the one before."""
     calls: dict[Any, dict[str, Any]] = {}
     last = None
     for fragment in fragments:
-        index = fragment.get("index")
+        index = fragment.pop("index", None)
         if not isinstance(index, int | float):
             names_one = fragment.get("id") is not None or last is None
             index = len(calls) if names_one else last
         last = index
-        rest = {key: value for key, value in fragment.items() if key != "index"}
-        calls[index] = _join_objects(calls.get(index, {}), rest)
-    return [calls[index] for index in sorted(calls)]
+        _add(calls.setdefault(index, {}), fragment)
+    return [_finished(calls[index]) for index in sorted(calls)]
 
 
-def _join_objects(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    joined = dict(old)
-    for key, value in new.items():
+def _add(joined: dict[str, Any], more: dict[str, Any]) -> None:
+    """Add a fragment to what it continues."""
+    for key, value in more.items():
         before = joined.get(key)
+        if before is None and isinstance(value, dict):
+            before = joined[key] = {}
+        elif before is None and isinstance(value, str) and key in ("arguments", "input"):
+            before = joined[key] = _Pieces()
         if isinstance(before, dict) and isinstance(value, dict):
-            joined[key] = _join_objects(before, value)
-        elif key in ("arguments", "input") and isinstance(before, str) and isinstance(value, str):
-            joined[key] = before + value
+            _add(before, value)
+        elif isinstance(before, _Pieces) and isinstance(value, str):
+            before.append(value)
         elif before is None:
             joined[key] = value
-    return joined
+
+
+def _finished(value: Any) -> Any:
+    """Return what fragments were joined to, with its texts as such."""
+    if isinstance(value, dict):
+        return {key: _finished(inner) for key, inner in value.items()}
+    return "".join(value) if isinstance(value, _Pieces) else value

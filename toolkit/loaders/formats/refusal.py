@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import cache
 from typing import Any, Protocol
 
 from toolkit.loaders.formats.loose import TEXTS
@@ -55,8 +56,9 @@ def refusal(
     return Reject("unknown_format", message, path, is_unrelated=is_unrelated)
 
 
-def _words(shape: str) -> set[str]:
-    return set(re.findall(r"\w+", re.sub(r"=\w+", "", shape))) - _NOT_KEYS
+@cache
+def _words(shape: str) -> frozenset[str]:
+    return frozenset(re.findall(r"\w+", re.sub(r"=\w+", "", shape))) - _NOT_KEYS
 
 
 def _hint(obj: dict[str, Any]) -> str | None:

@@ -53,7 +53,7 @@ ROOMS = {
         ),
     ),
     "loaders.json_values": ("the JSON vocabulary: kinds, paths, rejects", ("limits",)),
-    "loaders.buffers": ("column buffers between decoding and merging", ("schema",)),
+    "loaders.buffers": ("column buffers between decoding and merging", ("schema", "arrow")),
     "loaders.scanner": ("the one door to the native scanner", ()),
     "loaders.prefetch": ("ordered parallel map with look-ahead", ()),
     "loaders.sources": (

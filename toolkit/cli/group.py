@@ -144,6 +144,7 @@ def read_options() -> dict[str, Any]:
         "keep": meta.get("toolkit.keep", ()),
         "shape": meta.get("toolkit.shape"),
         "limits": meta.get("limits", toolkit.Limits()),
+        "rejects": meta.get("toolkit.rejects") or "first",
         "progress": False if _is_quiet() else None,
     }
 
@@ -205,6 +206,13 @@ _limits = click.option(
     help="Change a limit, such as record_bytes=256MiB; the others are nesting, alternatives, "
     "expansion and source_bytes. Can be repeated.",
 )
+_rejects = click.option(
+    "--rejects",
+    type=click.Choice(["first", "all"]),
+    expose_value=False,
+    callback=_set_option,
+    help="List the first 100,000 rejects of each reason in a source, or all.  [default: first]",
+)
 inputs_argument = _options(
     click.argument("inputs", metavar="INPUT...", nargs=-1, required=True),
     _path,
@@ -212,6 +220,7 @@ inputs_argument = _options(
     _keep,
     _shape,
     _limits,
+    _rejects,
     quiet_option,
 )
 row_options = _options(

@@ -24,7 +24,7 @@ from toolkit.dataset.write import verified, write_manifest
 from toolkit.errors import ArgumentError
 from toolkit.limits import LIMITS, Limits
 from toolkit.loaders.formats.shape import Shape
-from toolkit.loaders.options import STREAM_WINDOW, OnError, ReadOptions
+from toolkit.loaders.options import STREAM_WINDOW, OnError, ReadOptions, Rejects
 from toolkit.loaders.session import ReadSession
 from toolkit.loaders.sources.resolve import resolve
 
@@ -36,6 +36,7 @@ def export(
     directory: str | os.PathLike[str],
     *,
     on_error: OnError = "reject",
+    rejects: Rejects = "first",
     overwrite: bool = False,
     resume: bool = False,
     progress: bool | None = False,
@@ -53,7 +54,7 @@ def export(
 
     Parameters
     ----------
-    sources, on_error, progress, stream_window, path, id, keep, shape, threads, limits
+    sources, on_error, rejects, progress, stream_window, path, id, keep, shape, threads, limits
         As in `toolkit.scan`.
     directory : path
         Created by the call: one folder of Parquet files for each table, and a manifest.
@@ -94,6 +95,7 @@ def export(
     options = ReadOptions(
         batch_bytes=_BATCH_BYTES,
         on_error=on_error,
+        rejects=rejects,
         progress=progress,
         stream_window=stream_window,
         path=path,
@@ -110,6 +112,7 @@ def export(
         "pyarrow": pa.__version__,
         "shard_bytes": SHARD_BYTES,
         "on_error": options.on_error,
+        "rejects": options.rejects,
         "stream_window": options.stream_window,
         "lookup": asdict(options.lookup),
         "limits": asdict(options.limits),

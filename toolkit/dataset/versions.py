@@ -59,6 +59,7 @@ CHANGES = {
             ("responses", "kept"): None,
             ("choices", "n_prompt_tokens"): lambda tables: _zeros(tables["choices"], pa.int32()),
             ("ledger", "skipped"): lambda tables: _zeros(tables["ledger"], pa.int64()),
+            ("ledger", "unlisted"): lambda tables: _zeros(tables["ledger"], pa.int64()),
         }
     ),
 }

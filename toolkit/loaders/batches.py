@@ -20,17 +20,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from toolkit import schema
-from toolkit.arrow import numpy
+from toolkit.arrow import numpy, truth
 from toolkit.errors import RecordError, SourceError
 from toolkit.loaders.assembling import Origins, assemble
 from toolkit.loaders.decoding.decoder import Decoder
 from toolkit.loaders.decoding.native import scan_frames
 from toolkit.loaders.decoding.ordinals import Place
 from toolkit.loaders.decoding.reference import Unit
+from toolkit.loaders.decoding.rejects import LISTED, Listing
 from toolkit.loaders.formats.embedded import NAME as ROW
 from toolkit.loaders.framing.detect import frame
 from toolkit.loaders.framing.frames import Frames
-from toolkit.loaders.merging.merger import Merger
+from toolkit.loaders.merging.merger import LATE_CHUNK, Merger
 from toolkit.loaders.options import ReadOptions
 from toolkit.loaders.prefetch import ordered_map
 from toolkit.loaders.scanner import Scanned
@@ -78,6 +79,8 @@ class _Progress:
     next_record: int = np.iinfo(np.int64).max
     counts: Counter[str] = field(default_factory=Counter)
     rejected: int = 0
+    late: int = 0  # those of them that the merger found
+    listed: int = 0
     last: Frames | None = None  # the last block with a record, for the line of a fault
     ended: bool = False
 
@@ -127,9 +130,15 @@ class BatchReader:
         self.fingerprints: list[dict[str, Any]] = []
         self.skipped: list[tuple[str, Mapping[str, int]]] = []
         self._records_fingerprints = fingerprints
-        self._decoder = Decoder(options.lookup, options.limits)
+        self._listing = Listing(None if options.rejects == "all" else LISTED)
+        self._decoder = Decoder(options.lookup, options.limits, self._listing)
         self._merger = Merger(options.stream_window)
         self._sources: list[_Progress] = []  # those whose tables are not all yielded yet
+
+    @property
+    def unlisted(self) -> Counter[str]:
+        """Rejects that are not listed, by reason."""
+        return self._listing.unlisted
 
     def batches(
         self,
@@ -258,15 +267,34 @@ class BatchReader:
         self._raise_first(merged.rejects)
         origins = self._origins()
         merged = merged._replace(bodies=self._named_by_file(merged.bodies))
-        at = origins.of(numpy(merged.rejects, "record"))
-        rejected = np.bincount(at, minlength=len(self._sources)).tolist()
-        for source, n in zip(self._sources, rejected, strict=True):
-            source.rejected += n
+        merged = merged._replace(rejects=self._listed(merged.rejects, decoded.rejected, origins))
         ledger = [_ledger_row(source) for source in self._sources if source.ended]
         tables = assemble(merged, origins)
         self._sources = [] if is_last else self._sources[-1:]
         declared = schema.LEDGER.arrow
         return LogprobTables(*tables, ledger=pa.Table.from_pylist(ledger, declared))
+
+    def _listed(self, rejects: pa.Table, rejected: pa.Table, origins: Origins) -> pa.Table:
+        """Count the rejects of each source, and return those that are listed."""
+        n, most = len(self._sources), self._listing.most
+        at = origins.of(numpy(rejects, "record"))
+        late = np.flatnonzero(truth(pc.equal(rejects["reason"], LATE_CHUNK)))
+        n_late = np.bincount(at[late], minlength=n)
+        if most is not None and len(late):
+            before = np.array([source.late for source in self._sources])[at[late]]
+            nth = before + np.arange(len(late)) - np.searchsorted(at[late], at[late])
+            keep = np.ones(len(at), bool)
+            keep[late[nth >= most]] = False
+            self._listing.unlisted += Counter({LATE_CHUNK: int(np.count_nonzero(~keep))})
+            rejects, at = rejects.filter(pa.array(keep)), at[keep]
+        first, lengths = (numpy(rejected, name) for name in ("record", "n_records"))
+        n_rejected = np.bincount(origins.of(first), weights=lengths, minlength=n).astype(int)
+        counts = (n_rejected + n_late, n_late, np.bincount(at, minlength=n))
+        for source, *found in zip(self._sources, *(each.tolist() for each in counts), strict=True):
+            source.rejected += found[0]
+            source.late += found[1]
+            source.listed += found[2]
+        return rejects
 
     def _named_by_file(self, bodies: pa.Table) -> pa.Table:
         """Return bodies in which a row that is alone in its file has the name of it as its id."""
@@ -298,5 +326,6 @@ def _ledger_row(source: _Progress) -> dict[str, Any]:
         "source": source.name,
         "read": source.counts["records"] - source.rejected,
         "rejected": source.rejected,
+        "unlisted": source.rejected - source.listed,
     }
     return {name: found.get(name, 0) for name in schema.LEDGER.names}

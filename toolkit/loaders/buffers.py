@@ -11,6 +11,8 @@ response. Then ``n_records`` records make one body, and all of them but the firs
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -104,9 +106,11 @@ ALTERNATIVES = pa.schema(
         ("is_sampled", pa.bool_()),
     ]
 )
-REJECTS = pa.schema(
+REJECTS = pa.schema([field for field in schema.REJECTS.arrow if field.name != "source"])
+REJECTED = pa.schema(  # runs of rejected records, those that are not listed included
     [
-        *(field for field in schema.REJECTS.arrow if field.name != "source"),
+        ("record", pa.int64()),  # the first
+        ("n_records", pa.int64()),
         ("scope", pa.int64()),  # as in bodies
         ("done", pa.int64()),
     ]
@@ -119,12 +123,14 @@ class Decoded(NamedTuple):
 
     Attributes
     ----------
-    bodies, parts, tokens, alternatives, rejects, members : pyarrow.Table
-        As `BODIES`, `PARTS`, `TOKENS`, `ALTERNATIVES`, `REJECTS` and `MEMBERS`.
+    bodies, parts, tokens, alternatives, rejects, rejected, members : pyarrow.Table
+        As `BODIES`, `PARTS`, `TOKENS`, `ALTERNATIVES`, `REJECTS`, `REJECTED` and `MEMBERS`.
     envelopes : int
         Records that were found inside an envelope.
     control : int
         Frames, or parts of them, that are known to bring nothing of an answer; they are no records.
+    reasons : mapping of str to int
+        Rejected records by reason; those of one call of a decoder only.
     """
 
     bodies: pa.Table
@@ -132,9 +138,11 @@ class Decoded(NamedTuple):
     tokens: pa.Table
     alternatives: pa.Table
     rejects: pa.Table
+    rejected: pa.Table
     members: pa.Table
     envelopes: int = 0
     control: int = 0
+    reasons: Mapping[str, int] = MappingProxyType({})
 
     @classmethod
     def concat(cls, pieces: list[Decoded]) -> Decoded:
@@ -166,10 +174,10 @@ class Decoded(NamedTuple):
             take(self.tokens, tokens),
             take(self.alternatives, entries),
             REJECTS.empty_table(),
+            REJECTED.empty_table(),
             members,
         )
 
 
-_SCHEMAS = dict(
-    zip(Decoded._fields, (BODIES, PARTS, TOKENS, ALTERNATIVES, REJECTS, MEMBERS), strict=False)
-)
+_TABLES = (BODIES, PARTS, TOKENS, ALTERNATIVES, REJECTS, REJECTED, MEMBERS)
+_SCHEMAS = dict(zip(Decoded._fields, _TABLES, strict=False))

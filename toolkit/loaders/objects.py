@@ -74,7 +74,10 @@ def from_responses(
     >>> lp.text("greeting")
     'Hello'
     """
-    reader = BatchReader(ReadOptions(on_error=on_error, path=path, id=id, keep=keep, shape=shape))
+    options = ReadOptions(
+        on_error=on_error, rejects="all", path=path, id=id, keep=keep, shape=shape
+    )
+    reader = BatchReader(options)
     lp = reader.objects(units(responses, custom_id))
     summary = LoadSummary()
     summary.add(lp)

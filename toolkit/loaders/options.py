@@ -15,6 +15,7 @@ from toolkit.loaders.formats.shape import Shape
 _EXAMPLES = {"path": "output.raw[0]", "id": "question_id", "keep": "question.text"}
 
 OnError = Literal["reject", "raise"]
+Rejects = Literal["first", "all"]
 STREAM_WINDOW = 100_000
 """Records without a chunk of a stream after which the stream is closed."""
 BATCH_BYTES = 32 << 20
@@ -27,7 +28,7 @@ class ReadOptions:
 
     Attributes
     ----------
-    on_error, stream_window, path, id, keep, shape, limits, threads, progress
+    on_error, rejects, stream_window, path, id, keep, shape, limits, threads, progress
         As in `toolkit.read`.
     batch_bytes : int
         As in `toolkit.scan`.
@@ -45,6 +46,7 @@ class ReadOptions:
     """
 
     on_error: OnError = "reject"
+    rejects: Rejects = "first"
     stream_window: int = STREAM_WINDOW
     path: str | None = None
     id: str | None = None
@@ -57,6 +59,7 @@ class ReadOptions:
 
     def __post_init__(self) -> None:
         arguments.one_of("on_error", self.on_error, ("reject", "raise"))
+        arguments.one_of("rejects", self.rejects, ("first", "all"))
         arguments.instance("limits", self.limits, Limits, "toolkit.Limits(...)")
         for name in ("stream_window", "batch_bytes"):  # as int, because NumPy's are not JSON
             object.__setattr__(self, name, arguments.whole(name, getattr(self, name)))

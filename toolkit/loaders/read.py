@@ -12,7 +12,7 @@ from toolkit.dataset.read import read_parquet
 from toolkit.errors import NoRecordsError
 from toolkit.limits import LIMITS, Limits
 from toolkit.loaders.formats.shape import Shape
-from toolkit.loaders.options import BATCH_BYTES, STREAM_WINDOW, OnError, ReadOptions
+from toolkit.loaders.options import BATCH_BYTES, STREAM_WINDOW, OnError, ReadOptions, Rejects
 from toolkit.loaders.session import ReadSession
 from toolkit.tables import LogprobTables, joined
 
@@ -23,6 +23,7 @@ def read(
     sources: Any,
     *,
     on_error: OnError = "reject",
+    rejects: Rejects = "first",
     progress: bool | None = False,
     stream_window: int = STREAM_WINDOW,
     path: str | None = None,
@@ -48,6 +49,9 @@ def read(
     on_error : {"reject", "raise"}
         What to do with a record that cannot be read: add a row to ``rejects``, or raise
         `RecordError`.
+    rejects : {"first", "all"}
+        Which rejects get a row: the first 100,000 of each reason in a source, or all. The ledger
+        counts the others as ``unlisted``.
     progress : bool, optional
         Whether to show a progress bar on stderr; None: only if stderr is a terminal.
     stream_window : int
@@ -107,6 +111,7 @@ def read(
         # Large batches cost less; smaller ones are merged while other threads scan ahead.
         batch_bytes=_READ_BYTES if arguments.threads(threads) == 1 else 4 * BATCH_BYTES,
         on_error=on_error,
+        rejects=rejects,
         progress=progress,
         stream_window=stream_window,
         path=path,
@@ -131,6 +136,7 @@ def scan(
     *,
     batch_bytes: int | None = None,
     on_error: OnError = "reject",
+    rejects: Rejects = "first",
     progress: bool | None = False,
     stream_window: int = STREAM_WINDOW,
     path: str | None = None,
@@ -148,7 +154,7 @@ def scan(
 
     Parameters
     ----------
-    sources, on_error, progress, stream_window, path, id, keep, shape, threads, limits
+    sources, on_error, rejects, progress, stream_window, path, id, keep, shape, threads, limits
         As in `read`, but an exported dataset is refused.
     batch_bytes : int, optional
         Bytes of the decompressed sources that one batch is made of, about; None: 32 MiB. Many
@@ -178,6 +184,7 @@ def scan(
     options = ReadOptions(
         batch_bytes=BATCH_BYTES if batch_bytes is None else batch_bytes,
         on_error=on_error,
+        rejects=rejects,
         progress=progress,
         stream_window=stream_window,
         path=path,

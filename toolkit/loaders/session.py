@@ -153,6 +153,7 @@ class LoadSummary:
         self.faults += reader.faults
         self.fingerprints += reader.fingerprints
         self.skipped += reader.skipped
+        self.reasons.update(reader.unlisted)
 
     def counts(self, since: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return the counts as a dict for JSON, less the earlier counts `since`."""

@@ -248,7 +248,13 @@ LEDGER = Table(
             "records", pa.int64(), "Records found: those read and those rejected.", required=True
         ),
         Column("read", pa.int64(), "Records that are part of a response.", required=True),
-        Column("rejected", pa.int64(), "Records in the rejects table.", required=True),
+        Column("rejected", pa.int64(), "Records that could not be read.", required=True),
+        Column(
+            "unlisted",
+            pa.int64(),
+            "Those of them beyond the first 100,000 of a reason, which have no row in rejects.",
+            required=True,
+        ),
         Column("envelopes", pa.int64(), "Envelopes removed (Batch lines).", required=True),
         Column("blank", pa.int64(), "Empty lines.", required=True),
         Column("done", pa.int64(), "[DONE] markers.", required=True),

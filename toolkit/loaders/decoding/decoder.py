@@ -10,15 +10,17 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from toolkit.arrow import numpy
+from toolkit.arrow import numpy, run_rows
 from toolkit.limits import LIMITS, Limits
 from toolkit.loaders import buffers
 from toolkit.loaders.buffers import Decoded
-from toolkit.loaders.decoding.native import Placed, complete, no_rejects, place
+from toolkit.loaders.decoding.native import Placed, complete, place
 from toolkit.loaders.decoding.ordinals import Ordinals, Place
 from toolkit.loaders.decoding.reference import ReferenceDecoder, Unit
+from toolkit.loaders.decoding.rejects import Listing, RejectColumns
 from toolkit.loaders.formats.lookup import Lookup
 from toolkit.loaders.framing.frames import Frames
+from toolkit.loaders.json_values import Reject
 from toolkit.loaders.scanner import DEFERRED, Scanned
 
 
@@ -30,6 +32,8 @@ class Decoder:
     lookup : Lookup
         What to look for in each record.
     limits : Limits
+    listing : Listing, optional
+        Counts the rejects, and says which are listed.
 
     Attributes
     ----------
@@ -37,9 +41,17 @@ class Decoder:
         Records found inside an envelope, and frames that are not records, so far.
     """
 
-    def __init__(self, lookup: Lookup | None = None, limits: Limits = LIMITS) -> None:
+    def __init__(
+        self,
+        lookup: Lookup | None = None,
+        limits: Limits = LIMITS,
+        listing: Listing | None = None,
+    ) -> None:
         self._ordinals = Ordinals()
-        self._reference = ReferenceDecoder(lookup or Lookup(), limits, self._ordinals)
+        self._listing = Listing() if listing is None else listing
+        self._reference = ReferenceDecoder(
+            lookup or Lookup(), limits, self._ordinals, self._listing
+        )
         self.envelopes = self.control = 0
         self._pieces: list[Decoded] = []
         self._placed: list[Placed] = []  # scanned blocks that follow the pieces
@@ -51,6 +63,7 @@ class Decoder:
     def begin_source(self) -> None:
         """Begin another source, so that no stream continues from the one before."""
         self._ordinals.begin_scope()
+        self._listing.begin_source()
 
     def objects(self, units: list[Unit]) -> pa.Table:
         """Decode objects in memory; see `ReferenceDecoder.objects`.
@@ -86,7 +99,7 @@ class Decoder:
             self.envelopes += scanned.envelopes
             record = np.arange(before.record, before.record + n)
             self._placed.append(place(scanned, frames, record, before))
-            return no_rejects()
+            return buffers.REJECTS.empty_table()
         deferred = self._reference.frames(frames, np.flatnonzero(scanned.verdicts == DEFERRED))
         if self._ordinals.scope != before.scope:
             # Exchanges began scopes within the block, which the scanner knows nothing of.
@@ -95,8 +108,9 @@ class Decoder:
         # Every record has its own ordinal, so the scanned records have those that the deferred
         # ones did not use.
         is_used = np.zeros(self._ordinals.record - before.record, bool)
-        for table in (deferred.bodies, deferred.rejects):
-            is_used[numpy(table, "record") - before.record] = True
+        rejected = (numpy(deferred.rejected, name) for name in ("record", "n_records"))
+        for used in (numpy(deferred.bodies, "record"), run_rows(*rejected)):
+            is_used[used - before.record] = True
         record = np.zeros(n, np.int64)
         record[rows] = np.flatnonzero(~is_used) + before.record
         native = complete([place(scanned, frames, record, before)])
@@ -105,22 +119,18 @@ class Decoder:
 
     def reject(self, place: Place, reason: str, message: str) -> None:
         """Add a reject, counted as a record, for a source that could not be read to its end."""
-        row = {
-            **place._asdict(),
-            "record": self._ordinals.record,
-            "reason": reason,
-            "message": message,
-            "scope": self._ordinals.scope,
-            "done": self._ordinals.done,
-        }
+        columns = RejectColumns(self._listing)
+        columns.add(Reject(reason, message), self._ordinals, place)
         self._ordinals.advance(records=1)
-        rejects = pa.Table.from_pylist([row], buffers.REJECTS)
-        self._add(Decoded.concat([])._replace(rejects=rejects))
+        rejects, rejected = columns.tables()
+        nothing = Decoded.concat([])
+        self._add(nothing._replace(rejects=rejects, rejected=rejected, reasons=columns.reasons))
 
     def _add(self, decoded: Decoded) -> pa.Table:
         self._complete()
         self.envelopes += decoded.envelopes
         self.control += decoded.control
+        self._listing.add(decoded.reasons)
         self._pieces.append(decoded)
         return decoded.rejects
 
@@ -142,6 +152,5 @@ def _interleaved(native: Decoded, deferred: Decoded) -> Decoded:
     if deferred.bodies.num_rows:
         bodies = Decoded.concat([native, deferred])
         bodies = bodies.take(np.argsort(numpy(bodies.bodies, "record"), kind="stable"))
-    return bodies._replace(
-        rejects=deferred.rejects, envelopes=deferred.envelopes, control=deferred.control
-    )
+    names = ("rejects", "rejected", "envelopes", "control", "reasons")
+    return bodies._replace(**{name: getattr(deferred, name) for name in names})

@@ -8,7 +8,6 @@ records are added here, for many blocks at once.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -121,7 +120,8 @@ def complete(blocks: list[Placed]) -> Decoded:
         ),
         tokens=_complete([each.tokens for each in scanned], buffers.TOKENS),
         alternatives=_complete([each.alternatives for each in scanned], buffers.ALTERNATIVES),
-        rejects=no_rejects(),
+        rejects=buffers.REJECTS.empty_table(),
+        rejected=buffers.REJECTED.empty_table(),
         members=pa.table(
             _concatenated([block.members for block in blocks]), schema=buffers.MEMBERS
         ),
@@ -140,12 +140,6 @@ def _paths(scanned: list[Scanned]) -> pa.Array:
         return pa.nulls(len(is_inside), schema.TEXT)
     inside, outside = (pa.scalar(path, schema.TEXT) for path in (_IN_BATCH_LINE, None))
     return pc.if_else(pa.array(is_inside), inside, outside)
-
-
-@cache
-def no_rejects() -> pa.Table:
-    """Return the table of rejects without a row."""
-    return buffers.REJECTS.empty_table()
 
 
 def _complete(

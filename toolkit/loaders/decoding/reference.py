@@ -11,10 +11,10 @@ import gc
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
 import numpy as np
-import pyarrow as pa
 
 from toolkit.limits import LIMITS, Limits
 from toolkit.loaders import buffers
@@ -23,6 +23,7 @@ from toolkit.loaders.decoding import strict_json
 from toolkit.loaders.decoding.body_reader import BodyReader
 from toolkit.loaders.decoding.ordinals import Ordinals, Place
 from toolkit.loaders.decoding.ranks import add_ranks
+from toolkit.loaders.decoding.rejects import Listing, RejectColumns
 from toolkit.loaders.formats import detect
 from toolkit.loaders.formats.body import Body, Control, Exchange, Found
 from toolkit.loaders.formats.lookup import Lookup
@@ -31,6 +32,7 @@ from toolkit.loaders.framing.frames import Frames
 from toolkit.loaders.json_values import Reject, utf8
 
 _BY_CONTENT = Lookup()
+_SHORT, _MOST_KNOWN = 64, 1000  # bytes of texts, and texts, whose rejects are remembered
 _ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -75,6 +77,8 @@ class ReferenceDecoder:
     limits : Limits
     ordinals : Ordinals, optional
         Counters to advance; None: counters of its own.
+    listing : Listing, optional
+        The rejects so far; None: none.
 
     Examples
     --------
@@ -89,10 +93,12 @@ class ReferenceDecoder:
         lookup: Lookup = _BY_CONTENT,
         limits: Limits = LIMITS,
         ordinals: Ordinals | None = None,
+        listing: Listing | None = None,
     ) -> None:
         self.lookup = lookup
         self.limits = limits
         self.ordinals = Ordinals() if ordinals is None else ordinals
+        self.listing = Listing() if listing is None else listing
 
     def frames(self, frames: Frames, rows: Ints | None = None) -> Decoded:
         """Decode a block of framed records, or some of its rows.
@@ -159,7 +165,9 @@ class _Batch:
         self._limits = decoder.limits
         self._ordinals = decoder.ordinals
         self._reader = BodyReader(decoder.limits)
-        self._rejects: list[tuple[Any, ...]] = []  # rows of buffers.REJECTS
+        self._rejects = RejectColumns(decoder.listing)
+        self._last_reject: Reject | None = None
+        self._known: dict[bytes, Reject] = {}  # by the text of the value
         self._envelopes = self._control = 0
         self._answers: list[dict[str, Any]] | None = None  # of the row that is being decoded
         # Of the text or object that is being decoded; all of its records share them.
@@ -175,17 +183,43 @@ class _Batch:
         except Reject as reject:
             self._reject(reject)
             return
-        parsed = list(strict_json.values(raw, text))
-        for value, start, length in parsed:
+        parsed = strict_json.values(raw, text)
+        first = list(islice(parsed, 2))
+        line, counted = place.line, 0
+        for value, start, length in chain(first, parsed):
             if isinstance(value, list):
                 value = detect.record_of(value)
-            if len(parsed) > 1 or isinstance(value, Reject | list):
-                line = place.line + raw.count(b"\n", 0, start)
+            if len(first) > 1 or isinstance(value, Reject | list):
+                line, counted = line + raw.count(b"\n", counted, start), start
                 self._place = Place(line, place.byte_offset + start, length)
-            if isinstance(value, list):
-                self._array(value)
+            if length > _SHORT:
+                self._any(value)
             else:
-                self._value(value)
+                self._short(value, raw[start : start + length])
+
+    def _short(self, value: object, raw: bytes) -> None:
+        """Decode a value with a short text; the same text is rejected for the same reason."""
+        if (known := self._known.get(raw)) is not None:
+            self._reject(known)
+            return
+        self._last_reject = None
+        record, *before = self._state()
+        self._any(value)
+        reject: Reject | None = self._last_reject
+        is_all = self._state() == (record + 1, *before)  # that came of the value
+        if reject is not None and is_all and len(self._known) < _MOST_KNOWN:
+            self._known[raw] = reject.with_traceback(None)
+
+    def _state(self) -> tuple[int, ...]:
+        at = self._ordinals
+        return (at.record, at.scope, self._envelopes, self._control, *self._reader.mark())
+
+    def _any(self, value: object) -> None:
+        """Decode a parsed value, of which the caller has set the place."""
+        if isinstance(value, list):
+            self._array(value)
+        else:
+            self._value(value)
 
     def _decoded(self, raw: bytes) -> str:
         limit, length = self._limits.record_bytes, self._place.length
@@ -198,12 +232,7 @@ class _Batch:
         """Decode an object in memory, whose texts may have lone surrogates."""
         self._place = place
         self._may_have_surrogates = True
-        if isinstance(value, list):
-            value = detect.record_of(value)
-        if isinstance(value, list):
-            self._array(value)
-        else:
-            self._value(value)
+        self._any(detect.record_of(value) if isinstance(value, list) else value)
 
     def _array(self, values: list[object]) -> None:
         """Decode the elements of an array, which share its place."""
@@ -305,29 +334,26 @@ class _Batch:
             self._ordinals.advance(done=len(frames.breaks) - int(markers.sum()))
 
     def _reject(self, reject: Reject) -> None:
-        at = self._ordinals
-        what = (reject.reason, reject.path, reject.message)
-        self._rejects.append((at.record, *self._place, *what, at.scope, at.done))
-        at.advance(records=1)
+        self._last_reject = reject
+        self._rejects.add(reject, self._ordinals, self._place)
+        self._ordinals.advance(records=1)
 
     def finish(self) -> Decoded:
         """Return the column lists as Arrow tables."""
-        columns = zip(*self._rejects, strict=True) if self._rejects else [()] * len(buffers.REJECTS)
-        rejects = [
-            pa.array(list(values), field.type)
-            for values, field in zip(columns, buffers.REJECTS, strict=True)
-        ]
         bodies, parts, tokens, alternatives = self._reader.tables()
         tokens, alternatives = add_ranks(tokens, alternatives)
+        rejects, rejected = self._rejects.tables()
         return Decoded(
             bodies,
             parts,
             tokens,
             alternatives,
-            rejects=pa.Table.from_arrays(rejects, schema=buffers.REJECTS),
+            rejects=rejects,
+            rejected=rejected,
             members=buffers.MEMBERS.empty_table(),
             envelopes=self._envelopes,
             control=self._control,
+            reasons=self._rejects.reasons,
         )
 
 

@@ -30,6 +30,8 @@ for it.
 from __future__ import annotations
 
 from collections import OrderedDict, defaultdict
+from collections.abc import Iterable
+from heapq import heappop, heappush, heapreplace
 
 from toolkit.loaders.buffers import KIND_COPY, KIND_EITHER, KIND_ERROR, KIND_FINAL_COPY
 from toolkit.loaders.merging.streams import NO_CHOICES, Chunk, Progress, Rejected, Stream
@@ -50,8 +52,6 @@ class Assigner:
 
     Attributes
     ----------
-    notes : dict of int to set of str
-        Codes of notes about responses, by their first record.
     scope, done : int
         The scope of the last record, and the ``[DONE]`` markers so far in it.
     open : OrderedDict of int to Stream
@@ -77,7 +77,8 @@ class Assigner:
     def __init__(self, window: int) -> None:
         self.window = window
         self._memory = 10 * window  # records for which a closed response is remembered
-        self.notes: dict[int, set[str]] = defaultdict(set)
+        self._notes: dict[int, set[str]] = defaultdict(set)
+        self._gaps = 0  # rejected records so far; a response compares it when it closes
         self.scope = self.done = 0
         self.open: OrderedDict[int, Stream] = OrderedDict()
         self.by_id: dict[str, Stream] = {}
@@ -85,16 +86,30 @@ class Assigner:
         self._by_item: dict[str, Stream] = {}  # open responses by the ids of their items
         self.any_closed = False
         self.owed: dict[int, Stream] = {}
+        # Heap of what is owed: its last record when it was added, and its first
+        self._oldest_owed: list[tuple[int, int]] = []
         self._lately: list[Stream] = []  # closed not long ago
         self._forgotten = 0  # responses that were last named before this record are forgotten
         self._newest = LATE  # the last record of any response
         self._is_mixed = False  # whether `open` must be sorted
 
+    @property
+    def notes(self) -> dict[int, set[str]]:
+        """Codes of notes about responses, by their first record."""
+        self._note_gaps(self.open.values())
+        return self._notes
+
     def gap(self, rejected: Rejected) -> None:
-        """Note on every open response that a record was rejected here."""
+        """Count a rejected record, which is a gap in every response that is open here."""
         self._move_to(*rejected)
-        for stream in self.open.values():
-            self.notes[stream.record].add("gap")
+        self._gaps += 1
+
+    def _note_gaps(self, streams: Iterable[Stream]) -> None:
+        """Note which responses were open when a record was rejected."""
+        for stream in streams:
+            if stream.gaps < self._gaps:
+                stream.gaps = self._gaps
+                self._notes[stream.record].add("gap")
 
     def assign(self, chunk: Chunk) -> int:
         """Return the first record of the chunk's response, or LATE."""
@@ -103,14 +118,14 @@ class Assigner:
             return self._assign_error(chunk)
         stream = self._find(chunk)
         if stream is None:
-            stream = Stream(chunk.record, chunk.id, chunk.custom_id)
+            stream = Stream(chunk.record, chunk.id, chunk.custom_id, self._gaps)
             self.open[stream.record] = stream
         elif stream.closed:
             if not self._accepts_late_usage(stream, chunk):
                 stream.last_named = chunk.last
                 return LATE
             if not stream.has_usage:
-                self.notes[stream.record].add("late_usage")
+                self._notes[stream.record].add("late_usage")
         self._join(stream, chunk)
         if chunk.kind == KIND_EITHER and chunk.record == stream.record and stream.complete:
             self._close(stream)  # because it was a whole response, which needs no [DONE]
@@ -138,10 +153,11 @@ class Assigner:
             Number of ``[DONE]`` markers in this scope up to the end of the block.
         """
         for record in gaps:
-            self.notes[record].add("gap")
+            self._notes[record].add("gap")
         progress = sorted(progress, key=lambda each: each.last)
         for each in progress:
-            stream = self.by_id.get(each.id) or Stream(each.record, each.id, each.custom_id)
+            new = (each.record, each.id, each.custom_id, self._gaps)
+            stream = self.by_id.get(each.id) or Stream(*new)
             stream.last = stream.last_named = each.last
             stream.choices |= each.choices
             stream.finished |= each.finished
@@ -228,7 +244,7 @@ class Assigner:
             stream.choices.add(choice)
             stream.has_payload |= payload
             if finishes and choice in stream.finished and not chunk.has_usage:
-                self.notes[stream.record].add("index_finished_twice")
+                self._notes[stream.record].add("index_finished_twice")
             if finishes:
                 stream.finished.add(choice)
         stream.has_usage |= chunk.has_usage
@@ -254,6 +270,8 @@ class Assigner:
     def _owe(self, stream: Stream) -> None:
         """Remember whether a response waits for its ``[DONE]``."""
         if stream.closed or stream.complete:
+            if stream.record not in self.owed:
+                heappush(self._oldest_owed, (stream.last, stream.record))
             self.owed[stream.record] = stream
         else:
             self.owed.pop(stream.record, None)
@@ -261,6 +279,7 @@ class Assigner:
     def _close(self, stream: Stream) -> None:
         if stream.closed:
             return
+        self._note_gaps([stream])
         stream.closed = self.any_closed = True
         stream.choices = stream.finished = NO_CHOICES
         self.open.pop(stream.record, None)
@@ -273,23 +292,32 @@ class Assigner:
 
     def _close_at_done(self, record: int) -> None:
         """Close the response to which a ``[DONE]`` belongs, if it is clear which."""
-        waiting = [stream for stream in self.owed.values() if record - stream.last <= self.window]
-        if waiting:
-            oldest = min(waiting, key=lambda stream: stream.last)
-            del self.owed[oldest.record]
-            self._close(oldest)
-        elif len(self.open) == 1:
+        while self._oldest_owed:
+            last, first = self._oldest_owed[0]
+            stream = self.owed.get(first)
+            if stream is not None and stream.last > last:  # it went on since it was added
+                heapreplace(self._oldest_owed, (stream.last, first))
+                continue
+            heappop(self._oldest_owed)
+            if stream is not None:
+                del self.owed[first]
+                if record - last <= self.window:
+                    self._close(stream)
+                    return
+        if len(self.open) == 1:
             self._close(next(iter(self.open.values())))
 
     def begin_scope(self, scope: int) -> None:
         """Forget all responses if this scope is a later one."""
         if scope > self.scope:
+            self._note_gaps(self.open.values())
             self.open.clear()
             self.by_id.clear()
             self.by_row.clear()
             self._by_item.clear()
             self._lately.clear()
             self.owed.clear()
+            self._oldest_owed.clear()
             self.any_closed = False
             self.scope, self.done = scope, 0
 

@@ -307,24 +307,30 @@ def _gaps(
     rejected: list[Rejected],
 ) -> set[int]:
     """Return the responses that are open around a rejected record."""
+    if not rejected:
+        return set()
+    record = np.array([each.record for each in rejected])  # rising, as is `done`
+    done = np.array([each.done for each in rejected])
     last = chunks.last[groups.last]
-    closed_from = np.where(ends.closes, last, _NEVER)
-    done = np.where(ends.complete, chunks.done[groups.last], _NEVER)
     is_old = np.array([stream is not None for stream in groups.streams])
+    # The rejects from `first` to `stop` came while the response was open.
+    first = np.where(is_old, 0, np.searchsorted(record, owner, side="right"))
+    ended = np.where(ends.complete, chunks.done[groups.last], _NEVER)
+    stop = np.minimum(
+        np.searchsorted(record, last + assigner.window, side="right"),
+        np.searchsorted(done, ended, side="right"),
+    )
+    stop = np.maximum(stop, np.searchsorted(record, last))
+    stop = np.where(ends.closes, np.minimum(stop, np.searchsorted(record, last)), stop)
     touched = set(owner[is_old].tolist())
-    others = [stream for stream in assigner.open.values() if stream.record not in touched]
-    gaps: set[int] = set()
-    for each in rejected:
-        is_open = ((owner < each.record) | is_old) & (each.record < closed_from)
-        is_recent = (each.done <= done) & (each.record - last <= assigner.window)
-        gaps |= set(owner[is_open & ((each.record < last) | is_recent)].tolist())
-        gaps |= {
-            stream.record
-            for stream in others
-            if not (stream.complete and each.done > assigner.done)
-            and each.record - stream.last <= assigner.window
-        }
-    return gaps
+    gaps = set(owner[first < stop].tolist())
+    return gaps | {
+        stream.record
+        for stream in assigner.open.values()
+        if stream.record not in touched
+        and not (stream.complete and rejected[0].done > assigner.done)
+        and rejected[0].record - stream.last <= assigner.window
+    }
 
 
 def _progress(chunks: Chunks, groups: _Groups, ends: _Ends, owner: Ints) -> list[Progress]:

@@ -22,6 +22,9 @@ from toolkit.loaders.merging.assign_block import Chunks, assign_block
 from toolkit.loaders.merging.responses import Merged, merge_responses
 from toolkit.loaders.merging.streams import Chunk, Rejected
 
+LATE_CHUNK = "late_chunk"
+"""The reason of the rejects that the merger adds."""
+
 
 class _Facts(NamedTuple):
     """What each part does to its choice; see `toolkit.loaders.merging.streams.Delta`."""
@@ -91,8 +94,7 @@ class Merger:
     def _owners(self, decoded: Decoded, facts: _Facts, last: Ints) -> Ints:
         """Return the first record of the response of each body (or LATE)."""
         owner = numpy(decoded.bodies, "record").copy()
-        columns = [numpy(decoded.rejects, name).tolist() for name in Rejected._fields]
-        rejected = [Rejected(*row) for row in zip(*columns, strict=True)]
+        rejected = _rejected(decoded.rejected)
         scopes = numpy(decoded.bodies, "scope")[:1].tolist()
         scopes += [each.scope for each in rejected[:1]]
         self._assigner.begin_scope(min(scopes, default=0))
@@ -120,6 +122,16 @@ class Merger:
 
 
 # The properties of chunks that decide their responses
+
+
+def _rejected(runs: pa.Table) -> list[Rejected]:
+    """Return the first and the last record of each run; those between them change nothing more."""
+    rows = zip(*(numpy(runs, name).tolist() for name in buffers.REJECTED.names), strict=True)
+    return [
+        Rejected(each, scope, done)
+        for record, n, scope, done in rows
+        for each in sorted({record, record + n - 1})
+    ]
 
 
 def _facts(parts: pa.Table) -> _Facts:
@@ -196,17 +208,12 @@ def _with_late(decoded: Decoded, owner: Ints) -> pa.Table:
     if not len(late):
         return decoded.rejects
     bounds = offsets(numpy(decoded.bodies, "n_records") - 1)
-    n_more = np.diff(bounds)[late]
-    bodies = decoded.bodies.select([*buffers.MEMBERS.names, "scope", "done"]).take(pa.array(late))
-    members = take(decoded.members, take_runs(bounds, late))
-    for name in ("scope", "done"):
-        repeated = np.repeat(numpy(bodies, name), n_more)
-        members = members.append_column(name, pa.array(repeated))
-    places = pa.concat_tables([bodies, members])
+    bodies = decoded.bodies.select(buffers.MEMBERS.names).take(pa.array(late))
+    places = pa.concat_tables([bodies, take(decoded.members, take_runs(bounds, late))])
     n = places.num_rows
     message = "expected no chunk after its stream had closed"
     rows = {name: places[name] for name in places.column_names}
-    rows["reason"] = pa.array(["late_chunk"] * n, pa.string())
+    rows["reason"] = pa.array([LATE_CHUNK] * n, pa.string())
     rows["path"] = pa.nulls(n, schema.TEXT)
     rows["message"] = pa.array([message] * n, schema.TEXT)
     late_rows = pa.table(rows).select(buffers.REJECTS.names).cast(buffers.REJECTS)

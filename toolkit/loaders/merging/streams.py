@@ -104,6 +104,8 @@ class Stream:
         Those of its last copy.
     items : list of str
         The ids of its items, while it is open.
+    gaps : int
+        Rejected records up to its first record, or up to those that it has a note about.
     """
 
     __slots__ = (
@@ -111,6 +113,7 @@ class Stream:
         "closed",
         "custom_id",
         "finished",
+        "gaps",
         "has_payload",
         "has_usage",
         "id",
@@ -122,10 +125,11 @@ class Stream:
         "record",
     )
 
-    def __init__(self, record: int, id_: str, custom_id: str = "") -> None:
+    def __init__(self, record: int, id_: str, custom_id: str = "", gaps: int = 0) -> None:
         self.record = record
         self.id = id_
         self.custom_id = custom_id
+        self.gaps = gaps
         self.item = 0
         self.item_id = ""
         self.items: list[str] = []

@@ -1,0 +1,36 @@
+"""Measure every shape, or those named, and print a table; the exit code is 1 if one grows too fast.
+
+``python -m tests.stress.growth`` takes a few minutes; ``python -m tests.stress.growth events rows``
+measures two shapes.
+"""
+
+import argparse
+import sys
+
+from tests.stress.growth.measure import growth, warm
+from tests.stress.growth.shapes import SHAPES
+
+EXPONENT, MEMORY = 1.15, 20
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("shapes", nargs="*")
+    parser.add_argument("--scale", type=float, default=1, help="multiplies every n")
+    options = parser.parse_args()
+    warm()
+    failed = 0
+    for name in options.shapes or SHAPES:
+        make, n = SHAPES[name]
+        n = max(int(n * options.scale), 2)
+        seconds, exponent, memory = growth(make, n)
+        is_bad = exponent > EXPONENT
+        failed += is_bad
+        times = " ".join(f"{each:8.3f}" for each in seconds)
+        mark = "  <-- time" * is_bad + "  <-- memory" * (memory > MEMORY)
+        print(f"{name:36} {n:8,} {times} {exponent:6.2f} {memory:8.1f}{mark}", flush=True)
+    return int(failed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,96 @@
+"""Measure how the time and the memory of a load grow with its input.
+
+Every measurement runs in a process of its own, with one thread, so that neither an earlier one nor
+the other cores count.
+"""
+
+import math
+import multiprocessing
+import os
+import warnings
+from pathlib import Path
+from time import process_time
+
+import toolkit
+
+SIZES = (1, 2, 4)
+_FORK = multiprocessing.get_context("fork")
+_WARM = b'{"id": "a", "choices": [{"message": {"content": "a"}}], "created": "x"}\n{}\n'
+
+
+def _memory(name):
+    """Return a line of this process's status in bytes: ``VmHWM`` (the peak) or ``VmRSS``."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(name):
+            return int(line.split()[1]) << 10
+    raise ValueError(name)
+
+
+def load(source):
+    """Load a source, whatever comes of it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return toolkit.read(source, threads=1)
+        except toolkit.ToolkitError as error:
+            return getattr(error, "tables", None)
+
+
+def _measure(make, n, pipe):
+    source = make(n)
+    Path("/proc/self/clear_refs").write_text("5")  # the peak is now what it holds now
+    before, start = _memory("VmRSS"), process_time()
+    load(source)
+    pipe.send((process_time() - start, _memory("VmHWM") - before))
+
+
+def in_process(make, n):
+    """Return the CPU seconds and the peak of memory of a load in a process of its own."""
+    ours, theirs = _FORK.Pipe(duplex=False)
+    process = _FORK.Process(target=_measure, args=(make, n, theirs))
+    process.start()
+    theirs.close()
+    try:
+        return ours.recv()
+    except EOFError:
+        return math.inf, math.inf
+    finally:
+        process.join()
+
+
+def size_of(source):
+    """Return about how many bytes a source holds."""
+    if isinstance(source, bytes):
+        return len(source)
+    if isinstance(source, list):
+        return sum(map(len, source))
+    return int(source.memory_usage(deep=True).sum())
+
+
+def growth(make, n, repeats=2):
+    """Measure a shape at n, 2n and 4n.
+
+    Returns
+    -------
+    seconds : list of float
+    exponent : float
+        Of the CPU time from n to 4n, less what the load of one takes.
+    memory : float
+        Bytes of memory of the largest, less what the load of one takes, for each byte of it.
+    """
+    runs = {
+        size: min(in_process(make, size) for _ in range(repeats))
+        for size in (1, *(n * factor for factor in SIZES))
+    }
+    seconds = [runs[n * factor][0] for factor in SIZES]
+    fixed, smallest = runs[1]
+    least = max(seconds[0] - fixed, 1e-3)
+    exponent = math.log(max(seconds[-1] - fixed, 1e-3) / least, SIZES[-1] / SIZES[0])
+    more = max(runs[n * SIZES[-1]][1] - smallest, 0)
+    return seconds, exponent, more / size_of(make(n * SIZES[-1]))
+
+
+def warm():
+    """Import whatever a load imports, so that it is not measured."""
+    load(_WARM)
+    os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -1,0 +1,60 @@
+"""The work of a load grows as its input; ``python -m tests.stress.growth`` measures the time."""
+
+import math
+import sys
+
+import pytest
+
+import toolkit
+from tests.stress.growth.measure import SIZES, load, warm
+from tests.stress.growth.shapes import SHAPES
+from toolkit.loaders.decoding.decoder import Decoder
+from toolkit.loaders.decoding.native import scan_frames
+from toolkit.loaders.framing.detect import frame
+
+SLOWER = ("sources", "members", "parquet", "csv", "cassette", "sexagesimal")
+QUICK = [name for name in SHAPES if not any(word in name for word in SLOWER)]
+N = 60
+
+
+def calls(source):
+    """Return how many functions a load calls, in Python and in C."""
+    count = 0
+
+    def profile(_frame, event, _argument):
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(profile)
+    try:
+        load(source)
+    finally:
+        sys.setprofile(before)
+    return count
+
+
+def test_calls_grow_as_the_input(subtests):
+    """A loop in a loop shows in the number of calls, which does not depend on the machine."""
+    warm()
+    fixed = calls(b'{"choices": [{"message": {"content": "a"}}]}')
+    for name in QUICK:
+        make, _ = SHAPES[name]
+        with subtests.test(name):
+            load(make(N))  # imports, and fills caches
+            counts = [max(calls(make(N * factor)) - fixed, 10 * N) for factor in SIZES]
+            exponent = math.log(counts[-1] / counts[0], SIZES[-1])
+            assert exponent <= 1.15, counts
+
+
+@pytest.mark.skipif(toolkit.decoder() == "reference", reason="there is one decoder")
+@pytest.mark.parametrize("name", ["good_and_odd_in_turn", "a_chunk_and_an_error_in_turn"])
+def test_turns_between_the_decoders_make_no_tables(name):
+    """Each of them would keep 77 KB: the bodies of a block are gathered at once."""
+    make, _ = SHAPES[name]
+    decoder = Decoder()
+    for frames in frame([make(500)]):
+        decoder.frames(frames, scan_frames(frames))
+    bodies = decoder.take().bodies
+    assert bodies.num_rows >= 500
+    assert bodies["record"].num_chunks <= 4

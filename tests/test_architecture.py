@@ -43,12 +43,15 @@ ROOMS = {
     ),
     "dataset.write": (
         "`write_parquet`: tables in memory to a dataset",
-        ("schema", "tables", "dataset.layout", "dataset.publish", "dataset.parquet_writer"),
+        (
+            *("schema", "arguments", "tables"),
+            *("dataset.layout", "dataset.publish", "dataset.parquet_writer"),
+        ),
     ),
     "dataset.read": (
         "`read_parquet`: a dataset to tables",
         (
-            *("errors", "schema", "tables", "dataset.layout", "dataset.versions"),
+            *("errors", "schema", "arguments", "tables", "dataset.layout", "dataset.versions"),
             *("dataset.lock", "dataset.snapshot"),
         ),
     ),

@@ -8,13 +8,20 @@ from __future__ import annotations
 
 import numbers
 import os
+import re
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 from toolkit import schema
 from toolkit.errors import ArgumentError
 
 T = TypeVar("T")
+
+MOST = (1 << 63) - 1
+"""Largest whole number of an option, that of a 64-bit integer."""
+_SCHEME = re.compile("[A-Za-z][A-Za-z0-9+.-]+://")
+_SHOWN = 100  # characters of a value in a message; a longer one is named by its type
 
 
 def invalid(name: str, value: object, expected: str) -> ArgumentError:
@@ -26,11 +33,28 @@ def invalid(name: str, value: object, expected: str) -> ArgumentError:
     Traceback (most recent call last):
     toolkit.errors.ArgumentError: bins=0: expected a whole number of at least 1
     """
-    return ArgumentError(f"{name}={value!r}: expected {expected}")
+    found = shown(value)
+    what = f" is a {type(value).__name__}" if found is None else f"={found}"
+    return ArgumentError(f"{name}{what}: expected {expected}")
+
+
+def shown(value: object) -> str | None:
+    """Return a value as a message writes it; None if that is long, not one line or impossible.
+
+    Examples
+    --------
+    >>> shown("a"), shown(10**5000)
+    ("'a'", None)
+    """
+    try:
+        text = repr(value)
+    except Exception:  # an object of the caller, or a whole number of too many digits
+        return None
+    return text if len(text) <= _SHOWN and text.isprintable() else None
 
 
 def whole(name: str, value: object, low: int = 1, high: int | None = None) -> int:
-    """Return an option that is a whole number from `low` to `high`; None: without an upper bound.
+    """Return an option that is a whole number from `low` to `high`; None: to `MOST`.
 
     Examples
     --------
@@ -39,8 +63,9 @@ def whole(name: str, value: object, low: int = 1, high: int | None = None) -> in
     """
     if isinstance(value, numbers.Integral) and not isinstance(value, bool):
         number = int(value)
-        if low <= number and (high is None or number <= high):
+        if low <= number <= (MOST if high is None else high):
             return number
+        high = MOST if high is None and number > MOST else high
     bounds = f"of at least {low}" if high is None else f"from {low} to {high:,}"
     raise invalid(name, value, f"a whole number {bounds}")
 
@@ -68,17 +93,7 @@ def share(name: str, value: object) -> float:
     >>> share("keep", 1)
     1.0
     """
-    if value == 1 and not isinstance(value, bool):
-        return 1.0
-    return _real(name, value, 0.0, 1.0, "a number above 0 and at most 1")
-
-
-def _real(name: str, value: object, low: float, high: float, expected: str) -> float:
-    if isinstance(value, numbers.Real) and not isinstance(value, bool):
-        number = float(value)
-        if low < number < high:
-            return number
-    raise invalid(name, value, expected)
+    return _real(name, value, 0.0, 1.0, "a number above 0 and at most 1", ends=(1.0,))
 
 
 def within(name: str, value: object, low: float, high: float) -> float:
@@ -89,9 +104,82 @@ def within(name: str, value: object, low: float, high: float) -> float:
     >>> within("clip", 0, 0.0, 0.5)
     0.0
     """
-    if value == low and not isinstance(value, bool):
-        return low
-    return _real(name, value, low, high, f"a number of at least {low:g} and below {high:g}")
+    expected = f"a number of at least {low:g} and below {high:g}"
+    return _real(name, value, low, high, expected, ends=(low,))
+
+
+def _real(
+    name: str, value: object, low: float, high: float, expected: str, ends: Sequence[float] = ()
+) -> float:
+    """Return a number between `low` and `high`; of these two, only `ends` are allowed."""
+    if isinstance(value, numbers.Real) and not isinstance(value, bool):
+        try:
+            number = float(value)
+        except OverflowError:  # a whole number above all floats
+            number = float("nan")
+        if low < number < high or number in ends:
+            return number
+    raise invalid(name, value, expected)
+
+
+def flag(name: str, value: object) -> bool:
+    """Return an option that is True or False; a text such as "no" would count as true.
+
+    Examples
+    --------
+    >>> flag("overwrite", "no")
+    Traceback (most recent call last):
+    toolkit.errors.ArgumentError: overwrite='no': expected True or False
+    """
+    if isinstance(value, bool):
+        return value
+    raise invalid(name, value, "True or False")
+
+
+def text(name: str, value: object, expected: str = "a text") -> str:
+    """Return an option that is a text which UTF-8 can spell, so no half of a surrogate pair."""
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise invalid(name, value, f"{expected}, without halves of surrogate pairs") from None
+        return value
+    raise invalid(name, value, expected)
+
+
+def path(name: str, value: object) -> Path:
+    """Return an option that is a path, of text.
+
+    Examples
+    --------
+    >>> path("directory", b"answers")
+    Traceback (most recent call last):
+    toolkit.errors.ArgumentError: directory=b'answers': expected a path: a text or a pathlib.Path
+    """
+    found = os.fspath(value) if isinstance(value, str | os.PathLike) else None
+    if isinstance(found, str) and "\0" not in found:
+        return Path(found)
+    raise invalid(name, value, "a path: a text or a pathlib.Path")
+
+
+def target(name: str, value: object) -> Path:
+    """Return an option that is the path of a file or directory to write.
+
+    Its name must be one that the toolkit can read again and that other programs can spell.
+
+    Examples
+    --------
+    >>> target("directory", "s3://bucket/answers")
+    Traceback (most recent call last):
+    toolkit.errors.ArgumentError: directory='s3://bucket/answers': expected a local path; write ...
+    """
+    found = path(name, value)
+    if _SCHEME.match(str(value)):
+        raise invalid(name, value, "a local path; write './' before a name that begins like a URI")
+    if found.name in ("", ".."):
+        raise invalid(name, value, "a path that ends in the name of what is to be written")
+    text(name, str(found), "a path that UTF-8 can spell")
+    return found
 
 
 def one_of(name: str, value: T, options: Iterable[T]) -> T:
@@ -135,12 +223,31 @@ def columns(name: str, value: str | Sequence[str] | None, allowed: Sequence[str]
     >>> columns("by", "model", ["model", "source"])
     ['model']
     """
-    names = [value] if isinstance(value, str) else list(value or [])
-    if unknown := [each for each in names if each not in allowed]:
-        raise invalid(name, unknown[0], f"one of {', '.join(map(repr, allowed))}")
+    names = items(name, value, f"one of {', '.join(map(repr, allowed))}")
+    for each in names:
+        one_of(name, each, allowed)
     if len(set(names)) < len(names):
         raise invalid(name, names, "each column once")
     return names
+
+
+def items(name: str, value: str | Iterable[str] | None, expected: str) -> list[str]:
+    """Return an option that is a text or several as a list; None: none.
+
+    Examples
+    --------
+    >>> items("keep", "question", "texts"), items("keep", None, "texts")
+    (['question'], [])
+    """
+    if value is None or isinstance(value, str):
+        return [] if value is None else [value]
+    if not isinstance(value, Iterable) or isinstance(value, bytes):
+        raise invalid(name, value, expected)
+    found = list(value)
+    for each in found:
+        if not isinstance(each, str):
+            raise invalid(name, each, expected)
+    return found
 
 
 def threads(value: int | None) -> int:

@@ -1,5 +1,6 @@
 """Tables on disk: the same rows come back, and other engines read them."""
 
+import contextlib
 import json
 import shutil
 from types import SimpleNamespace
@@ -375,3 +376,47 @@ def test_a_library_without_a_call_to_trim(monkeypatch):
         "toolkit.dataset.parquet_writer.ctypes", SimpleNamespace(CDLL=lambda name: object())
     )
     _release_memory()
+
+
+@quietly
+@pytest.mark.parametrize("name", ["run:1/answers", "file:x", "a b%20c", "día", "-", "~", "x=1"])
+def test_an_export_of_any_name_is_read_back(lp, data, name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    out = lp.write_parquet(name)
+    assert toolkit.read_parquet(name).equals(lp)
+    assert toolkit.read(out).equals(lp)
+    assert toolkit.export(data / "capitals_batch.jsonl", name, overwrite=True) == out
+
+
+@pytest.mark.parametrize(
+    "name", [".", "", "/", "..", "a/..", "a\0b", b"answers", "a\udcff", "s3://bucket/answers", 3]
+)
+def test_a_target_that_cannot_be_read_back_is_refused(lp, data, name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for write in (lp.write_parquet, lambda to: toolkit.export(data / "capitals_batch.jsonl", to)):
+        with pytest.raises(toolkit.errors.ArgumentError, match="directory.*: expected"):
+            write(name)
+    assert not list(tmp_path.iterdir())
+
+
+def _spoiled(value):
+    """Yield copies of a JSON value in which each place in turn has an odd value."""
+    yield from (None, 10**30, "a\0b", [[]], {"name": []})
+    if isinstance(value, dict | list):
+        for place in value if isinstance(value, dict) else range(len(value)):
+            for spoiled in _spoiled(value[place]):
+                copied = value.copy()
+                copied[place] = spoiled
+                yield copied
+
+
+def test_a_broken_manifest_is_refused_in_words(lp, tmp_path):
+    out = lp.write_parquet(tmp_path / "out")
+    good = (out / MANIFEST).read_bytes()
+    texts = [json.dumps(each).encode() for each in _spoiled(json.loads(good))]
+    texts += [b"[" * 100_000, b'{"schema": ' + b"9" * 5000 + b"}", b"", b"\xff", b"NaN", good[:-9]]
+    for text in texts:
+        (out / MANIFEST).write_bytes(text)
+        with contextlib.suppress(toolkit.ToolkitError):
+            toolkit.read(out)

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pyarrow as pa
 import pytest
 
+import toolkit
 from tests.conftest import ROOT
 from toolkit import schema
 
@@ -180,9 +181,7 @@ def build(*sources):
 
 
 def conformed(lp):
-    return SimpleNamespace(
-        **{table.name: schema.conform(getattr(lp, table.name), table) for table in schema.TABLES}
-    )
+    return toolkit.LogprobTables(**{table.name: getattr(lp, table.name) for table in schema.TABLES})
 
 
 def rechunked(lp, rows):
@@ -203,7 +202,7 @@ def rechunked(lp, rows):
         ]
         return pa.concat_tables([schema.conform(part, declared) for part in plain])
 
-    return SimpleNamespace(
+    return toolkit.LogprobTables(
         **{
             table.name: pieces(getattr(lp, table.name), table)
             if getattr(lp, table.name).num_rows
@@ -219,7 +218,7 @@ def select(lp, keep):
     for name in ("responses", "choices", "tokens", "alternatives"):
         table = getattr(lp, name)
         out[name] = table.filter(pa.array([keep(k) for k in table["response_key"].to_pylist()]))
-    return SimpleNamespace(**out)
+    return toolkit.LogprobTables(**out)
 
 
 def entry(token, logprob, top=None, **more):

@@ -335,5 +335,5 @@ def test_every_kind_says_what_it_means():
 
 
 def test_bad_tables_are_named():
-    with pytest.raises(ArgumentError, match="lp is a list: expected a LogprobTables"):
+    with pytest.raises(ArgumentError, match="lp is a list: expected LogprobTables"):
         check([])

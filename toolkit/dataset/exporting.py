@@ -14,7 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from toolkit import __version__, schema
+from toolkit import __version__, arguments, schema
 from toolkit.dataset.checkpoints import Checkpoint, Checkpoints
 from toolkit.dataset.layout import is_dataset, objection
 from toolkit.dataset.parquet_writer import write_files
@@ -90,6 +90,9 @@ def export(
     ...     [path.name for path in sorted(out.iterdir()) if path.is_file()]
     ['_SUCCESS', 'manifest.json']
     """
+    target = arguments.target("directory", directory)
+    for name, value in (("overwrite", overwrite), ("resume", resume)):
+        arguments.flag(name, value)
     if isinstance(sources, str | os.PathLike) and is_dataset(sources):
         raise ArgumentError(f"{os.fspath(sources)} is already an exported dataset")
     options = ReadOptions(
@@ -117,7 +120,6 @@ def export(
         "lookup": asdict(options.lookup),
         "limits": asdict(options.limits),
     }
-    target = Path(directory)
     with staged(target, overwrite=overwrite, objection=objection, keep=resume) as staging:
         _export(list(shards(resolve(sources))), session, staging, settings, keep=resume)
         session.finish()

@@ -92,6 +92,7 @@ class _TableWriter:
         self._shard = shard
         self._waiting: list[pa.Table] = []
         self._file: pq.ParquetWriter | None = None
+        self._sink: pa.NativeFile  # of the open file
         self._rows = 0  # in the open file
 
     def __enter__(self) -> _TableWriter:
@@ -100,6 +101,7 @@ class _TableWriter:
     def __exit__(self, *_: object) -> None:
         if self._file is not None:  # an error occurred; the folder will be removed
             self._file.close()
+            self._sink.close()
 
     def add(self, table: pa.Table) -> None:
         """Queue more rows; write a row group if enough of them wait."""
@@ -122,8 +124,10 @@ class _TableWriter:
         self._waiting = []
         if self._file is None:
             name = part_name(self._shard, len(self.files))
+            # A handle, because pyarrow would take a path with a colon for a URI, and expand a ~.
+            self._sink = pa.OSFile(str(self._folder / name), "wb")
             self._file = pq.ParquetWriter(
-                self._folder / name, self.declared.arrow, **_encodings(self.declared)
+                self._sink, self.declared.arrow, **_encodings(self.declared)
             )
             self.files.append({"name": name, "rows": 0})
         self._file.write_table(table, row_group_size=ROW_GROUP)
@@ -135,6 +139,7 @@ class _TableWriter:
         if self._file is None:
             return
         self._file.close()
+        self._sink.close()
         self.files[-1]["rows"] = self._rows
         self._file, self._rows = None, 0
 

@@ -12,6 +12,7 @@ from typing import BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from toolkit import arguments
 from toolkit.dataset.layout import MANIFEST, STORED, Listed, parse_manifest
 from toolkit.dataset.lock import is_locked
 from toolkit.dataset.snapshot import Replaced, Snapshot
@@ -56,7 +57,7 @@ def read_parquet(directory: str | os.PathLike[str]) -> LogprobTables:
     ...     toolkit.read_parquet(lp.write_parquet(f"{folder}/answers")).equals(lp)
     True
     """
-    root = Path(directory)
+    root = arguments.path("directory", directory)
     for n in range(1, _TRIES + 1):
         try:
             with _opened(root) as snapshot:

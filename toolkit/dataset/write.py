@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from toolkit import __version__, schema
+from toolkit import __version__, arguments, schema
 from toolkit.dataset.layout import MANIFEST, STORED, FinishedShard, Part, objection
 from toolkit.dataset.parquet_writer import write_files
 from toolkit.dataset.publish import Staging, digest, staged
@@ -21,7 +21,8 @@ def write_tables(
     lp: LogprobTables, directory: str | os.PathLike[str], *, overwrite: bool = False
 ) -> Path:
     """Write tables that are in memory as a dataset; see `LogprobTables.write_parquet`."""
-    target = Path(directory)
+    target = arguments.target("directory", directory)
+    arguments.flag("overwrite", overwrite)
     with staged(target, overwrite=overwrite, objection=objection) as staging:
         for table in STORED:
             (staging.content / table.name).mkdir()
@@ -60,7 +61,8 @@ def verified(staging: Staging, tables: dict[str, list[Part]]) -> dict[str, list[
 
 
 def _verified_part(path: Path, part: Part) -> Part:
-    rows = pq.read_metadata(path).num_rows
+    with path.open("rb") as handle:
+        rows = pq.read_metadata(handle).num_rows
     if rows != part["rows"]:
         raise OSError(f"{path.name} has {rows} rows on the disk, but {part['rows']} were written")
     return {**part, "bytes": path.stat().st_size, "sha256": digest(path)}

@@ -7,9 +7,10 @@ which the formats find the answer, as in a file.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+from toolkit import arguments
 from toolkit.errors import ArgumentError, NoRecordsError
 from toolkit.loaders.batches import BatchReader
 from toolkit.loaders.decoding.reference import Unit
@@ -121,7 +122,11 @@ def units(responses: Any, custom_id: Any) -> list[Unit]:
         return found  # chunks find their stream by themselves
     if len(found) > 1 and _are_chunks(found):
         found = [Unit([unit.bodies[0] for unit in found])]
-    ids = [custom_id] if isinstance(custom_id, str) else list(custom_id)
+    if isinstance(custom_id, str):
+        custom_id = [custom_id]
+    if not isinstance(custom_id, Iterable):
+        raise arguments.invalid("custom_id", custom_id, "a text, or one for each response")
+    ids = list(custom_id)
     if len(ids) != len(found):
         raise ArgumentError(
             f"custom_id has {len(ids)} ids: expected one for each of the {len(found)} responses"
@@ -142,7 +147,7 @@ def _is_response(item: Any) -> bool:
     """Return whether this is one response or one chunk, not a collection of them."""
     if isinstance(item, list | tuple) and any(map(_are_ids, item)):
         return True  # vLLM's ids, text and logprobs of an answer
-    return not hasattr(item, "__iter__") or is_data(item)
+    return not isinstance(item, Iterable) or is_data(item)
 
 
 def _are_ids(value: Any) -> bool:

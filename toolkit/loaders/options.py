@@ -63,7 +63,7 @@ class ReadOptions:
         arguments.instance("limits", self.limits, Limits, "toolkit.Limits(...)")
         for name in ("stream_window", "batch_bytes"):  # as int, because NumPy's are not JSON
             object.__setattr__(self, name, arguments.whole(name, getattr(self, name)))
-        keep = (self.keep,) if isinstance(self.keep, str) else tuple(self.keep)
+        keep = tuple(arguments.items("keep", self.keep, f"keys such as {_EXAMPLES['keep']!r}"))
         object.__setattr__(self, "keep", keep)
         places = [("path", self.path), ("id", self.id), *(("keep", name) for name in keep)]
         for name, value in places:
@@ -72,6 +72,8 @@ class ReadOptions:
         if self.shape is not None:
             arguments.instance("shape", self.shape, Shape, "toolkit.Shape(tokens=..., ...)")
         arguments.threads(self.threads)
+        if self.progress is not None:
+            arguments.flag("progress", self.progress)
 
     @property
     def lookup(self) -> Lookup:
@@ -86,6 +88,6 @@ class ReadOptions:
 
 def _is_path(value: object) -> bool:
     try:
-        return isinstance(value, str) and bool(steps_of(value.removeprefix("$")))
+        return bool(steps_of(arguments.text("path", value).removeprefix("$")))
     except ValueError:
         return False

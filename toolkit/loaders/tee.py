@@ -9,7 +9,7 @@ import weakref
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-from toolkit.arguments import instance
+from toolkit.arguments import instance, target
 from toolkit.errors import ArgumentError, ToolkitWarning
 from toolkit.loaders.line_file import LineFile
 from toolkit.loaders.plain_data import is_data, plain
@@ -69,7 +69,7 @@ def tee(stream: Any, path: str | os.PathLike[str], *, custom_id: str | None = No
     """
     if custom_id is not None:
         instance("custom_id", custom_id, str, "a text")
-    recorder = _Recorder(os.fspath(path), custom_id)
+    recorder = _Recorder(os.fspath(target("path", path)), custom_id)
     can_wait = hasattr(stream, "__aiter__") or hasattr(stream, "__aenter__")
     can_iterate = hasattr(stream, "__iter__") or hasattr(stream, "__enter__")
     if (can_wait or can_iterate) and not is_data(stream):

@@ -11,6 +11,8 @@ from toolkit import arguments
 from toolkit.metrics._arrays.types import Array
 
 MOST_BINS = 10_000
+MOST_RESAMPLES = 1_000_000
+"""Most resamples of a bootstrap: more would take hours and change no digit of an interval."""
 
 
 def bin_edges(

@@ -143,8 +143,12 @@ def floats(name: str, values: npt.ArrayLike, *, booleans: bool = False) -> Array
         values, "__len__"
     ):
         raise ArgumentError(f"{name} is a {type(values).__name__}: expected an array or a Series")
-    if np.ndim(values) != 1:
-        raise ArgumentError(f"{name} has {np.ndim(values)} dimensions: expected one")
+    try:
+        dimensions = np.ndim(values)
+    except ValueError:  # lists of different lengths
+        dimensions = 2
+    if dimensions != 1:
+        raise ArgumentError(f"{name} has {dimensions} dimensions: expected one")
     column = values if isinstance(values, pd.Series) else pd.Series(np.asarray(values))
     if isinstance(column.dtype, pd.CategoricalDtype):
         column = column.astype(object)

@@ -18,6 +18,7 @@ from toolkit.metrics._blocks import rows_of
 from toolkit.metrics._label_paths import Labels, Masses, Option, Step, masses, stated
 from toolkit.metrics._results import categorical, integers, text_type
 from toolkit.metrics.tokens import of_answers, token_metrics
+from toolkit.tables import require_tables
 
 if TYPE_CHECKING:
     from toolkit.tables import LogprobTables
@@ -44,7 +45,7 @@ def read_answers(
     at = schema.CHANNELS.index(arguments.channel(channel))
     position = arguments.whole("position", position, 0)
     pattern = _checked_pattern(after)
-    steps = _Steps(lp, token_runs(lp))
+    steps = _Steps(require_tables(lp), token_runs(lp))
     placed = dict(texts(lp, channel)) if pattern else {}
     unknown = [math.nan] * labels.n
     nothing = Masses(unknown, unknown, unknown, math.nan, math.nan, math.nan)
@@ -184,8 +185,9 @@ def checked_forms(labels: object) -> dict[str, list[str]]:
             "labels", labels, "a sequence of texts, or a mapping of labels to texts"
         )
     if not isinstance(labels, Mapping):
-        labels = {label: label for label in labels} if len(set(labels)) == len(labels) else None
-        if labels is None:
+        names = arguments.items("labels", labels, "texts")
+        labels = dict(zip(names, names, strict=True))
+        if len(labels) < len(names):
             raise ArgumentError("labels has a label twice: expected each once")
     forms = {}
     for label, texts_ in labels.items():

@@ -17,6 +17,7 @@ from toolkit.metrics._arrays import divergence
 from toolkit.metrics._arrays.segments import segment_max, segment_min, segment_sum
 from toolkit.metrics._arrays.types import Array, Counts, Flags
 from toolkit.metrics._blocks import Block, rows_of
+from toolkit.tables import require_tables
 
 if TYPE_CHECKING:
     from toolkit.tables import LogprobTables
@@ -62,6 +63,8 @@ class Positions(NamedTuple):
 
 def pair(a: LogprobTables, b: LogprobTables, on: str | None, channel: str) -> Pairs:
     """Pair the choices of two runs, in the order of `a`, and find their token rows."""
+    require_tables(a, "a")
+    require_tables(b, "b")
     at = schema.CHANNELS.index(arguments.channel(channel))
     keys = _names(a, b, on)
     tables = [

@@ -16,6 +16,7 @@ from toolkit.metrics._blocks import rows_of
 from toolkit.metrics._results import result_frame, text_type
 from toolkit.metrics.confidence import confidence_metrics
 from toolkit.metrics.sequences import sequence_metrics
+from toolkit.tables import require_tables
 
 if TYPE_CHECKING:
     from toolkit.tables import LogprobTables
@@ -150,6 +151,7 @@ def _ballots(
     by: str,
 ) -> pd.DataFrame:
     """Return one row per choice, in the order of the table."""
+    require_tables(lp)
     _check(answer, equal, clusters, keep, by)
     choices = lp.choices.num_rows
     keys = lp.choices["response_key"].to_numpy()

@@ -21,7 +21,7 @@ from toolkit.metrics._arrays.calibration import (
 from toolkit.metrics._arrays.proportions import wilson
 from toolkit.metrics._arrays.segments import ratio, segment_sum
 from toolkit.metrics._arrays.types import Array
-from toolkit.metrics._bins import MOST_BINS
+from toolkit.metrics._bins import MOST_BINS, MOST_RESAMPLES
 from toolkit.metrics._judged import Judged, SeriesBy, judged, judged_groups
 from toolkit.metrics._results import result_frame
 
@@ -93,7 +93,7 @@ def calibration(
     [4.0, 1.0, 0.3, 0.125]
     """
     bins = arguments.whole("bins", bins, 1, MOST_BINS)
-    n_bootstrap = arguments.whole("n_bootstrap", n_bootstrap, 0)
+    n_bootstrap = arguments.whole("n_bootstrap", n_bootstrap, 0, MOST_RESAMPLES)
     level, seed = arguments.level("level", level), arguments.whole("seed", seed, 0)
     clip = arguments.within("clip", clip, 0.0, 0.5)
     keys, groups = judged_groups(confidence, correct, by, schema.CALIBRATION.names)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
 
-from toolkit import arguments, arrow, schema
+from toolkit import arrow, schema
 from toolkit.metrics import tokens
 from toolkit.metrics._arrays.types import Counts, Flags
 from toolkit.metrics._blocks import rows_of
@@ -19,7 +19,7 @@ from toolkit.metrics._findings import Finding, Origins, Tally
 from toolkit.metrics._results import integers, result_frame, text_type
 from toolkit.metrics.sequences import choice_rows
 from toolkit.schema.results.checks import SEVERITIES
-from toolkit.tables import LogprobTables
+from toolkit.tables import LogprobTables, require_tables
 
 _COVERAGE = 0.02  # share by which counts may differ because of stop tokens and rounding
 
@@ -59,7 +59,7 @@ def check(lp: LogprobTables) -> pd.DataFrame:
     >>> found[["severity", "code", "count"]].values.tolist()[:2]
     [['warning', 'censored_logprobs', 1], ['warning', 'unfinished', 1]]
     """
-    arguments.instance("lp", lp, LogprobTables)
+    require_tables(lp)
     groups = Origins.of(lp)
     found = [
         *_of_records(lp),

@@ -16,6 +16,7 @@ from toolkit.metrics._arrays.bootstrap import percentile_interval, resampled
 from toolkit.metrics._arrays.logprobs import clipped
 from toolkit.metrics._arrays.segments import ratio, segment_count, segment_nansum
 from toolkit.metrics._arrays.types import Array, Counts
+from toolkit.metrics._bins import MOST_RESAMPLES
 from toolkit.metrics._pairing import Pairs, align, pair, response_rows
 from toolkit.metrics._results import integers, result_frame, text_type
 
@@ -199,7 +200,7 @@ def compare_summary(
     (12, 0.0, 1.0)
     """
     _check_pairs(pairs)
-    n_bootstrap = arguments.whole("n_bootstrap", n_bootstrap, 0)
+    n_bootstrap = arguments.whole("n_bootstrap", n_bootstrap, 0, MOST_RESAMPLES)
     level, seed = arguments.level("level", level), arguments.whole("seed", seed, 0)
     paired = pairs[pairs["is_paired"].astype(bool)]
     scored = paired[paired["delta_nll"].notna()]

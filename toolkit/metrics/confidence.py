@@ -26,6 +26,7 @@ from toolkit.metrics._arrays.types import Array, Codes, Counts, Flags
 from toolkit.metrics._blocks import Block, blocks
 from toolkit.metrics._results import Columns, categorical, integers, result_frame
 from toolkit.metrics.sequences import find_sequences, sequence_keys
+from toolkit.tables import require_tables
 
 if TYPE_CHECKING:
     from toolkit.tables import LogprobTables
@@ -216,6 +217,7 @@ class _Lists(NamedTuple):
 
 def _read(lp: LogprobTables, k: int | None) -> _Lists:
     """Compute the measures of every token; `k` None: the most frequent length of a list."""
+    require_tables(lp)
     if k is not None:
         k = arguments.whole("k", k)
     n_tokens = lp.tokens.num_rows

@@ -19,6 +19,7 @@ from toolkit.metrics._arrays.types import Counts
 from toolkit.metrics._results import integers, result_frame, text_type
 from toolkit.metrics._span_columns import span_columns
 from toolkit.metrics.tokens import token_metrics
+from toolkit.tables import require_tables
 
 if TYPE_CHECKING:
     from toolkit.tables import LogprobTables
@@ -72,6 +73,7 @@ def field_metrics(
     >>> fields[["path", "value", "n_tokens", "sum_logprob"]].values.tolist()
     [['$.a', 'yes', 1, -0.25]]
     """
+    require_tables(lp)
     arguments.one_of("source", source, _SOURCES)
     arguments.one_of("quotes", quotes, (True, False))
     fields: list[_Field] = []

@@ -101,8 +101,7 @@ def _check_tables(seq: object, labels: object, on: object) -> None:
     if not isinstance(labels, pd.DataFrame):
         expected = "a DataFrame or a mapping; read files with pandas first"
         arguments.instance("labels", labels, Mapping, expected)
-    if not isinstance(on, str):
-        raise arguments.invalid("on", on, "the name of a column")
+    arguments.text("on", on, "the name of a column")
     for name, table in (("seq", seq), ("labels", labels)):
         if isinstance(table, pd.DataFrame) and not table.columns.is_unique:
             raise ArgumentError(f"{name} has a column name twice: {list(table.columns)}")

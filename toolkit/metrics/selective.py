@@ -16,6 +16,7 @@ from toolkit.metrics._arrays.bootstrap import percentile_interval, resampled
 from toolkit.metrics._arrays.proportions import binomial_tail, exact_lower, exact_upper, wilson
 from toolkit.metrics._arrays.segments import ratio
 from toolkit.metrics._arrays.types import Array, Counts
+from toolkit.metrics._bins import MOST_RESAMPLES
 from toolkit.metrics._judged import Judged, SeriesBy, judged, judged_groups
 from toolkit.metrics._results import categorical, integers, result_frame
 
@@ -89,7 +90,7 @@ def selective(
     {0.5: 1.0, 0.8: 0.75, 0.9: 0.75, 1.0: 0.75}
     """
     wanted = _coverages(coverages)
-    n_bootstrap = arguments.whole("n_bootstrap", n_bootstrap, 0)
+    n_bootstrap = arguments.whole("n_bootstrap", n_bootstrap, 0, MOST_RESAMPLES)
     level, seed = arguments.level("level", level), arguments.whole("seed", seed, 0)
     keys, groups = judged_groups(
         confidence, correct, by, schema.SELECTIVE.names, as_probability=False

@@ -29,6 +29,7 @@ from toolkit.metrics._arrays.types import Codes, Counts, Flags
 from toolkit.metrics._blocks import Block, blocks, check_increasing, rows_of
 from toolkit.metrics._groups import Groups, grouped
 from toolkit.metrics._results import Columns, categorical, integers, result_frame
+from toolkit.tables import require_tables
 
 if TYPE_CHECKING:
     from toolkit.tables import LogprobTables
@@ -147,6 +148,7 @@ class Sequences(NamedTuple):
 
 def find_sequences(lp: LogprobTables) -> Sequences:
     """Find the token rows of each channel of each choice, and the choices without tokens."""
+    require_tables(lp)
     keys = [lp.tokens[name].to_numpy() for name in ("response_key", "choice")]
     keys.append(arrow.codes(lp.tokens["channel"], schema.CHANNELS))
     n_tokens = lp.tokens.num_rows

@@ -16,6 +16,7 @@ from toolkit.metrics._alignment.texts import texts
 from toolkit.metrics._arrays.types import Counts
 from toolkit.metrics._results import categorical, result_frame, text_type
 from toolkit.metrics._span_columns import span_columns
+from toolkit.tables import require_tables
 
 if TYPE_CHECKING:
     from toolkit.tables import LogprobTables
@@ -82,7 +83,7 @@ def spans(
     pattern = _checked_pattern(by)
     arguments.channel(channel)
     rows: list[tuple[int, int, int, int, int, int, str]] = []
-    for row, text in texts(lp, channel):
+    for row, text in texts(require_tables(lp), channel):
         matches = (match.span() for match in pattern.finditer(text.text) if match[0])
         at = text.char_starts.tolist()
         for number, (start, end) in enumerate(matches):
@@ -156,6 +157,7 @@ def span_metrics(
     >>> toolkit.span_metrics(lp, marked)[["n_tokens", "n_partial", "sum_logprob"]].values.tolist()
     [[2.0, 0.0, -0.75], [1.0, 1.0, -0.25]]
     """
+    require_tables(lp)
     arguments.one_of("unit", unit, ("characters", "bytes"))
     asked = _asked(spans)
     given = [asked[name].to_numpy(np.int64) for name in ("response_key", "choice")]

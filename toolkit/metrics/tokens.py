@@ -27,6 +27,7 @@ from toolkit.metrics._arrays.segments import (
 from toolkit.metrics._arrays.types import Array, Codes, Counts, Flags
 from toolkit.metrics._blocks import Block, blocks
 from toolkit.metrics._results import Columns, categorical, integers, result_frame
+from toolkit.tables import require_tables
 
 if TYPE_CHECKING:
     from toolkit.tables import LogprobTables
@@ -93,7 +94,7 @@ def token_metrics(lp: LogprobTables, *, vocab_size: int | None = None) -> pd.Dat
     """
     if vocab_size is not None:
         vocab_size = arguments.whole("vocab_size", vocab_size)
-    tokens = lp.tokens
+    tokens = require_tables(lp).tokens
     columns: Columns = {name: np.empty(tokens.num_rows) for name in _FLOATS}
     columns["n_entries"] = np.empty(tokens.num_rows, np.int64)
     for name in ("off_top1", "ranked", "excess_mass"):

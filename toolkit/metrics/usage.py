@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -18,6 +18,7 @@ from toolkit.metrics._blocks import rows_of
 from toolkit.metrics._groups import Groups, grouped
 from toolkit.metrics._prices import Price, costs
 from toolkit.metrics._results import integers, result_frame
+from toolkit.tables import require_tables
 
 if TYPE_CHECKING:
     from toolkit.tables import LogprobTables
@@ -120,7 +121,8 @@ def response_groups(lp: LogprobTables, by: GroupBy, declared: schema.Table) -> G
         If a column does not exist; if a Series has no name, the name of a `declared` column, or
         not one value per response; or if a name occurs twice.
     """
-    wanted = [by] if isinstance(by, str | pd.Series) else list(by or [])
+    require_tables(lp)
+    wanted = [by] if isinstance(by, str | pd.Series) else _listed(by)
     own = [each for each in wanted if isinstance(each, pd.Series)]
     for each in own:
         if not isinstance(each.name, str) or each.name in declared.names:
@@ -138,6 +140,16 @@ def response_groups(lp: LogprobTables, by: GroupBy, declared: schema.Table) -> G
     names = arguments.columns("by", names, [*_GROUPABLE, *series])
     keys = {n: series[n] if n in series else lp.responses[n].to_pandas() for n in names}
     return grouped(pd.DataFrame(keys, index=range(lp.responses.num_rows)), names)
+
+
+def _listed(by: object) -> list[str | pd.Series]:
+    found = list(by) if isinstance(by, Iterable) and not isinstance(by, pd.DataFrame) else [by]
+    if by is None:
+        return []
+    for each in found:
+        if not isinstance(each, str | pd.Series):
+            raise arguments.invalid("by", each, "a column of responses, a Series, or several")
+    return found
 
 
 def _cached_share(groups: Groups, cached: Array, prompt: Array) -> Array:

@@ -12,7 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from toolkit import arguments
-from toolkit.tables import LogprobTables, Selector
+from toolkit.tables import LogprobTables, Selector, require_tables
 from toolkit.tables.rows import pick
 
 DPI = 110  # pixels per inch of `picture`
@@ -31,6 +31,17 @@ def new_axes(width: float, height: float, *, layout: str | None = "constrained")
 
     _, ax = pyplot.subplots(figsize=(width, height), layout=layout)
     return ax
+
+
+def axes(ax: Axes | None, width: float, height: float) -> Axes:
+    """Return the axes of the caller; without them, those of a new figure."""
+    return new_axes(width, height) if ax is None else given_axes(ax)
+
+
+def given_axes(ax: Axes) -> Axes:
+    """Return the axes of the caller, after a check that they are axes."""
+    expected = "Axes of matplotlib: plt.subplots() returns them"
+    return arguments.instance("ax", ax, Axes, expected)
 
 
 def extent(ax: Axes) -> Extent:
@@ -53,7 +64,7 @@ def one_choice(
     """Return what is asked for of one choice, by the caller or by the row, and its tables."""
     asked = pick(response, choice, channel)
     channel = arguments.channel("content" if asked.channel is None else asked.channel)
-    return Asked(channel, asked.position), lp.only(asked.response, asked.choice)
+    return Asked(channel, asked.position), require_tables(lp).only(asked.response, asked.choice)
 
 
 def answer_title(alone: LogprobTables, channel: str, sequences: pd.DataFrame) -> list[str]:

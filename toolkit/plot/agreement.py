@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from toolkit import arguments
 from toolkit.metrics import agreement as table_of
 from toolkit.metrics import votes
-from toolkit.plot._axes import new_axes
+from toolkit.plot._axes import axes
 from toolkit.plot._style import DARK, axis_labels, bare, legend_below, say, title
 from toolkit.tables import LogprobTables
 
@@ -63,7 +63,7 @@ def agreement(
     questions = questions[questions["n_answered"] > 0]
     ranked = questions.sort_values("majority_share", ascending=False, kind="stable")
     shown = ranked.head(max_questions)
-    ax = ax if ax is not None else new_axes(9, 3.6)
+    ax = axes(ax, 9, 3.6)
     omitted = len(ranked) - len(shown)
     title(
         ax,

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 
 from toolkit import arguments
 from toolkit.metrics import token_metrics
-from toolkit.plot._axes import new_axes, one_choice
+from toolkit.plot._axes import axes, one_choice
 from toolkit.plot._style import DARK, LIGHT, axis_labels, bare, row_size, say, ticks, title
 from toolkit.tables import LogprobTables, Selector
 from toolkit.visible_text import plain, spelled, spelled_token, token_texts
@@ -85,7 +85,7 @@ def alternatives(
     texts = list(token_texts((token["token"], token["bytes"]) for token in sent))
     row = int(mine[position])
     bars = _bars(alone, row, metrics, spelled(*texts[-1], _NAME))
-    ax = ax if ax is not None else new_axes(7, 1.3 + 0.3 * (len(bars) + 1))
+    ax = axes(ax, 7, 1.3 + 0.3 * (len(bars) + 1))
     text = "".join(text for text, _ in texts[:-1])
     before = f"after “{plain(text[-_BEFORE:], _BEFORE)}”" if text else "at the beginning"
     title(ax, [f"position {position}", before])

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from toolkit.metrics import calibration
 from toolkit.metrics import reliability as table_of
-from toolkit.plot._axes import new_axes
+from toolkit.plot._axes import axes
 from toolkit.plot._style import DARK, FAINT, GUIDE, LIGHT, axis_labels, bare, below, say, title
 
 _STRIP = 0.14  # height of the strip of counts, as a share of the axes
@@ -66,7 +66,7 @@ def reliability(
     table = table_of(confidence, correct, bins=bins, strategy=strategy, level=level)
     found = calibration(confidence, correct, bins=bins, level=level, n_bootstrap=0).iloc[0]
     filled = table[table["n"] > 0]
-    ax = ax if ax is not None else new_axes(5.6, 5.8)
+    ax = axes(ax, 5.6, 5.8)
     parts = ["reliability", f"{found['n']:,.0f} answers"]
     if found["n"]:
         parts += [f"ECE {found['ece']:.3f}", f"accuracy {found['accuracy']:.3f}"]

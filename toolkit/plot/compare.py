@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 
 from toolkit.metrics import compare as table_of
 from toolkit.metrics import compare_summary
-from toolkit.plot._axes import new_axes
+from toolkit.plot._axes import axes
 from toolkit.plot._style import DARK, GUIDE, SECOND, axis_labels, bare, legend_below, say, title
 from toolkit.tables import LogprobTables
 
@@ -59,7 +59,7 @@ def compare(
     """
     pairs = table_of(a, b, on=on, channel=channel)
     summary = compare_summary(pairs, level=level).iloc[0]
-    ax = ax if ax is not None else new_axes(9, 3.6)
+    ax = axes(ax, 9, 3.6)
     alone = int(summary["n_only_a"] + summary["n_only_b"])
     title(
         ax,

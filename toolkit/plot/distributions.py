@@ -12,7 +12,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 from toolkit import arguments
 from toolkit.metrics import ecdf, token_histogram
 from toolkit.metrics import finish_reasons as count_reasons
-from toolkit.plot._axes import new_axes
+from toolkit.plot._axes import axes
 from toolkit.plot._style import (
     HATCHES,
     MOST_SERIES,
@@ -81,9 +81,10 @@ def logprob_histogram(
     >>> float(sum(ax.patches[0].get_data().values).round(6))
     1.0
     """
-    table = token_histogram(lp, "logprob", bins=bins, by=by, channel=channel)
+    log = arguments.flag("log", log)
+    table = token_histogram(lp, "logprob", bins=bins, by=_column(by), channel=channel)
     groups = _curves(table, by)
-    ax = ax if ax is not None else new_axes(9, 3.6)
+    ax = axes(ax, 9, 3.6)
     n = sum(int(rows["n"].iloc[0]) for _, rows in groups)
     title(ax, ["logprobs of the sampled tokens", channel, f"{n:,} tokens"])
     if not n:
@@ -141,9 +142,9 @@ def perplexity_ecdf(
     >>> float(ax.lines[0].get_ydata()[-1])
     1.0
     """
-    table = ecdf(lp, "perplexity", by=by, channel=channel)
+    table = ecdf(lp, "perplexity", by=_column(by), channel=channel)
     groups = _curves(table, by)
-    ax = ax if ax is not None else new_axes(9, 3.6)
+    ax = axes(ax, 9, 3.6)
     n = sum(int(rows["n"].iloc[0]) for _, rows in groups)
     title(ax, ["perplexity of answers", channel, f"{n:,} answers"])
     if not n:
@@ -207,9 +208,9 @@ def finish_reasons(lp: LogprobTables, *, by: str = "model", ax: Axes | None = No
     >>> [float(bar.get_width()) for bar in ax.patches]
     [1.0]
     """
-    table = count_reasons(lp, by=by)
+    table = count_reasons(lp, by=_column(by))
     groups = _groups(table, by)
-    ax = ax if ax is not None else new_axes(9, 1.7 + 0.45 * max(len(groups), 1))
+    ax = axes(ax, 9, 1.7 + 0.45 * max(len(groups), 1))
     title(ax, ["why answers ended", f"{int(table['count'].sum()):,} choices"])
     if table.empty:
         return say(ax, "no choices")
@@ -253,6 +254,11 @@ def _groups(table: pd.DataFrame, by: str | None) -> list[_Group]:
         return [_Group("all", table)]
     groups = table.groupby(by, dropna=False, sort=False)
     return [_Group("none" if pd.isna(name) else str(name), rows) for name, rows in groups]
+
+
+def _column(by: str | None) -> str | None:
+    """Return the option `by`, which is one column in a plot."""
+    return by if by is None else arguments.text("by", by, "the name of one column")
 
 
 def _curves(table: pd.DataFrame, by: str | None) -> list[_Group]:

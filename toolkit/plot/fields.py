@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from toolkit import arguments
 from toolkit.metrics import field_metrics
-from toolkit.plot._axes import new_axes
+from toolkit.plot._axes import axes
 from toolkit.plot._style import DARK, LIGHT, SECOND, axis_labels, bare, say, ticks, title
 from toolkit.tables import LogprobTables
 
@@ -52,7 +52,7 @@ def field_confidence(
     fields["row"] = fields["path"].str.replace(r"\[\d+\]", "[*]", regex=True)
     frequent = fields["row"].value_counts().head(max_paths).index
     paths = [path for path in fields["row"].drop_duplicates() if path in frequent]
-    ax = ax if ax is not None else new_axes(8, 1.6 + 0.34 * max(len(paths), 1))
+    ax = axes(ax, 8, 1.6 + 0.34 * max(len(paths), 1))
     omitted = fields["row"].nunique() - len(paths)
     n = len(fields[["response_key", "choice"]].drop_duplicates())
     title(

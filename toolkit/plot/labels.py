@@ -14,7 +14,7 @@ from matplotlib.patches import Rectangle
 from toolkit import arguments
 from toolkit.metrics import label_distribution
 from toolkit.palettes import UNKNOWN, readable_on
-from toolkit.plot._axes import new_axes
+from toolkit.plot._axes import axes
 from toolkit.plot._style import axis_labels, row_size, say, ticks, title
 from toolkit.tables import LogprobTables
 
@@ -66,7 +66,7 @@ def label_heatmap(
     n = len(table) // max(len(names), 1)
     shown = table.head(max_answers * len(names))
     rows = len(shown) // max(len(names), 1)
-    ax = ax if ax is not None else new_axes(2.8 + 1.3 * len(names), 1.5 + 0.26 * max(rows, 1))
+    ax = axes(ax, 2.8 + 1.3 * len(names), 1.5 + 0.26 * max(rows, 1))
     omitted = f"{n - rows:,} more omitted" if n > rows else None
     title(ax, ["labels", f"{rows:,} answers", omitted])
     if not rows:

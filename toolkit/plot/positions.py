@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from toolkit import arguments
 from toolkit.metrics import position_metrics, sequence_metrics, token_metrics
 from toolkit.metrics.positions import windowed_probability
-from toolkit.plot._axes import answer_title, new_axes, one_choice
+from toolkit.plot._axes import answer_title, axes, one_choice
 from toolkit.plot._style import (
     ALERT,
     DARK,
@@ -85,12 +85,12 @@ def confidence_over_position(
     if response is None:
         channel = "content" if channel is None else channel
         metrics = position_metrics(lp, channel=channel)
-        ax = ax if ax is not None else new_axes(9, 3.6)
+        ax = axes(ax, 9, 3.6)
         title(ax, ["probability by position", channel, _count(metrics)])
         drawn = _draw_probabilities(ax, metrics)
     else:
         metrics, parts = _one_answer(lp, response, choice, channel)
-        ax = ax if ax is not None else new_axes(9, 3.6)
+        ax = axes(ax, 9, 3.6)
         title(ax, parts)
         drawn = _draw_probability(ax, metrics, window)
     if not drawn:
@@ -156,12 +156,12 @@ def entropy_by_position(
     if response is None:
         channel = "content" if channel is None else channel
         metrics = position_metrics(lp, channel=channel, vocab_size=vocab_size)
-        ax = ax if ax is not None else new_axes(9, 3.6)
+        ax = axes(ax, 9, 3.6)
         title(ax, ["entropy by position", channel, _count(metrics)])
         drawn = _draw_entropies(ax, metrics, vocab_size)
     else:
         metrics, parts = _one_answer(lp, response, choice, channel, vocab_size)
-        ax = ax if ax is not None else new_axes(9, 3.6)
+        ax = axes(ax, 9, 3.6)
         title(ax, parts)
         drawn = _draw_entropy(ax, metrics, vocab_size)
     if not drawn:

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from toolkit.metrics import risk_coverage as curve_of
 from toolkit.metrics import selective
-from toolkit.plot._axes import new_axes
+from toolkit.plot._axes import axes
 from toolkit.plot._style import DARK, SECOND, axis_labels, bare, legend_below, say, title
 
 
@@ -52,7 +52,7 @@ def risk_coverage(
     """
     curve: pd.DataFrame = curve_of(confidence, correct, level=level)
     found = selective(confidence, correct, level=level, n_bootstrap=0).iloc[0]
-    ax = ax if ax is not None else new_axes(7, 4)
+    ax = axes(ax, 7, 4)
     scores = [f"{name.upper()} {found[name]:.3f}" for name in ("aurc", "auroc") if found["n"]]
     title(ax, ["risk and coverage", f"{found['n']:,.0f} answers", *scores])
     if curve.empty:

@@ -17,7 +17,7 @@ from matplotlib.text import Text
 from toolkit import arguments
 from toolkit.metrics import sequence_metrics, token_metrics
 from toolkit.palettes import UNKNOWN, readable_on
-from toolkit.plot._axes import Extent, answer_title, extent, new_axes, one_choice
+from toolkit.plot._axes import Extent, answer_title, extent, given_axes, new_axes, one_choice
 from toolkit.plot._glyphs import runs
 from toolkit.plot._layout import Box, flow
 from toolkit.plot._style import FAINT, title
@@ -102,7 +102,8 @@ def token_confidence(
     """
     fontsize = arguments.positive("fontsize", fontsize)
     max_tokens = arguments.whole("max_tokens", max_tokens)
-    if cmap not in mpl.colormaps:
+    legend = arguments.flag("legend", legend)
+    if not isinstance(cmap, str) or cmap not in mpl.colormaps:
         raise arguments.invalid("cmap", cmap, "the name of a matplotlib colour map")
     asked, alone = one_choice(lp, response, choice, channel)
     channel = asked.channel
@@ -124,7 +125,7 @@ def token_confidence(
         page = page._replace(height=(boxes[-1].line + 1 if boxes else 1) * line + below)
         ax = _own_axes(page.height, parts, fontsize)
     else:
-        page = extent(ax)
+        page = extent(given_axes(ax))
         boxes = _fitting(flow(drawn, page.width), max(int((page.height - below) / line), 1))
         title(ax, parts, fontsize)
     ax.set(xlim=(0, page.width), ylim=(page.height, 0))

@@ -8,7 +8,7 @@ from matplotlib import dates
 from matplotlib.axes import Axes
 
 from toolkit.metrics import usage_over_time as table_of
-from toolkit.plot._axes import new_axes
+from toolkit.plot._axes import axes
 from toolkit.plot._style import SERIES, STROKES, bare, legend_below, say, title
 from toolkit.tables import LogprobTables
 
@@ -46,7 +46,7 @@ def usage_over_time(lp: LogprobTables, *, span: str = "1min", ax: Axes | None = 
     ['prompt tokens', 'completion tokens']
     """
     table = table_of(lp, span=span)
-    ax = ax if ax is not None else new_axes(9, 3.4)
+    ax = axes(ax, 9, 3.4)
     n = int(table["n_responses"].sum())
     title(ax, [f"tokens used per {span}", f"{n:,} responses with a time"])
     if not n:

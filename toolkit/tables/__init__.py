@@ -2,5 +2,15 @@
 
 from toolkit.tables.concatenation import concat, in_order, joined
 from toolkit.tables.logprob_tables import Frame, LogprobTables, Row, Selector
+from toolkit.tables.required import require_tables
 
-__all__ = ["Frame", "LogprobTables", "Row", "Selector", "concat", "in_order", "joined"]
+__all__ = [
+    "Frame",
+    "LogprobTables",
+    "Row",
+    "Selector",
+    "concat",
+    "in_order",
+    "joined",
+    "require_tables",
+]

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from toolkit import arguments, schema
 from toolkit.arrow import numpy, take
 from toolkit.tables.logprob_tables import LogprobTables
+from toolkit.tables.required import require_tables
 
 _KEYED = ("responses", "choices", "tokens", "alternatives")  # tables with a response_key
 
@@ -39,7 +40,9 @@ def concat(parts: Iterable[LogprobTables]) -> LogprobTables:
     >>> both.responses["response_key"].to_pylist() == [0, 2**32]
     True
     """
-    parts = [arguments.instance("a part of concat", part, LogprobTables) for part in parts]
+    if not isinstance(parts, Iterable):
+        raise arguments.invalid("parts", parts, "several LogprobTables, such as those of scan")
+    parts = [require_tables(part, "a part of concat") for part in parts]
     if not parts:
         return LogprobTables(*(table.empty() for table in schema.TABLES))
     one_load = _one_load(parts)

@@ -123,6 +123,7 @@ class LogprobTables:
         ----------
         other : LogprobTables
         """
+        arguments.instance("other", other, LogprobTables)
         return all(self[table.name].equals(other[table.name]) for table in schema.TABLES)
 
     def to_pandas(self, name: str = "tokens", *, dtype_backend: str | None = None) -> pd.DataFrame:
@@ -234,7 +235,7 @@ class LogprobTables:
             As in `text`.
         """
         row = self.locate(response)
-        choice = rows.pick(response, choice).choice
+        choice = arguments.whole("choice", rows.pick(response, choice).choice, -arguments.MOST)
         key = self.responses["response_key"][row].as_py()
         mine = np.flatnonzero(numpy(self.choices, "response_key") == key)
         found = numpy(self.choices, "choice")[mine].tolist()
@@ -393,7 +394,7 @@ def _meets(table: pa.Table, conditions: dict[str, Any], names: Iterable[str]) ->
         values = wanted if isinstance(wanted, list | tuple | set | np.ndarray) else [wanted]
         try:
             met &= arrow.is_in(table[name], list(values))
-        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        except (pa.ArrowException, TypeError, ValueError) as error:
             kind = arrow.plain_type(table[name].type)
             raise arguments.invalid(name, wanted, f"values of type {kind}") from error
     return met

@@ -132,10 +132,12 @@ def locate(responses: pa.Table, rejects: pa.Table, response: object) -> int:
     if isinstance(response, int | np.integer) and not isinstance(response, bool):
         if -n <= response < n:
             return int(response) % n
-        raise SelectionError(f"no response {response}: there are {n} responses")
+        number = arguments.shown(response) or "of so large a number"
+        raise SelectionError(f"no response {number}: there are {n} responses")
     if (row := fields(response)) is not None:
         return _of_row(responses, rejects, row)
     text: str = arguments.instance("response", response, str, _SELECTORS)  # type: ignore[assignment]
+    arguments.text("response", text, _SELECTORS)
     for name in ("response_id", "custom_id"):
         found = np.flatnonzero(arrow.is_in(responses[name], [text]))
         if len(found):

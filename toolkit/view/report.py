@@ -28,7 +28,7 @@ from toolkit.metrics import (
 )
 from toolkit.plot._axes import picture
 from toolkit.plot._style import MOST_SERIES
-from toolkit.tables import LogprobTables
+from toolkit.tables import LogprobTables, require_tables
 from toolkit.view.card import facts_html, facts_of
 from toolkit.view.html import safe, style_sheet
 from toolkit.view.token_view import show
@@ -99,8 +99,10 @@ def report(
     >>> "<script" in page
     False
     """
-    arguments.instance("lp", lp, LogprobTables)
+    require_tables(lp)
+    target = arguments.target("path", path)
     arguments.one_of("confidence", confidence, _SCORES)
+    arguments.text("on", on, "the name of a column")
     if not isinstance(title, str) or not title.strip():
         raise arguments.invalid("title", title, "a text that is not blank")
     if labels is not None and "correct" not in arguments.instance("labels", labels, pd.DataFrame):
@@ -113,7 +115,7 @@ def report(
         f"<title>{html.escape(plain(title, 80))}</title><style>{style}</style></head>"
         f"<body><main>{body}</main></body></html>\n"
     )
-    return write_file(path, text)
+    return write_file(target, text)
 
 
 def _page_style() -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from toolkit import arguments
 from toolkit.files import write_file
 from toolkit.palettes import PALETTES
-from toolkit.tables import LogprobTables, Selector
+from toolkit.tables import LogprobTables, Selector, require_tables
 from toolkit.tables.rows import pick
 from toolkit.view.answer import Answer, Scale, checked_options, read_answers
 from toolkit.view.html import Style, answers_html, style_sheet
@@ -80,7 +80,9 @@ class TokenView:
         ExportError
             If the page cannot be written.
         """
-        return write_file(path, _PAGE.format(style=style_sheet(), body=self.html))
+        return write_file(
+            arguments.target("path", path), _PAGE.format(style=style_sheet(), body=self.html)
+        )
 
 
 def show(
@@ -162,9 +164,9 @@ def show(
     options = checked_options(channel, by, alternatives, max_tokens)
     arguments.one_of("palette", palette, PALETTES)
     fold = arguments.whole("fold", fold)
-    tables = [arguments.instance("lp", lp, LogprobTables)]
+    tables = [require_tables(lp)]
     if other is not None:
-        tables.append(arguments.instance("other", other, LogprobTables))
+        tables.append(require_tables(other, "other"))
     responses = _each("response", response, len(tables))
     choices = _each("choice", choice, len(tables))
     sides = ("_a", "_b") if other is not None else ("",)

@@ -104,12 +104,13 @@ class Shape:
         arguments.one_of("stream", self.stream, ("no", "yes", "maybe", "final_copy"))
         arguments.one_of("keys", self.keys, ("text", "id"))
         arguments.instance("name", self.name, str)
-        object.__setattr__(self, "marks", tuple(self.marks))
+        marks = arguments.items("marks", self.marks, "paths such as 'kind=response'")
+        object.__setattr__(self, "marks", tuple(marks))
         paths = [(name, getattr(self, name)) for name in self._path_names()]
         for name, path in (*paths, *(("marks", mark.partition("=")[0]) for mark in self.marks)):
             try:
-                _parsed(path)
-            except (AttributeError, ValueError):
+                _parsed(arguments.text(name, path))
+            except ValueError:
                 raise arguments.invalid(name, path, "a path such as 'steps[].tok'") from None
         if not (self.tokens or self.text):
             raise arguments.invalid("tokens", self.tokens, "the path of the tokens, or text=")

@@ -35,6 +35,7 @@ def test_readers_beside_200_overwrites(both, tmp_path):
     stop, results = processes.Event(), processes.Queue()
     process = processes.Process(target=read_alone, args=(stop, out, SOURCES, results))
     process.start()
+    results.get(timeout=60)  # it has begun
     counts: list[Counter[str]] = []
     thread = threading.Thread(target=lambda: counts.append(read_until(stop, out, both)))
     thread.start()

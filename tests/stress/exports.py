@@ -131,9 +131,11 @@ def read_until(stop, out: Path, allowed: list[toolkit.LogprobTables]) -> Counter
 
 
 def read_alone(stop, out: Path, sources: list[Path], results) -> None:
-    """Read until an event is set, in a process of its own; send the counts."""
+    """Read until an event is set, in a process of its own; send None at the start, then counts."""
     warnings.simplefilter("ignore")
-    results.put(read_until(stop, out, [toolkit.read(source) for source in sources]))
+    allowed = [toolkit.read(source) for source in sources]
+    results.put(None)
+    results.put(read_until(stop, out, allowed))
 
 
 def plant(folder: Path, name: str, rng: random.Random) -> None:

@@ -15,7 +15,8 @@ resume
     An export is killed up to five times, and resumed each time: it must have the files of an
     uninterrupted export, and finished shards must not be written again.
 read
-    A reader in a process of its own beside 10 overwrites: each read must find one export whole.
+    A reader in a process of its own beside 10 overwrites: each read must find one export whole, and
+    as many must succeed ("stopped").
 foreign
     An export, killed or not, beside files, folders and links of others that are named like its
     leftovers: all must remain, and an export that holds a file of others must not be replaced.
@@ -178,6 +179,7 @@ class Rounds:
         stop, results = _PROCESSES.Event(), _PROCESSES.Queue()
         process = _PROCESSES.Process(target=read_alone, args=(stop, out, sources, results))
         process.start()
+        results.get(timeout=120)  # it has begun
         for i in range(_OVERWRITES):
             time.sleep(self.rng.random() * _LONGEST / 5)
             exports[(i + 1) % 2].write_parquet(out, overwrite=True)
@@ -186,7 +188,7 @@ class Rounds:
         _ended(process)
         if set(counts) - {"whole"}:
             raise Violation(f"reads: {dict(counts)}")
-        return "stopped" if counts["whole"] > _OVERWRITES // 2 else "ended first"
+        return "stopped" if counts["whole"] >= _OVERWRITES else "ended first"
 
     def _foreign(self, folder: Path) -> str:
         out = folder / "out"

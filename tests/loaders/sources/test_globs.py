@@ -119,7 +119,11 @@ def test_a_deep_tree_is_read_once(pattern, tmp_path, monkeypatch):
         os.rmdir("d")
 
 
-def test_a_nul_byte_matches_nothing():
-    [source] = resolve("**/\0")
+@pytest.mark.parametrize(
+    "pattern", [Path("**/\0"), "no/**", "no/**/*.jsonl", "a.jsonl/**", "no*/**"]
+)
+def test_what_is_not_there_matches_nothing(pattern, tree, monkeypatch):
+    monkeypatch.chdir(tree)
+    [source] = resolve(pattern)
     with pytest.raises(toolkit.errors.SourceError, match="matches no file"):
         next(source.blocks())

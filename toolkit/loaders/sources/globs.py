@@ -40,7 +40,7 @@ def _below(top: str, pattern: Sequence[str]) -> Iterator[str]:
     """Yield the paths below a directory of which the parts match, and the directory if it does."""
     end, base = len(pattern), top or os.path.join(os.curdir, "")
     reached = {base: _after_deep({0}, pattern)}  # places in the pattern after each directory
-    if top and end in reached[base]:
+    if end in reached[base] and os.path.isdir(top):
         yield top
     for folder, subfolders, names in walk(base):
         before = reached.pop(folder)

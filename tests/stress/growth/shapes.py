@@ -181,6 +181,18 @@ def streams_at_once(n):
     return lines(chunk(f"s{i}") for _ in range(3) for i in range(n))
 
 
+@shape(2000)
+def streams_at_once_beside_one_without_id(n):
+    return lines([chunk("")] + [chunk(f"s{i}") for _ in range(3) for i in range(n)])
+
+
+@shape(2000)
+def pairs_of_streams_beside_one_without_id(n):
+    """Return streams of which each has chunks around those of another."""
+    order = [name for i in range(0, n, 2) for name in (i, i + 1, i, i + 1)]
+    return lines([chunk("")] + [chunk(f"s{i}") for i in order])
+
+
 @shape(4000)
 def streams_without_end(n):
     return lines(chunk(f"s{i}") for i in range(n))

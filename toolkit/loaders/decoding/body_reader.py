@@ -240,6 +240,7 @@ class BodyReader:
         self, choices: list[Any], is_chunk: bool, path: str, prompt: TokenList | None
     ) -> None:
         taken: set[int] = set()
+        numbers = count()
         for i, choice in enumerate(choices):
             at = f"{path}[{i}]"
             if not isinstance(choice, dict):
@@ -249,7 +250,7 @@ class BodyReader:
             index = self._index(choice.get("index"), i)
             if index in taken and not is_chunk:  # in a chunk it is two deltas of one choice
                 self._notes.append("duplicate_index")
-                index = next(number for number in count() if number not in taken)
+                index = next(number for number in numbers if number not in taken)
             taken.add(index)
             self._choice(choice, index, is_chunk, at, None if i else prompt)
 

@@ -75,8 +75,8 @@ def growth(make, n, repeats=2):
     seconds : list of float
     exponent : float
         Of the CPU time from n to 4n, less what the load of one takes.
-    memory : float
-        Bytes of memory of the largest, less what the load of one takes, for each byte of it.
+    memory, size : int
+        Bytes of memory of the largest, less what the load of one takes, and its bytes.
     """
     runs = {
         size: min(in_process(make, size) for _ in range(repeats))
@@ -87,7 +87,7 @@ def growth(make, n, repeats=2):
     least = max(seconds[0] - fixed, 1e-3)
     exponent = math.log(max(seconds[-1] - fixed, 1e-3) / least, SIZES[-1] / SIZES[0])
     more = max(runs[n * SIZES[-1]][1] - smallest, 0)
-    return seconds, exponent, more / size_of(make(n * SIZES[-1]))
+    return seconds, exponent, more, size_of(make(n * SIZES[-1]))
 
 
 def warm():

@@ -52,10 +52,17 @@ _TOKEN_TEXTS = ("token_a", "token_b")
     show_default=True,
     help="Exit with status 1 if any finding has at least this severity.",
 )
+@click.option(
+    "--ignore",
+    multiple=True,
+    metavar="CODE",
+    help="Neither print findings of this code nor exit with 1 because of them. Can be repeated.",
+)
 @row_options
 def check(
     inputs: tuple[str, ...],
     fail_on: str,
+    ignore: tuple[str, ...],
     form: str | None,
     limit: int | None,
     columns: str | None,
@@ -68,12 +75,13 @@ def check(
     \b
     Examples:
       logprobs check logs/
+      logprobs check logs/ --ignore unfinished --ignore censored_logprobs
       logprobs check batch.jsonl --fail-on warning && logprobs export batch.jsonl -o answers
     """
     import pyarrow as pa
 
     lp = load(inputs)
-    found = toolkit.check(lp)
+    found = toolkit.check(lp, ignore=ignore)
     table = pa.Table.from_pandas(found, preserve_index=False)
     print_rows(table, form, limit, columns, lambda part: _finding_lines(lp, inputs, part))
     severe = () if fail_on == "never" else _SEVERITIES[: _SEVERITIES.index(fail_on) + 1]

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import toolkit
-from toolkit.cli.output import safe
+from toolkit.cli.output import complain, discard, fill_streams, safe
 from toolkit.errors import (
     ArgumentError,
     NoRecordsError,
     SelectionError,
+    SourceError,
     ToolkitError,
     ToolkitWarning,
 )
@@ -39,7 +40,7 @@ class Failure(click.ClickException):
 
     def show(self, file: Any = None) -> None:
         """Print the error."""
-        click.echo(f"{click.style('error:', fg='red')} {safe(self.message)}", err=True)
+        complain(f"{click.style('error:', fg='red')} {safe(self.message)}")
 
 
 class WrongUsage(Failure):
@@ -50,6 +51,25 @@ class WrongUsage(Failure):
 
 class _Commands(click.Group):
     """Report errors and warnings of the library as lines on stderr and exit codes."""
+
+    def main(self, args: Sequence[str] | None = None, **options: Any) -> Any:  # type: ignore[override]
+        """Run the command line; an output that cannot be written costs a line, not a traceback."""
+        fill_streams()
+        try:
+            if sys.stdout is None:
+                raise Failure("standard output is closed: expected a file, a pipe or a terminal")
+            code = super().main(args, **options | {"standalone_mode": False})
+        except click.ClickException as error:
+            code = error.exit_code
+            try:
+                error.show()
+            except OSError:  # of a message of click, about a wrong call
+                discard(sys.stderr)
+        except click.Abort:
+            code = 1
+        except OSError as error:  # of --help or --version, which run before any command
+            code = _output_failed(error)
+        sys.exit(code if isinstance(code, int) else 0)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command and map its exceptions to exit codes."""
@@ -65,16 +85,27 @@ class _Commands(click.Group):
             try:
                 result = super().invoke(ctx)
                 sys.stdout.flush()
-            except BrokenPipeError:  # the reader, such as `head`, has ended
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-                raise click.exceptions.Exit(0) from None
             except KeyboardInterrupt:
                 raise click.exceptions.Exit(130) from None
-            except (ArgumentError, SelectionError) as error:
+            except NoRecordsError as error:
+                raise Failure(str(error)) from error
+            except (ArgumentError, SelectionError, SourceError) as error:
                 raise WrongUsage(str(error)) from error
             except ToolkitError as error:
                 raise Failure(_SWITCH.sub(r"pass --\1", str(error))) from error
+            except OSError as error:  # those of sources and files are errors of the toolkit
+                raise click.exceptions.Exit(_output_failed(error)) from None
         return result
+
+
+def _output_failed(error: OSError) -> int:
+    """Return the exit code after an error of standard output, and say what happened."""
+    discard(sys.stdout)
+    if isinstance(error, BrokenPipeError):  # the reader, such as `head`, has ended
+        return 0
+    failure = Failure(f"standard output cannot be written: {error.strerror or error}")
+    failure.show()
+    return failure.exit_code
 
 
 def _is_quiet() -> bool:
@@ -84,7 +115,7 @@ def _is_quiet() -> bool:
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
     if not _is_quiet():
         text = _SHAPE_CALL.sub(_as_options, safe(message))
-        click.echo(f"{click.style('warning:', fg='yellow')} {text}", err=True)
+        complain(f"{click.style('warning:', fg='yellow')} {text}")
 
 
 def _as_options(call: re.Match[str]) -> str:
@@ -267,7 +298,8 @@ def main() -> None:
 
     On a terminal, rows are printed as a readable table; in a pipe as JSON lines, unless --csv or
     --text is given. Progress and warnings go to stderr. Exit codes: 0 success; 1 findings, nothing
-    usable, or an output that cannot be written; 2 wrong usage.
+    usable, or an output that cannot be written; 2 wrong usage, or a source that does not exist or
+    cannot be opened.
     """
 
 

@@ -6,17 +6,20 @@ escapes them, so it stays exact; CSV is exact in a pipe.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import itertools
 import json
+import os
+import re
 import shutil
 import sys
 import textwrap
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -28,12 +31,14 @@ if TYPE_CHECKING:
 
 ROWS = 40
 """Most rows of a readable table, unless --limit sets another number."""
+_LEAST_COLUMNS = 24  # of a terminal; lines are longer than a narrower one
 _PLACE_WIDTH = 32  # columns that the place of a record keeps
 _HEAD_WIDTH = 8  # terminal columns; longer heads are broken if their cells are narrower
 _CELL_LENGTH = 4000  # characters of a text that a cell uses; no terminal is wider
-_FORMULA = tuple(
-    "=+-@\t\r\n\0＝＋－＠'"
-)  # first characters of formulas in a spreadsheet, and our mark '
+_FORMULA = re.compile(
+    r"['\t\r\n\0]|[\s\x00-\x1f\x7f-\xa0\xad\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff]*[=+\-@＝＋－＠]"
+)
+"""Begin of a text that a spreadsheet may run, after what it may skip; and of one that is marked."""
 
 
 class Number(str):
@@ -87,8 +92,34 @@ def _cell(value: Any) -> str:
 
 
 def terminal_columns() -> int:
-    """Return the width of the terminal: COLUMNS if it is set; 100 in a pipe."""
-    return shutil.get_terminal_size((100, 24)).columns
+    """Return the width of the terminal: COLUMNS if it is set; 100 in a pipe; at least 24."""
+    return max(shutil.get_terminal_size((100, 24)).columns, _LEAST_COLUMNS)
+
+
+def fill_streams() -> None:
+    """Open the null device in place of descriptors that are closed, and of a closed stderr.
+
+    Else the next file that is opened would be standard output or standard error.
+    """
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(descriptor)
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+
+
+def discard(stream: TextIO | None) -> None:
+    """Send what a stream still holds, and all that follows, to the null device."""
+    with contextlib.suppress(OSError, AttributeError):  # a stream of a test has no descriptor
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # type: ignore[union-attr]
+
+
+def complain(text: str) -> None:
+    """Print a line on stderr; if it cannot be written, the exit code alone remains."""
+    try:
+        click.echo(text, err=True)
+    except OSError:
+        discard(sys.stderr)
 
 
 def beside(head: str, items: Iterable[str], indent: int) -> Iterator[str]:
@@ -211,7 +242,7 @@ def _csv(values: Iterable[Any], *, raw: bool) -> str:
             value = _json_value(value)
         if isinstance(value, bool | list | dict):
             value = json_text(value)
-        elif isinstance(value, str) and value.startswith(_FORMULA) and not raw:
+        elif isinstance(value, str) and _FORMULA.match(value) and not raw:
             value = f"'{value}"
         if isinstance(value, str) and sys.stdout.isatty():
             value = safe(value)

@@ -144,7 +144,10 @@ def report(inputs: tuple[str, ...], output: Path, labels: Path | None, title: st
 
     lp = load(inputs)
     require_responses(lp)
-    truth = None if labels is None else pd.read_csv(labels)
+    try:
+        truth = None if labels is None else pd.read_csv(labels)
+    except (OSError, ValueError) as error:
+        raise ArgumentError(f"--labels={str(labels)!r}: expected a CSV file ({error})") from error
     click.echo(safe(toolkit.report(lp, output, labels=truth, title=title)))
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
 
-from toolkit import arrow, schema
+from toolkit import arguments, arrow, schema
 from toolkit.metrics import tokens
 from toolkit.metrics._arrays.types import Counts, Flags
 from toolkit.metrics._blocks import rows_of
@@ -24,12 +24,14 @@ from toolkit.tables import LogprobTables, require_tables
 _COVERAGE = 0.02  # share by which counts may differ because of stop tokens and rounding
 
 
-def check(lp: LogprobTables) -> pd.DataFrame:
+def check(lp: LogprobTables, *, ignore: str | Sequence[str] = ()) -> pd.DataFrame:
     """Check a load for problems in the data, and say what they mean for the metrics.
 
     Parameters
     ----------
     lp : LogprobTables
+    ignore : str or sequence of str
+        Codes of findings to leave out, such as ``"unfinished"``.
 
     Returns
     -------
@@ -43,7 +45,7 @@ def check(lp: LogprobTables) -> pd.DataFrame:
     Raises
     ------
     ArgumentError
-        If `lp` is not a `LogprobTables`.
+        If `lp` is not a `LogprobTables`, or a code to ignore does not exist.
 
     Notes
     -----
@@ -60,6 +62,7 @@ def check(lp: LogprobTables) -> pd.DataFrame:
     [['warning', 'censored_logprobs', 1], ['warning', 'unfinished', 1]]
     """
     require_tables(lp)
+    ignored = set(arguments.columns("ignore", ignore, list(KINDS)))
     groups = Origins.of(lp)
     found = [
         *_of_records(lp),
@@ -67,6 +70,7 @@ def check(lp: LogprobTables) -> pd.DataFrame:
         *_of_choices(lp, groups),
         *of_tokens(lp, groups),
     ]
+    found = [each for each in found if each.code not in ignored]
     order = list(KINDS)
     severities = [SEVERITIES.index(KINDS[row.code].severity) for row in found]
 

@@ -596,7 +596,9 @@ def test_choices_offered_are_those_of_the_schema():
         if hasattr(parameter.type, "choices")
     }
     stored = [*(table.name for table in toolkit.schema.TABLES), "ledger"]
-    assert offered == {"table": stored, "channel": list(toolkit.schema.CHANNELS)}
+    rejects = ["first", "all"]
+    channels = list(toolkit.schema.CHANNELS)
+    assert offered == {"table": stored, "channel": channels, "rejects": rejects}
 
 
 def test_help_imports_nothing_heavy():

@@ -31,7 +31,22 @@ HOSTILE = [
     "\u2028line",
     "\U000e0041tag",
 ]
-FORMULAS = ["=1+1", "+", "-", "@SUM(A1)", "\tx", "\rx", "'quoted", "＝1"]
+FORMULAS = [
+    "=1+1",
+    "+",
+    "-",
+    "@SUM(A1)",
+    "\tx",
+    "\rx",
+    "\n=1",
+    "\n",
+    " =1",
+    "\x0b-1",
+    "\ufeff+1",
+    "\xa0@x",
+    "'quoted",
+    "＝1",
+]
 
 
 def body(tokens, *, logprob=-0.5, **fields):
@@ -340,7 +355,7 @@ def test_show_prints_the_records_as_they_were_recorded(data, tmp_path):
     assert len(objects(chunks)) == sent
     redirected = run("show", path, "--raw", "-o", tmp_path / "x", status=2).stderr
     assert "redirect" in redirected
-    assert "<stdin>" in run("show", "-", "--raw", input=lines[0], status=1).stderr
+    assert "<stdin>" in run("show", "-", "--raw", input=lines[0], status=2).stderr
 
 
 def test_a_path_and_limits_are_those_of_the_load(write):
@@ -611,12 +626,11 @@ def test_help_imports_nothing_heavy():
 
 
 @pytest.mark.parametrize("command", ["read", "summary", "tokens", "plot", "export"])
-@pytest.mark.parametrize("text", [None, "", "\n\n", "not json\n", '{"choices": 1}\n'])
+@pytest.mark.parametrize("text", ["", "\n\n", "not json\n", '{"choices": 1}\n'])
 def test_nothing_usable_is_exit_code_1(tmp_path, monkeypatch, command, text):
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "input.jsonl"
-    if text is not None:
-        path.write_text(text)
+    path.write_text(text)
     options = ["-o", str(tmp_path / "out")] if command == "export" else []
     result = run(command, path, *options, status=1)
     assert "error: " in result.stderr

@@ -54,11 +54,13 @@ class _Commands(click.Group):
 
     def main(self, args: Sequence[str] | None = None, **options: Any) -> Any:  # type: ignore[override]
         """Run the command line; an output that cannot be written costs a line, not a traceback."""
+        if not options.pop("standalone_mode", True):
+            return super().main(args, standalone_mode=False, **options)
         fill_streams()
         try:
             if sys.stdout is None:
                 raise Failure("standard output is closed: expected a file, a pipe or a terminal")
-            code = super().main(args, **options | {"standalone_mode": False})
+            code = super().main(args, standalone_mode=False, **options)
         except click.ClickException as error:
             code = error.exit_code
             try:

@@ -229,7 +229,7 @@ def compare_summary(
         "delta_nll_pooled": _pooled(totals.sum(axis=0)) if len(delta) else np.nan,
         "share_above_0": (samples["delta_nll"] > 0).mean() if samples else np.nan,
         "same_text_share": paired["same_text"].astype("boolean").mean(),
-        "median_first_divergence": paired["first_divergence"].astype("Float64").median(),
+        "median_first_divergence": paired["first_divergence"].dropna().astype("float64").median(),
         "n_compared": int(compared.sum()),
         "flip_rate": float(ratio(paired["n_flips"].to_numpy(float).sum(), compared.sum())),
     }

@@ -33,6 +33,7 @@ from toolkit.loaders.json_values import Reject, utf8
 
 _BY_CONTENT = Lookup()
 _SHORT, _MOST_KNOWN = 64, 1000  # bytes of texts, and texts, whose rejects are remembered
+_FEW = 4096  # rows that are Python's numbers at a time
 _ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -118,9 +119,7 @@ class ReferenceDecoder:
         spans = (skipped, done, *(column[rows] for column in columns))
         batch = _Batch(self)
         with _collector_paused():
-            for records, markers, start, stop, *place in zip(
-                *(span.tolist() for span in spans), strict=True
-            ):
+            for records, markers, start, stop, *place in _rows(spans):
                 self.ordinals.advance(records, markers)
                 batch.text(frames.data[start:stop], Place(*place))
         self.ordinals.advance(
@@ -149,6 +148,13 @@ class ReferenceDecoder:
                 if unit.is_stream:
                     self.ordinals.begin_scope()
         return batch.finish()
+
+
+def _rows(columns: Iterable[Ints]) -> Iterator[tuple[int, ...]]:
+    """Yield rows of columns, a few thousand at a time, because Python's numbers are large."""
+    columns = list(columns)
+    for at in range(0, len(columns[0]), _FEW):
+        yield from zip(*(column[at : at + _FEW].tolist() for column in columns), strict=True)
 
 
 def _markers_before(frames: Frames, rows: Ints) -> Ints:

@@ -33,7 +33,7 @@ def names(pattern, folder):
     return [os.path.relpath(source.name, folder) for source in resolve(pattern)]
 
 
-PARTS = st.sampled_from(["**", "*", "x", "y", "?", "[xz]", "*.jsonl", ".*", "**b", "..", ".", ""])
+PARTS = st.sampled_from(["**", "*", "x", "y", "?", "[xz]", "*.jsonl", ".[a-z]*", "**b", ".", ""])
 
 
 @given(parts=st.lists(PARTS, min_size=1, max_size=5), is_absolute=st.booleans())
@@ -42,8 +42,6 @@ def test_without_links_patterns_match_as_those_of_glob_do(parts, is_absolute, tr
     monkeypatch.chdir(tree)
     pattern = "/".join(parts)
     pattern = f"{tree}/{pattern}" if is_absolute or pattern.startswith("/") else pattern
-    if ".." in parts and parts.index("..") > min(map(parts.index, {"**", ".."} & set(parts))):
-        return  # what leads back from where a search has led
 
     def real(paths):
         return {os.path.realpath(path) for path in paths}

@@ -102,8 +102,8 @@ def _sources(item: Any) -> Iterator[Source]:
 
 def _from_string(text: str) -> Iterator[Source]:
     if "\0" in text:
-        raise ArgumentError("a source is named by a text with a NUL character, which no path has")
-    if text == "-":
+        yield _unavailable(text, "no such file: the name has a NUL character, which no path has")
+    elif text == "-":
         yield Source("<stdin>", Stdin())
     elif scheme := _SCHEME.match(text):
         yield from _remote(text, scheme[1].lower())

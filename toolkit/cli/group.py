@@ -7,6 +7,7 @@ import re
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -199,27 +200,16 @@ quiet_option = click.option(
     callback=_set_quiet,
     help="Print no progress and no warnings.",
 )
-_path = click.option(
+_place_option = partial(click.option, metavar="KEYS", expose_value=False, callback=_set_option)
+_path = _place_option(
     "--path",
-    metavar="KEYS",
-    expose_value=False,
-    callback=_set_option,
     help="Path of the response in each record, such as output.raw[0].  [default: detected]",
 )
-_id = click.option(
-    "--id",
-    metavar="KEYS",
-    expose_value=False,
-    callback=_set_option,
-    help="Path of the id of each row, such as question_id.  [default: the usual names]",
+_id = _place_option(
+    "--id", help="Path of the id of each row, such as question_id.  [default: the usual names]"
 )
-_keep = click.option(
-    "--keep",
-    multiple=True,
-    metavar="KEYS",
-    expose_value=False,
-    callback=_set_option,
-    help="Path of a column of the rows to keep. Can be repeated.",
+_keep = _place_option(
+    "--keep", multiple=True, help="Path of a column of the rows to keep. Can be repeated."
 )
 _shape = click.option(
     "--shape",

@@ -29,7 +29,7 @@ from toolkit.loaders.decoding.ordinals import Place
 from toolkit.loaders.decoding.reference import Unit
 from toolkit.loaders.decoding.rejects import LISTED, Listing
 from toolkit.loaders.formats.embedded import NAME as ROW
-from toolkit.loaders.framing.detect import frame
+from toolkit.loaders.framing.detect import BOM, frame
 from toolkit.loaders.framing.frames import Frames
 from toolkit.loaders.merging.merger import LATE_CHUNK, Merger
 from toolkit.loaders.options import ReadOptions
@@ -40,7 +40,6 @@ from toolkit.loaders.sources.source import Source
 from toolkit.tables import LogprobTables
 
 _BLOCK_BYTES = 8 << 20  # bytes that are read, framed and scanned at a time, at most
-_BOM = b"\xef\xbb\xbf"
 _AHEAD = 4  # steps scanned ahead for each thread; about half of them are blocks of a single line
 _SMALL_BYTES = 1 << 20  # bytes of sources that share a batch; smaller blocks stay on this thread
 _SMALL_SOURCES = 1024  # number of sources that share a batch
@@ -298,6 +297,8 @@ class BatchReader:
 
     def _named_by_file(self, bodies: pa.Table) -> pa.Table:
         """Return bodies in which a row that is alone in its file has the name of it as its id."""
+        if not any(source.document for source in self._sources):
+            return bodies
         is_row = pc.or_(pc.equal(bodies["format"], ROW), bodies["path"].is_valid())
         record, offset = numpy(bodies, "record"), numpy(bodies, "byte_offset")
         stop = offset + numpy(bodies, "length")
@@ -307,7 +308,7 @@ class BatchReader:
                 continue
             size, name = source.document
             mine = (record >= source.first_record) & (record < source.next_record)
-            rows = np.flatnonzero(mine & (offset <= len(_BOM)))
+            rows = np.flatnonzero(mine & (offset <= len(BOM)))
             if len(rows) == 1 and is_row[rows[0]].as_py() and stop[rows[0]] >= size - len(b"\r\n"):
                 names[rows[0]] = name
         if not any(names):

@@ -128,7 +128,8 @@ class Decoded(NamedTuple):
     envelopes : int
         Records that were found inside an envelope.
     control : int
-        Frames, or parts of them, that are known to bring nothing of an answer; they are no records.
+        Frames, or parts of frames, that are known to hold no part of an answer. They do not count
+        as records.
     reasons : mapping of str to int
         Rejected records by reason; those of one call of a decoder only.
     """

@@ -26,7 +26,7 @@ class Reject(Exception):
     path : str, optional
         JSON path of the value that is at fault. Keys that may be content become ``*``.
     is_unrelated : bool
-        Whether the record is whole, but is no answer and does not speak of logprobs.
+        Whether the record is complete JSON with neither an answer nor a key for logprobs.
     """
 
     def __init__(

@@ -28,8 +28,8 @@ _MOST_VALUES = 1 << 20  # of an array: larger ones are logits or embeddings
 def plain(value: Any) -> Any:
     """Return an object as plain data: dicts whose keys are texts, lists, texts and numbers.
 
-    Attributes become keys, without private ones. What is no data, such as a function, is null, and
-    so are an object inside itself and a huge array, such as logits.
+    Public attributes become keys. A value that JSON cannot express, such as a function, becomes
+    null. So does an object inside itself, and a huge array, such as logits.
 
     Parameters
     ----------

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from toolkit.schema.codes import NOTE_SEVERITIES, NOTES, REASON_SEVERITIES, REASONS
+from toolkit.schema.codes import (
+    LOGPROBS_REQUESTS,
+    NOTE_SEVERITIES,
+    NOTES,
+    REASON_SEVERITIES,
+    REASONS,
+)
 
 
 class Kind(NamedTuple):
@@ -14,20 +20,19 @@ class Kind(NamedTuple):
     message: str
 
 
-_ASKING = "Ask the server for the logprobs of tokens: logprobs=True, top_logprobs=20."
+_ASKING = f"Ask the server for the logprobs of tokens: {LOGPROBS_REQUESTS['openai_chat']}."
 _ADVICE = {  # by code and format; format None: all other formats
     ("note_unread_logprobs", None): "Name their place: read(path='...') for an answer inside a "
     "record, read(shape=Shape(tokens='...', logprobs='...')) for lists of a form of their own.",
     ("note_mean_logprob_only", None): _ASKING,
-    ("note_mean_logprob_only", "gemini"): "Ask for the logprobs of tokens: responseLogprobs=true "
-    "and logprobs=20 in generationConfig.",
+    ("note_mean_logprob_only", "gemini"): "Ask for the logprobs of tokens: "
+    f"{LOGPROBS_REQUESTS['gemini']}.",
     ("note_index_finished_twice", None): "If so, their tokens are mixed: ask for one answer a "
     "request.",
     ("no_logprobs", None): "Were they requested? " + _ASKING,
-    ("no_logprobs", "gemini"): "Were they requested? Set responseLogprobs=true and logprobs=20 in "
-    "generationConfig.",
+    ("no_logprobs", "gemini"): f"Were they requested? Set {LOGPROBS_REQUESTS['gemini']}.",
     ("no_logprobs", "openai_responses"): "Were they requested? Set "
-    "include=['message.output_text.logprobs'] and top_logprobs=20.",
+    f"{LOGPROBS_REQUESTS['openai_responses']}.",
 }
 
 KINDS: dict[str, Kind] = {

@@ -85,7 +85,7 @@ NOTE_SEVERITIES = {
 LOGPROBS_REQUESTS = {
     "openai_chat": "logprobs=True, top_logprobs=20",
     "openai_legacy": "logprobs=5",
-    "openai_responses": "include=['message.output_text.logprobs'], top_logprobs=20",
+    "openai_responses": "include=['message.output_text.logprobs'] and top_logprobs=20",
     "gemini": "responseLogprobs=true and logprobs=20 in generationConfig",
     "tgi_generate": "details=true",
     "sglang_generate": "return_logprob=True",

@@ -395,7 +395,7 @@ def test_inspect_ai_samples():
 @quietly
 @quietly
 def test_lm_eval_samples_have_a_choice_for_each_option():
-    """The sums of the logprobs of options are no tokens; what was generated is a text."""
+    """An option with the sum of its logprobs is a choice without tokens, as is a generated text."""
     row = {"doc_id": 0, "doc": {}, "target": "a", "arguments": [["Q", " yes"], ["Q", " no"]]}
     named = {f"gen_args_{i}": {"arg_0": "Q", "arg_1": text} for i, text in enumerate(("a", "b"))}
     lp = read(

@@ -1,7 +1,7 @@
-"""Recognise the messages of a conversation that are no answers: prompts and results of tools.
+"""Recognise the messages of a conversation that a model did not write: prompts, tool results.
 
-Histories of LangChain, LangGraph and pydantic-ai hold them beside the answers. They are counted in
-the ledger as ``control``.
+Histories of LangChain, LangGraph and pydantic-ai contain them beside the answers. The ledger counts
+them as ``control``.
 """
 
 from __future__ import annotations
@@ -31,5 +31,5 @@ def matches(obj: dict[str, Any]) -> bool:
 
 
 def normalise(obj: dict[str, Any], path: str = "$") -> Iterator[Control]:
-    """Yield that there is no answer."""
+    """Yield the message as control."""
     yield Control(path)

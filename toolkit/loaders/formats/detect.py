@@ -170,12 +170,16 @@ def _at(value: Any, record: Any, path: str, shape: Shape | None) -> Iterator[Fou
         if isinstance(value, list):
             message += "; a path that ends in [] reads each element"
         raise Reject("no_choices", message, path)
-    around_it = Body({}, embedded.NAME, path, custom_id)
-    yield from (inside(around_it, each) if _has_no_id(each) else each for each in found)
+    yield from _with_id(found, custom_id)
 
 
-def _has_no_id(found: Found) -> bool:
-    return isinstance(found, Body | Exchange) and found.custom_id is None
+def _with_id(found: Iterable[Found], custom_id: str | None) -> Iterator[Found]:
+    """Yield bodies, those without an id of their own with that of the row around them."""
+    for each in found:
+        if isinstance(each, Body | Exchange) and each.custom_id is None:
+            yield each._replace(custom_id=custom_id)
+        else:
+            yield each
 
 
 def _detected(obj: object, path: str, shapes: tuple[Shape, ...] = ()) -> Iterator[Found]:
@@ -185,8 +189,7 @@ def _detected(obj: object, path: str, shapes: tuple[Shape, ...] = ()) -> Iterato
     formats: tuple[Format, ...] = (*shapes, *FORMATS)
     module, found = _matched(obj, path, formats)
     if module in shapes:  # the row of somebody, with an id of theirs
-        around = Body(obj, embedded.NAME, path, row_id(obj, None))
-        found = [inside(around, each) if _has_no_id(each) else each for each in found]
+        found = list(_with_id(found, row_id(obj, None)))
     read = identities(found)
     is_final = id(obj) in read or any(map(_is_ambiguous, found))
     if not is_final and not has_tokens(found):

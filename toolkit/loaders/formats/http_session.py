@@ -66,7 +66,7 @@ def _har_text(response: object, path: str) -> tuple[Any, str]:
     text, kind = content.get("text"), content.get("mimeType")
     if content.get("encoding") and text:
         if isinstance(kind, str) and is_other_kind(kind):
-            return kind, path  # a text in its place, which is no recording
+            return kind, path  # the type instead of the content, which is not text
         text = _decoded(text, content["encoding"], path)
     return text, f"{path}.text"
 

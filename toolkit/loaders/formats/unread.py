@@ -85,7 +85,7 @@ def unread(obj: Any, read: set[int], lists: Iterable[list[Any]] = ()) -> Iterato
         A number alone, or a list or object with numbers in it.
     """
     seen = set(read)  # objects in memory may hold themselves
-    lists = [each for each in lists if each]
+    read_lists: list[list[Any]] | None = None  # computed if a value has to be compared with them
     stack = [obj]
     while stack:
         value = stack.pop()
@@ -97,9 +97,11 @@ def unread(obj: Any, read: set[int], lists: Iterable[list[Any]] = ()) -> Iterato
             continue
         for key, inner in value.items():
             if speaks_of_logprobs(key):
-                if id(inner) in read or _repeats(inner, lists):
+                if id(inner) in read or not _holds_logprobs(inner, read):
                     continue
-                if _holds_logprobs(inner, read):
+                if read_lists is None:
+                    read_lists = [each for each in lists if each]
+                if not _repeats(inner, read_lists):
                     yield inner
             elif isinstance(inner, dict | list) and key not in _KEPT:
                 stack.append(inner)

@@ -32,7 +32,8 @@ from toolkit.loaders.framing.lines import frame_lines
 HEAD_BYTES = 1 << 16
 """Bytes of a source from which its container is detected."""
 
-_BOM = b"\xef\xbb\xbf"
+BOM = b"\xef\xbb\xbf"
+"""Byte order mark of UTF-8, which may precede a source."""
 _LEAD = re.compile(rb"(?:[ \t\r\n]*\[DONE\](?=[ \t\r\n]|\Z))*[ \t\r\n]*")
 _HTTP = re.compile(rb"HTTP/[^\r\n]*[\r\n](?:.*[\r\n])?(?:data|event|id|retry):", re.S)
 _KEY_ON_NEXT_LINE = re.compile(rb'^\{[ \t\r]*\n[ \t\r\n]*"', re.M)
@@ -86,7 +87,7 @@ def frame(blocks: Iterable[bytes], max_bytes: int = LIMITS.record_bytes) -> Iter
     """
     feed = _Feed(blocks)
     head, whole = feed.head()
-    skipped = len(_BOM) if head.startswith(_BOM) else 0
+    skipped = len(BOM) if head.startswith(BOM) else 0
     framer = _container(head[skipped:HEAD_BYTES], whole)
     if head:
         for frames in framer(chain([head[skipped:]], feed), skipped, max_bytes):

@@ -32,7 +32,7 @@ from toolkit.cli.output import json_text, print_lines, print_rows, safe
 from toolkit.cli.summary import summarise, summary_lines
 from toolkit.errors import ArgumentError, SelectionError
 
-_RARE = ("envelopes", "blank", "done", "comments", "control")  # counts that are often all 0
+_RARE = ("unlisted", "envelopes", "blank", "done", "comments", "control")  # often all 0
 
 
 @main.command()

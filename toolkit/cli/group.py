@@ -314,7 +314,8 @@ def load(inputs: Sequence[str]) -> LogprobTables:
 def require_responses(lp: LogprobTables) -> None:
     """End the command with exit code 1 if there is no response."""
     if not len(lp):
-        raise Failure(f"no response in {lp.rejects.num_rows} records: all were rejected")
+        n = lp.rejects.num_rows + lp.n_unlisted
+        raise Failure(f"no response in {n} records: all were rejected")
 
 
 def selector(text: str) -> int | str:

@@ -28,7 +28,7 @@ SHOWN = {  # columns of the readable tables; --columns, --json and --csv can pri
     "tokens": "row choice channel position token logprob status sampled_rank n_alternatives",
     "alternatives": "row choice channel position slot token logprob status is_sampled",
     "rejects": "place reason path message",
-    "ledger": "source records read rejected envelopes blank done comments control bytes",
+    "ledger": "source records read rejected unlisted envelopes blank done comments control bytes",
 }
 _TOKENS_SHOWN = (
     "row choice channel position token probability logprob sampled_rank status alternatives"

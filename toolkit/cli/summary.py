@@ -36,7 +36,7 @@ def summarise(lp: LogprobTables, by: str | None, vocab_size: int | None) -> dict
     return {
         "records": {
             name: sum(row[name] for row in ledger)
-            for name in ("records", "read", "rejected", "bytes")
+            for name in ("records", "read", "rejected", "unlisted", "bytes")
         },
         "tables": {
             name: lp[name].num_rows for name in ("responses", "choices", "tokens", "alternatives")
@@ -210,6 +210,9 @@ def _reject_lines(rejects: list[dict[str, Any]], records: dict[str, int]) -> Ite
         fitting = [", ".join(places[:n]) for n in range(len(places), 0, -1)]
         text = next((text for text in fitting if len(text) <= room), fitting[-1])
         yield from _labelled("", [line + clip(text, room, at_start=True)])
+    if records["unlisted"]:
+        counted = f"  {records['unlisted']:>{size},} more, beyond the first of a reason"
+        yield from _labelled("", [f"{counted}: logprobs read --table rejects --rejects all"])
     if more := len(rejects) - most:
         yield from _labelled("", [f"  {more} more reasons: logprobs read --table rejects"])
 

@@ -202,6 +202,11 @@ KINDS: dict[str, Kind] = {
         )
         for reason, text in REASONS.items()
     },
+    "rejects_unlisted": Kind(
+        "warning",
+        "More records of these reasons were rejected than are listed in the rejects; with "
+        'rejects="all" each is listed.',
+    ),
 }
 """Findings by code, in the order of a result within each severity."""
 

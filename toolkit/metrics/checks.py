@@ -88,6 +88,8 @@ def _of_records(lp: LogprobTables) -> Iterator[Finding]:
         count = reasons.count(reason)
         place = first.to_pylist()[0]
         yield Finding(f"rejected_{reason}", "records", count, max(n, len(reasons)), **place)
+    if lp.n_unlisted:
+        yield Finding("rejects_unlisted", "records", lp.n_unlisted, n)
     if not len(lp):
         yield Finding("no_responses", "responses", 0, 0)
 

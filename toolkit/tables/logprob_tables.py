@@ -100,6 +100,11 @@ class LogprobTables:
         """Return the number of responses."""
         return self.responses.num_rows
 
+    @property
+    def n_unlisted(self) -> int:
+        """Number of rejected records that are counted in the ledger and have no row in rejects."""
+        return int(numpy(self.ledger, "unlisted").sum())
+
     def __repr__(self) -> str:
         """Return the size of each table."""
         sizes = ((table.name, self[table.name].num_rows) for table in schema.TABLES)

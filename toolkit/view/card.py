@@ -71,7 +71,9 @@ def facts_of(lp: LogprobTables) -> dict[str, str]:
     if lp.rejects.num_rows:
         reasons = lp.rejects["reason"].value_counts().to_pylist()
         listed = ", ".join(f"{r['counts']:,} {r['values']}" for r in reasons)
-        facts["rejected"] = f"{lp.rejects.num_rows:,} records: {listed}; see lp.rejects"
+        listed += f", {lp.n_unlisted:,} unlisted" if lp.n_unlisted else ""
+        rejected = lp.rejects.num_rows + lp.n_unlisted
+        facts["rejected"] = f"{rejected:,} records: {listed}; see lp.rejects"
     if lp.tokens.num_rows and lp.alternatives.num_rows <= MOST_ALTERNATIVES:
         facts |= _measured(lp)
     return facts

@@ -306,12 +306,14 @@ def _least_certain(lp: LogprobTables, sequences: pd.DataFrame) -> Iterator[str]:
 def _rejects(lp: LogprobTables) -> Iterator[str]:
     if not lp.rejects.num_rows:
         return
-    yield f"<h2>Rejected: {lp.rejects.num_rows:,} records</h2>"
+    yield f"<h2>Rejected: {lp.rejects.num_rows + lp.n_unlisted:,} records</h2>"
     table = lp.rejects.slice(0, _REJECTS).to_pandas()
     columns = {name: name for name in ("source", "line", "reason", "path", "message")}
     yield _table(table, columns, "rejected records")
     if lp.rejects.num_rows > _REJECTS:
-        yield f'<p class="faint">{lp.rejects.num_rows - _REJECTS:,} more in lp.rejects.</p>'
+        more = f"{lp.rejects.num_rows - _REJECTS:,} more in lp.rejects."
+        more += f" {lp.n_unlisted:,} are only counted: see lp.ledger." if lp.n_unlisted else ""
+        yield f'<p class="faint">{more}</p>'
 
 
 # Elements

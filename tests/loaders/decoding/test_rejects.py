@@ -9,6 +9,7 @@ import pytest
 
 import toolkit
 from tests.oracle import assert_sources
+from toolkit.cli.summary import summarise, summary_lines
 from toolkit.loaders.decoding.rejects import Listing
 
 MOST = 3
@@ -88,6 +89,23 @@ def test_an_export_and_its_warning_count_what_is_not_listed(tmp_path):
     with pytest.warns(toolkit.ToolkitWarning, match="15 records were rejected"):
         out = toolkit.export(source, tmp_path / "all", rejects="all")
     assert toolkit.read_parquet(out).rejects.num_rows == 15
+
+
+@pytest.mark.usefixtures("few")
+def test_whoever_counts_rejects_counts_the_unlisted(tmp_path):
+    source = tmp_path / "log.jsonl"
+    source.write_bytes(SOURCES[0])
+    lp = load(source)
+    assert lp.n_unlisted == 9
+    assert "15 records: " in lp._repr_html_()
+    assert "9 unlisted" in lp._repr_html_()
+    assert "Rejected: 15 records" in toolkit.report(lp, tmp_path / "r.html").read_text("utf-8")
+    findings = toolkit.check(lp).set_index("code")["count"]
+    assert findings["rejects_unlisted"] == 9
+    assert findings.filter(like="rejected_").sum() == 6
+    document = summarise(lp, None, None)
+    assert document["records"]["unlisted"] == 9
+    assert any("9 more, beyond the first of a reason" in line for line in summary_lines(document))
 
 
 @pytest.mark.usefixtures("few")

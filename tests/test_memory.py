@@ -137,3 +137,14 @@ def test_files_without_number(tmp_path):
     assert (few, many) == (10_000, 100_000)
     assert (peak_of_many - peak_of_few) * 1024 < 1500 * 90_000
     assert n_open < 64
+
+
+def test_reads_in_one_process_leave_nothing():
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.stress.repeat", "--reads", "400"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr

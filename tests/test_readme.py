@@ -5,15 +5,11 @@ import re
 import pytest
 
 from tests.conftest import ROOT
-from tools import dictionary, rooms
+from tools import rooms
 
 README = (ROOT / "README.md").read_text()
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, flags=re.DOTALL)
-
-
-def test_the_data_dictionary_is_the_schema():
-    assert dictionary.parts(README)[1] == dictionary.dictionary()
 
 
 def test_the_table_of_rooms_is_that_of_the_architecture_test():

@@ -17,10 +17,10 @@ MADE_WITH = ROOT / "notebooks" / "MADE_WITH"
 
 
 def versions() -> str:
-    """Return the versions of the packages on which the outputs depend."""
+    """Return the versions of the packages on which outputs of notebooks and guides depend."""
     return "".join(
         f"{name} {'.'.join(version(name).split('.')[:2])}\n"
-        for name in ("numpy", "pandas", "pyarrow", "duckdb")
+        for name in ("numpy", "pandas", "pyarrow", "duckdb", "polars")
     )
 
 

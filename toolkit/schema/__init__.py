@@ -1,9 +1,9 @@
 """Every table and result column: name, type, null rule, unit and meaning.
 
 Every column is declared here and nowhere else. Loaders build tables of these types, metrics return
-DataFrames of these columns, `conform` checks tables of other origin, and the data dictionary in the
-README is generated from here. Unit, direction and doc are Arrow field metadata, which Parquet
-files keep.
+DataFrames of these columns, `conform` checks tables of other origin, and the data dictionary of the
+site is generated from here. Unit, direction and doc are Arrow field metadata, which Parquet files
+keep.
 """
 
 from toolkit.schema.base import (

@@ -38,7 +38,8 @@ napoleon_google_docstring = False
 napoleon_use_rtype = False
 napoleon_use_param = True
 
-# Markdown
+# Markdown; quotes and dashes stay as they are written, because options of commands have them
+smartquotes = False
 myst_enable_extensions = ["attrs_block", "colon_fence", "deflist"]
 myst_heading_anchors = 3
 

@@ -92,6 +92,21 @@ def test_every_declared_table_has_its_place(pages, site):
         assert f"{table.name}-table" in stored
 
 
+def test_every_metric_is_in_the_catalogue(pages, site):
+    page = pages[site / "metrics.html"]
+    places = {node.attributes["id"] for node in page.css("[id]")}
+    declared = [(t, column) for t in schema.RESULTS for column in t.columns if column.formula]
+    assert len(declared) > 200
+    for table, column in declared:
+        assert f"{table.name}-{column.name}".replace("_", "-") in places
+    facts = [node.text() for node in page.css("dl.myst > dt")]
+    assert facts.count("does not say") == len(declared)
+    text = " ".join(page.body.text().split())
+    for table, column in declared:
+        for said in (column.formula, column.source, column.caveat, column.doc):
+            assert " ".join(said.split()) in text, (table.name, column.name, said)
+
+
 def test_promises_name_tests_that_exist():
     named = re.findall(r"`(tests/[^`]+\.py)`", (DOCS / "promises.md").read_text())
     assert len(named) > 10

@@ -3,6 +3,7 @@
 import inspect
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 import toolkit
@@ -43,6 +44,36 @@ def test_every_column_says_what_it_is():
         for column in table.columns:
             assert column.doc.endswith("."), f"{table.name}.{column.name}"
             assert column.direction in ("", "higher", "lower")
+
+
+NOT_METRICS = {  # real numbers that are edges, arguments or weights
+    *("low", "high", "value", "weight", "target", "level"),
+}
+
+
+def test_every_metric_has_a_formula_and_says_what_it_does_not_say():
+    stored = {column for table in schema.TABLES for column in table.columns}
+    for table in schema.RESULTS:
+        for column in set(table.columns) - stored:
+            is_real = pa.types.is_floating(column.type) or pa.types.is_map(column.type)
+            is_metric = (is_real or bool(column.direction)) and column.name not in NOT_METRICS
+            where = f"{table.name}.{column.name}"
+            if not (is_metric and column.name != "finish_reasons"):  # counts by reason
+                assert (column.formula, column.source, column.caveat) == ("", "", ""), where
+                continue
+            assert column.formula, where
+            assert column.caveat.endswith("."), where
+            assert column.caveat.split()[0].islower(), f"{where} completes 'Does not say'"
+            assert not column.source.endswith("."), where
+            assert "Source:" not in column.doc, where
+
+
+def test_metrics_are_described_in_words_and_in_the_metadata_of_the_field():
+    column = schema.SEQUENCE_METRICS["perplexity"]
+    assert column.field.metadata[b"formula"] == b"exp(-sum_logprob / n_ok)"
+    assert column.field.metadata[b"source"] == b"Jelinek et al. 1977"
+    assert column.field.metadata[b"does_not_say"].startswith(b"whether the answer is right")
+    assert b"formula" not in schema.TOKENS["token"].field.metadata
 
 
 def test_public_names_of_the_schema_are_sorted_and_there():

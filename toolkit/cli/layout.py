@@ -158,6 +158,9 @@ def schema_document(table: Table) -> dict[str, Any]:
             "unit": column.unit or None,
             "more_certain": column.direction or None,
             "doc": column.doc,
+            "formula": column.formula or None,
+            "source": column.source or None,
+            "does_not_say": column.caveat or None,
         }
         for column in table.columns
     ]
@@ -177,8 +180,17 @@ def schema_lines(table: Table) -> Iterator[str]:
         if column.direction:
             facts.append(f"{column.direction} is more certain")
         yield f"  {click.style(f'{column.name:<26}', bold=True)}  {' · '.join(filter(None, facts))}"
-        yield from (f"      {line}" for line in textwrap.wrap(column.doc, room))
+        for text in (column.doc, *_about_metric(column)):
+            yield from (f"      {line}" for line in textwrap.wrap(text, room))
     yield ""
+
+
+def _about_metric(column: Column) -> Iterator[str]:
+    """Yield sentences about the formula, source and limits of a metric."""
+    if column.formula:
+        yield f"Formula: {column.formula}"
+        yield f"Source: {column.source}" if column.source else ""
+        yield f"Does not say {column.caveat}"
 
 
 def _type_name(column: Column) -> str:

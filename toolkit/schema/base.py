@@ -32,6 +32,12 @@ class Column:
         ``higher`` or ``lower``: which end means a more certain model; empty where neither does.
     labels : tuple of str
         The texts that a `LABEL` column may hold, in the order of their codes.
+    formula : str
+        How a metric is computed from other columns; empty if the column is not a metric.
+    source : str
+        Who proposed the metric; empty for plain arithmetic.
+    caveat : str
+        What the metric does not say: the end of a sentence that begins with "Does not say".
     """
 
     name: str
@@ -41,11 +47,21 @@ class Column:
     unit: str = ""
     direction: str = ""
     labels: tuple[str, ...] = ()
+    formula: str = ""
+    source: str = ""
+    caveat: str = ""
 
     @property
     def field(self) -> pa.Field:
-        """The Arrow field, with doc, unit and direction as metadata."""
-        metadata = {"doc": self.doc, "unit": self.unit, "more_certain": self.direction}
+        """The Arrow field, with doc, unit, direction and facts about a metric as metadata."""
+        metadata = {
+            "doc": self.doc,
+            "unit": self.unit,
+            "more_certain": self.direction,
+            "formula": self.formula,
+            "source": self.source,
+            "does_not_say": self.caveat,
+        }
         return pa.field(
             self.name,
             self.type,
@@ -102,9 +118,25 @@ def count(name: str, doc: str, unit: str = "tokens") -> Column:
     return Column(name, pa.int32(), doc, required=True, unit=unit)
 
 
-def metric(name: str, unit: str, direction: str, doc: str) -> Column:
-    """Declare a nullable real number with its unit and direction."""
-    return Column(name, pa.float64(), doc, unit=unit, direction=direction)
+def metric(
+    name: str, unit: str, direction: str, doc: str, *, formula: str, caveat: str, source: str = ""
+) -> Column:
+    """Declare a nullable real number that is a metric, which needs a formula and a caveat."""
+    return Column(
+        name,
+        pa.float64(),
+        doc,
+        unit=unit,
+        direction=direction,
+        formula=formula,
+        source=source,
+        caveat=caveat,
+    )
+
+
+def setting(name: str, unit: str, doc: str) -> Column:
+    """Declare a nullable real number that is not a metric: an edge, a weight, an argument."""
+    return Column(name, pa.float64(), doc, unit=unit)
 
 
 def total(name: str, doc: str, unit: str = "tokens") -> Column:
@@ -112,9 +144,13 @@ def total(name: str, doc: str, unit: str = "tokens") -> Column:
     return Column(name, pa.int64(), doc, required=True, unit=unit)
 
 
-def known(name: str, unit: str, direction: str, doc: str) -> Column:
-    """Declare a nullable whole number with its unit and direction."""
-    return Column(name, pa.int64(), doc, unit=unit, direction=direction)
+def known(
+    name: str, unit: str, direction: str, doc: str, *, formula: str = "", caveat: str = ""
+) -> Column:
+    """Declare a nullable whole number with its unit, and with a formula if it is a metric."""
+    return Column(
+        name, pa.int64(), doc, unit=unit, direction=direction, formula=formula, caveat=caveat
+    )
 
 
 def label_array(codes: object, labels: tuple[str, ...]) -> pa.DictionaryArray:

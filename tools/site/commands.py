@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import textwrap
 
@@ -12,9 +13,10 @@ from toolkit.cli.entry import main
 
 def commands() -> str:
     """Return usage, meaning, options and examples of each command, as Markdown."""
-    shared = _options(main.commands["read"]) & _options(main.commands["check"])
+    readers = [each for each in main.commands.values() if _takes_inputs(each)]
+    shared = frozenset.intersection(*map(_options, readers))
     lines = [*_described(main, "logprobs", frozenset()), "(options-of-a-load)="]
-    lines += ["## Options of every command that reads", ""]
+    lines += ["## Options of every command that reads recordings", ""]
     lines += [_option(each) for each in main.commands["read"].params if _name(each) in shared]
     for name, command in sorted(main.commands.items()):
         lines += [f"## logprobs {name}", ""]
@@ -30,8 +32,15 @@ def _described(command: click.Command, name: str, shared: frozenset[str]) -> lis
     lines = ["```sh", usage, "```", "", _text(command.help or "")]
     lines += [_option(each) for each in own]
     if len(own) < len(options):
-        lines += ["And the [options of every command that reads](#options-of-a-load).", ""]
+        lines += [
+            "And the [options of every command that reads recordings](#options-of-a-load).",
+            "",
+        ]
     return lines
+
+
+def _takes_inputs(command: click.Command) -> bool:
+    return any(each.name == "inputs" for each in command.params)
 
 
 def _options(command: click.Command) -> frozenset[str]:
@@ -53,7 +62,7 @@ def _option(option: click.Parameter) -> str:
 def _text(help_: str) -> str:
     """Return a help text as Markdown: paragraphs, and the examples as a block."""
     parts = []
-    for paragraph in textwrap.dedent(help_).strip().split("\n\n"):
+    for paragraph in inspect.cleandoc(help_).split("\n\n"):
         if paragraph.startswith("\b"):
             lines = paragraph.splitlines()[2:]  # after "Examples:"
             parts.append("```sh\n" + textwrap.dedent("\n".join(lines)) + "\n```")

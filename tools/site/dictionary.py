@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
 
@@ -11,12 +11,20 @@ from toolkit import schema
 
 def stored_tables() -> str:
     """Return the dictionary of the five tables and the ledger, as Markdown."""
-    return _tables((*schema.TABLES, schema.LEDGER))
+    lines = []
+    for table in (*schema.TABLES, schema.LEDGER):
+        keys = ", ".join(f"`{key}`" for key in table.keys)
+        lines += [f"({table.name}-table)=", f"## {table.name}", ""]
+        lines += [f"{cell(table.doc)} Key: {keys}.", "", *column_table(table.columns), ""]
+    return "\n".join(lines)
 
 
-def result_tables() -> str:
-    """Return the dictionary of the tables that `toolkit.metrics` returns, as Markdown."""
-    return _tables(schema.RESULTS)
+def column_table(columns: Iterable[schema.Column]) -> Iterator[str]:
+    """Yield the rows of a Markdown table of columns."""
+    yield from ("| column | type | unit | meaning |", "| --- | --- | --- | --- |")
+    for column in columns:
+        name = f"`{column.name}`" + "!" * column.required
+        yield f"| {name} | {short(column.type)} | {cell(column.unit)} | {cell(column.doc)} |"
 
 
 def codes() -> str:
@@ -51,18 +59,3 @@ def short(type_: pa.DataType) -> str:
     return {"large_string": "string", "large_binary": "binary", "double": "float64"}.get(
         str(type_), str(type_).removesuffix("[ms, tz=UTC]")
     )
-
-
-def _tables(tables: Iterable[schema.Table]) -> str:
-    lines = []
-    for table in tables:
-        keys = ", ".join(f"`{key}`" for key in table.keys)
-        lines += [f"({table.name}-table)=", f"## {table.name}", ""]
-        lines += [cell(table.doc) + (f" Key: {keys}." if keys else ""), ""]
-        lines += ["| column | type | unit | meaning |", "| --- | --- | --- | --- |"]
-        for column in table.columns:
-            name = f"`{column.name}`" + "!" * column.required
-            unit = cell(column.unit)
-            lines.append(f"| {name} | {short(column.type)} | {unit} | {cell(column.doc)} |")
-        lines.append("")
-    return "\n".join(lines)

@@ -10,15 +10,17 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from tools.site import commands, dictionary, markdown, notebooks, pictures
+from sphinx.util.nodes import make_refnode
+
+from tools.site import catalogue, commands, dictionary, markdown, notebooks, pictures
 
 MADE = {
+    "catalogue": catalogue.catalogue,
     "changes": lambda: markdown.whole("CHANGELOG.md"),
     "codes": dictionary.codes,
     "commands": commands.commands,
     "formats": lambda: markdown.whole("data/FORMATS.md"),
     "line": lambda: markdown.section("CONTRIBUTING.md", "What happens to a line"),
-    "result tables": dictionary.result_tables,
     "rooms": lambda: markdown.section("CONTRIBUTING.md", "Where things are"),
     "stored tables": dictionary.stored_tables,
 }
@@ -29,6 +31,7 @@ def setup(app: Any) -> dict[str, bool]:
     """Connect to the events of a build."""
     app.connect("config-inited", _write_pages)
     app.connect("source-read", _fill)
+    app.connect("missing-reference", _by_last_name)
     pictures.setup(app)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -42,3 +45,16 @@ def _write_pages(app: Any, _: Any) -> None:
 
 def _fill(_: Any, name: str, source: list[str]) -> None:
     source[0] = _MARK.sub(lambda mark: MADE[mark[1]](), source[0])
+
+
+def _by_last_name(app: Any, env: Any, node: Any, content: Any) -> Any:
+    """Resolve the name of a public object without its module, as docstrings write it."""
+    if node.get("reftype") != "obj":
+        return None
+    python = env.get_domain("py")
+    last = node["reftarget"].rpartition(".")[2]
+    found = [name for name in python.objects if name.rpartition(".")[2] == last]
+    if len(found) != 1:
+        return None
+    place = python.objects[found[0]]
+    return make_refnode(app.builder, node["refdoc"], place.docname, place.node_id, [content])

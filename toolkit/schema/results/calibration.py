@@ -2,21 +2,41 @@
 
 from __future__ import annotations
 
-from toolkit.schema.base import Column, Table, metric, total
+from toolkit.schema.base import Column, Table, metric, setting, total
 
 N = total("n", "Answers whose confidence and correctness are known.", "answers")
 N_MISSING = total("n_missing", "Answers that lack either; they are omitted.", "answers")
-ACCURACY = metric("accuracy", "1", "", "Share of correct answers; null: no answer.")
-_WILSON = "bound of the accuracy by Wilson's score interval; null: no answer. Source: Wilson 1927."
+ACCURACY = metric(
+    "accuracy",
+    "1",
+    "",
+    "Share of correct answers; null: no answer.",
+    formula="correct / n",
+    caveat="how the figure would change with other labels, or for other questions than these.",
+)
 
 
-def with_interval(name: str, doc: str, unit: str = "1") -> tuple[Column, ...]:
+def with_interval(
+    name: str, doc: str, unit: str = "1", *, formula: str, caveat: str, source: str = ""
+) -> tuple[Column, ...]:
     """Declare a score and the ends of its bootstrap interval."""
     ends = (
-        metric(f"{name}_{end}", unit, "", f"{which} end of the bootstrap interval of {name}.")
-        for end, which in (("lower", "Lower"), ("upper", "Upper"))
+        metric(
+            f"{name}_{end}",
+            unit,
+            "",
+            f"{which} end of the bootstrap interval of {name}.",
+            formula=f"{quantile} quantile of {name} over resamples of the answers",
+            source="Efron 1979",
+            caveat="what holds for other questions, or if answers depend on each other.",
+        )
+        for end, which, quantile in (
+            ("lower", "Lower", "(1 - level) / 2"),
+            ("upper", "Upper", "(1 + level) / 2"),
+        )
     )
-    return (metric(name, unit, "", doc), *ends)
+    score = metric(name, unit, "", doc, formula=formula, source=source, caveat=caveat)
+    return (score, *ends)
 
 
 CALIBRATION = Table(
@@ -29,76 +49,142 @@ CALIBRATION = Table(
         N,
         N_MISSING,
         ACCURACY,
-        metric("accuracy_lower", "1", "", f"Lower {_WILSON}"),
-        metric("accuracy_upper", "1", "", f"Upper {_WILSON}"),
-        metric("mean_confidence", "1", "higher", "Mean confidence; null: no answer."),
+        metric(
+            "accuracy_lower",
+            "1",
+            "",
+            "Lower bound of the accuracy by Wilson's score interval; null: no answer.",
+            formula="Wilson's lower limit",
+            source="Wilson 1927",
+            caveat="how the figure would change with other labels, or for other questions than "
+            "these.",
+        ),
+        metric(
+            "accuracy_upper",
+            "1",
+            "",
+            "Upper bound of the accuracy by Wilson's score interval; null: no answer.",
+            formula="Wilson's upper limit",
+            source="Wilson 1927",
+            caveat="how the figure would change with other labels, or for other questions than "
+            "these.",
+        ),
+        metric(
+            "mean_confidence",
+            "1",
+            "higher",
+            "Mean confidence; null: no answer.",
+            formula="mean of confidence",
+            caveat="whether confidence is deserved: compare accuracy.",
+        ),
         *with_interval(
-            "gap", "mean_confidence - accuracy; above 0: overconfident, below 0: underconfident."
+            "gap",
+            "Above 0: overconfident, below 0: underconfident.",
+            formula="mean_confidence - accuracy",
+            caveat="whether errors in both directions cancel: see ece.",
         ),
         *with_interval(
             "ece",
-            "Expected calibration error: mean of |mean confidence - accuracy| over bins of equal "
-            "width, weighted by their answers; 0 is perfect. Biased upwards: compare "
-            "ece_if_calibrated. Source: Naeini et al. 2015; Guo et al. 2017.",
+            "Expected calibration error; 0 is perfect. Biased upwards: compare ece_if_calibrated.",
+            formula="sum(n_b / n |mean confidence - accuracy|) over bins of equal width",
+            source="Naeini et al. 2015; Guo et al. 2017",
+            caveat="whether confidence ranks answers (see auroc), or in which direction it errs "
+            "(see gap).",
         ),
         metric(
             "ece_if_calibrated",
             "1",
             "",
-            "Mean ECE of simulated answers with these confidences that are perfectly calibrated: "
-            "the ECE that chance alone explains. Source: Broecker and Smith 2007.",
+            "The ECE that chance alone explains: of answers with these confidences that are "
+            "perfectly calibrated.",
+            formula="mean of ece over simulated labels, drawn with these confidences",
+            source="Broecker and Smith 2007",
+            caveat="how large the error of the model is.",
         ),
         metric(
             "p_calibrated",
             "1",
             "",
-            "Share of these samples (the answers themselves counted as one) whose ECE is at least "
-            "as large: the p-value of perfect calibration.",
+            "The p-value of perfect calibration.",
+            formula="(1 + samples with at least this ece) / (1 + samples)",
+            source="Broecker and Smith 2007",
+            caveat="how large the error is; with many answers, any error has a small p-value.",
         ),
         *with_interval(
             "ace",
-            "The same over bins of equal mass (ACE); equal confidences share a bin. Source: "
-            "Nguyen and O'Connor 2015; Nixon et al. 2019.",
+            "Adaptive calibration error; equal confidences share a bin.",
+            formula="as ece, over bins of equal mass",
+            source="Nguyen and O'Connor 2015; Nixon et al. 2019",
+            caveat="whether confidence ranks answers, or in which direction it errs.",
         ),
         *with_interval(
             "mce",
-            "Largest |mean confidence - accuracy| of the bins of equal width that are not empty, "
-            "even if such a bin has only one answer. Source: Naeini et al. 2015.",
+            "Maximum calibration error, over the bins that are not empty.",
+            formula="max |mean confidence - accuracy| over bins of equal width",
+            source="Naeini et al. 2015",
+            caveat="how many answers are in the worst bin: one is enough.",
         ),
         *with_interval(
             "smooth_ece",
-            "Calibration error smoothed by a kernel instead of bins (smECE). Source: Blasiok and "
-            "Nakkiran 2023.",
+            "Calibration error smoothed by a kernel instead of bins (smECE).",
+            formula="as ece, with a kernel of a bandwidth that equals the error, in place of bins",
+            source="Blasiok and Nakkiran 2023",
+            caveat="whether confidence ranks answers, or in which direction it errs.",
         ),
         *with_interval(
-            "brier", "Mean of (confidence - correct)^2; 0 is perfect. Source: Brier 1950."
+            "brier",
+            "0 is perfect.",
+            formula="mean of (confidence - correct)^2",
+            source="Brier 1950",
+            caveat="whether calibration or ranking is at fault: see its parts.",
         ),
         metric(
             "brier_reliability",
             "1",
             "",
             "Part of brier: squared gap of the bins of equal width. brier = reliability - "
-            "resolution + uncertainty + within. Source: Murphy 1973.",
+            "resolution + uncertainty + within.",
+            formula="sum(n_b / n (mean confidence - accuracy)^2)",
+            source="Murphy 1973",
+            caveat="in which direction confidence errs.",
         ),
         metric(
             "brier_resolution",
             "1",
             "",
             "Part of brier: how far apart the accuracies of the bins lie; more is better.",
+            formula="sum(n_b / n (accuracy of the bin - accuracy)^2)",
+            source="Murphy 1973",
+            caveat="whether confidence is calibrated.",
         ),
-        metric("brier_uncertainty", "1", "", "Part of brier: accuracy (1 - accuracy)."),
+        metric(
+            "brier_uncertainty",
+            "1",
+            "",
+            "Part of brier: variance of the labels.",
+            formula="accuracy (1 - accuracy)",
+            source="Murphy 1973",
+            caveat="anything about the confidence.",
+        ),
         metric(
             "brier_within",
             "1",
             "",
-            "Part of brier inside the bins: variance of the confidence less twice its covariance "
-            "with correctness. Source: Stephenson et al. 2008.",
+            "Part of brier inside the bins: variance of the confidence less twice its "
+            "covariance with correctness.",
+            formula="mean of (v^2 - 2 v y) over the bins, where v and y are confidence and "
+            "correctness less their means in the bin",
+            source="Stephenson et al. 2008",
+            caveat="what more bins would change: they move it into the other parts.",
         ),
         *with_interval(
             "log_loss",
-            "Mean of -ln of the probability that the confidence gives to the true outcome; "
-            "infinite if n_certain_wrong is not 0 and nothing is clipped. Source: Good 1952.",
+            "Infinite if n_certain_wrong is not 0 and nothing is clipped.",
             "nats/answer",
+            formula="mean of -ln(probability given to the outcome)",
+            source="Good 1952",
+            caveat="whether calibration or ranking is at fault; a single certain error can "
+            "dominate it.",
         ),
         total(
             "n_certain_wrong",
@@ -113,24 +199,59 @@ RELIABILITY = Table(
     ("bin",),
     (
         total("bin", "0-based ordinal of the bin.", "1"),
-        metric(
+        setting(
             "low",
             "1",
-            "",
             "Lower edge. Equal width: excluded, except in the first bin. Equal mass: the lowest "
             "confidence in the bin.",
         ),
-        metric("high", "1", "", "Upper edge, included. Equal mass: the highest confidence in it."),
+        setting("high", "1", "Upper edge, included. Equal mass: the highest confidence in it."),
         total("n", "Answers in the bin.", "answers"),
         metric(
-            "mean_confidence", "1", "higher", "Mean confidence of these answers; null: empty bin."
+            "mean_confidence",
+            "1",
+            "higher",
+            "Mean confidence of these answers; null: empty bin.",
+            formula="mean of confidence",
+            caveat="whether confidence is deserved: compare accuracy.",
         ),
-        metric("accuracy", "1", "", "Share of correct ones among these answers; null: empty bin."),
         metric(
-            "gap", "1", "", "mean_confidence - accuracy; above 0: overconfident; null: empty bin."
+            "accuracy",
+            "1",
+            "",
+            "Share of correct ones among these answers; null: empty bin.",
+            formula="correct / n",
+            caveat="how the figure would change with other labels, or for other questions than "
+            "these.",
         ),
-        metric("accuracy_lower", "1", "", f"Lower {_WILSON}"),
-        metric("accuracy_upper", "1", "", f"Upper {_WILSON}"),
+        metric(
+            "gap",
+            "1",
+            "",
+            "Above 0: overconfident, below 0: underconfident.",
+            formula="mean_confidence - accuracy",
+            caveat="whether errors in both directions cancel: see ece.",
+        ),
+        metric(
+            "accuracy_lower",
+            "1",
+            "",
+            "Lower bound of the accuracy by Wilson's score interval; null: no answer.",
+            formula="Wilson's lower limit",
+            source="Wilson 1927",
+            caveat="how the figure would change with other labels, or for other questions than "
+            "these.",
+        ),
+        metric(
+            "accuracy_upper",
+            "1",
+            "",
+            "Upper bound of the accuracy by Wilson's score interval; null: no answer.",
+            formula="Wilson's upper limit",
+            source="Wilson 1927",
+            caveat="how the figure would change with other labels, or for other questions than "
+            "these.",
+        ),
         total(
             "n_missing",
             "Answers that lack confidence or correctness, in no bin; the same number in each row.",

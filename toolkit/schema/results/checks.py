@@ -34,7 +34,14 @@ CHECK = Table(
         ),
         total("count", "Rows with this finding.", "rows"),
         total("n", "Rows that were examined.", "rows"),
-        metric("share", "1", "", "count / n."),
+        metric(
+            "share",
+            "1",
+            "",
+            "Share of the examined rows.",
+            formula="count / n",
+            caveat="how much the metrics change because of it.",
+        ),
         known(
             "response_key",
             "",

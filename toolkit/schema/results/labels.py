@@ -10,18 +10,29 @@ from toolkit.schema.tables import CHANNEL, CHOICE, RESPONSE_KEY, RESPONSES
 WHICH = (RESPONSE_KEY, CHOICE, CHANNEL, RESPONSES["custom_id"], RESPONSES["model"])
 PLACE = known("position", "", "", "Position of the first token of the label; null: none.")
 REST = (
-    metric("other", "1", "", "Observed probability of texts that are not labels."),
+    metric(
+        "other",
+        "1",
+        "",
+        "Observed probability of texts that are not labels.",
+        formula="sum of p over other texts",
+        caveat="what these texts mean.",
+    ),
     metric(
         "ambiguous",
         "1",
         "lower",
         "Probability of texts that may become a label, because their continuation was not seen.",
+        formula="sum of p over beginnings of labels",
+        caveat="to which label it belongs.",
     ),
     metric(
         "unobserved",
         "1",
         "lower",
         "Probability outside the lists of alternatives: it may belong to any label, or to none.",
+        formula="1 - sum of the listed p",
+        caveat="to which label it belongs, if to any.",
     ),
 )
 REASON = Column(
@@ -43,20 +54,28 @@ LABEL_DISTRIBUTION = Table(
             "1",
             "",
             "Lower bound: probability that was seen to lead to this label.",
+            formula="sum of p over paths seen to end in the label",
+            source="derived",
+            caveat="where the probability of the label lies between the bounds.",
         ),
         metric(
             "probability_upper",
             "1",
             "",
             "Upper bound: also all mass that may lead to it, unseen or ambiguous.",
+            formula="probability_lower + ambiguous + unobserved mass that can lead to the label",
+            source="derived",
+            caveat="where the probability of the label lies between the bounds.",
         ),
         metric(
             "share",
             "1",
             "",
-            "Seen probability / its sum over the labels. Seen is probability_lower, or the whole "
-            "mass of its path for the label that the answer ends with. Null unless requested, or "
-            "if no label was seen.",
+            "Share of the label in what was seen. Seen is probability_lower, or the "
+            "whole mass of its path for the label that the answer ends with. Null unless "
+            "requested, or if no label was seen.",
+            formula="seen p of the label / sum of seen p of all labels",
+            caveat="how much of the probability was seen at all: see unobserved.",
         ),
         Column("is_answer", pa.bool_(), "Whether the answer states this label.", required=True),
         PLACE,

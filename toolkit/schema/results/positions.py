@@ -5,6 +5,7 @@ from __future__ import annotations
 from toolkit.schema.base import Table, metric, total
 from toolkit.schema.tables import POSITION
 
+_CAVEAT = "how one answer changes along its positions: fewer answers reach the later ones."
 POSITION_METRICS = Table(
     "position_metrics",
     "One row per token position: quantiles over all answers that have a token there.",
@@ -17,7 +18,9 @@ POSITION_METRICS = Table(
                 f"entropy_{bound}_{name}",
                 "nats",
                 "lower",
-                f"{name.capitalize()} of entropy_{bound} over the answers; null: no value.",
+                "Over the answers; null: no value.",
+                formula=f"{name} of entropy_{bound}",
+                caveat=_CAVEAT,
             )
             for bound in ("lower", "upper")
             for name in ("q25", "median", "q75")
@@ -27,7 +30,9 @@ POSITION_METRICS = Table(
                 f"probability_{name}",
                 "1",
                 "higher",
-                f"{name.capitalize()} of probability over the answers; null: no value.",
+                "Over the answers; null: no value.",
+                formula=f"{name} of probability",
+                caveat=_CAVEAT,
             )
             for name in ("q25", "median", "q75")
         ),

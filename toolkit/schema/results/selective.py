@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from toolkit.schema.base import LABEL, Column, Table, known, metric, total
+from toolkit.schema.base import LABEL, Column, Table, known, metric, setting, total
 from toolkit.schema.results.calibration import ACCURACY, N_MISSING, N, with_interval
 
 SHORTFALLS = ("no_answers", "too_few", "not_reached")
@@ -12,9 +12,16 @@ SHORTFALLS = ("no_answers", "too_few", "not_reached")
 even if all were correct, or no threshold whose bound reaches it."""
 
 
-def _by_coverage(name: str, doc: str) -> Column:
+def _by_coverage(end: str, doc: str, formula: str, source: str = "") -> Column:
     return Column(
-        name, pa.map_(pa.float64(), pa.float64()), f"{doc}, by coverage.", required=True, unit="1"
+        f"accuracy_at_coverage{end}",
+        pa.map_(pa.float64(), pa.float64()),
+        f"{doc}, by coverage.",
+        required=True,
+        unit="1",
+        formula=formula,
+        source=source,
+        caveat="which threshold gives that coverage for other answers: see threshold_for.",
     )
 
 
@@ -32,40 +39,67 @@ SELECTIVE = Table(
         ACCURACY,
         *with_interval(
             "auroc",
-            "Probability that a correct answer has a higher confidence than a wrong one; equal "
-            "ones count half; 0.5 is chance. Null if all answers are correct, or all are wrong. "
-            "Source: Hanley and McNeil 1982.",
+            "Probability that a correct answer has a higher confidence than a wrong one; "
+            "equal ones count half; 0.5 is chance. Null if all answers are correct, or all "
+            "are wrong.",
+            formula="P(confidence of a correct answer > that of a wrong one) + P(equal) / 2",
+            source="Hanley and McNeil 1982",
+            caveat="whether confidence is calibrated.",
         ),
         *with_interval(
             "auprc",
-            "Average precision at finding the correct answers; chance is the accuracy. Null if all "
-            "answers are correct, or all are wrong.",
+            "Average precision at finding the correct answers; chance is the accuracy. Null "
+            "if all answers are correct, or all are wrong.",
+            formula="sum((R_i - R_(i-1)) P_i) of precision P and recall R",
+            caveat="whether confidence is calibrated; it depends on the accuracy.",
         ),
         *with_interval(
             "auprc_errors",
-            "Average precision at finding the wrong answers by low confidence; chance is 1 - "
-            "accuracy. Null if all answers are correct, or all are wrong. Source: Hendrycks and "
-            "Gimpel 2017.",
+            "Average precision at finding the wrong answers by low confidence; chance is 1 "
+            "- accuracy. Null if all answers are correct, or all are wrong.",
+            formula="as auprc, for wrong answers by low confidence",
+            source="Hendrycks and Gimpel 2017",
+            caveat="whether confidence is calibrated; it depends on the accuracy.",
         ),
         *with_interval(
             "aurc",
-            "Mean risk over all coverages, where risk is the share of wrong answers among the "
-            "accepted ones; less is better. Source: Geifman et al. 2019.",
+            "Mean risk over all coverages, where risk is the share of wrong answers among "
+            "the accepted ones; less is better.",
+            formula="mean of risk over coverages 1/n … n/n",
+            source="Geifman et al. 2019",
+            caveat="whether confidence ranks well: a model that is always right has 0 with any "
+            "order (see eaurc).",
         ),
         *with_interval(
             "eaurc",
-            "aurc less the aurc of the best order of the same answers; 0 is perfect. Source: "
-            "Geifman et al. 2019.",
+            "Excess of aurc over that of the best order of the same answers; 0 is perfect.",
+            formula="aurc - aurc of the best order",
+            source="Geifman et al. 2019",
+            caveat="how many answers are wrong.",
         ),
         *with_interval(
             "prr",
-            "Prediction rejection ratio: (A - A_random) / (A_best - A_random), where A is the mean "
-            "accuracy over all coverages; 1 is perfect, 0 is chance, below 0 is worse. Null if all "
-            "answers are correct, or all are wrong. Source: Malinin and Gales 2021.",
+            "Prediction rejection ratio: 1 is perfect, 0 is chance, below 0 is worse. Null "
+            "if all answers are correct, or all are wrong.",
+            formula="(A - A_random) / (A_best - A_random), where A is the mean accuracy over all "
+            "coverages",
+            source="Malinin and Gales 2021",
+            caveat="how many answers are wrong, or whether confidence is calibrated.",
         ),
-        _by_coverage("accuracy_at_coverage", "Expected accuracy of the most confident share"),
-        _by_coverage("accuracy_at_coverage_lower", "Lower end of its bootstrap interval"),
-        _by_coverage("accuracy_at_coverage_upper", "Upper end of its bootstrap interval"),
+        _by_coverage(
+            "",
+            "Expected accuracy of the most confident share",
+            "correct / accepted, mean over all orders of equal confidences",
+        ),
+        *(
+            _by_coverage(
+                f"_{end}",
+                f"{end.capitalize()} end of its bootstrap interval",
+                f"(1 {sign} level) / 2 quantile over resamples of the answers",
+                "Efron 1979",
+            )
+            for end, sign in (("lower", "-"), ("upper", "+"))
+        ),
     ),
 )
 RISK_COVERAGE = Table(
@@ -76,18 +110,50 @@ RISK_COVERAGE = Table(
     (
         total("n_accepted", "Answers with at least this confidence.", "answers"),
         metric(
-            "coverage", "1", "", "n_accepted / answers whose confidence and correctness are known."
+            "coverage",
+            "1",
+            "",
+            "Share of the answers with known confidence and correctness that are accepted; "
+            "null without a threshold.",
+            formula="n_accepted / n",
+            caveat="how many of the accepted answers are wrong.",
         ),
-        metric("threshold", "", "higher", "The confidence, in the unit of the argument."),
+        metric(
+            "threshold",
+            "",
+            "higher",
+            "The confidence, in the unit of the argument.",
+            formula="a confidence of the answers",
+            caveat="what holds for answers of another kind than these.",
+        ),
         total("n_wrong", "Wrong answers among the accepted ones.", "answers"),
-        metric("risk", "1", "", "n_wrong / n_accepted."),
+        metric(
+            "risk",
+            "1",
+            "",
+            "Share of wrong answers among the accepted ones.",
+            formula="n_wrong / n_accepted",
+            source="Geifman and El-Yaniv 2017",
+            caveat="what holds for other answers: the threshold was seen with these.",
+        ),
         metric(
             "risk_lower",
             "1",
             "",
             "Lower bound of the risk by Wilson's score interval, for this threshold alone.",
+            formula="Wilson's lower limit",
+            source="Wilson 1927",
+            caveat="what holds if the best of many thresholds is chosen: see threshold_for.",
         ),
-        metric("risk_upper", "1", "", "Upper bound of the risk, likewise. Source: Wilson 1927."),
+        metric(
+            "risk_upper",
+            "1",
+            "",
+            "Upper bound of the risk, likewise.",
+            formula="Wilson's upper limit",
+            source="Wilson 1927",
+            caveat="what holds if the best of many thresholds is chosen: see threshold_for.",
+        ),
         total(
             "n_missing",
             "Answers that lack confidence or correctness; the same number in each row.",
@@ -101,16 +167,18 @@ THRESHOLD_FOR = Table(
     "is reached with the requested certainty.",
     (),
     (
-        metric("target", "1", "", "Requested accuracy."),
-        metric("level", "1", "", "Requested certainty."),
+        setting("target", "1", "Requested accuracy."),
+        setting("level", "1", "Requested certainty."),
         N,
         N_MISSING,
         metric(
             "threshold",
             "",
             "higher",
-            "Accept answers with at least this confidence, in the unit of the argument. Null: "
-            "there is no such threshold, see reason.",
+            "Accept answers with at least this confidence, in the unit of the argument. "
+            "Null: there is no such threshold, see reason.",
+            formula="a confidence of the answers",
+            caveat="what holds for answers of another kind than these.",
         ),
         Column(
             "reason",
@@ -120,33 +188,58 @@ THRESHOLD_FOR = Table(
             labels=SHORTFALLS,
         ),
         known("n_accepted", "answers", "", "Accepted answers; null without a threshold."),
-        metric("coverage", "1", "", "n_accepted / n; null without a threshold."),
+        metric(
+            "coverage",
+            "1",
+            "",
+            "Share of the answers with known confidence and correctness that are accepted; "
+            "null without a threshold.",
+            formula="n_accepted / n",
+            caveat="how many of the accepted answers are wrong.",
+        ),
         metric(
             "accuracy",
             "1",
             "",
             "Share of correct ones among the accepted; null without a threshold.",
+            formula="correct / n_accepted",
+            caveat="what holds for other answers: see accuracy_lower.",
         ),
         metric(
             "accuracy_lower",
             "1",
             "",
-            "Lower bound of the accuracy: exact and one-sided, at a level that allows for all "
-            "tested thresholds. Source: Clopper and Pearson 1934; Angelopoulos et al. 2021.",
+            "Lower bound of the accuracy: exact and one-sided, at a level that allows for "
+            "all tested thresholds.",
+            formula="exact one-sided limit at (1 - level) / number of starts of a fixed sequence",
+            source="Clopper and Pearson 1934; Angelopoulos et al. 2021",
+            caveat="what holds for answers of another kind than these.",
         ),
-        metric("accuracy_upper", "1", "", "Upper bound of the accuracy, at the same level."),
+        metric(
+            "accuracy_upper",
+            "1",
+            "",
+            "Upper bound of the accuracy, at the same level.",
+            formula="exact one-sided limit, at the same level",
+            source="Clopper and Pearson 1934",
+            caveat="what holds for answers of another kind than these.",
+        ),
         metric(
             "observed_threshold",
             "",
             "higher",
-            "Lowest threshold at which these answers reach the target, without a guarantee for "
-            "other answers. Null: none.",
+            "Lowest threshold at which these answers reach the target, without a guarantee "
+            "for other answers. Null: none.",
+            formula="lowest confidence with accuracy >= target",
+            caveat="what holds for other answers: it has no guarantee.",
         ),
         metric(
             "observed_coverage",
             "1",
             "",
             "Share of answers accepted at observed_threshold; null: none.",
+            formula="accepted at observed_threshold / n",
+            caveat="what holds for other answers.",
         ),
     ),
 )

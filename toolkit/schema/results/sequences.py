@@ -11,46 +11,74 @@ _PERPLEXITY = metric(
     "perplexity",
     "1",
     "lower",
-    "exp(-sum_logprob / n_ok), over tokens of status ok; null if there is none. Source: Jelinek "
-    "et al. 1977.",
+    "Geometric mean of the inverse probabilities of the tokens of status ok; null "
+    "if there is none.",
+    formula="exp(-sum_logprob / n_ok)",
+    source="Jelinek et al. 1977",
+    caveat="whether the answer is right. Models with different tokenisers cannot be compared by "
+    "it; bits_per_byte can.",
 )
 _PERPLEXITY_LOWER = metric(
     "perplexity_lower",
     "1",
     "lower",
-    "Lower bound of the perplexity over ok and censored tokens, where censored ones count with "
-    "surprisal_lower: exp(sum_surprisal_lower / (n_ok + n_censored)); null if there is none.",
+    "Lower bound of the perplexity over ok and censored tokens, where censored ones "
+    "count with surprisal_lower; null if there is none.",
+    formula="exp(sum_surprisal_lower / (n_ok + n_censored))",
+    source="derived",
+    caveat="how far the perplexity lies above it, if tokens are censored.",
 )
 _BITS_PER_BYTE = metric(
     "bits_per_byte",
     "bits/byte",
     "lower",
-    "-sum_logprob_bytes / (ln 2 * n_bytes): tokens without bytes are in neither sum; null "
-    "without bytes. Source: Gao et al. 2020 (The Pile).",
+    "Surprisal per byte of text: it does not depend on the tokeniser. Tokens "
+    "without bytes are in neither sum; null without bytes.",
+    formula="-sum_logprob_bytes / (ln 2 * n_bytes)",
+    source="Gao et al. 2020 (The Pile)",
+    caveat="whether the answer is right: a model can be certain and wrong.",
 )
 _OFF_TOP1_RATE = metric(
-    "off_top1_rate", "1", "lower", "n_off_top1 / n_ranked; null if n_ranked is 0."
+    "off_top1_rate",
+    "1",
+    "lower",
+    "Share of the tokens that are less likely than one of their alternatives; null "
+    "if n_ranked is 0.",
+    formula="n_off_top1 / n_ranked",
+    caveat="whether such tokens are wrong: sampling with a temperature takes other tokens on "
+    "purpose.",
 )
 _MEAN_LOGPROB = metric(
-    "mean_logprob", "nats/token", "higher", "sum_logprob / n_ok; null if no token is ok."
+    "mean_logprob",
+    "nats/token",
+    "higher",
+    "Mean over the tokens of status ok; null if there is none.",
+    formula="sum_logprob / n_ok",
+    caveat="whether the answer is right: a model can be certain and wrong.",
 )
 _SUM_LOGPROB = metric(
     "sum_logprob",
     "nats",
     "higher",
-    "Sum of logprob over tokens of status ok; null if there is none.",
+    "Log probability of the tokens of status ok together; null if there is none.",
+    formula="sum of logprob",
+    caveat="how certain the model was per token: long answers have lower sums.",
 )
 _SUM_SURPRISAL_LOWER = metric(
     "sum_surprisal_lower",
     "nats",
     "lower",
-    "Sum of surprisal_lower over ok and censored tokens; null if there is none.",
+    "Over ok and censored tokens; null if there is none.",
+    formula="sum of surprisal_lower",
+    caveat="how much more surprising the censored tokens were.",
 )
 _SUM_LOGPROB_BYTES = metric(
     "sum_logprob_bytes",
     "nats",
     "higher",
-    "Sum of logprob over the ok tokens that have bytes; null if there is none.",
+    "Log probability of the ok tokens that have bytes; null if there is none.",
+    formula="sum of logprob",
+    caveat="anything about tokens without bytes, which are omitted.",
 )
 N_INVALID = total(
     "n_invalid",
@@ -71,17 +99,29 @@ _N_OFF_TOP1 = total("n_off_top1", "Tokens that are less likely than one of their
 _N_ENTROPY = total("n_entropy", "Tokens whose entropy_lower is known.")
 _MEAN_ENTROPIES = (
     metric(
-        "mean_entropy_lower", "nats/token", "lower", "Mean of entropy_lower over n_entropy tokens."
+        "mean_entropy_lower",
+        "nats/token",
+        "lower",
+        "Over n_entropy tokens.",
+        formula="mean of entropy_lower",
+        caveat="what the mean entropy is: it lies between the means of the bounds.",
     ),
     metric(
         "mean_entropy_upper",
         "nats/token",
         "lower",
-        "Mean of entropy_upper over n_entropy tokens; null without a vocab_size.",
+        "Over n_entropy tokens; null without a vocab_size.",
+        formula="mean of entropy_upper",
+        caveat="what the mean entropy is: it lies between the means of the bounds.",
     ),
 )
 _MEAN_MISSING_MASS = metric(
-    "mean_missing_mass", "1", "lower", "Mean of missing_mass over n_entropy tokens."
+    "mean_missing_mass",
+    "1",
+    "lower",
+    "Over n_entropy tokens.",
+    formula="mean of missing_mass",
+    caveat="whether the rest lies on few tokens or on many.",
 )
 
 SEQUENCE_LABELS = (
@@ -112,12 +152,22 @@ SEQUENCE_METRICS = Table(
         _N_BYTES,
         _SUM_LOGPROB_BYTES,
         _BITS_PER_BYTE,
-        metric("min_logprob", "nats", "higher", "Lowest logprob of an ok token; null: none."),
+        metric(
+            "min_logprob",
+            "nats",
+            "higher",
+            "Of the ok tokens; null: none.",
+            formula="min of logprob",
+            caveat="whether that token matters for the answer.",
+        ),
         metric(
             "min_probability",
             "1",
             "higher",
-            "exp(min_logprob): probability of the least likely token.",
+            "Probability of the least likely token, the weakest link.",
+            formula="exp(min_logprob)",
+            caveat="whether that token matters for the answer: a rare word or a comma can be the "
+            "least likely.",
         ),
         Column(
             "weakest_position",
@@ -128,17 +178,28 @@ SEQUENCE_METRICS = Table(
             "worst_decile_logprob",
             "nats/token",
             "higher",
-            "Mean of the max(1, floor(n_ok / 10)) lowest logprobs; null if no token is ok. After "
-            "the bottom-10 % confidence of Fu et al. 2025 (DeepConf), over tokens.",
+            "The least likely tokens together; null if no token is ok.",
+            formula="mean of the max(1, floor(n_ok / 10)) lowest logprobs",
+            source="after Fu et al. 2025 (DeepConf), whose bottom-10 % confidence is over lists",
+            caveat="where these tokens are, or whether they matter for the answer.",
         ),
         known(
             "longest_run_below",
             "tokens",
             "lower",
-            "Longest run of tokens with exp(-surprisal_lower) below the threshold, so a censored "
-            "token counts if it is certainly below; null without an ok or censored token.",
+            "Longest run of tokens that are certainly below the threshold, censored ones "
+            "included; null without an ok or censored token.",
+            formula="max length of a run with exp(-surprisal_lower) < threshold",
+            caveat="how far below the threshold the tokens are.",
         ),
-        known("n_below", "tokens", "lower", "Number of such tokens; null likewise."),
+        known(
+            "n_below",
+            "tokens",
+            "lower",
+            "Number of such tokens; null likewise.",
+            formula="count of exp(-surprisal_lower) < threshold",
+            caveat="how far below the threshold the tokens are: long answers have more.",
+        ),
         _N_RANKED,
         _N_OFF_TOP1,
         _OFF_TOP1_RATE,
@@ -146,7 +207,9 @@ SEQUENCE_METRICS = Table(
             "mean_margin",
             "1",
             "higher",
-            "Mean of margin over the tokens that have one; null: none.",
+            "Over the tokens that have one; null: none.",
+            formula="mean of margin",
+            caveat="whether the alternatives differ in meaning.",
         ),
         _N_ENTROPY,
         *_MEAN_ENTROPIES,
@@ -154,7 +217,9 @@ SEQUENCE_METRICS = Table(
             "mean_entropy_topk",
             "nats/token",
             "lower",
-            "Mean of entropy_topk over n_entropy tokens.",
+            "Over n_entropy tokens.",
+            formula="mean of entropy_topk",
+            caveat="what the mean entropy over the whole vocabulary is: at least as high.",
         ),
         _MEAN_MISSING_MASS,
     ),
@@ -178,8 +243,11 @@ CORPUS_METRICS = Table(
             "perplexity_geometric",
             "1",
             "lower",
-            "exp of the mean of -mean_logprob over the scored sequences, each of the same weight: "
-            "the geometric mean of their perplexities. Null if n_scored is 0.",
+            "Geometric mean of the perplexities of the scored sequences, each of the same "
+            "weight. Null if n_scored is 0.",
+            formula="exp(mean of -mean_logprob over sequences)",
+            caveat="what the perplexity of the corpus is: short answers weigh as much as long "
+            "ones.",
         ),
         _N_BYTES,
         _SUM_LOGPROB_BYTES,

@@ -32,12 +32,14 @@ USAGE = Table(
                 f"{how}_{name}",
                 "tokens/response",
                 "",
-                f"{what} of {name} over these responses; {rule}",
+                f"Over these responses; {rule}",
+                formula=f"{what} of {name}",
+                caveat="anything about responses that report no usage.",
             )
             for name in ("prompt_tokens", "completion_tokens", "total_tokens")
             for how, what, rule in (
-                ("mean", "Mean", "null: none."),
-                ("median", "Median", "linear between neighbours; null: none."),
+                ("mean", "mean", "null: none."),
+                ("median", "median", "linear between neighbours; null: none."),
                 ("p95", "95th percentile", "linear between neighbours; null: none."),
             )
         ),
@@ -45,30 +47,40 @@ USAGE = Table(
             "cached_share",
             "1",
             "",
-            "cached_tokens / prompt_tokens over the responses that report both; null: none.",
+            "Over the responses that report both; null: none.",
+            formula="cached_tokens / prompt_tokens",
+            caveat="what the cache saved in money: prices differ.",
         ),
         *(
             metric(
                 f"{name}_per_minute",
                 "tokens/minute",
                 "",
-                f"Rate of {name} by `created`: the tokens of all responses but the last, over the "
-                "time from the first response to the last. Responses that lack either are "
-                "omitted. Null if all were created in the same second.",
+                "Rate by `created`, of all responses but the last. Responses that lack a time or "
+                "the count are omitted. Null if all were created in the same second.",
+                formula=f"{name} / minutes from the first response to the last",
+                caveat="how fast the server was: answers overlap, and idle time counts.",
             )
             for name in ("completion_tokens", "total_tokens")
         ),
         metric(
-            "share_with_logprobs", "1", "", "Share of responses with logprobs; null: no response."
+            "share_with_logprobs",
+            "1",
+            "",
+            "Null: no response.",
+            formula="responses with logprobs / n_responses",
+            caveat="how many of their tokens have one: see logprob_coverage.",
         ),
         total("n_token_rows", "Token rows of these responses."),
         metric(
             "logprob_coverage",
             "1",
             "",
-            "Token rows / completion_tokens over the responses that have logprobs and report "
-            "completion_tokens. Below 1: reasoning, tool or stop tokens came without logprobs. "
-            "Above 1: the server counted fewer tokens than it sent.",
+            "Over the responses that have logprobs and report completion_tokens. Below 1: "
+            "reasoning, tool or stop tokens came without logprobs. Above 1: the server "
+            "counted fewer tokens than it sent.",
+            formula="n_token_rows / completion_tokens",
+            caveat="which tokens came without logprobs.",
         ),
         Column(
             "finish_reasons",
@@ -83,6 +95,9 @@ USAGE = Table(
             pa.float64(),
             "Sum of the known costs at the given prices, in their currency; null if none is known.",
             unit="currency",
+            formula="sum(tokens * price)",
+            caveat="what was billed: discounts, and responses without a known price, are not in "
+            "it.",
         ),
     ),
 )

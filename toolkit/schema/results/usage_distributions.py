@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from toolkit.schema.base import Column, Table, metric, tokens_column, total
+from toolkit.schema.base import Column, Table, metric, setting, tokens_column, total
 
 USAGE_OVER_TIME = Table(
     "usage_over_time",
@@ -25,7 +25,9 @@ USAGE_OVER_TIME = Table(
                 f"{name}_per_minute",
                 "tokens/minute",
                 "",
-                f"{name} / length of the span in minutes; 0 where there is no response.",
+                "0 where there is no response.",
+                formula=f"{name} / minutes of the span",
+                caveat="how fast the server was: answers overlap, and the span includes idle time.",
             )
             for name in ("completion_tokens", "total_tokens")
         ),
@@ -37,9 +39,16 @@ USAGE_HISTOGRAM = Table(
     "come first.",
     ("low",),
     (
-        metric("low", "tokens", "", "Lower edge of the bin, included."),
-        metric("high", "tokens", "", "Upper edge; included only in the last bin."),
+        setting("low", "tokens", "Lower edge of the bin, included."),
+        setting("high", "tokens", "Upper edge; included only in the last bin."),
         total("n_responses", "Responses in the bin.", "responses"),
-        metric("share", "1", "", "n_responses / responses of the group that report the count."),
+        metric(
+            "share",
+            "1",
+            "",
+            "Share of the group that is in the bin.",
+            formula="n_responses / responses of the group that report the count",
+            caveat="how large the responses in the bin are.",
+        ),
     ),
 )

@@ -31,6 +31,7 @@ nitpick_ignore_regex = [("py:(class|obj)", ".*")]
 # Docstrings
 default_role = "py:obj"
 add_module_names = False
+toc_object_entries_show_parents = "hide"
 autosummary_generate = True
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
@@ -38,8 +39,8 @@ napoleon_google_docstring = False
 napoleon_use_rtype = False
 napoleon_use_param = True
 
-# Markdown; quotes and dashes stay as they are written, because options of commands have them
-smartquotes = False
+# Markdown; quotes stay as they are written, because people copy them
+smartquotes_action = "D"
 myst_enable_extensions = ["attrs_block", "colon_fence", "deflist"]
 myst_heading_anchors = 3
 

@@ -72,7 +72,8 @@ def _text(help_: str) -> str:
 
 
 def _prose(text: str) -> str:
-    """Escape what Markdown would read as markup, except code between backticks."""
+    """Mark options as code, and escape what Markdown would read as markup outside of code."""
+    text = re.sub(r"(?<![\w`-])--[a-z][a-z-]*", r"`\g<0>`", text)
     pieces = re.split(r"(`[^`]+`)", text)
     return "".join(
         piece if piece.startswith("`") else re.sub(r"([\\*_\[\]<>|$])", r"\\\1", piece)

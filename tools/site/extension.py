@@ -12,6 +12,7 @@ from typing import Any
 
 from sphinx.util.nodes import make_refnode
 
+from toolkit import schema
 from tools.site import catalogue, commands, dictionary, markdown, notebooks, pictures
 
 MADE = {
@@ -24,6 +25,7 @@ MADE = {
     "rooms": lambda: markdown.section("CONTRIBUTING.md", "Where things are"),
     "stored tables": dictionary.stored_tables,
 }
+RESULTS = {table.name for table in schema.RESULTS}
 _MARK = re.compile(r"^% made: (.+)$", re.MULTILINE)
 
 
@@ -32,6 +34,7 @@ def setup(app: Any) -> dict[str, bool]:
     app.connect("config-inited", _write_pages)
     app.connect("source-read", _fill)
     app.connect("missing-reference", _by_last_name)
+    app.connect("autodoc-process-docstring", _link_columns)
     pictures.setup(app)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -45,6 +48,18 @@ def _write_pages(app: Any, _: Any) -> None:
 
 def _fill(_: Any, name: str, source: list[str]) -> None:
     source[0] = _MARK.sub(lambda mark: MADE[mark[1]](), source[0])
+
+
+def _link_columns(_: Any, kind: str, name: str, __: Any, ___: Any, lines: list[str]) -> None:
+    """Add a link from a function to the columns of the table that it returns."""
+    home, _, last = name.rpartition(".")
+    if kind == "function" and home in ("toolkit", "toolkit.metrics") and last in RESULTS:
+        lines += [
+            "",
+            ".. rubric:: Columns",
+            "",
+            f":ref:`Formula, unit and source of each <{last}-table>`",
+        ]
 
 
 def _by_last_name(app: Any, env: Any, node: Any, content: Any) -> Any:

@@ -52,7 +52,9 @@ html_css_files = ["site.css"]
 html_show_sourcelink = False
 html_copy_source = False
 html_show_search_summary = False  # it would fetch every page that was found
-html_sidebars = {name: [] for name in ("index", "start", "metrics", "tables", "gallery", "search")}
+html_sidebars = {
+    name: [] for name in ("index", "start", "tour", "metrics", "tables", "gallery", "search")
+}
 html_theme_options = {
     "navigation_with_keys": False,
     "show_toc_level": 2,

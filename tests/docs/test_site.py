@@ -121,7 +121,18 @@ browser = [
     pytest.mark.skipif(chromium.PROGRAM is None, reason="there is no Chromium on this machine"),
     pytest.mark.filterwarnings("default"),  # of event loops and sockets
 ]
-KINDS = ("index", "start", "api", "metrics", "tables", "gallery", "commands", "guides/ci_gate")
+KINDS = (
+    "index",
+    "start",
+    "tour",
+    "machines",
+    "api",
+    "metrics",
+    "tables",
+    "gallery",
+    "commands",
+    "guides/ci_gate",
+)
 KINDS += ("formats", "design", "promises", "made/api/toolkit.read", "made/notebooks/01_explore")
 
 

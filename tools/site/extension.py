@@ -32,6 +32,7 @@ _MARK = re.compile(r"^% made: (.+)$", re.MULTILINE)
 def setup(app: Any) -> dict[str, bool]:
     """Connect to the events of a build."""
     app.connect("config-inited", _write_pages)
+    app.connect("env-get-outdated", _outdated)
     app.connect("source-read", _fill)
     app.connect("missing-reference", _by_last_name)
     app.connect("autodoc-process-docstring", _link_columns)
@@ -44,6 +45,11 @@ def _write_pages(app: Any, _: Any) -> None:
     folder = Path(app.srcdir) / "made"
     shutil.rmtree(folder, ignore_errors=True)
     notebooks.write_pages(markdown.ROOT / "notebooks", folder / "notebooks")
+
+
+def _outdated(_: Any, env: Any, *__: Any) -> list[str]:
+    """Return the pages to make again in every build, because they depend on other files."""
+    return [name for name in env.found_docs if not name.startswith("made/api/")]
 
 
 def _fill(_: Any, name: str, source: list[str]) -> None:

@@ -38,7 +38,8 @@ def linked(text: str, folder: Path) -> str:
         if "://" in target or target.startswith("#"):
             return link[0]
         path, _, anchor = target.partition("#")
-        name = (folder / path).resolve().relative_to(ROOT).as_posix()
+        place = (folder / path).resolve()
+        name = place.relative_to(ROOT).as_posix() if place.is_relative_to(ROOT) else ""
         if name in PAGES:
             return f"[{label}](/{PAGES[name]}{'#' * bool(anchor)}{anchor})"
         if name.startswith("docs/"):

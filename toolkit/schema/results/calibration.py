@@ -162,7 +162,7 @@ CALIBRATION = Table(
             "1",
             "",
             "Part of brier: variance of the labels.",
-            formula="accuracy (1 - accuracy)",
+            formula="accuracy * (1 - accuracy)",
             source="Murphy 1973",
             caveat="anything about the confidence.",
         ),

@@ -34,7 +34,7 @@ _BITS_PER_BYTE = metric(
     "lower",
     "Surprisal per byte of text: it does not depend on the tokeniser. Tokens "
     "without bytes are in neither sum; null without bytes.",
-    formula="-sum_logprob_bytes / (ln 2 * n_bytes)",
+    formula="-sum_logprob_bytes / (ln(2) * n_bytes)",
     source="Gao et al. 2020 (The Pile)",
     caveat="whether the answer is right: a model can be certain and wrong.",
 )

@@ -2,6 +2,8 @@
 
 import ast
 import inspect
+import pydoc
+import re
 from pathlib import Path
 
 import pytest
@@ -32,6 +34,19 @@ def test_every_public_name_can_be_had():
     for name in toolkit.__all__:
         assert getattr(toolkit, name) is not None
     assert set(toolkit.__all__) <= set(dir(toolkit))
+
+
+def test_help_begins_with_the_names_by_purpose():
+    """Each public name once, with the first line of its own docstring."""
+    listed = re.findall(
+        r"^    (\w+) +(.*)$", toolkit.__doc__.split("::\n", 1)[1], flags=re.MULTILINE
+    )
+    assert sorted(name for name, _ in listed) == sorted({*toolkit.__all__} - {"__version__"})
+    for name, line in listed:
+        assert line == inspect.getdoc(getattr(toolkit, name)).splitlines()[0], name
+    page = pydoc.render_doc(toolkit, renderer=pydoc.plaintext)
+    first = max(page.index(f"    {name} ") for name, _ in listed)
+    assert first < page.index("\nPACKAGE CONTENTS") < page.index("\nCLASSES")
 
 
 def test_an_unknown_name_is_an_attribute_error():

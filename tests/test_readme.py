@@ -18,7 +18,7 @@ def test_the_table_of_rooms_is_that_of_the_architecture_test():
 
 def test_each_route_is_two_lines():
     uv, pip = (block for language, block in BLOCKS if language == "sh")
-    assert uv.splitlines() == ["uv run logprobs summary data/", "uv run pytest"]
+    assert uv.splitlines() == ["uv run logprobs summary data/", "uv run --extra dev pytest"]
     assert len(pip.splitlines()) == 2
 
 

@@ -5,6 +5,80 @@
 ...     "content": [{"token": "Hello", "logprob": -0.5, "bytes": None, "top_logprobs": []}]}}]})
 >>> toolkit.sequence_metrics(lp)["perplexity"].round(3).tolist()
 [1.649]
+
+Load::
+
+    read                Load saved responses into five tables.
+    scan                Load saved responses batch by batch, in bounded memory.
+    from_responses      Load responses that are in memory.
+    tee                 Append a model's answer to a file while the caller iterates over it.
+    Shape               Where the parts of an answer lie in a record.
+    Limits              Limits on the size and shape of records and sources.
+    decoder             Return which decoder reads records: ``"native"`` or ``"reference"``.
+
+Tables::
+
+    LogprobTables       Five tidy tables: responses, choices, tokens, alternatives and rejects.
+    concat              Concatenate tables.
+
+Store::
+
+    export              Load recordings and write their tables as Parquet, in bounded memory.
+    read_parquet        Load tables that `toolkit.export` or `LogprobTables.write_parquet` wrote.
+    dataset             Write and read datasets: the tables as Parquet on disk.
+
+How certain was the model?::
+
+    token_metrics       Compute surprisal, margin, entropy bounds and other metrics of each token.
+    sequence_metrics    Compute perplexity, confidence and counts of each answer.
+    corpus_metrics      Pool sequences into corpora: compute one row for all, or one per group.
+    confidence_metrics  Compute the confidence of each answer, by measures that rank and filter.
+    word_metrics        Compute surprisal and probability of each word, sentence or line.
+    span_metrics        Compute surprisal and probability of spans of the text.
+    field_metrics       Compute the confidence of each value of the JSON in an answer.
+    label_distribution  Compute the probability of each label as the answer.
+    p_true              Compute P(True): the probability of a yes, given a yes or a no.
+    expected_score      Compute the expected score of a judge, over the scores that it may give.
+    agreement           Compute agreement, majority vote and entropy of the choices per question.
+    votes               Return the vote of each choice: the rows that `agreement` summarises.
+
+Can its confidence be trusted?::
+
+    join_labels         Join ground-truth labels to the rows of a result, by a key that both have.
+    calibration         Compute calibration errors: confidences against the share of right answers.
+    reliability         Compare confidence with accuracy in bins, as a reliability diagram does.
+    selective           Compute AURC, AUROC and others: how well confidence tells right from wrong.
+    threshold_for       Find the lowest confidence whose accepted answers reach an accuracy.
+    fit_calibrator      Fit a calibrator: a map from confidence to the probability of being right.
+
+Two runs::
+
+    compare             Compare two runs of the same requests, answer by answer.
+    compare_tokens      Compare two runs of the same requests, token by token.
+    compare_summary     Summarise the comparison of two runs in one row, with intervals.
+
+What is unusual?::
+
+    check               Check a load for problems, and say what they mean for the metrics.
+
+Tokens used::
+
+    usage               Count tokens, finish reasons and cost, over all responses or per group.
+    usage_over_time     Count responses and tokens per span of time.
+
+Look::
+
+    show                Show the text of an answer, each token coloured by its certainty.
+    report              Write a report as one self-contained HTML page.
+    plot                Plot metric tables with matplotlib.
+
+Errors, further metrics and declarations::
+
+    ToolkitError        Base class of every error that the toolkit raises on purpose.
+    ToolkitWarning      The data were read, but a part of them was rejected or is not usable.
+    errors              Define every error and warning of the toolkit, in one tree.
+    metrics             Metrics of tokens, answers and corpora: tables in, DataFrames out.
+    schema              Every table and result column: name, type, null rule, unit and meaning.
 """
 
 from importlib import import_module as _import_module

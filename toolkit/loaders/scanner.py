@@ -21,7 +21,7 @@ envelope; joined to the body of an earlier record."""
 
 
 def decoder() -> str:
-    """Return the name of the decoder that reads records: ``"native"`` or ``"reference"``.
+    """Return which decoder reads records: ``"native"`` or ``"reference"``.
 
     Both give the same tables. The native decoder exists if the toolkit was installed from a wheel
     or with a C++ compiler.

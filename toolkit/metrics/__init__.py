@@ -1,4 +1,4 @@
-"""Metrics of tokens, sequences and corpora, and usage: tables in, DataFrames out."""
+"""Metrics of tokens, answers and corpora: tables in, DataFrames out."""
 
 from toolkit.metrics.agreement import agreement, votes
 from toolkit.metrics.calibration import calibration, reliability

@@ -34,7 +34,7 @@ def agreement(
     keep: float = 1.0,
     by: str = "response",
 ) -> pd.DataFrame:
-    """Compute agreement, majority vote and entropy of several choices per question.
+    """Compute agreement, majority vote and entropy of the choices per question.
 
     Parameters
     ----------

@@ -39,7 +39,7 @@ def calibration(
     level: float = 0.95,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Compute calibration errors: how well confidences agree with the share of right answers.
+    """Compute calibration errors: confidences against the share of right answers.
 
     Parameters
     ----------
@@ -155,7 +155,7 @@ def reliability(
     strategy: str = "width",
     level: float = 0.95,
 ) -> pd.DataFrame:
-    """Compare confidence with accuracy, bin by bin: the table of a reliability diagram.
+    """Compare confidence with accuracy in bins, as a reliability diagram does.
 
     Parameters
     ----------

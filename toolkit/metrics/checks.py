@@ -25,7 +25,7 @@ _COVERAGE = 0.02  # share by which counts may differ because of stop tokens and 
 
 
 def check(lp: LogprobTables, *, ignore: str | Sequence[str] = ()) -> pd.DataFrame:
-    """Check a load for problems in the data, and say what they mean for the metrics.
+    """Check a load for problems, and say what they mean for the metrics.
 
     Parameters
     ----------

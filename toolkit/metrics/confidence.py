@@ -103,7 +103,7 @@ def confidence_metrics(
     bottom: float = 0.1,
     min_k: float = 0.2,
 ) -> pd.DataFrame:
-    """Compute the confidence of each answer, by measures that rank and filter answers.
+    """Compute the confidence of each answer, by measures that rank and filter.
 
     Parameters
     ----------

@@ -41,7 +41,7 @@ def p_true(
     ignore_case: bool = True,
     ignore_space: bool = True,
 ) -> pd.DataFrame:
-    """Compute P(True): the probability of a yes, given that the answer is yes or no.
+    """Compute P(True): the probability of a yes, given a yes or a no.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def expected_score(
     ignore_case: bool = False,
     ignore_space: bool = True,
 ) -> pd.DataFrame:
-    """Compute the expected score of a judge: the mean over the scores that it might have given.
+    """Compute the expected score of a judge, over the scores that it may give.
 
     Scores are read at one place only. A digit that begins a longer score (1 on a scale to 10)
     counts as a score if the sampled path shows that it ends there; the probability of that end is

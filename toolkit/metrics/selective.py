@@ -37,7 +37,7 @@ def selective(
     level: float = 0.95,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Compute AURC, AUROC and related measures: how well confidence separates right from wrong.
+    """Compute AURC, AUROC and others: how well confidence tells right from wrong.
 
     Only the order of the confidences matters, so any score works that is higher if the model is
     more certain: a logprob, a margin, a negated perplexity.
@@ -223,7 +223,7 @@ def threshold_for(
     accuracy: float = 0.95,
     level: float = 0.95,
 ) -> pd.DataFrame:
-    """Find the lowest threshold of confidence whose accepted answers reach an accuracy.
+    """Find the lowest confidence whose accepted answers reach an accuracy.
 
     A threshold that is chosen because it did well on these answers will do worse on others. This
     threshold has a guarantee: over repeated samples, the accuracy of the accepted answers is below

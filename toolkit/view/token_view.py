@@ -99,7 +99,7 @@ def show(
     fold: int = 600,
     max_tokens: int = 5000,
 ) -> TokenView:
-    """Show the text of an answer, each token on a background coloured by its certainty.
+    """Show the text of an answer, each token coloured by its certainty.
 
     In a notebook, pointing at a token or tabbing to it opens a panel with its logprob, rank and
     bytes, and with its most probable alternatives as bars. Hidden characters are made visible:

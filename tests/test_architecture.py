@@ -20,7 +20,7 @@ ROOMS = {
     "arguments": ("every check of an option, one wording each", ("errors", "schema")),
     "limits": ("limits on resources that untrusted input may consume", ("errors", "arguments")),
     "visible_text": ("the one way to show a hidden character", ()),
-    "files": ("a file is written whole or not at all", ("errors",)),
+    "files": ("a file is written whole or not at all, flushed, locked", ("errors",)),
     "palettes": ("the colours of certainty", ()),
     "tables": (
         "`LogprobTables`, `concat`, and what a row is about",
@@ -31,7 +31,7 @@ ROOMS = {
         "what each schema version changed in an export",
         ("schema", "dataset.layout"),
     ),
-    "dataset.lock": ("one process at a time writes a directory", ("errors",)),
+    "dataset.lock": ("one process at a time writes a directory", ("errors", "files")),
     "dataset.publish": (
         "put a finished directory in place atomically",
         ("errors", "files", "dataset.layout", "dataset.lock"),
@@ -130,7 +130,7 @@ ROOMS = {
             *("loaders.options", "loaders.batches"),
         ),
     ),
-    "loaders.line_file": ("whole lines to a file that others append to too", ()),
+    "loaders.line_file": ("whole lines to a file that others append to too", ("files",)),
     "loaders.tee": (
         "`tee`: a live stream to a file",
         ("errors", "arguments", "loaders.line_file", "loaders.plain_data"),

@@ -2,7 +2,6 @@
 
 import errno
 import os
-import resource
 import stat
 import threading
 from contextlib import contextmanager
@@ -127,6 +126,7 @@ def test_the_old_file_survives_a_full_disk(lp, samples, tmp_path, fault, is_ther
 def broken(fault):
     """Let a call fail while files are written; provide the errors that may come."""
     if fault == "write":  # the system refuses more than so many bytes of a file
+        resource = pytest.importorskip("resource")
         limits = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (500, limits[1]))
         try:

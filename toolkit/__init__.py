@@ -75,7 +75,7 @@ Look::
 Errors, further metrics and declarations::
 
     ToolkitError        Base class of every error that the toolkit raises on purpose.
-    ToolkitWarning      The data were read, but a part of them was rejected or is not usable.
+    ToolkitWarning      A result is less than was asked for; the message says what, and why.
     errors              Define every error and warning of the toolkit, in one tree.
     metrics             Metrics of tokens, answers and corpora: tables in, DataFrames out.
     schema              Every table and result column: name, type, null rule, unit and meaning.

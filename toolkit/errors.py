@@ -11,7 +11,7 @@
     ├── ArgumentError     an argument has a wrong type or is out of range
     └── ExportError       an export could not be written
 
-    ToolkitWarning        the data were read, but a part of them is not usable
+    ToolkitWarning        a result is less than was asked for: the message says what, and why
 
 Each error also derives from the matching built-in (`ValueError`, `LookupError`, `OSError`), so code
 that does not know the toolkit can catch it. A message contains the place, what was found, what was
@@ -22,6 +22,9 @@ cross from one process to another with their attributes.
 from __future__ import annotations
 
 import copyreg
+import sys
+import warnings
+from types import FrameType
 from typing import Any
 
 __all__ = [
@@ -106,4 +109,17 @@ class ExportError(ToolkitError, OSError):
 
 
 class ToolkitWarning(UserWarning):
-    """The data were read, but a part of them was rejected or is not usable."""
+    """A result is less than was asked for; the message says what, and why."""
+
+
+def warn(message: str) -> None:
+    """Emit a `ToolkitWarning` that names the line which called the toolkit."""
+    level = 2
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and _is_inside(frame.f_globals.get("__name__", "")):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, ToolkitWarning, stacklevel=level)
+
+
+def _is_inside(module: str) -> bool:
+    return module.startswith("toolkit.") or module == "contextlib"

@@ -1,14 +1,25 @@
-"""Write a file whole or not at all: a temporary file beside it, and one rename."""
+"""Write a file whole or not at all: a temporary file beside it, and one rename.
+
+Here is also what each system does in its own way with an open file: flush it, and lock it.
+"""
 
 from __future__ import annotations
 
 import os
 import stat
+import sys
 import uuid
 from contextlib import suppress
 from pathlib import Path
 
 from toolkit.errors import ExportError
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
+_LOCKED_BYTE = 1 << 30  # beyond the end of the file, because Windows lets nobody read a locked byte
 
 
 def write_file(path: str | os.PathLike[str], content: str | bytes) -> Path:
@@ -64,7 +75,7 @@ def _replace(target: Path, raw: bytes, found: os.stat_result | None) -> None:
                 os.chmod(new, stat.S_IMODE(found.st_mode))
             file.write(raw)
             file.flush()
-            os.fsync(file.fileno())
+            flush(file.fileno())
         os.replace(new, target)
     except BaseException:
         with suppress(OSError):
@@ -76,10 +87,41 @@ def _replace(target: Path, raw: bytes, found: os.stat_result | None) -> None:
 
 def sync(path: str | os.PathLike[str]) -> None:
     """Flush a file, or the entries of a directory, to the disk."""
-    if os.name == "nt" and os.path.isdir(path):  # Windows cannot open directories
-        return
-    handle = os.open(path, os.O_RDONLY)
+    if sys.platform == "win32":
+        if os.path.isdir(path):  # Windows cannot open directories
+            return
+        handle = os.open(path, os.O_RDWR)  # nor flush what is open for reading
+    else:
+        handle = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(handle)
+        flush(handle)
     finally:
         os.close(handle)
+
+
+def flush(handle: int) -> None:
+    """Flush an open file to the disk."""
+    if sys.platform == "darwin":
+        with suppress(OSError):  # a file system that cannot
+            fcntl.fcntl(handle, fcntl.F_FULLFSYNC)  # fsync ends in the cache of the disk there
+            return
+    os.fsync(handle)
+
+
+def try_lock(handle: int) -> bool:
+    """Lock an open file until it is closed; return False if another process keeps it locked.
+
+    Raises
+    ------
+    OSError
+        If the file system has no locks.
+    """
+    try:
+        if sys.platform == "win32":
+            os.lseek(handle, _LOCKED_BYTE, os.SEEK_SET)
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+        else:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):  # POSIX, Windows
+        return False
+    return True

@@ -4,13 +4,13 @@ import errno
 import hashlib
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
 import time
 import uuid
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -167,7 +167,6 @@ def test_any_call_may_fail(lp, tmp_path, monkeypatch, name, code, is_there):
 
 @pytest.mark.parametrize("limit", [1, 4096, 20_000, 60_000])
 def test_a_full_disk_leaves_nothing(data, tmp_path, limit):
-    assert resource.RLIMIT_FSIZE is not None
     process = exporting(data / "stories_k10.jsonl.gz", tmp_path / "out", limit)
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == 3, stderr
@@ -282,7 +281,9 @@ def test_without_an_exchange_two_renames_do(lp, tmp_path, monkeypatch):
     out = lp.write_parquet(tmp_path / "out")
     monkeypatch.setattr(publish, "_exchange", lambda one, other: False)
     smaller = lp.filter(response_key=lp.responses["response_key"][0].as_py())
-    smaller.write_parquet(out, overwrite=True)
+    with pytest.warns(toolkit.ToolkitWarning, match="replaced in two steps") as caught:
+        smaller.write_parquet(out, overwrite=True)
+    assert [warning.filename for warning in caught] == [__file__]
     assert toolkit.read_parquet(out).equals(smaller)
     assert contents(tmp_path) == ["out"]
 
@@ -335,14 +336,18 @@ def test_faults_at_every_kind_of_call(tmp_path):
     assert all(counts.values())
 
 
-@pytest.mark.parametrize("lacks", ["platform", "call"])
+@pytest.mark.parametrize("lacks", ["platform", "call", "file system"])
 def test_where_directories_cannot_be_exchanged(lp, tmp_path, monkeypatch, lacks):
     out = lp.write_parquet(tmp_path / "out")
     new = lp.filter(response_key=lp.responses["response_key"][0].as_py())
     if lacks == "platform":
-        monkeypatch.setattr("sys.platform", "darwin")
-    else:
+        monkeypatch.setattr("sys.platform", "freebsd14")
+    elif lacks == "call":
         monkeypatch.setattr("ctypes.CDLL", lambda *_, **__: object())
-    new.write_parquet(out, overwrite=True)
+    else:
+        monkeypatch.setattr("ctypes.get_errno", lambda: errno.ENOTSUP)
+        monkeypatch.setattr("ctypes.CDLL", lambda *_, **__: Mock(**{"renameat2.return_value": -1}))
+    with pytest.warns(toolkit.ToolkitWarning, match="replaced in two steps"):
+        new.write_parquet(out, overwrite=True)
     assert toolkit.read_parquet(out).equals(new)
     assert contents(tmp_path) == ["out"]

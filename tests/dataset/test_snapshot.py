@@ -63,10 +63,14 @@ def test_a_reader_beside_overwrites_by_two_renames(both, tmp_path, monkeypatch):
             found = toolkit.read_parquet(out)
             counts["whole" if any(found.equals(each) for each in both) else "mixed"] += 1
 
+    def overwrites():
+        for i in range(30):
+            both[i % 2].write_parquet(out, overwrite=True)
+
     thread = threading.Thread(target=reads)
     thread.start()
-    for i in range(30):
-        both[i % 2].write_parquet(out, overwrite=True)
+    with pytest.warns(toolkit.ToolkitWarning, match="replaced in two steps"):
+        overwrites()
     stop.set()
     thread.join()
     assert set(counts) == {"whole"}

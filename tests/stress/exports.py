@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import random
-import resource
 import signal
 import subprocess
 import sys
@@ -51,6 +50,8 @@ def export_alone(sources: list[Path], out: Path, limit: int, resume: bool) -> No
     shards.SHARD_BYTES = 1 if resume else shards.SHARD_BYTES
     if limit:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        import resource  # Windows has none
+
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
     try:
         toolkit.export(sources, out, overwrite=True, resume=resume)

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from toolkit.errors import ExportError
-
-try:
-    import fcntl
-except ImportError:  # Windows, where a rename onto an existing directory fails
-    fcntl = None  # type: ignore[assignment]  # a module has no optional type
+from toolkit.files import try_lock
 
 _MOST_BYTES = 1024  # of a name
+_FLAGS = os.O_RDWR | os.O_CREAT
+for _name in ("O_CLOEXEC", "O_NOFOLLOW", "O_BINARY"):  # those that the system has
+    _FLAGS |= getattr(os, _name, 0)
 
 
 class Lock:
@@ -27,25 +27,21 @@ class Lock:
 
     Parameters
     ----------
-    handle : int or None
-        The file of the lock; None where the system has no such locks.
+    handle : int
+        The file of the lock.
     """
 
-    def __init__(self, handle: int | None) -> None:
+    def __init__(self, handle: int) -> None:
         self._handle = handle
 
     @property
     def note(self) -> str:
         """The name of a directory that is being made or removed; empty if there is none."""
-        if self._handle is None:
-            return ""
         os.lseek(self._handle, 0, os.SEEK_SET)
         return os.fsdecode(os.read(self._handle, _MOST_BYTES))
 
     @note.setter
     def note(self, name: str) -> None:
-        if self._handle is None:
-            return
         raw = os.fsencode(name)
         os.ftruncate(self._handle, 0)
         os.lseek(self._handle, 0, os.SEEK_SET)
@@ -68,11 +64,9 @@ def locked(target: Path, noted: re.Pattern[str]) -> Iterator[Lock]:
     Raises
     ------
     ExportError
-        If another process holds the lock, or a foreign file has its name.
+        If another process holds the lock, a foreign file has its name, or the file system has no
+        locks.
     """
-    if fcntl is None:
-        yield Lock(None)
-        return
     path = _path(target)
     handle = _acquired(path, target)
     lock = Lock(handle)
@@ -81,10 +75,21 @@ def locked(target: Path, noted: re.Pattern[str]) -> Iterator[Lock]:
             raise ExportError(f"{path} is not a lock of the toolkit; move it away")
         yield lock
     finally:
+        is_idle = False
+        with suppress(OSError):
+            is_idle = not lock.note
+        if sys.platform == "win32":  # an open file cannot be removed, nor one that the next has
+            os.close(handle)
+            _remove(path, is_idle)
+        else:
+            _remove(path, is_idle)
+            os.close(handle)
+
+
+def _remove(path: Path, is_idle: bool) -> None:
+    if is_idle:
         with suppress(OSError):  # a file that remains excludes nobody
-            if not lock.note:
-                os.unlink(path)
-        os.close(handle)
+            os.unlink(path)
 
 
 def is_locked(target: Path) -> bool:
@@ -103,19 +108,28 @@ def _path(target: Path) -> Path:
 
 def _acquired(path: Path, target: Path) -> int:
     while True:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+        handle = os.open(path, _FLAGS, 0o666)
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not _is_free(handle, path, target):
+                raise ExportError(f"{target} is being written by another export")
             # An earlier holder may have removed the file just before it was locked here.
-            if _is_same(handle, path):
+            if sys.platform == "win32" or _is_same(handle, path):
                 return handle
-        except BlockingIOError:
-            os.close(handle)
-            raise ExportError(f"{target} is being written by another export") from None
         except BaseException:
             os.close(handle)
             raise
         os.close(handle)
+
+
+def _is_free(handle: int, path: Path, target: Path) -> bool:
+    try:
+        return try_lock(handle)
+    except OSError as error:
+        _remove(path, is_idle=os.fstat(handle).st_size == 0)
+        raise ExportError(
+            f"{target} cannot be written, because its file system has no locks "
+            f"({error.strerror}); write to a local disk, and move the directory"
+        ) from error
 
 
 def _is_same(handle: int, path: Path) -> bool:

@@ -24,6 +24,7 @@ import os
 import re
 import shutil
 import sys
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -32,10 +33,13 @@ from typing import NamedTuple
 
 from toolkit.dataset.layout import SUCCESS
 from toolkit.dataset.lock import Lock, locked
-from toolkit.errors import ExportError, NoRecordsError, ToolkitError
-from toolkit.files import sync
+from toolkit.errors import ExportError, NoRecordsError, ToolkitError, warn
+from toolkit.files import flush, sync
 
-_AT_FDCWD, _RENAME_EXCHANGE = -100, 2
+_AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # of Linux
+_RENAME_SWAP = 2  # of macOS
+_PATIENCE, _PAUSE = 10.0, 0.01  # seconds: to wait for readers, in all and between two tries
+_CANNOT = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP)  # the file system has no such call
 
 
 class Staging(NamedTuple):
@@ -95,6 +99,7 @@ def staged(
         If the target exists and may not be replaced, another process is writing it, or it cannot be
         written.
     """
+    has_gap = False
     try:
         with _parents(target.parent), locked(target, _staging_names(target)) as lock:
             kept = _sweep(target, lock, keep)
@@ -106,7 +111,7 @@ def staged(
                 yield staging
                 _seal(staging.content)
                 _check(target, overwrite, objection)  # again, because the export may take hours
-                _put_in_place(staging, target)
+                has_gap = _put_in_place(staging, target)
                 keep = False
             except NoRecordsError:  # nothing to start from
                 keep = False
@@ -118,6 +123,12 @@ def staged(
         if isinstance(error, ToolkitError):  # a source failed, not the export
             raise
         raise ExportError(f"{target} cannot be written: {error}") from error
+    if has_gap:
+        warn(
+            f"{target} was replaced in two steps, because this system or disk cannot exchange "
+            "directories: for a moment nothing had its name. read_parquet waits for it; other "
+            "programs can miss it"
+        )
 
 
 @contextmanager
@@ -234,7 +245,7 @@ def _seal(content: Path) -> None:
             sync(os.path.join(folder, name))
         sync(folder)
     with open(content / SUCCESS, "xb") as mark:
-        os.fsync(mark.fileno())
+        flush(mark.fileno())
     sync(content)
 
 
@@ -244,26 +255,47 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _put_in_place(staging: Staging, target: Path) -> None:
+def _put_in_place(staging: Staging, target: Path) -> bool:
+    """Give the content its name; return whether nothing had the name for a moment."""
+    has_gap = False
     if not os.path.lexists(target):
-        os.rename(staging.content, target)
+        _rename(staging.content, target)
     elif not _exchange(staging.content, target):
-        os.rename(target, staging.replaced)
-        os.rename(staging.content, target)
+        has_gap = True
+        _rename(target, staging.replaced)
+        _rename(staging.content, target)
     sync(target.parent)
+    return has_gap
+
+
+def _rename(one: Path, other: Path) -> None:
+    """Rename a directory; wait for programs that read it if the system is Windows."""
+    end = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            os.rename(one, other)
+            return
+        except PermissionError:
+            if sys.platform != "win32" or time.monotonic() > end:
+                raise
+            time.sleep(_PAUSE)
 
 
 def _exchange(one: Path, other: Path) -> bool:
     """Exchange two directories in one step; return False if the system cannot."""
-    if sys.platform != "linux":
+    if sys.platform not in ("linux", "darwin"):
         return False
-    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
-    if rename is None:
-        return False
+    library = ctypes.CDLL(None, use_errno=True)
     names = os.fsencode(one), os.fsencode(other)
-    if rename(_AT_FDCWD, names[0], _AT_FDCWD, names[1], _RENAME_EXCHANGE) == 0:
+    if sys.platform == "linux" and hasattr(library, "renameat2"):
+        result = library.renameat2(_AT_FDCWD, names[0], _AT_FDCWD, names[1], _RENAME_EXCHANGE)
+    elif sys.platform == "darwin" and hasattr(library, "renamex_np"):
+        result = library.renamex_np(*names, _RENAME_SWAP)
+    else:
+        return False
+    if result == 0:
         return True
     code = ctypes.get_errno()
-    if code in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP):  # the file system cannot
+    if code in _CANNOT:
         return False
     raise OSError(code, os.strerror(code), os.fspath(other))

@@ -2,6 +2,7 @@
 
 A path leads to another directory once an export has replaced it. An open directory does not: its
 files are found in it until they are removed, and those that are open can be read even then.
+Windows has no open directories, but an open file keeps its directory from being renamed there.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from types import TracebackType
 from typing import BinaryIO
 
 _MOST_OPEN = 200  # files at once; systems allow a process 256 and more
-# Windows has none, but an open file prevents the renaming of its directory there.
 _HAS_HANDLES = os.open in os.supports_dir_fd
 
 
@@ -35,6 +35,9 @@ class Snapshot:
         self._root = root
         self._flags = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0)
         self._handle = os.open(root, self._flags | os.O_DIRECTORY) if _HAS_HANDLES else None
+        self._anchor: BinaryIO | None = None  # the first file, if there is no handle
+        if self._handle is None:
+            os.scandir(root).close()  # raises what opening it would raise
 
     def __enter__(self) -> Snapshot:
         return self
@@ -47,6 +50,8 @@ class Snapshot:
     ) -> None:
         if self._handle is not None:
             os.close(self._handle)
+        if self._anchor is not None:
+            self._anchor.close()
 
     def open(self, name: str) -> BinaryIO:
         """Open a regular file of the directory.
@@ -60,6 +65,8 @@ class Snapshot:
         """
         try:
             if self._handle is None:
+                if self._anchor is None:
+                    self._anchor = open(self._root / name, "rb")  # noqa: SIM115
                 return open(self._root / name, "rb")
             # A pipe would be waited for.
             handle = os.open(name, self._flags | os.O_NONBLOCK, dir_fd=self._handle)
@@ -84,7 +91,7 @@ class Snapshot:
 
     def _is_replaced(self) -> bool:
         if self._handle is None:
-            return False
+            return not self._root.exists()
         try:
             return not os.path.samestat(os.fstat(self._handle), os.stat(self._root))
         except FileNotFoundError:

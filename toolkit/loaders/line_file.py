@@ -4,13 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from types import ModuleType
 
-fcntl: ModuleType | None
-try:
-    import fcntl
-except ImportError:  # on Windows; a line is still one write
-    fcntl = None
+from toolkit.files import try_lock
 
 _FLAGS = os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
 _PATIENCE = 1.0  # seconds to wait for a lock, once; whoever holds it longer does not append lines
@@ -37,7 +32,7 @@ class LineFile:
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._waits = fcntl is not None
+        self._waits = True
 
     def append(self, line: bytes) -> None:
         """Append a line, on a line of its own even if the last one was cut.
@@ -60,19 +55,15 @@ class LineFile:
 
     def _lock(self, file: int) -> None:
         """Lock the file, unless another program keeps it locked or it cannot be locked."""
-        assert fcntl is not None
         end = time.monotonic() + _PATIENCE
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return
-            except BlockingIOError:
+        try:
+            while not try_lock(file):
                 self._waits = time.monotonic() < end
-            except OSError:  # a filesystem without locks
-                self._waits = False
-            if not self._waits:
-                return
-            time.sleep(_PAUSE)
+                if not self._waits:
+                    return
+                time.sleep(_PAUSE)
+        except OSError:  # a file system without locks; a line is still one write
+            self._waits = False
 
 
 def _open(path: str) -> int:

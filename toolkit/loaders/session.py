@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import os
-import sys
-import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from types import FrameType
 from typing import Any
 
 from toolkit import schema
 from toolkit.dataset.layout import is_dataset
-from toolkit.errors import ArgumentError, NoRecordsError, SourceError, ToolkitWarning
+from toolkit.errors import ArgumentError, NoRecordsError, SourceError, warn
 from toolkit.loaders.batches import BatchReader
 from toolkit.loaders.options import ReadOptions
 from toolkit.loaders.scanner import decoder
@@ -200,7 +197,7 @@ class LoadSummary:
         if self.responses and not self.tokens:
             messages.append(f"no response has logprobs: {self._advise()}")
         if messages:
-            warnings.warn("; ".join(messages), ToolkitWarning, stacklevel=_callers_level())
+            warn("; ".join(messages))
 
     def _advise(self) -> str:
         """Return what to do if no response has logprobs; it depends on the usual format."""
@@ -233,15 +230,6 @@ class LoadSummary:
                 files = "1 file" if n == 1 else f"{n} files"
                 were = "was" if n == 1 else "were"
                 yield f"{files} of {name} {were} not read: {describe_skipped(skipped)}"
-
-
-def _callers_level() -> int:
-    """Return the stack level of the first frame outside the toolkit."""
-    level = 1
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None and frame.f_globals.get("__name__", "").startswith("toolkit."):
-        level, frame = level + 1, frame.f_back
-    return level
 
 
 def _bar(progress: bool | None, before: int) -> Any:

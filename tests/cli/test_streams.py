@@ -32,6 +32,10 @@ COMMANDS = {
 }
 
 
+def test_every_command_that_reads_is_listed():
+    assert set(COMMANDS) == set(main.commands) - {"schema"}
+
+
 def run(arguments, redirection, cwd):
     """Run a command with a redirection of the shell; return its exit code, output and errors."""
     done = subprocess.run(

@@ -5,6 +5,7 @@ import errno
 import os
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -71,7 +72,7 @@ def test_no_module_needs_another_system():
     """Modules of one system are imported where the system is known."""
     found = {
         path.name
-        for path in (ROOT / "toolkit").rglob("*.py")
+        for path in Path(toolkit.__file__).parent.rglob("*.py")
         if any(
             f"import {name}\n" in path.read_text()
             for name in ("fcntl", "msvcrt", "resource", "pwd")

@@ -113,7 +113,7 @@ def tour(folder: Path) -> None:
             main, ["export", str(DATA / "pairs_whole.jsonl"), "-o", str(folder / "busy")]
         )
     assert refused.exit_code == 1
-    assert "is being written by another export" in refused.stderr
+    assert "is being written by another export" in refused.output
 
     for text in ("a", "b"):
         entries = [{"token": text, "logprob": -0.5}]

@@ -80,6 +80,12 @@ def export(
     SourceError, NoRecordsError, RecordError
         As in `toolkit.read`.
 
+    Warns
+    -----
+    ToolkitWarning
+        As `toolkit.read` does; and if an earlier export was replaced in two steps, because the
+        system cannot exchange directories (Windows, some network drives).
+
     Examples
     --------
     >>> import tempfile, toolkit

@@ -25,9 +25,9 @@ def tee(stream: Any, path: str | os.PathLike[str], *, custom_id: str | None = No
     """Append a model's answer to a file while the caller iterates over it.
 
     Each chunk is written immediately, as a line of JSON, and the file is open only for that. So it
-    is readable even if the process is killed, and several threads and processes can write to it: a
-    line that was cut, by a kill or a full disk, costs itself. A stream ends with a line ``[DONE]``,
-    as servers send it, also if it is closed or left early.
+    is readable even if the process is killed, and several threads and processes can write to it (on
+    a file system that has locks): a line that was cut, by a kill or a full disk, costs itself. A
+    stream ends with a line ``[DONE]``, as servers send it, also if it is closed or left early.
 
     Parameters
     ----------

@@ -13,7 +13,17 @@ import pytest
 
 from tests.conftest import ROOT
 
-_LEFT_OUT = (".git", ".venv*", "build", "dist", "*.egg-info", "*.so", "__pycache__", ".*_cache")
+_LEFT_OUT = (
+    ".git",
+    ".venv*",
+    "build",
+    "dist",
+    "*.egg-info",
+    "*.so",
+    "__pycache__",
+    ".*_cache",
+    ".hypothesis",
+)
 BIN = "Scripts" if sys.platform == "win32" else "bin"
 _OLD = ("pyparsing>=3.1,<3.3",)  # matplotlib 3.9 calls it in a way that 3.3 warns about
 NO_COMPILER = {"CC": "no-compiler", "CXX": "no-compiler"}

@@ -332,7 +332,10 @@ def state(assigner, record):
     """Return what chunks after a record depend on."""
     assigner.unfinished(record)  # closes what has no recent chunk
     names = [name for name in Stream.__slots__ if name != "gaps"]  # the notes say the same
-    streams = [tuple(getattr(stream, name) for name in names) for stream in assigner.open.values()]
+    streams = {
+        record: [getattr(stream, name) for name in names]
+        for record, stream in assigner.open.items()
+    }
     notes = {record: codes for record, codes in assigner.notes.items() if codes}
     by_row = {name: stream.record for name, stream in assigner.by_row.items()}
     return streams, notes, assigner.done, assigner.any_closed, set(assigner.owed), by_row

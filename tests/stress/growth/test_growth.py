@@ -13,11 +13,7 @@ from toolkit.loaders.decoding.native import scan_frames
 from toolkit.loaders.framing.detect import frame
 
 SLOWER = ("sources", "members", "parquet", "csv", "cassette", "sexagesimal")
-# Its chunks sort the open streams anew, so that its time still grows as the square of n.
-STILL_SQUARE = ("streams_at_once_beside_one_without_id",)
-QUICK = [
-    name for name in SHAPES if name not in STILL_SQUARE and not any(word in name for word in SLOWER)
-]
+QUICK = [name for name in SHAPES if not any(word in name for word in SLOWER)]
 N = 60
 
 

@@ -29,12 +29,19 @@ for it.
 
 from __future__ import annotations
 
-from collections import OrderedDict, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable
 from heapq import heappop, heappush, heapreplace
 
 from toolkit.loaders.buffers import KIND_COPY, KIND_EITHER, KIND_ERROR, KIND_FINAL_COPY
-from toolkit.loaders.merging.streams import NO_CHOICES, Chunk, Progress, Rejected, Stream
+from toolkit.loaders.merging.streams import (
+    NO_CHOICES,
+    Chunk,
+    OpenStreams,
+    Progress,
+    Rejected,
+    Stream,
+)
 
 LATE = -1
 """Assigned to a chunk that came after its response was closed."""
@@ -54,8 +61,8 @@ class Assigner:
     ----------
     scope, done : int
         The scope of the last record, and the ``[DONE]`` markers so far in it.
-    open : OrderedDict of int to Stream
-        Open responses by their first record, the one active last at the end.
+    open : OpenStreams
+        Open responses by their first record.
     by_id : dict of str to Stream
         The newest response of each id, open or closed.
     by_row : dict of str to Stream
@@ -80,7 +87,7 @@ class Assigner:
         self._notes: dict[int, set[str]] = defaultdict(set)
         self._gaps = 0  # rejected records so far; a response compares it when it closes
         self.scope = self.done = 0
-        self.open: OrderedDict[int, Stream] = OrderedDict()
+        self.open = OpenStreams()
         self.by_id: dict[str, Stream] = {}
         self.by_row: dict[str, Stream] = {}
         self._by_item: dict[str, Stream] = {}  # open responses by the ids of their items
@@ -90,8 +97,6 @@ class Assigner:
         self._oldest_owed: list[tuple[int, int]] = []
         self._lately: list[Stream] = []  # closed not long ago
         self._forgotten = 0  # responses that were last named before this record are forgotten
-        self._newest = LATE  # the last record of any response
-        self._is_mixed = False  # whether `open` must be sorted
 
     @property
     def notes(self) -> dict[int, set[str]]:
@@ -119,7 +124,6 @@ class Assigner:
         stream = self._find(chunk)
         if stream is None:
             stream = Stream(chunk.record, chunk.id, chunk.custom_id, self._gaps)
-            self.open[stream.record] = stream
         elif stream.closed:
             if not self._accepts_late_usage(stream, chunk):
                 stream.last_named = chunk.last
@@ -138,7 +142,7 @@ class Assigner:
         if stream is None or stream.closed or stream.complete:
             return chunk.record
         stream.last = stream.last_named = chunk.record
-        self.open.move_to_end(stream.record)
+        self.open.activate(stream)
         return stream.record
 
     def advance(self, progress: list[Progress], gaps: set[int], done: int) -> None:
@@ -163,7 +167,7 @@ class Assigner:
             stream.finished |= each.finished
             stream.has_payload |= each.has_payload
             stream.has_usage |= each.has_usage
-            self.by_id[each.id] = self.open[stream.record] = stream
+            self.by_id[each.id] = stream
             self._activate(stream)
             if each.closes:
                 self._close(stream)
@@ -204,7 +208,7 @@ class Assigner:
         return stream
 
     def _last_active(self, custom_id: str = "") -> Stream | None:
-        last = next(reversed(self.open.values()), None)
+        last = self.open.latest()
         if not custom_id or (last is not None and last.custom_id == custom_id):
             return last
         return self.by_row.get(custom_id)
@@ -254,16 +258,14 @@ class Assigner:
         if chunk.kind == KIND_COPY:
             stream.item, stream.item_id = chunk.item, chunk.item_id
         self._activate(stream)
-        self._is_mixed |= chunk.last < self._newest
-        self._newest = max(self._newest, chunk.last)
         is_last = chunk.has_usage and not chunk.deltas and stream.has_payload
         if is_last or chunk.kind == KIND_FINAL_COPY:
             self._close(stream)
         self._owe(stream)
 
     def _activate(self, stream: Stream) -> None:
-        """Remember an open response as the one active last."""
-        self.open.move_to_end(stream.record)
+        """Remember an open response as active at its last record."""
+        self.open.activate(stream)
         if stream.custom_id:
             self.by_row[stream.custom_id] = stream
 
@@ -311,7 +313,7 @@ class Assigner:
         """Forget all responses if this scope is a later one."""
         if scope > self.scope:
             self._note_gaps(self.open.values())
-            self.open.clear()
+            self.open = OpenStreams()
             self.by_id.clear()
             self.by_row.clear()
             self._by_item.clear()
@@ -331,13 +333,7 @@ class Assigner:
 
     def _expire(self, record: int) -> None:
         """Close responses without a recent chunk, and forget those that were closed long ago."""
-        if self._is_mixed:
-            self.open = OrderedDict(sorted(self.open.items(), key=lambda item: item[1].last))
-            self._is_mixed = False
-        while self.open:
-            oldest = next(iter(self.open.values()))
-            if record - oldest.last <= self.window:
-                break
+        while (oldest := self.open.oldest(before=record - self.window)) is not None:
             self._close(oldest)
             self.owed.pop(oldest.record, None)
         horizon = record - self._memory

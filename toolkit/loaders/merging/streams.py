@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from heapq import heapify, heappop, heappush, heapreplace
 from typing import NamedTuple, cast
 
 # Shared by all closed responses, to save memory. It is frozen so that adding to it fails; the cast
@@ -144,3 +145,63 @@ class Stream:
     def complete(self) -> bool:
         """Whether every choice has its finish reason."""
         return bool(self.choices) and self.finished >= self.choices
+
+
+class OpenStreams(dict[int, Stream]):
+    """Open responses by their first record; finds the ones active last and longest ago.
+
+    They are not in order, because chunks that were joined to one end later than others that begin
+    later. Two heaps are, and nothing is removed from these before it is first.
+
+    Examples
+    --------
+    >>> streams = OpenStreams()
+    >>> for record in (3, 5):
+    ...     streams.activate(Stream(record, ""))
+    >>> streams.latest().record, streams.oldest(before=4).record, streams.oldest(before=3)
+    (5, 3, None)
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        # An entry of each stream: a record that its last is not before, and its first
+        self._oldest: list[tuple[int, int]] = []
+        # The last record of each stream, and earlier ones, negative, and its first
+        self._latest: list[tuple[int, int]] = []
+
+    def activate(self, stream: Stream) -> None:
+        """Add a stream, or remember that its last record is another, which is a later one."""
+        if stream.record not in self:
+            self[stream.record] = stream
+            heappush(self._oldest, (stream.last, stream.record))
+        entry = (-stream.last, stream.record)
+        if self._latest and self._latest[0][1] == stream.record:
+            heapreplace(self._latest, entry)
+        else:
+            heappush(self._latest, entry)
+        if len(self._latest) > 2 * len(self) + 100:
+            self._latest = [(-each.last, each.record) for each in self.values()]
+            heapify(self._latest)
+
+    def latest(self) -> Stream | None:
+        """Return the stream with the highest last record."""
+        while self._latest:
+            last, record = self._latest[0]
+            stream = self.get(record)
+            if stream is not None and stream.last == -last:
+                return stream
+            heappop(self._latest)
+        return None
+
+    def oldest(self, *, before: int) -> Stream | None:
+        """Return the stream with the lowest last record if that is before a record."""
+        while self._oldest and self._oldest[0][0] < before:
+            last, record = self._oldest[0]
+            stream = self.get(record)
+            if stream is None:
+                heappop(self._oldest)
+            elif stream.last > last:
+                heapreplace(self._oldest, (stream.last, record))
+            else:
+                return stream
+        return None

@@ -6,10 +6,13 @@ import warnings
 from unittest import mock
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import toolkit
 from tests.oracle import assert_sources
 from toolkit.cli.summary import summarise, summary_lines
+from toolkit.loaders.decoding import reference
 from toolkit.loaders.decoding.rejects import Listing
 
 MOST = 3
@@ -115,6 +118,44 @@ def test_records_that_are_not_listed_are_gaps_too():
     data = before + chunk("a", "stop") + b"[DONE]\n" + chunk("b") + later + chunk("b", "stop")
     lp = load(data + b"[DONE]\n" + chunk("c") + chunk("c", "stop"))
     assert lp.responses["notes"].to_pylist() == [[], ["gap"], []]
+
+
+SHORT = [
+    *(b"{}", b"[]", b"{", b"1", b" {", b"{} x", b"x", b"{}{}", b"{}[1", b"[1", b"[1,2]", b"nul"),
+    *(
+        b"\xef\xbb\xbf{}",
+        b"\xef\xbb\xbf{",
+        b"\xff",
+        b"data: {}",
+        b"data: {",
+        b"[DONE]",
+        b": x",
+        b"",
+    ),
+    *(b'{"error": {"message": "slow down"}}', b'{"a": {}}', b'[{"a": 1}, {}]'),
+    *(answer("a")[:-1], chunk("b")[:-1], chunk("b", "stop")[:-1]),
+]
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.sampled_from(SHORT) | st.just(b"{}"), max_size=40),
+    st.sampled_from((1, 30)),
+)
+def test_what_is_remembered_of_short_texts_changes_nothing(lines, batch_bytes):
+    """Texts that were rejected are not decoded again, and are counted together if not listed."""
+    data = answer("z") + b"\n".join(lines)
+
+    def tables():
+        with warnings.catch_warnings(action="ignore"):
+            lp = toolkit.concat(toolkit.scan(data, batch_bytes=batch_bytes, threads=1))
+        return [table.to_pylist() for table in (lp.responses, lp.tokens, lp.rejects, lp.ledger)]
+
+    with mock.patch("toolkit.loaders.batches.LISTED", MOST):
+        with mock.patch.object(reference, "_SHORT", 0):
+            expected = tables()
+        with mock.patch.multiple(reference, _FEW=3, _MOST_KNOWN=5):
+            assert tables() == expected
 
 
 def test_rejects_takes_two_values():

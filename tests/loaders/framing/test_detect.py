@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import toolkit
 from toolkit.errors import SourceError
-from toolkit.loaders.framing import frames, lines
+from toolkit.loaders.framing import detect, frames, lines
 from toolkit.loaders.framing.brackets import nesting
 from toolkit.loaders.framing.detect import frame
 from toolkit.loaders.framing.frames import Counts
@@ -210,20 +210,34 @@ STARTS = st.sampled_from([b"", b"[", b'{\n"', b"[\n  {", b"data: {", BOM])
     st.lists(st.integers(0, 200), max_size=7),
     st.sampled_from([1, 2, 3, 7]),
     st.sampled_from([4, 8, 1 << 16]),
+    st.sampled_from([1, 3, 1 << 16]),
 )
-@example(b"[", b'1,2 "a,\n{}', [3], 1, 1 << 16)
-@example(b"[\n  {", b',\n, \r{}"\n{}', [9], 2, 1 << 16)
+@example(b"[", b'1,2 "a,\n{}', [3], 1, 1 << 16, 1)
+@example(b"[\n  {", b',\n, \r{}"\n{}', [9], 2, 1 << 16, 1)
 def test_cutting_makes_no_difference(
-    start: bytes, rest: bytes, places: list[int], window: int, head: int
+    start: bytes, rest: bytes, places: list[int], window: int, head: int, most: int
 ) -> None:
     data = start + rest
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("toolkit.loaders.framing.detect.HEAD_BYTES", head)  # whose blocks are joined
         whole = framed(data)
         patch.setattr(frames, "WINDOW", window)
+        for module in (frames, detect):
+            patch.setattr(module, "MOST_FRAMES", most)
         assert framed(*cut(data, places)) == whole
     assert whole.counts.bytes == len(data)
     assert whole.offsets == sorted(whole.offsets)
+
+
+@pytest.mark.parametrize(
+    "repeated", [b"{}\n", b"\n", b"data: {}\n\n", b"data: {}\r", b"1,", b"{},"]
+)
+def test_a_block_of_very_many_frames_is_divided(repeated: bytes) -> None:
+    data = b"[" * repeated.endswith(b",") + repeated * 200_000
+    parts = list(frame([data]))
+    assert len(parts) > 4
+    assert max(len(part.starts) for part in parts) <= 2 * frames.MOST_FRAMES
+    assert sum(part.counts.bytes for part in parts) == len(data)
 
 
 VALUES = st.sampled_from(

@@ -4,14 +4,17 @@ Every measurement runs in a process of its own, with one thread, so that neither
 the other cores count.
 """
 
+import contextlib
 import math
 import multiprocessing
 import os
+import tempfile
 import warnings
 from pathlib import Path
 from time import process_time
 
 import toolkit
+from tests.stress.growth.shapes import Exported
 
 SIZES = (1, 2, 4)
 _FORK = multiprocessing.get_context("fork")
@@ -27,13 +30,23 @@ def _memory(name):
 
 
 def load(source):
-    """Load a source, whatever comes of it."""
+    """Load a source, or export a file, whatever comes of it."""
+    if isinstance(source, Exported):
+        return _export(source)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             return toolkit.read(source, threads=1)
         except toolkit.ToolkitError as error:
             return getattr(error, "tables", None)
+
+
+def _export(source):
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(action="ignore"):
+        path = Path(folder) / source.name
+        path.write_bytes(source.data)
+        with contextlib.suppress(toolkit.ToolkitError):
+            toolkit.export(path, Path(folder) / "out", threads=1)
 
 
 def _measure(make, n, pipe):
@@ -62,6 +75,8 @@ def size_of(source):
     """Return about how many bytes a source holds."""
     if isinstance(source, bytes):
         return len(source)
+    if isinstance(source, Exported):
+        return len(source.data)
     if isinstance(source, list):
         return sum(map(len, source))
     return int(source.memory_usage(deep=True).sum())
@@ -93,4 +108,5 @@ def growth(make, n, repeats=2):
 def warm():
     """Import whatever a load imports, so that it is not measured."""
     load(_WARM)
+    load(Exported("warm.jsonl", _WARM))
     os.environ.setdefault("OMP_NUM_THREADS", "1")

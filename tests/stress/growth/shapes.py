@@ -4,12 +4,15 @@ Each makes a source of `toolkit.read` from n. Most repeat one thing n times; the
 thing n times as long.
 """
 
+from __future__ import annotations
+
 import csv
 import gzip
 import io
 import json
 import tarfile
 import zipfile
+from typing import NamedTuple
 
 import pandas as pd
 import pyarrow as pa
@@ -19,6 +22,13 @@ SHAPES = {}
 """Name of each shape, to the function that makes it and the smallest n to measure it with."""
 ENTRY = {"token": "a", "logprob": -0.5, "bytes": [97], "top_logprobs": []}
 JUNK = b'{"a":\n'
+
+
+class Exported(NamedTuple):
+    """A file that is exported, and not read."""
+
+    name: str
+    data: bytes
 
 
 def shape(n):
@@ -411,6 +421,11 @@ def empty_arrays_on_one_line(n):
 @shape(20_000)
 def empty_objects_in_gzip(n):
     return gzip.compress(b"{}\n" * n)
+
+
+@shape(125_000)
+def empty_objects_in_gzip_exported(n):
+    return Exported("log.jsonl.gz", gzip.compress(b"{}\n" * n))
 
 
 @shape(4000)

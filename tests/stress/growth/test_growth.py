@@ -1,7 +1,10 @@
 """The work of a load grows as its input; ``python -m tests.stress.growth`` measures the time."""
 
 import math
+import subprocess
 import sys
+from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -12,9 +15,10 @@ from toolkit.loaders.decoding.decoder import Decoder
 from toolkit.loaders.decoding.native import scan_frames
 from toolkit.loaders.framing.detect import frame
 
-SLOWER = ("sources", "members", "parquet", "csv", "cassette", "sexagesimal")
+SLOWER = ("exported", "sources", "members", "parquet", "csv", "cassette", "sexagesimal")
 QUICK = [name for name in SHAPES if not any(word in name for word in SLOWER)]
 N = 60
+LARGE = ("empty_objects_in_gzip_exported",)
 
 
 def calls(source):
@@ -45,6 +49,23 @@ def test_calls_grow_as_the_input(subtests):
             counts = [max(calls(make(N * factor)) - fixed, 10 * N) for factor in SIZES]
             exponent = math.log(counts[-1] / counts[0], SIZES[-1])
             assert exponent <= 1.15, counts
+
+
+def test_the_rest_of_the_rejects_is_counted_together():
+    """What is not listed takes no call for each record."""
+    counts = []
+    with mock.patch("toolkit.loaders.batches.LISTED", 100):
+        for n in (10_000, 30_000):
+            counts.append(calls(b"{}\n[]\n" * n))
+    assert counts[1] - counts[0] < 10_000  # of 40,000 records
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="Linux tells the peak")
+def test_memory_is_within_its_bounds():
+    """In a process of its own, which forks before other threads run."""
+    command = [sys.executable, "-m", "tests.stress.growth", "--memory", *LARGE]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.skipif(toolkit.decoder() == "reference", reason="there is one decoder")

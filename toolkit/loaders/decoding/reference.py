@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import gc
 import re
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain, islice
 from typing import Any, NamedTuple
@@ -33,7 +34,7 @@ from toolkit.loaders.json_values import Reject, utf8
 
 _BY_CONTENT = Lookup()
 _SHORT, _MOST_KNOWN = 64, 1000  # bytes of texts, and texts, whose rejects are remembered
-_FEW = 4096  # rows that are Python's numbers at a time
+_FEW = 4096  # frames that are Python's numbers at a time
 _ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -100,6 +101,7 @@ class ReferenceDecoder:
         self.limits = limits
         self.ordinals = Ordinals() if ordinals is None else ordinals
         self.listing = Listing() if listing is None else listing
+        self.known: dict[bytes, Reject] = {}  # of short texts that were rejected lately
 
     def frames(self, frames: Frames, rows: Ints | None = None) -> Decoded:
         """Decode a block of framed records, or some of its rows.
@@ -115,13 +117,11 @@ class ReferenceDecoder:
             rows = np.arange(n)
         skipped = np.diff(rows, prepend=-1) - 1
         done = _markers_before(frames, rows)
-        columns = (frames.starts, frames.stops, frames.lines, frames.offsets, frames.lengths)
-        spans = (skipped, done, *(column[rows] for column in columns))
         batch = _Batch(self)
         with _collector_paused():
-            for records, markers, start, stop, *place in _rows(spans):
-                self.ordinals.advance(records, markers)
-                batch.text(frames.data[start:stop], Place(*place))
+            for at in range(0, len(rows), _FEW):
+                few = slice(at, at + _FEW)
+                batch.frames(frames, rows[few], skipped[few], done[few])
         self.ordinals.advance(
             n - len(rows) - int(skipped.sum()), len(frames.breaks) - int(done.sum())
         )
@@ -150,13 +150,6 @@ class ReferenceDecoder:
         return batch.finish()
 
 
-def _rows(columns: Iterable[Ints]) -> Iterator[tuple[int, ...]]:
-    """Yield rows of columns, a few thousand at a time, because Python's numbers are large."""
-    columns = list(columns)
-    for at in range(0, len(columns[0]), _FEW):
-        yield from zip(*(column[at : at + _FEW].tolist() for column in columns), strict=True)
-
-
 def _markers_before(frames: Frames, rows: Ints) -> Ints:
     """Return the number of ``[DONE]`` markers between each of the rows and the one before it."""
     return np.diff(np.searchsorted(frames.breaks, rows, side="right"), prepend=0)
@@ -173,16 +166,47 @@ class _Batch:
         self._reader = BodyReader(decoder.limits)
         self._rejects = RejectColumns(decoder.listing)
         self._last_reject: Reject | None = None
-        self._known: dict[bytes, Reject] = {}  # by the text of the value
+        self._known = decoder.known
         self._envelopes = self._control = 0
         self._answers: list[dict[str, Any]] | None = None  # of the row that is being decoded
         # Of the text or object that is being decoded; all of its records share them.
         self._place = Place(1, 0, 0)
         self._may_have_surrogates = False
 
+    def frames(self, frames: Frames, rows: Ints, skipped: Ints, done: Ints) -> None:
+        """Decode some frames, before each of which there are other records and ``[DONE]``s."""
+        starts, stops, *places = (column[rows] for column in frames[1:6])
+        spans = (skipped, done, starts, stops, *places)
+        is_plain = not skipped.any() and not done.any() and (stops - starts).max() <= _SHORT
+        if is_plain and self._counted(frames.data, starts, stops):
+            return
+        for records, markers, start, stop, *place in zip(
+            *(span.tolist() for span in spans), strict=True
+        ):
+            self._ordinals.advance(records, markers)
+            self.text(frames.data[start:stop], Place(*place))
+
+    def _counted(self, data: bytes, starts: Ints, stops: Ints) -> bool:
+        """Count frames if the text of each is known to be rejected, and none is to be listed."""
+        spans = zip(starts.tolist(), stops.tolist(), strict=True)
+        reasons: Counter[str] = Counter()
+        for text, n in Counter([data[start:stop] for start, stop in spans]).items():
+            if (known := self._known.get(text)) is None:
+                return False
+            reasons[known.reason] += n
+        if is_counted := self._rejects.count(reasons, self._ordinals):
+            self._ordinals.advance(records=len(starts))
+        return is_counted
+
     def text(self, raw: bytes, place: Place) -> None:
         """Decode the JSON values of one frame; as a rule there is one."""
         self._place = place
+        if len(raw) == place.length:
+            self._short(raw, self._text, raw, place)
+        else:
+            self._text(raw, place)
+
+    def _text(self, raw: bytes, place: Place) -> None:
         self._may_have_surrogates = _ESCAPED_SURROGATE.search(raw) is not None
         try:
             text = self._decoded(raw)
@@ -198,27 +222,34 @@ class _Batch:
             if len(first) > 1 or isinstance(value, Reject | list):
                 line, counted = line + raw.count(b"\n", counted, start), start
                 self._place = Place(line, place.byte_offset + start, length)
-            if length > _SHORT:
+            # The message of a fault counts bytes from the first value.
+            if length > _SHORT or (start and isinstance(value, Reject)):
                 self._any(value)
             else:
-                self._short(value, raw[start : start + length])
+                self._short(raw[start : start + length], self._any, value)
 
-    def _short(self, value: object, raw: bytes) -> None:
-        """Decode a value with a short text; the same text is rejected for the same reason."""
+    def _short(self, raw: bytes, decode: Callable[..., None], *arguments: object) -> None:
+        """Decode a text, which is rejected for the same reason again if it is short."""
+        if not 0 < len(raw) <= _SHORT:
+            decode(*arguments)
+            return
         if (known := self._known.get(raw)) is not None:
             self._reject(known)
             return
         self._last_reject = None
         record, *before = self._state()
-        self._any(value)
+        decode(*arguments)
         reject: Reject | None = self._last_reject
-        is_all = self._state() == (record + 1, *before)  # that came of the value
-        if reject is not None and is_all and len(self._known) < _MOST_KNOWN:
+        is_all = self._state() == (record + 1, *before)  # that came of the text
+        if reject is not None and is_all:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
             self._known[raw] = reject.with_traceback(None)
 
-    def _state(self) -> tuple[int, ...]:
+    def _state(self) -> tuple[Any, ...]:
         at = self._ordinals
-        return (at.record, at.scope, self._envelopes, self._control, *self._reader.mark())
+        counts = (at.record, at.scope, self._envelopes, self._control)
+        return (*counts, self._place, *self._reader.mark())
 
     def _any(self, value: object) -> None:
         """Decode a parsed value, of which the caller has set the place."""

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
+from toolkit import schema
 from toolkit.loaders import buffers
 from toolkit.loaders.decoding.ordinals import Ordinals, Place
 from toolkit.loaders.json_values import Reject
@@ -75,35 +76,60 @@ class RejectColumns:
     def __init__(self, listing: Listing) -> None:
         self.reasons: Counter[str] = Counter()
         self._found, self._most = listing.found, listing.most
-        # Arrays, and texts that are shared, take a tenth of the memory of tuples.
+        # Arrays of numbers, also of texts, take a tenth of the memory of tuples.
         self._places = tuple(array("q") for _ in range(1 + len(Place._fields)))
-        self._what: tuple[list[str | None], ...] = ([], [], [])  # reason, path, message
-        self._texts: dict[str | None, str | None] = {}
+        self._what = tuple(array("q") for _ in ("reason", "path", "message"))
+        self._texts: dict[str | None, int] = {}
         self._runs = tuple(array("q") for _ in buffers.REJECTED)
         self._next = (-1, -1, -1)  # record, scope and done that continue the last run
 
     def add(self, reject: Reject, at: Ordinals, place: Place) -> None:
         """Add a rejected record."""
         reason = reject.reason
+        is_listed = self._has_room(reason)
         self.reasons[reason] += 1
-        if (at.record, at.scope, at.done) == self._next:
-            self._runs[1][-1] += 1
-        else:
-            for values, value in zip(self._runs, (at.record, 1, at.scope, at.done), strict=True):
-                values.append(value)
-        self._next = (at.record + 1, at.scope, at.done)
-        if self._most is not None and self._found[reason] + self.reasons[reason] > self._most:
+        self._extend_run(1, at)
+        if not is_listed:
             return
         for numbers, number in zip(self._places, (at.record, *place), strict=True):
             numbers.append(number)
-        for texts, text in zip(self._what, (reason, reject.path, reject.message), strict=True):
-            texts.append(self._texts.setdefault(text, text))
+        for codes, text in zip(self._what, (reason, reject.path, reject.message), strict=True):
+            codes.append(self._texts.setdefault(text, len(self._texts)))
+
+    def count(self, reasons: Counter[str], at: Ordinals) -> bool:
+        """Count rejected records by reason, if none of them is to be listed.
+
+        Returns
+        -------
+        bool
+            Whether they were counted; else all must be added.
+        """
+        if any(map(self._has_room, reasons)):
+            return False
+        self.reasons.update(reasons)
+        self._extend_run(reasons.total(), at)
+        return True
+
+    def _has_room(self, reason: str) -> bool:
+        """Return whether the next reject of a reason is listed."""
+        return self._most is None or self._found[reason] + self.reasons[reason] < self._most
+
+    def _extend_run(self, n: int, at: Ordinals) -> None:
+        if (at.record, at.scope, at.done) == self._next:
+            self._runs[1][-1] += n
+        else:
+            for values, value in zip(self._runs, (at.record, n, at.scope, at.done), strict=True):
+                values.append(value)
+        self._next = (at.record + n, at.scope, at.done)
 
     def tables(self) -> tuple[pa.Table, pa.Table]:
         """Return those that are listed, and the runs of all, as `REJECTS` and `REJECTED`."""
+        places = [pa.array(values, pa.int64()) for values in self._places]
+        texts = pa.array(list(self._texts), schema.TEXT)
+        what = [texts.take(pa.array(codes, pa.int64())) for codes in self._what]
         listed = [
-            pa.array(values, field.type)
-            for values, field in zip((*self._places, *self._what), buffers.REJECTS, strict=True)
+            values.cast(field.type)
+            for values, field in zip((*places, *what), buffers.REJECTS, strict=True)
         ]
         runs = [pa.array(values, pa.int64()) for values in self._runs]
         return (

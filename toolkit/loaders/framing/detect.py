@@ -21,6 +21,7 @@ from toolkit.loaders.framing.documents import frame_documents
 from toolkit.loaders.framing.events import frame_events
 from toolkit.loaders.framing.frames import (
     FIELD,
+    MOST_FRAMES,
     SPACE,
     Frames,
     awaits_value,
@@ -72,7 +73,8 @@ def frame(blocks: Iterable[bytes], max_bytes: int = LIMITS.record_bytes) -> Iter
     Yields
     ------
     Frames
-        A few per block at most. Memory is bounded by the size of a few frames.
+        A few per block, and more of a block of very many frames. Memory is bounded by the size of
+        a few frames, and by about `MOST_FRAMES` frames.
 
     Raises
     ------
@@ -100,7 +102,7 @@ class _Feed:
     """Iterates over blocks up to an error of the source, which is kept in `fault`."""
 
     def __init__(self, blocks: Iterable[bytes]) -> None:
-        self._blocks = iter(blocks)
+        self._blocks = (piece for block in blocks for piece in _pieces(block))
         self.fault: SourceError | None = None
 
     def __iter__(self) -> Iterator[bytes]:
@@ -123,6 +125,16 @@ class _Feed:
             if size >= HEAD_BYTES:
                 return b"".join(held), False
         return b"".join(held), True
+
+
+def _pieces(block: bytes) -> Iterator[bytes]:
+    """Cut a block of very many lines, because a frame takes a hundred bytes and more."""
+    if block.count(b"\n") + block.count(b"\r") <= MOST_FRAMES:
+        yield block
+        return
+    half = block.rfind(b"\n", 0, len(block) // 2) + 1 or len(block) // 2
+    yield from _pieces(block[:half])
+    yield from _pieces(block[half:])
 
 
 # Which container

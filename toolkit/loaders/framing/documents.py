@@ -45,6 +45,8 @@ def frame_documents(blocks: Iterator[bytes], skipped: int, max_bytes: int) -> It
         documents.builder.bytes += len(block)
         for window in windows(block):
             documents.consume(window)
+            if documents.builder.is_full:
+                yield documents.builder.flush()
         yield documents.builder.flush()
     documents.finish()
     yield documents.builder.flush()

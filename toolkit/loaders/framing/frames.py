@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 WINDOW = 1 << 16
 """Bytes that are scanned at a time: few enough for the cache, because some are scanned again."""
+MOST_FRAMES = 1 << 15
+"""Frames above which a block is divided, so that memory does not grow with their number."""
 SPACE = b" \t\r\n"
 DONE = b"[DONE]"
 NEWLINE = b"\n"[0]
@@ -130,6 +132,11 @@ class FrameBuilder:
     def add_done(self) -> None:
         """Add a ``[DONE]``."""
         self._breaks.append(len(self._texts))
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there are so many frames that they should be flushed."""
+        return len(self._texts) >= MOST_FRAMES
 
     def flush(self) -> Frames:
         """Return the frames since the last flush."""

@@ -114,6 +114,15 @@ def test_what_cannot_be_used_is_null():
     assert math.isnan(summary["share_above_0"])
 
 
+@pytest.mark.parametrize("unreadable", [None, 4.0])
+def test_an_unreadable_entry_may_be_as_likely_as_any(unreadable):
+    a = run([("a", math.log(0.5), listed(a=0.5, x=0.45, c=0.01))])
+    b = run([("a", math.log(0.5), [*listed(a=0.5), ("x", unreadable), *listed(c=0.01)])])
+    row = compare_tokens(a, b).iloc[0]
+    assert row["js_lower"] == pytest.approx(0.0, abs=1e-12)  # x may have 0.45 in both
+    assert row["js_upper"] > 0.3
+
+
 # Against plain loops
 
 TOKEN = st.tuples(

@@ -210,6 +210,8 @@ def _own_entries(lp: LogprobTables, rows: Counts, wanted: Flags) -> _Listed:
     lowest = segment_min(np.where(others, p, np.inf), offsets)
     cap = np.ones(len(rows))
     cap[place] = np.where(np.isfinite(lowest), lowest, 1.0)
+    # Tokens outside a list with an unreadable entry may outrank its entries.
+    cap[place[ids[entries.unreadable]]] = 1.0
     mass = segment_sum(p, offsets)
     usable = entries.usable & (mass <= 1.0 + _EXCESS)[ids]
     best = segment_max(np.where(usable, p, -1.0), offsets, empty=-1.0)

@@ -74,6 +74,11 @@ class Result:
         """Amount per second."""
         return self.contestant.amount / self.wall
 
+    @property
+    def cpu_rate(self) -> float:
+        """Amount per CPU second."""
+        return self.contestant.amount / self.cpu
+
 
 class _Process:
     """A worker that waits for its turn."""

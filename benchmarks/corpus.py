@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from benchmarks.containers import CONTAINERS
 from benchmarks.vocabulary import Style, Unit, pool
 
 _SLOT = "@"
@@ -38,6 +39,8 @@ class Spec:
         Blanks after commas and colons.
     deferred : float
         Share of the (whole) responses that have half a surrogate pair in one token.
+    container : str
+        How the records are kept: a name of `benchmarks.containers.CONTAINERS`.
     seed : int
     """
 
@@ -47,6 +50,7 @@ class Spec:
     camel: bool = False
     spaced: bool = False
     deferred: float = 0.0
+    container: str = "lines"
     seed: int = 0
 
     @property
@@ -65,6 +69,7 @@ class Spec:
         flags = ("streamed", "interleaved", "camel", "spaced")
         parts = [f"k{self.k}", *(name for name in flags if getattr(self, name))]
         parts += [f"deferred{self.deferred:g}"] if self.deferred else []
+        parts += [self.container.replace(" ", "_")] if self.container != "lines" else []
         return "-".join([*parts, f"seed{self.seed}"])
 
 
@@ -81,7 +86,7 @@ class Answer(NamedTuple):
 def write(
     path: Path, spec: Spec, *, megabytes: float | None = None, answers: int | None = None
 ) -> Path:
-    """Write a corpus as JSONL; compressed if the name ends in ``.gz``.
+    """Write a corpus; compressed if the name ends in ``.gz``.
 
     Parameters
     ----------
@@ -99,14 +104,14 @@ def write(
     if (megabytes is None) == (answers is None):
         raise ValueError("give megabytes or answers")
     found = _answers(spec) if answers is None else itertools.islice(_answers(spec), answers)
+    container = CONTAINERS[spec.container]
     written = 0
     with gzip.open(path, "wb", 1) if path.suffix == ".gz" else path.open("wb") as file:
         for lines in _grouped_lines(found, spec):
-            block = ("\n".join(lines) + "\n").encode()
-            file.write(block)
-            written += len(block)
+            written += file.write(container.joined(lines, is_first=not written).encode())
             if megabytes is not None and written >= megabytes * 1e6:
                 break
+        file.write(container.tail.encode())
     return path
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from benchmarks import containers
 from benchmarks.corpus import Spec
 from benchmarks.flat import Entries, Flat, assembled
 
@@ -92,11 +93,13 @@ def lines(path: Path) -> Iterator[bytes]:
 
 
 def dict_records(
-    path: Path, loads: Callable[[bytes], Any]
+    path: Path, loads: Callable[[bytes], Any], spec: Spec
 ) -> Iterator[tuple[str, list[dict[str, Any]]]]:
     """Yield the id and the entries of each record that has logprobs."""
-    for line in lines(path):
-        record = loads(line)
+    found = map(loads, lines(path))
+    if spec.container != "lines":
+        found = containers.records(path, spec.container, loads, loads)
+    for record in found:
         choices = record["choices"]
         logprobs = choices[0]["logprobs"] if choices else None
         if logprobs is not None:

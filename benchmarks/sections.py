@@ -82,6 +82,38 @@ def read(settings: Settings) -> Iterator[Table]:
         yield Table(f"Read: {title}", _rows(run(contestants), "MB/s"), f"{note}.")
 
 
+_KEPT = {
+    "whole responses": (False, ("lines", "array", "pretty", "pretty array")),
+    "stream chunks": (True, ("lines", "sse", "array")),
+}
+"""Whether the records of a table are chunks, and the containers to compare; lines are the first."""
+SCRIPTS = ("json", "msgspec")  # what people would write instead
+
+
+def containers(settings: Settings) -> Iterator[Table]:
+    """Time the same answers as lines, events, arrays and pretty-printed; one thread."""
+    peers = [peer for peer in installed(settings) if peer.module in ("toolkit", *SCRIPTS)]
+    for title, (streamed, names) in _KEPT.items():
+        contestants = []
+        for name in names:
+            spec = Spec(settings.k[0], streamed, container=name, seed=settings.seed)
+            path = corpus.cached(settings.folder, spec, settings.mb / 4)
+            contestants += [_reader(peer, spec, path, settings, "read") for peer in peers]
+        found = iter(run(contestants))
+        rows = [_kept(name, [next(found) for _ in peers]) for name in names]
+        for row in rows:
+            row["× lines"] = row["toolkit MB/s"] / rows[0]["toolkit MB/s"]
+        note = f"About {settings.mb / 4:.0f} MB of each container, in its own bytes; one thread."
+        yield Table(f"Containers: {title}", rows, note)
+
+
+def _kept(name: str, results: list[Result]) -> dict[str, Any]:
+    """Return the row of a container: the speed of each contestant in CPU seconds."""
+    rates = {f"{each.contestant.name} MB/s": each.cpu_rate for each in results}
+    least = max((each.cpu_rate for each in results[1:]), default=results[0].cpu_rate)
+    return {"": name, **rates, "× the faster script": results[0].cpu_rate / least}
+
+
 def _readers(settings: Settings, spec: Spec, path: Path, kind: str) -> list[Contestant]:
     """Return the contestants that can take such a corpus, slow ones with a slice of it."""
     peers = [peer for peer in installed(settings) if _fits(peer, spec)]
@@ -309,6 +341,7 @@ def imports(settings: Settings) -> Iterator[Table]:
 
 SECTIONS: dict[str, Callable[[Settings], Iterator[Table]]] = {
     "read": read,
+    "containers": containers,
     "threads": threads,
     "export": export,
     "metrics": metrics,

@@ -17,6 +17,7 @@ from benchmarks.corpus import Spec, as_streamed, write
 from benchmarks.flat import Flat, as_binary, checksums
 from benchmarks.loops import repaired
 from benchmarks.peers import PEERS
+from benchmarks.sections import SCRIPTS
 from benchmarks.tables import build, load, summary
 
 MB = 0.3
@@ -28,6 +29,10 @@ SPECS = {
     "camel": Spec(camel=True),
     "spaced": Spec(spaced=True),
     "deferred": Spec(deferred=0.3),
+    "array": Spec(container="array"),
+    "pretty": Spec(container="pretty"),
+    "pretty array": Spec(container="pretty array"),
+    "sse": Spec(streamed=True, container="sse"),
 }
 # Columns that differ between a stream and a completion.
 PLACE = ["response_key", "chunk"]
@@ -53,13 +58,17 @@ def corpora(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory):
-    """Four forms of the same ten answers."""
+    """The same ten answers in several forms."""
     folder = tmp_path_factory.mktemp("answers")
     specs = {
         "whole": Spec(),
         "camel": Spec(camel=True),
         "chunks": as_streamed(Spec()),
         "interleaved": as_streamed(Spec(), interleaved=True),
+        "array": Spec(container="array"),
+        "pretty": Spec(container="pretty"),
+        "pretty array": Spec(container="pretty array"),
+        "sse": as_streamed(Spec(container="sse")),
     }
     return {
         name: toolkit.read(write(folder / f"{name}.jsonl", spec, answers=10))
@@ -115,7 +124,9 @@ def test_gzip_holds_the_same_lines(corpora, tmp_path):
     assert packed.tokens.equals(plain.tokens)
 
 
-@pytest.mark.parametrize("form", ["camel", "chunks", "interleaved"])
+@pytest.mark.parametrize(
+    "form", ["camel", "chunks", "interleaved", "array", "pretty", "pretty array", "sse"]
+)
 def test_every_form_says_the_same(answers, form):
     whole, other = answers["whole"], answers[form]
     assert len(other) == len(whole) == 10
@@ -138,6 +149,8 @@ def test_contestants_agree(corpora, peer):
         pytest.importorskip(package, reason=f"the contestant {peer.name} needs {package}")
     for name, spec in SPECS.items():
         if (spec.camel and not peer.camel) or (spec.deferred and not peer.surrogates):
+            continue
+        if spec.container != "lines" and peer.module not in ("toolkit", *SCRIPTS):
             continue
         if not peer.tables:
             if not spec.deferred:

@@ -13,4 +13,4 @@ from benchmarks.loops import collector_paused, dict_records, from_dicts
 def read(path: Path, spec: Spec, threads: int) -> Flat:
     """Parse line by line into dicts."""
     with collector_paused():
-        return from_dicts(dict_records(path, json.loads), spec)
+        return from_dicts(dict_records(path, json.loads, spec), spec)

@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from benchmarks import containers
 from benchmarks.corpus import Spec
 from benchmarks.flat import Flat
 from benchmarks.loops import collector_paused, from_objects, lines, or_repaired
@@ -62,17 +63,18 @@ class Record(msgspec.Struct, Generic[E], gc=False):
 
 def read(path: Path, spec: Spec, threads: int) -> Flat:
     """Parse line by line into structs."""
-    decoder = msgspec.json.Decoder(Record[CamelEntry if spec.camel else Entry])
     with collector_paused():
-        return from_objects(_records(path, decoder), spec)
+        return from_objects(_records(path, spec), spec)
 
 
-def _records(
-    path: Path, decoder: msgspec.json.Decoder[Record]
-) -> Iterator[tuple[str, list[Entry | CamelEntry]]]:
-    decode = or_repaired(decoder.decode, msgspec.DecodeError)
-    for line in lines(path):
-        record = decode(line)
+def _records(path: Path, spec: Spec) -> Iterator[tuple[str, list[Entry | CamelEntry]]]:
+    kind = Record[CamelEntry if spec.camel else Entry]
+    decode = or_repaired(msgspec.json.Decoder(kind).decode, msgspec.DecodeError)
+    found = map(decode, lines(path))
+    if spec.container != "lines":
+        decode_all = msgspec.json.Decoder(list[kind]).decode
+        found = containers.records(path, spec.container, decode, decode_all)
+    for record in found:
         logprobs = record.choices[0].logprobs if record.choices else None
         if logprobs is not None:
             yield record.id, logprobs.content or []

@@ -15,4 +15,4 @@ def read(path: Path, spec: Spec, threads: int) -> Flat:
     """Parse line by line into dicts."""
     loads = or_repaired(orjson.loads, orjson.JSONDecodeError)
     with collector_paused():
-        return from_dicts(dict_records(path, loads), spec)
+        return from_dicts(dict_records(path, loads, spec), spec)

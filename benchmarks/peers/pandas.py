@@ -18,7 +18,8 @@ def read(path: Path, spec: Spec, threads: int) -> Flat:
     """Normalise the entries of all records, then their lists."""
     with collector_paused():
         records = [
-            {"id": name, "content": entries} for name, entries in dict_records(path, json.loads)
+            {"id": name, "content": entries}
+            for name, entries in dict_records(path, json.loads, spec)
         ]
         tokens = pd.json_normalize(records, "content")
         alternatives = pd.json_normalize(tokens[spec.top].explode().dropna().tolist())

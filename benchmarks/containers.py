@@ -1,0 +1,92 @@
+"""The ways to keep records: one a line, as server-sent events, in an array, pretty-printed.
+
+`CONTAINERS` says how each is written, and `records` reads it as a script would. A form in which the
+record itself differs (inside an envelope, in a row) is a container whose `written` wraps it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+_DONE = "[DONE]"
+
+
+class Container(NamedTuple):
+    """How records are kept in a file.
+
+    Attributes
+    ----------
+    head, between, tail : str
+        What is written before the first record, between two, and after the last.
+    written : callable
+        Makes the text of a record from its line.
+    ends_streams : bool
+        Whether ``[DONE]`` follows the chunks of an answer.
+    is_value : bool
+        Whether the whole file is one JSON value, an array.
+    texts : callable
+        Makes the records' texts from the file's content, unless it is one value.
+    """
+
+    head: str = ""
+    between: str = "\n"
+    tail: str = "\n"
+    written: Callable[[str], str] = str
+    ends_streams: bool = False
+    is_value: bool = False
+    texts: Callable[[bytes], Iterator[bytes]] = bytes.splitlines
+
+    def joined(self, lines: list[str], *, is_first: bool) -> str:
+        """Return the text of an answer, which is in one line or in several."""
+        before = self.head if is_first else self.between
+        done = [_DONE] if self.ends_streams and len(lines) > 1 else []
+        return before + self.between.join([*map(self.written, lines), *done])
+
+
+def _pretty(line: str) -> str:
+    return json.dumps(json.loads(line), indent=2, ensure_ascii=False)
+
+
+def _pretty_element(line: str) -> str:
+    return textwrap.indent(_pretty(line), "  ", lambda _: True)
+
+
+def _payloads(data: bytes) -> Iterator[bytes]:
+    found = (line[6:] for line in data.splitlines() if line.startswith(b"data: "))
+    return (payload for payload in found if payload != _DONE.encode())
+
+
+def _documents(data: bytes) -> Iterator[bytes]:
+    return iter(re.split(rb"(?<=\n\})\n(?=\{)", data))
+
+
+CONTAINERS = {
+    "lines": Container(),
+    "sse": Container("data: ", "\n\ndata: ", "\n\n", ends_streams=True, texts=_payloads),
+    "array": Container("[", ", ", "]\n", is_value=True),
+    "pretty": Container(written=_pretty, texts=_documents),
+    "pretty array": Container("[\n", ",\n", "\n]\n", written=_pretty_element, is_value=True),
+}
+"""Containers by name."""
+
+
+def records(
+    path: Path, container: str, loads: Callable[[bytes], Any], loads_all: Callable[[bytes], Any]
+) -> Iterator[Any]:
+    """Yield the records of a file, parsed.
+
+    Parameters
+    ----------
+    path : Path
+    container : str
+    loads, loads_all : callable
+        Parse one record; parse an array of records.
+    """
+    found = CONTAINERS[container]
+    data = path.read_bytes()
+    yield from loads_all(data) if found.is_value else map(loads, found.texts(data))

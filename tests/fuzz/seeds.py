@@ -97,6 +97,8 @@ HAND_MADE = tuple(
         '{"error":{"message":"no","type":"t","code":1}}',
         '{"data":' + _CHUNK + "}",
         "[" + _CHUNK + "]",
+        json.dumps(json.loads(_BODY), indent=2, ensure_ascii=False),
+        json.dumps(json.loads(_CHUNK), indent="\t"),
     )
 )
 

@@ -49,16 +49,15 @@ class Json {
     p = space(p);
     return p < end_ && *p == 'n' ? word(p, "null") : nullptr;
   }
-  // Reads a key and its colon in their usual form: at most one space around them, and a comma
-  // before them unless the key is the first. `quoted` is the key in quotes with its colon.
+  // Reads a key and its colon in their usual form: at most one space after the colon, and a comma
+  // before the key unless it is the first. `quoted` is the key in quotes with its colon.
   template <size_t N>
   const char* usual_key(const char* p, const char (&quoted)[N], bool is_first) const {
     constexpr ptrdiff_t kRoom = N + 3;
     if (end_ - p < kRoom) return nullptr;
-    if (!is_first) {
-      if (*p != ',') return nullptr;
-      if (*++p == ' ') ++p;
-    }
+    if (!is_first && *p++ != ',') return nullptr;
+    if (*p == ' ') ++p;
+    if (*p != '"' && end_ - (p = space(p)) < kRoom) return nullptr;
     if (std::memcmp(p, quoted, N - 1) != 0) return nullptr;
     p += N - 1;
     return *p == ' ' ? p + 1 : p;
@@ -271,11 +270,8 @@ class Json {
   int depth_ = 0;
   Watch watch_ = Watch::kNames;
 
-  const char* space(const char* p) const {
-    while (p < end_ && static_cast<unsigned char>(*p) <= ' ' &&
-           (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t'))
-      ++p;
-    return p;
+  TOOLKIT_INLINE const char* space(const char* p) const {
+    return p < end_ && static_cast<unsigned char>(*p) <= ' ' ? skip_space(p, end_) : p;
   }
   const char* word(const char* p, std::string_view text) const {
     const bool matches = static_cast<size_t>(end_ - p) >= text.size() &&

@@ -213,11 +213,30 @@ struct Decimals {
   }
 };
 
+// As spelled_bytes, where the numbers are in lines of their own, with equal whitespace before each.
+inline const char* spelled_in_lines(const char* p, const char* end, std::string_view text) {
+  static constexpr Decimals decimals;
+  const char* const lead = p + 1;
+  const size_t indent = static_cast<size_t>(skip_space(lead, end) - lead);
+  if (static_cast<size_t>(end - p) < (4 + indent) * text.size() + kWordBytes + 2) return nullptr;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (*p++ != (&c == text.data() ? '[' : ',') || !equal(p, lead, indent)) return nullptr;
+    p += indent;
+    const int n = decimals.digits[byte];
+    if (((load(p) ^ decimals.text[byte]) << (64 - 8 * n)) != 0) return nullptr;
+    p += n;
+  }
+  p = skip_space(p, end);
+  return p < end && *p == ']' ? p + 1 : nullptr;
+}
+
 // Reads an array that spells the bytes of a known text in plain decimals; nullptr if it does not.
 TOOLKIT_INLINE const char* spelled_bytes(const char* p, const char* end, std::string_view text) {
   static constexpr Decimals decimals;
   if (text.empty() || end - p < static_cast<ptrdiff_t>(5 * text.size() + kWordBytes)) return nullptr;
-  if (*p++ != '[') return nullptr;
+  if (*p != '[') return nullptr;
+  if (*++p == '\n' || *p == '\r') return spelled_in_lines(p - 1, end, text);
   const auto* byte = reinterpret_cast<const unsigned char*>(text.data());
   const auto* const last = byte + text.size() - 1;
   const int between = byte == last || p[decimals.digits[*byte] + 1] != ' ' ? 1 : 2;

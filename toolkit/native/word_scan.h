@@ -65,6 +65,22 @@ inline uint64_t ends_of_run(uint64_t word) {
          kHighs;
 }
 
+// Skips whitespace of JSON, which mostly is a newline and then spaces.
+inline const char* skip_space(const char* p, const char* end) {
+  while (p < end && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t')) {
+    ++p;
+    while (end - p >= static_cast<ptrdiff_t>(kWordBytes)) {
+      const uint64_t others = load(p) ^ (kOnes * ' ');
+      if (others != 0) {
+        p += lowest_byte(others);
+        break;
+      }
+      p += kWordBytes;
+    }
+  }
+  return p;
+}
+
 // Marks the bytes that are not digits; again, only the lowest mark is reliable.
 inline uint64_t not_digits(uint64_t word) {
   constexpr uint64_t high = kOnes * 0xF0, three = kOnes * 0x30;

@@ -114,12 +114,6 @@ def test_promises_name_tests_that_exist():
         assert (ROOT / name).is_file(), name
 
 
-def test_what_readme_promises_is_what_the_site_promises():
-    promised = (DOCS / "promises.md").read_text().splitlines()
-    rows = re.findall(r"^\| P\d+ \|.*$", (ROOT / "README.md").read_text(), re.MULTILINE)
-    assert [row for row in rows if row not in promised] == []
-
-
 # In the browser
 
 browser = [

@@ -1,8 +1,9 @@
-// Scan framed JSON records into column buffers.
+// Frame sources, and scan framed JSON records into column buffers.
 //
-// The native scanner reads what it is certain of and defers every other record, untouched, to the
-// reference decoder. It never guesses and never writes an error message. native/scanner.h says what
-// a record means, native/json.h how its text is read, native/columns.h where the values go, and
+// native/framing.h frames blocks of bytes, as far as it is certain of them. The native scanner reads
+// the records that it is certain of and defers every other record, untouched, to the reference
+// decoder. It never guesses and never writes an error message. native/scanner.h says what a record
+// means, native/json.h how its text is read, native/columns.h where the values go, and
 // native/arrow_c_data.h how they reach Python.
 
 #define PY_SSIZE_T_CLEAN
@@ -14,11 +15,13 @@
 #include <vector>
 
 #include "native/arrow_c_data.h"
+#include "native/framing.h"
 #include "native/scanner.h"
 
 namespace {
 
 using toolkit::Handover;
+using toolkit::Positions;
 using toolkit::Scanner;
 
 struct View {  // holds a Python buffer while it is read
@@ -56,7 +59,22 @@ bool lie_within(const View& starts, const View& stops, const View& breaks, Py_ss
   return true;
 }
 
-// Reads the records without holding the GIL; false: out of memory.
+// Calls f without holding the GIL; false: out of memory.
+template <class F>
+bool run_unlocked(F f) {
+  bool good = true;
+  Py_BEGIN_ALLOW_THREADS;
+  try {
+    f();
+  } catch (const std::exception&) {  // bad_alloc, length_error
+    good = false;
+  }
+  Py_END_ALLOW_THREADS;
+  if (!good) PyErr_NoMemory();
+  return good;
+}
+
+// Reads the records; false: out of memory.
 bool read(Scanner& scanner, std::vector<char>& verdicts, const View& data, const View& starts,
           const View& stops, const View& breaks) {
   const auto* text = static_cast<const char*>(data.buffer.buf);
@@ -64,19 +82,13 @@ bool read(Scanner& scanner, std::vector<char>& verdicts, const View& data, const
   const auto* stop = static_cast<const int64_t*>(stops.buffer.buf);
   const auto* next = static_cast<const int64_t*>(breaks.buffer.buf);
   const auto* const last = next + breaks.buffer.len / kItem;
-  bool good = true;
-  Py_BEGIN_ALLOW_THREADS;
-  try {
+  return run_unlocked([&] {
     for (size_t i = 0; i < verdicts.size(); ++i) {
       for (; next != last && *next <= static_cast<int64_t>(i); ++next) scanner.interrupt();
       verdicts[i] = scanner.record(text + start[i], text + stop[i], i);
     }
     scanner.finish();
-  } catch (const std::exception&) {  // bad_alloc, length_error
-    good = false;
-  }
-  Py_END_ALLOW_THREADS;
-  return good;
+  });
 }
 
 PyObject* scan(PyObject*, PyObject* args) {
@@ -91,7 +103,7 @@ PyObject* scan(PyObject*, PyObject* args) {
   try {
     const auto scanner = std::make_unique<Scanner>(total, window < 0 ? 0 : static_cast<size_t>(window));
     std::vector<char> verdicts(static_cast<size_t>(first.buffer.len / kItem));
-    if (!read(*scanner, verdicts, text, first, last, between)) return PyErr_NoMemory();
+    if (!read(*scanner, verdicts, text, first, last, between)) return nullptr;
     constexpr int kTables = 5;
     PyObject* tables[kTables] = {};
     toolkit::Table* const filled[] = {&scanner->bodies, &scanner->parts, &scanner->tokens,
@@ -112,45 +124,83 @@ PyObject* scan(PyObject*, PyObject* args) {
   }
 }
 
-// Returns whether a line begins as JSON lines do: with an object, or an array that is not [DONE].
-bool is_usual(const char* p, const char* stop) {
-  return p < stop && (*p == '{' || (*p == '[' && (stop - p < 2 || p[1] != 'D')));
+// Gets a buffer and checks that data[start:stop] lies in it.
+bool get_part(View& text, PyObject* data, Py_ssize_t start, Py_ssize_t stop) {
+  if (!text.get(data)) return false;
+  if (start >= 0 && start <= stop && stop <= text.buffer.len) return true;
+  PyErr_SetString(PyExc_ValueError, "the part reaches beyond the data");
+  return false;
+}
+
+PyObject* column(const Positions& values) {
+  return PyBytes_FromStringAndSize(reinterpret_cast<const char*>(values.data()),
+                                   static_cast<Py_ssize_t>(values.size() * sizeof(int64_t)));
 }
 
 PyObject* lines(PyObject*, PyObject* args) {
   PyObject* data;
   Py_ssize_t start, stop;
-  if (!PyArg_ParseTuple(args, "Onn", &data, &start, &stop)) return nullptr;
   View text;
-  if (!text.get(data)) return nullptr;
-  if (start < 0 || stop < start || stop > text.buffer.len) {
-    PyErr_SetString(PyExc_ValueError, "the part reaches beyond the data");
+  if (!PyArg_ParseTuple(args, "Onn", &data, &start, &stop)) return nullptr;
+  if (!get_part(text, data, start, stop)) return nullptr;
+  const auto* base = static_cast<const char*>(text.buffer.buf);
+  toolkit::Lines lines;
+  if (!run_unlocked([&] { lines.frame(base, base + start, base + stop); })) return nullptr;
+  return Py_BuildValue("(NNO)", column(lines.starts), column(lines.stops),
+                       lines.usual ? Py_True : Py_False);
+}
+
+PyObject* events(PyObject*, PyObject* args) {
+  PyObject* data;
+  Py_ssize_t start, stop;
+  long long line, max_bytes;
+  View text;
+  if (!PyArg_ParseTuple(args, "OnnLL", &data, &start, &stop, &line, &max_bytes)) return nullptr;
+  if (!get_part(text, data, start, stop)) return nullptr;
+  const auto* base = static_cast<const char*>(text.buffer.buf);
+  toolkit::Events events;
+  if (!run_unlocked([&] { events.frame(base, base + start, base + stop, line, max_bytes); }))
     return nullptr;
-  }
-  std::vector<int64_t> starts, stops;
-  bool good = true, usual = true;
-  Py_BEGIN_ALLOW_THREADS;
-  try {
-    const auto* base = static_cast<const char*>(text.buffer.buf);
-    const char* const last = base + stop;
-    for (const char *p = base + start, *next; p < last; p = next) {
-      const auto* end = static_cast<const char*>(std::memchr(p, '\n', static_cast<size_t>(last - p)));
-      next = end == nullptr ? last : end + 1;
-      if (end == nullptr) end = last;
-      if (end > p && end[-1] == '\r') --end;
-      usual = usual && is_usual(p, end);
-      starts.push_back(p - base);
-      stops.push_back(end - base);
-    }
-  } catch (const std::exception&) {
-    good = false;
-  }
-  Py_END_ALLOW_THREADS;
-  if (!good) return PyErr_NoMemory();
-  const auto size = static_cast<Py_ssize_t>(starts.size() * sizeof(int64_t));
-  return Py_BuildValue("(NNO)", PyBytes_FromStringAndSize(reinterpret_cast<const char*>(starts.data()), size),
-                       PyBytes_FromStringAndSize(reinterpret_cast<const char*>(stops.data()), size),
-                       usual ? Py_True : Py_False);
+  const toolkit::Events::Tally& framed = events.framed;
+  return Py_BuildValue("(NNNNnLLLLO)", column(events.found.starts), column(events.found.stops),
+                       column(events.found.lines), column(events.breaks),
+                       static_cast<Py_ssize_t>(framed.at - base), static_cast<long long>(framed.line),
+                       static_cast<long long>(framed.blank), static_cast<long long>(framed.comments),
+                       static_cast<long long>(framed.control), events.has_blanks ? Py_True : Py_False);
+}
+
+PyObject* documents(PyObject*, PyObject* args) {
+  PyObject* data;
+  Py_ssize_t start, stop;
+  long long line, depth, max_bytes;
+  int in_array, is_open, follows_value, quoted, ends_line;
+  View text;
+  if (!PyArg_ParseTuple(args, "OnnLLpppppL", &data, &start, &stop, &line, &depth, &in_array,
+                        &is_open, &follows_value, &quoted, &ends_line, &max_bytes))
+    return nullptr;
+  if (!get_part(text, data, start, stop)) return nullptr;
+  const auto* base = static_cast<const char*>(text.buffer.buf);
+  toolkit::Documents documents;
+  toolkit::Documents::State state;
+  state.at = base + start;
+  state.line = line;
+  state.depth = depth;
+  state.in_array = in_array != 0;
+  state.is_open = is_open != 0;
+  state.follows_value = follows_value != 0;
+  if (!run_unlocked([&] {
+        documents.frame(base, state, base + stop, quoted != 0, ends_line != 0, max_bytes);
+      }))
+    return nullptr;
+  state = documents.framed;
+  const auto place = [&](const char* p) { return static_cast<Py_ssize_t>(p == nullptr ? -1 : p - base); };
+  const auto truth = [](bool value) { return value ? Py_True : Py_False; };
+  return Py_BuildValue("(NNNnnLLOOOOnnn)", column(documents.found.starts), column(documents.found.stops),
+                       column(documents.found.lines), place(documents.end), place(state.at),
+                       static_cast<long long>(state.line), static_cast<long long>(state.depth),
+                       truth(state.in_array), truth(state.is_open), truth(state.follows_value),
+                       truth(documents.quoted), place(state.array), place(state.indent),
+                       place(state.indent_stop));
 }
 
 PyMethodDef kMethods[] = {
@@ -158,6 +208,16 @@ PyMethodDef kMethods[] = {
      "lines(data, start, stop) -> (starts, stops, usual)\n\n"
      "Find the lines in data[start:stop], without their ends, as int64 positions in data. usual:\n"
      "all of them begin as JSON lines do."},
+    {"events", events, METH_VARARGS,
+     "events(data, start, stop, line, max_bytes)\n"
+     "-> (starts, stops, lines, breaks, at, line, blank, comments, control, has_blanks)\n\n"
+     "Frame server-sent events of data[start:stop], before which no event is open, up to `at`."},
+    {"documents", documents, METH_VARARGS,
+     "documents(data, start, stop, line, depth, in_array, is_open, follows_value, quoted, ends_line,\n"
+     "          max_bytes)\n"
+     "-> (starts, stops, lines, end, at, line, depth, in_array, is_open, follows_value, quoted,\n"
+     "    array, indent, indent_stop)\n\n"
+     "Frame JSON values of data[start:stop] up to `end`; `at`: where the last gap or value begins."},
     {"scan", scan, METH_VARARGS,
      "scan(data, starts, stops, breaks, window)\n"
      "-> (verdicts, bodies, parts, tokens, alternatives, members)\n\n"

@@ -12,4 +12,20 @@ def scan(
     breaks: NDArray[np.int64],
     window: int,
 ) -> tuple[bytes, *tuple[tuple[Any, Any], ...]]: ...
+def events(
+    data: bytes, start: int, stop: int, line: int, max_bytes: int
+) -> tuple[bytes, bytes, bytes, bytes, int, int, int, int, int, bool]: ...
+def documents(
+    data: bytes,
+    start: int,
+    stop: int,
+    line: int,
+    depth: int,
+    in_array: bool,
+    is_open: bool,
+    follows_value: bool,
+    quoted: bool,
+    ends_line: bool,
+    max_bytes: int,
+) -> tuple[bytes, bytes, bytes, int, int, int, int, bool, bool, bool, bool, int, int, int]: ...
 def lines(text: bytes, start: int, stop: int) -> tuple[bytes, bytes, bool]: ...

@@ -32,9 +32,13 @@ from toolkit.loaders import scanner
 assert scanner._scan.__file__ == {library!r}
 """
 _FUZZ = """
+from tests.fuzz import framing
 from tests.fuzz.__main__ import run
+for _ in framing.run({inputs} // {ratio}, {seed}):
+    pass
 print("%d inputs, %d taken, no report" % run({inputs}, {seed}))
 """
+_RATIO = 10  # records that are scanned for each source that is framed
 _PYTEST = """
 import pytest
 sys.exit(pytest.main(["-q", "-n0", "-p", "no:cacheprovider", *{files!r}]))
@@ -89,8 +93,8 @@ def run(library: Path, code: str) -> subprocess.CompletedProcess[str]:
 
 
 def fuzz(library: Path, inputs: int, seed: int) -> subprocess.CompletedProcess[str]:
-    """Compare the decoders on mutants."""
-    return run(library, _FUZZ.format(inputs=inputs, seed=seed))
+    """Compare the decoders, and the framers, on mutants."""
+    return run(library, _FUZZ.format(inputs=inputs, seed=seed, ratio=_RATIO))
 
 
 def main() -> int:

@@ -115,4 +115,152 @@ def find_lines(
     if _scan is None:
         return None
     starts, stops, usual = _scan.lines(text, start, stop)
-    return np.frombuffer(starts, np.int64), np.frombuffer(stops, np.int64), usual
+    return _positions(starts), _positions(stops), usual
+
+
+class FoundEvents(NamedTuple):
+    """The events that were framed of a part of a block.
+
+    Attributes
+    ----------
+    starts, stops, lines : int64 array
+        Bounds of each in the block, and its line.
+    breaks : int64 array
+        For each ``[DONE]``, the number of events before it.
+    at : int
+        Where framing stopped; no event is open there.
+    line : int
+        Number of lines before that.
+    blank, comments, control : int
+        Lines that are not in an event; see `toolkit.loaders.framing.frames.Counts`.
+    has_blanks : bool
+        Whether a blank line has ended an event.
+    """
+
+    starts: NDArray[np.int64]
+    stops: NDArray[np.int64]
+    lines: NDArray[np.int64]
+    breaks: NDArray[np.int64]
+    at: int
+    line: int
+    blank: int
+    comments: int
+    control: int
+    has_blanks: bool
+
+
+def find_events(block: bytes, start: int, line: int, max_bytes: int) -> FoundEvents | None:
+    """Frame server-sent events from a position at which no event is open.
+
+    Framing stops before an event that is not simple, as `toolkit.loaders.framing.events` defines
+    them, and before one that may continue in the next block. Other threads run meanwhile.
+
+    Parameters
+    ----------
+    block : bytes
+    start : int
+    line : int
+        Number of lines before it.
+    max_bytes : int
+        Bytes of a line; a longer one is not simple.
+
+    Returns
+    -------
+    FoundEvents or None
+        None if the scanner is not installed.
+    """
+    if _scan is None:
+        return None
+    found = _scan.events(block, start, len(block), line, max_bytes)
+    starts, stops, lines, breaks = map(_positions, found[:4])
+    return FoundEvents(starts, stops, lines, breaks, *found[4:])
+
+
+class FoundDocuments(NamedTuple):
+    """The JSON values that were framed of a part of a block, and the state after them.
+
+    Attributes
+    ----------
+    starts, stops, lines : int64 array
+        Bounds of each in the block, and its line. A value that was open begins where framing did.
+    end : int
+        Where framing stopped: at the end of the part, inside a value, or at `at`.
+    at : int
+        Where the open value, or the gap after the last value, begins.
+    line : int
+        Line of that.
+    depth : int
+        Open brackets at `end`.
+    in_array, is_open, follows_value, quoted : bool
+        Whether there is an open top-level array, an open value, a value before the gap in the
+        array, an open string.
+    array : int
+        Where the array begins; -1: not in this part.
+    indent, indent_stop : int
+        Bounds of the whitespace before the last value on its line; -1: as it was before.
+    """
+
+    starts: NDArray[np.int64]
+    stops: NDArray[np.int64]
+    lines: NDArray[np.int64]
+    end: int
+    at: int
+    line: int
+    depth: int
+    in_array: bool
+    is_open: bool
+    follows_value: bool
+    quoted: bool
+    array: int
+    indent: int
+    indent_stop: int
+
+
+def find_documents(
+    block: bytes,
+    start: int,
+    stop: int,
+    *,
+    line: int,
+    depth: int,
+    in_array: bool,
+    is_open: bool,
+    follows_value: bool,
+    quoted: bool,
+    ends_line: bool,
+    max_bytes: int,
+) -> FoundDocuments | None:
+    """Frame JSON values of a part of a block, from inside a value or where a gap begins.
+
+    Framing stops before a value or a gap that is not simple, as `toolkit.loaders.framing.documents`
+    defines them. Other threads run meanwhile.
+
+    Parameters
+    ----------
+    block : bytes
+    start, stop : int
+        The part, which does not end in a backslash that escapes what follows.
+    line : int
+        Line of the start.
+    depth, in_array, is_open, follows_value, quoted
+        The state at the start; see `FoundDocuments`.
+    ends_line : bool
+        Whether a newline precedes the start.
+    max_bytes : int
+        Bytes of a gap; a longer one is not simple.
+
+    Returns
+    -------
+    FoundDocuments or None
+        None if the scanner is not installed.
+    """
+    if _scan is None:
+        return None
+    state = (line, depth, in_array, is_open, follows_value, quoted, ends_line)
+    found = _scan.documents(block, start, stop, *state, max_bytes)
+    starts, stops, lines = map(_positions, found[:3])
+    return FoundDocuments(starts, stops, lines, *found[3:])
+
+
+def _positions(column: bytes) -> NDArray[np.int64]:
+    return np.frombuffer(column, np.int64)

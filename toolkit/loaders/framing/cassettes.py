@@ -99,9 +99,9 @@ def frame_cassette(blocks: Iterator[bytes], skipped: int, max_bytes: int) -> Ite
             builder.add(frame, line, skipped + offset, length)
             held += len(frame)
         if held > _HELD_BYTES:
-            yield builder.flush()
+            yield from builder.flush()
             held = 0
-    yield builder.flush()
+    yield from builder.flush()
 
 
 def _whole(blocks: Iterator[bytes], max_bytes: int) -> bytes:

@@ -14,7 +14,6 @@ from toolkit.loaders.framing.brackets import (
     Structure,
     ends_in_escape,
     structure,
-    windows,
 )
 from toolkit.loaders.framing.frames import (
     NEWLINE,
@@ -25,7 +24,9 @@ from toolkit.loaders.framing.frames import (
     awaits_value,
     masked,
 )
+from toolkit.loaders.scanner import FoundDocuments, find_documents
 
+_LITTLE = 256  # bytes that are consumed before simple values are looked for again
 _AFTER_FAULT = 256  # bytes that are scanned after a fault, and twice as many each time without one
 
 
@@ -43,13 +44,10 @@ def frame_documents(blocks: Iterator[bytes], skipped: int, max_bytes: int) -> It
     documents = _Documents(skipped, max_bytes)
     for block in blocks:
         documents.builder.bytes += len(block)
-        for window in windows(block):
-            documents.consume(window)
-            if documents.builder.is_full:
-                yield documents.builder.flush()
-        yield documents.builder.flush()
+        documents.take(block)
+        yield from documents.builder.flush()
     documents.finish()
-    yield documents.builder.flush()
+    yield from documents.builder.flush()
 
 
 class _Documents:
@@ -81,6 +79,59 @@ class _Documents:
     def level(self) -> int:
         """Depth at which values are frames."""
         return 0 if self.array is None else 1
+
+    def take(self, block: bytes) -> None:
+        """Take the next block of the source."""
+        at, size = 0, _LITTLE
+        while at < len(block) and (after := self._take_simple(block, at)) < len(block):
+            # Where little is simple, more is scanned here before the simple is looked for again.
+            size = _LITTLE if after - at > size else min(2 * size, frames.WINDOW)
+            at = after + size
+            self.consume(block[after:at])
+
+    def _take_simple(self, block: bytes, at: int) -> int:
+        """Frame the simple values from a position on, and return the position after them.
+
+        The state there is inside a value, or where a gap begins.
+        """
+        is_inside_gap = not self.is_open and self.offset > self.start
+        if self.is_lost or self.pending or is_inside_gap:
+            return at
+        found = find_documents(
+            block, at, len(block) - ends_in_escape(block), line=self.line, depth=self.depth,
+            in_array=self.array is not None, is_open=self.is_open, quoted=self.quoted,
+            follows_value=self.follows_value, ends_line=self.ends_line, max_bytes=self.max_bytes,
+        )  # fmt: skip
+        if found is None or found.end == at:
+            return at
+        origin = self.offset - at
+        starts, stops, lines = found[:3]
+        if self.is_open and len(stops):
+            self._advance(block[at : stops[0]])
+            self._add_parts(b"")
+            starts, stops, lines = starts[1:], stops[1:], lines[1:]
+            self.is_open = False
+        self.builder.add_parts(block, starts, stops, lines, origin)
+        self._continue(block, found, origin)
+        return found.end
+
+    def _continue(self, block: bytes, found: FoundDocuments, origin: int) -> None:
+        """Take over the state after simple values; `origin`: offset of the block."""
+        self.depth, self.quoted = found.depth, found.quoted
+        if found.indent >= 0:
+            self.indent = block[found.indent : found.indent_stop]
+        if not found.in_array:
+            self.array = None
+        elif found.array >= 0:
+            line = found.line - block.count(b"\n", found.array, found.at)
+            self.array = Position(line, origin + found.array)
+        if not self.is_open:
+            self.line, self.offset = found.line, origin + found.at
+            self._begin()
+            self.follows_value = found.follows_value
+            self.last, self.ends_line = block[found.at - 1 : found.at], False
+            self.is_open = found.is_open
+        self._advance(block[found.at : found.end])
 
     def consume(self, text: bytes, *, final: bool = False) -> None:
         """Consume the next text of the source; `final`: it is the last."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 
 from toolkit.loaders.framing.frames import (
@@ -14,7 +15,9 @@ from toolkit.loaders.framing.frames import (
     awaits_value,
     balance,
 )
+from toolkit.loaders.scanner import find_events
 
+_LINE = re.compile(rb"[^\r\n]*+(?:\r?\n|\r(?!\Z))")  # a return may be followed by its newline
 _TAIL = 1 << 10  # bytes that are kept of an event that is too long, to find its end
 
 
@@ -30,30 +33,12 @@ def frame_events(blocks: Iterator[bytes], skipped: int, max_bytes: int) -> Itera
         Bytes of an event, or a line. Of a longer one, only what is needed to find its end is kept.
     """
     events = _Events(skipped, max_bytes)
-    held: list[bytes] = []
-    size = 0
     for block in blocks:
         events.builder.bytes += len(block)
-        after_return = bool(held) and held[-1].endswith(b"\r")
-        ends_line = after_return or b"\n" in block or b"\r" in block
-        held.append(block)
-        size += len(block)
-        if not ends_line:
-            if size > max_bytes:
-                events.skip(b"".join(held))
-                held, size = [], 0
-            continue
-        lines = b"".join(held).splitlines(keepends=True)
-        # The last line may continue, and a return may be followed by its newline.
-        held = [] if lines[-1].endswith(b"\n") else [lines.pop()]
-        size = sum(map(len, held))
-        for line in lines:
-            events.add_line(line)
-        yield events.builder.flush()
-    for line in b"".join(held).splitlines(keepends=True):
-        events.add_line(line)
+        events.take(block)
+        yield from events.builder.flush()
     events.finish()
-    yield events.builder.flush()
+    yield from events.builder.flush()
 
 
 class _Events:
@@ -62,6 +47,8 @@ class _Events:
     def __init__(self, skipped: int, max_bytes: int) -> None:
         self.builder = FrameBuilder(skipped)
         self.max_bytes = max_bytes
+        self.held: list[bytes] = []  # pieces of the current line
+        self.held_bytes = 0
         self.skipped = 0  # bytes of the current line, which is too long, that were skipped
         self.line = 0
         self.offset = skipped
@@ -73,6 +60,58 @@ class _Events:
         self.start = self.stop = self.start_line = 0
         self.depth: int | None = 0  # open brackets after the first `measured` parts
         self.measured = 0
+
+    def take(self, block: bytes) -> None:
+        """Take the next block, of which the last line may continue in the block after it."""
+        at = self._end_held(block) if self.held and block else 0
+        while (at := self._take_simple(block, at)) < len(block):
+            line = _LINE.match(block, at)
+            if line is None:
+                self._hold(block[at:])
+                return
+            self.add_line(line[0])
+            at = line.end()
+
+    def _take_simple(self, block: bytes, at: int) -> int:
+        """Frame the simple events from a position on, and return the position after them."""
+        if self.parts or self.skipped:
+            return at
+        found = find_events(block, at, self.line, self.max_bytes)
+        if found is None:
+            return at
+        self.builder.add_parts(block, *found[:3], self.offset - at, found.breaks)
+        self.builder.blank += found.blank
+        self.builder.comments += found.comments
+        self.builder.control += found.control
+        self.has_blanks |= found.has_blanks
+        self.line = found.line
+        self.offset += found.at - at
+        return found.at
+
+    def _hold(self, piece: bytes) -> None:
+        """Hold a piece of a line whose end is not known yet."""
+        self.held.append(piece)
+        self.held_bytes += len(piece)
+        if self.held_bytes > self.max_bytes and not piece.endswith(b"\r"):
+            self.skip(self._released())
+
+    def _released(self) -> bytes:
+        text = b"".join(self.held)
+        self.held, self.held_bytes = [], 0
+        return text
+
+    def _end_held(self, block: bytes) -> int:
+        """Add the line that is held, if it ends in the block, and return the position after it."""
+        if self.held[-1].endswith(b"\r"):  # it may be followed by its newline
+            end = int(block.startswith(b"\n"))
+        else:
+            line = _LINE.match(block)
+            if line is None:
+                self._hold(block)
+                return len(block)
+            end = line.end()
+        self.add_line(self._released() + block[:end])
+        return end
 
     def add_line(self, raw: bytes) -> None:
         """Add the next line with its line end."""
@@ -168,7 +207,9 @@ class _Events:
 
     def finish(self) -> None:
         """Frame the open event or line at the end of the source."""
-        if self.skipped:
+        if self.held:
+            self.add_line(self._released())
+        elif self.skipped:
             self.line += 1
             self._end_skipped(b"")
         self.dispatch()

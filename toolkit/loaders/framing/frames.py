@@ -106,7 +106,7 @@ def without_long(frames: Frames, max_bytes: int) -> Frames:
 
 
 class FrameBuilder:
-    """Collects copies of texts as frames, for containers whose frames are not contiguous.
+    """Collects the frames of a block: those that lie in it, and copies of other texts.
 
     Parameters
     ----------
@@ -116,38 +116,83 @@ class FrameBuilder:
 
     def __init__(self, skipped: int) -> None:
         self.bytes = skipped
+        self.blank = self.comments = self.control = 0
+        self._ready: list[Frames] = []
         self._clear()
 
     def _clear(self) -> None:
-        self._texts: list[bytes] = []
+        self._block = b""
+        self._columns: list[NDArray[np.int64]] = []  # starts, stops, lines, offsets, lengths
+        self._copied: list[bytes] = []  # texts
+        self._copied_bytes = 0
+        self._texts: list[bytes] = []  # those of them that are not in the columns yet
         self._spans: list[tuple[int, int, int]] = []  # line, offset, length
         self._breaks: list[int] = []
-        self.blank = self.comments = self.control = 0
+        self._n = 0
 
     def add(self, text: bytes, line: int, offset: int, length: int) -> None:
         """Add a frame with its line, offset and length in the source."""
         self._texts.append(text)
         self._spans.append((line, offset, length))
+        self._n += 1
 
     def add_done(self) -> None:
         """Add a ``[DONE]``."""
-        self._breaks.append(len(self._texts))
+        self._breaks.append(self._n)
 
     @property
     def is_full(self) -> bool:
         """Whether there are so many frames that they should be flushed."""
-        return len(self._texts) >= MOST_FRAMES
+        return self._n >= MOST_FRAMES
 
-    def flush(self) -> Frames:
-        """Return the frames since the last flush."""
-        stops = np.cumsum([0, *map(len, self._texts)], dtype=np.int64)
-        lines, offsets, lengths = np.array(self._spans, np.int64).reshape(-1, 3).T.copy()
-        counts = Counts(self.blank, len(self._breaks), self.comments, self.control, self.bytes)
+    def add_parts(
+        self,
+        block: bytes,
+        starts: NDArray[np.int64],
+        stops: NDArray[np.int64],
+        lines: NDArray[np.int64],
+        offset: int,
+        breaks: NDArray[np.int64] | None = None,
+    ) -> None:
+        """Add frames that are parts of the block, whose first byte has an offset in the source."""
+        if not len(starts) and (breaks is None or not len(breaks)):
+            return
+        if not self._block and self._n:  # what was copied has the frames of its own text
+            self._ready.append(self._taken())
+        self._block = block
+        self._end_copies()
+        self._columns.append(np.stack([starts, stops, lines, starts + offset, stops - starts]))
+        if breaks is not None:
+            self._breaks += (breaks + self._n).tolist()
+        self._n += len(starts)
+
+    def _end_copies(self) -> None:
+        """Move the copied texts, which are kept after the block, into the columns."""
+        if self._texts:
+            bounds = np.cumsum([0, *map(len, self._texts)], dtype=np.int64)
+            bounds += len(self._block) + self._copied_bytes
+            places = np.array(self._spans, np.int64).T
+            self._columns.append(np.stack([bounds[:-1], bounds[1:], *places]))
+            self._copied += self._texts
+            self._copied_bytes += sum(map(len, self._texts))
+            self._texts, self._spans = [], []
+
+    def _taken(self) -> Frames:
+        self._end_copies()
+        data = b"".join([self._block, *self._copied]) if self._copied else self._block
+        none = np.empty((5, 0), np.int64)
+        starts, stops, lines, offsets, lengths = np.hstack([none, *self._columns])
         breaks = np.array(self._breaks, np.int64)
-        data = b"".join(self._texts)
+        counts = Counts(self.blank, len(self._breaks), self.comments, self.control, self.bytes)
+        frames = Frames(data, starts, stops, lines, offsets, lengths, breaks, counts)
+        self.blank = self.comments = self.control = self.bytes = 0
         self._clear()
-        self.bytes = 0
-        return Frames(data, stops[:-1], stops[1:], lines, offsets, lengths, breaks, counts)
+        return frames
+
+    def flush(self) -> list[Frames]:
+        """Return the frames since the last flush, those before the parts of a block apart."""
+        ready, self._ready = self._ready, []
+        return [*ready, self._taken()]
 
 
 def awaits_value(text: bytes) -> bool:

@@ -195,8 +195,9 @@ PyObject* documents(PyObject*, PyObject* args) {
   state = documents.framed;
   const auto place = [&](const char* p) { return static_cast<Py_ssize_t>(p == nullptr ? -1 : p - base); };
   const auto truth = [](bool value) { return value ? Py_True : Py_False; };
-  return Py_BuildValue("(NNNnnLLOOOOnnn)", column(documents.found.starts), column(documents.found.stops),
-                       column(documents.found.lines), place(documents.end), place(state.at),
+  return Py_BuildValue("(NNNnLnLLOOOOnnn)", column(documents.found.starts), column(documents.found.stops),
+                       column(documents.found.lines), place(documents.end),
+                       static_cast<long long>(documents.end_line), place(state.at),
                        static_cast<long long>(state.line), static_cast<long long>(state.depth),
                        truth(state.in_array), truth(state.is_open), truth(state.follows_value),
                        truth(documents.quoted), place(state.array), place(state.indent),
@@ -215,7 +216,7 @@ PyMethodDef kMethods[] = {
     {"documents", documents, METH_VARARGS,
      "documents(data, start, stop, line, depth, in_array, is_open, follows_value, quoted, ends_line,\n"
      "          max_bytes)\n"
-     "-> (starts, stops, lines, end, at, line, depth, in_array, is_open, follows_value, quoted,\n"
+     "-> (starts, stops, lines, end, end_line, at, line, depth, in_array, is_open, follows_value, quoted,\n"
      "    array, indent, indent_stop)\n\n"
      "Frame JSON values of data[start:stop] up to `end`; `at`: where the last gap or value begins."},
     {"scan", scan, METH_VARARGS,

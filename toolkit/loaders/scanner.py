@@ -187,8 +187,8 @@ class FoundDocuments(NamedTuple):
         Where framing stopped: at the end of the part, inside a value, or at `at`.
     at : int
         Where the open value, or the gap after the last value, begins.
-    line : int
-        Line of that.
+    line, end_line : int
+        Lines of `at` and of `end`.
     depth : int
         Open brackets at `end`.
     in_array, is_open, follows_value, quoted : bool
@@ -204,6 +204,7 @@ class FoundDocuments(NamedTuple):
     stops: NDArray[np.int64]
     lines: NDArray[np.int64]
     end: int
+    end_line: int
     at: int
     line: int
     depth: int

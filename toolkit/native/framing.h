@@ -200,6 +200,7 @@ class Documents {
   Found found;  // the first begins where framing did, if a value was open there
   State framed;
   const char* end = nullptr;  // of the text that was taken: that of the block, or `framed.at`
+  int64_t end_line = 0;       // of `end`
   bool quoted = false;        // it ends inside a string
 
   // Frames [state.at, stop), which does not end in a backslash that escapes what follows.
@@ -212,6 +213,7 @@ class Documents {
     depth_ = state.depth;
     line_ = state.line;
     end = state.at;
+    end_line = line_;
     uint64_t after_newline = ends_line ? 1 : 0;
     Structure structure(is_quoted);
     for (const char* p = begin_; p < stop; p += kMaskBytes) {
@@ -230,6 +232,7 @@ class Documents {
     framed = now_;
     framed.depth = depth_;
     end = stop;
+    end_line = line_;
     quoted = structure.quoted();
   }
 
@@ -301,6 +304,7 @@ class Documents {
     if (!follows_value) now_.indent = now_.indent_stop = at;
     framed = now_;
     end = at;
+    end_line = line;
   }
 
   // Ends the gap before a value; false unless it is whitespace and commas as they should be.

@@ -65,17 +65,14 @@ inline uint64_t ends_of_run(uint64_t word) {
          kHighs;
 }
 
-// Skips whitespace of JSON, which mostly is a newline and then spaces.
+// Skips whitespace of JSON, which mostly is a newline and then many spaces or tabs.
 inline const char* skip_space(const char* p, const char* end) {
   while (p < end && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t')) {
-    ++p;
+    const uint64_t alike = kOnes * static_cast<unsigned char>(*p++);
     while (end - p >= static_cast<ptrdiff_t>(kWordBytes)) {
-      const uint64_t others = load(p) ^ (kOnes * ' ');
-      if (others != 0) {
-        p += lowest_byte(others);
-        break;
-      }
-      p += kWordBytes;
+      const uint64_t others = load(p) ^ alike;
+      p += others == 0 ? static_cast<int>(kWordBytes) : lowest_byte(others);
+      if (others != 0) break;
     }
   }
   return p;

@@ -459,6 +459,17 @@ def broken_documents(n):
 
 
 @shape(4000)
+def good_and_odd_elements_in_turn(n):
+    return b"[" + (json.dumps(whole(), indent=1).encode() + b", 1, {]}, ") * n + b"{}]"
+
+
+@shape(4000)
+def good_and_broken_documents_in_turn(n):
+    good = json.dumps(whole(), indent=1).encode()
+    return (good + b"\n" + good[:-2] + b"\n") * n
+
+
+@shape(4000)
 def numbers(n):
     return b"1\n" * n
 
@@ -535,6 +546,11 @@ def events_without_blank_lines(n):
 def data_lines_of_an_event(n):
     text = json.dumps(whole(), indent=1).encode()
     return b"".join(b"data: " + line + b"\n" for line in text.split(b"\n")) + b"data: {\n" * n
+
+
+@shape(4000)
+def simple_and_odd_events_in_turn(n):
+    return (sse([chunk()]) + b"data: {\ndata: }\n\n{}\n") * n
 
 
 @shape(4000)

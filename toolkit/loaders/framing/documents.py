@@ -107,7 +107,7 @@ class _Documents:
         origin = self.offset - at
         starts, stops, lines = found[:3]
         if self.is_open and len(stops):
-            self._advance(block[at : stops[0]])
+            self._advance(block[at : stops[0]], 0)  # the line is that of `found`
             self._add_parts(b"")
             starts, stops, lines = starts[1:], stops[1:], lines[1:]
             self.is_open = False
@@ -131,7 +131,7 @@ class _Documents:
             self.follows_value = found.follows_value
             self.last, self.ends_line = block[found.at - 1 : found.at], False
             self.is_open = found.is_open
-        self._advance(block[found.at : found.end])
+        self._advance(block[found.at : found.end], found.end_line - found.line)
 
     def consume(self, text: bytes, *, final: bool = False) -> None:
         """Consume the next text of the source; `final`: it is the last."""
@@ -157,15 +157,17 @@ class _Documents:
         else:
             self._end_gap("source")
 
-    def _advance(self, piece: bytes) -> None:
+    def _advance(self, piece: bytes, n_lines: int | None = None) -> None:
+        """Consume the next piece of the parts; `n_lines`: its newlines, if they were counted."""
         if piece:
             self.parts.append(piece)
             self.offset += len(piece)
             if self.is_long:
                 self.parts = []
-            self.line += piece.count(b"\n")
+            self.line += piece.count(b"\n") if n_lines is None else n_lines
             self.ends_line = piece.endswith(b"\n")
-            self.last = piece.rstrip(SPACE)[-1:] or self.last
+            near = piece[-_LITTLE:].rstrip(SPACE) or piece.rstrip(SPACE)
+            self.last = near[-1:] or self.last
 
     @property
     def is_long(self) -> bool:

@@ -179,7 +179,8 @@ class FrameBuilder:
 
     def _taken(self) -> Frames:
         self._end_copies()
-        data = b"".join([self._block, *self._copied]) if self._copied else self._block
+        # One text alone is not copied.
+        data = b"".join(each for each in (self._block, *self._copied) if each)
         none = np.empty((5, 0), np.int64)
         starts, stops, lines, offsets, lengths = np.hstack([none, *self._columns])
         breaks = np.array(self._breaks, np.int64)

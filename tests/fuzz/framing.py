@@ -30,17 +30,19 @@ _BETWEEN_ELEMENTS = [b",", b", ", b",\n", b",\n  ", b"\n,", b"\r\n , "]
 
 
 class Framed(NamedTuple):
-    """All frames of a source: text, line, offset and length of each; what is counted."""
+    """All frames of a source: text, line, offset and length of each; what is counted; its end."""
 
     frames: list[tuple[bytes, int, int, int]]
     breaks: list[int]
     counts: Counts
+    end_line: int
 
 
 def framed(blocks: list[bytes], max_bytes: int) -> Framed:
     """Frame blocks and join what was found."""
     frames: list[tuple[bytes, int, int, int]] = []
     breaks: list[int] = []
+    end_line = 1
     counts = np.zeros(5, int)
     # The head is small, because the blocks of the head are joined.
     with mock.patch("toolkit.loaders.framing.detect.HEAD_BYTES", 40):
@@ -49,7 +51,8 @@ def framed(blocks: list[bytes], max_bytes: int) -> Framed:
             spans = zip(*(column.tolist() for column in part[1:6]), strict=True)
             frames += [(part.data[start:stop], *place) for start, stop, *place in spans]
             counts += part.counts
-    return Framed(frames, breaks, Counts(*counts.tolist()))
+            end_line = max(end_line, part.end_line)
+    return Framed(frames, breaks, Counts(*counts.tolist()), end_line)
 
 
 def python_framed(blocks: list[bytes], max_bytes: int) -> Framed:

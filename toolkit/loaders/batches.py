@@ -80,22 +80,13 @@ class _Progress:
     rejected: int = 0
     late: int = 0  # those of them that the merger found
     listed: int = 0
-    last: Frames | None = None  # the last block with a record, for the line of a fault
+    line: int = 1  # that reading has reached, for the line of a fault
     ended: bool = False
 
     def count(self, frames: Frames) -> None:
         for name, n in frames.counts._asdict().items():
             self.counts[name] += n
-        if len(frames.lines):
-            self.last = frames
-
-    @property
-    def line(self) -> int:
-        """The line that reading has reached."""
-        if self.last is None:
-            return 1
-        rest = int(self.last.starts[-1])
-        return int(self.last.lines[-1]) + self.last.data.count(b"\n", rest)
+        self.line = max(self.line, frames.end_line)
 
 
 class BatchReader:
@@ -240,7 +231,6 @@ class BatchReader:
         source.counts["envelopes"] = self._decoder.envelopes - source.envelopes_before
         source.counts["control"] += self._decoder.control - source.control_before
         self.n_records += source.counts["records"] - (fault is not None)
-        source.last = None
         source.ended = True
 
     def _raise_first(self, rejects: pa.Table) -> None:

@@ -57,6 +57,14 @@ def test_a_difference_is_found(monkeypatch):
         list(run(1500, seed=1))
 
 
+@pytest.mark.parametrize("name", SOURCES)
+@pytest.mark.parametrize("more", [b"", b'data: {"', b"\n\n"])
+def test_the_line_that_is_reached(name, more):
+    """Of a source that cannot be read further, it is the line of the place where it ends."""
+    data = SOURCES[name] + more
+    assert framed([data], 1 << 20).end_line == len((data + b"|").splitlines())
+
+
 @pytest.fixture
 def in_python(monkeypatch):
     """Count the bytes that the Python framers take."""

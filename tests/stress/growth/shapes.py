@@ -448,7 +448,7 @@ def answers_in_an_array_without_end(n):
     return b"[\n" + lines([whole()])[:-1] + (b",\n" + lines([whole()])[:-1]) * n
 
 
-@shape(4000)
+@shape(20_000)
 def documents(n):
     return json.dumps(whole(), indent=1).encode() * n
 
@@ -532,12 +532,12 @@ def carriage_returns(n):
 # Server-sent events
 
 
-@shape(4000)
+@shape(20_000)
 def events(n):
     return sse([chunk()] * n)
 
 
-@shape(4000)
+@shape(20_000)
 def events_without_blank_lines(n):
     return sse([chunk()] * n, b"\n")
 

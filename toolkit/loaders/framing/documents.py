@@ -45,9 +45,9 @@ def frame_documents(blocks: Iterator[bytes], skipped: int, max_bytes: int) -> It
     for block in blocks:
         documents.builder.bytes += len(block)
         documents.take(block)
-        yield from documents.builder.flush()
+        yield from documents.builder.flush(documents.line)
     documents.finish()
-    yield from documents.builder.flush()
+    yield from documents.builder.flush(documents.line)
 
 
 class _Documents:

@@ -36,9 +36,9 @@ def frame_events(blocks: Iterator[bytes], skipped: int, max_bytes: int) -> Itera
     for block in blocks:
         events.builder.bytes += len(block)
         events.take(block)
-        yield from events.builder.flush()
+        yield from events.builder.flush(events.end_line)
     events.finish()
-    yield from events.builder.flush()
+    yield from events.builder.flush(events.end_line)
 
 
 class _Events:
@@ -51,6 +51,7 @@ class _Events:
         self.held_bytes = 0
         self.skipped = 0  # bytes of the current line, which is too long, that were skipped
         self.line = 0
+        self.is_cut = False  # whether the source ended within a line
         self.offset = skipped
         self.parts: list[bytes] = []  # data lines of the open event, or lines of bare JSON
         self.bare = False
@@ -60,6 +61,11 @@ class _Events:
         self.start = self.stop = self.start_line = 0
         self.depth: int | None = 0  # open brackets after the first `measured` parts
         self.measured = 0
+
+    @property
+    def end_line(self) -> int:
+        """The line after the last whole line."""
+        return self.line + (not self.is_cut)
 
     def take(self, block: bytes) -> None:
         """Take the next block, of which the last line may continue in the block after it."""
@@ -207,6 +213,8 @@ class _Events:
 
     def finish(self) -> None:
         """Frame the open event or line at the end of the source."""
+        has_return = bool(self.held) and self.held[-1].endswith(b"\r")
+        self.is_cut = bool(self.held or self.skipped) and not has_return
         if self.held:
             self.add_line(self._released())
         elif self.skipped:

@@ -69,6 +69,8 @@ class Frames(NamedTuple):
     breaks : ndarray of int64, shape (n_done,)
         For each ``[DONE]``, the number of frames of this block before it; ascending.
     counts : Counts
+    end_line : int
+        Line of the source that framing has reached.
     """
 
     data: bytes
@@ -79,9 +81,10 @@ class Frames(NamedTuple):
     lengths: NDArray[np.int64]
     breaks: NDArray[np.int64]
     counts: Counts
+    end_line: int = 1
 
 
-def too_long_frame(position: Position, length: int, n_bytes: int) -> Frames:
+def too_long_frame(position: Position, length: int, n_bytes: int, end_line: int) -> Frames:
     """Return the frame of a record that is too long, without its text.
 
     Parameters
@@ -91,10 +94,13 @@ def too_long_frame(position: Position, length: int, n_bytes: int) -> Frames:
         Bytes of the record.
     n_bytes : int
         Bytes of the source to count.
+    end_line : int
+        Line of the source after the record.
     """
     none = np.empty(0, np.int64)
     zero, lines, offsets, lengths = np.array([0, *position, length], np.int64).reshape(-1, 1)
-    return Frames(b"", zero, zero, lines, offsets, lengths, none, Counts(0, 0, 0, 0, n_bytes))
+    counts = Counts(0, 0, 0, 0, n_bytes)
+    return Frames(b"", zero, zero, lines, offsets, lengths, none, counts, end_line)
 
 
 def without_long(frames: Frames, max_bytes: int) -> Frames:
@@ -190,10 +196,13 @@ class FrameBuilder:
         self._clear()
         return frames
 
-    def flush(self) -> list[Frames]:
-        """Return the frames since the last flush, those before the parts of a block apart."""
+    def flush(self, end_line: int = 1) -> list[Frames]:
+        """Return the frames since the last flush, those before the parts of a block apart.
+
+        `end_line` is the line of the source that framing has reached.
+        """
         ready, self._ready = self._ready, []
-        return [*ready, self._taken()]
+        return [*ready, self._taken()._replace(end_line=end_line)]
 
 
 def awaits_value(text: bytes) -> bool:

@@ -84,7 +84,8 @@ class _PartialLine:
         """Frame the line, which may have a line end."""
         if self._is_too_long():
             ending = len(self._end) - len(self._end.rstrip(b"\r\n"))
-            return too_long_frame(position, self.bytes - ending, n_bytes)
+            end_line = position.line + self._end.endswith(b"\n")
+            return too_long_frame(position, self.bytes - ending, n_bytes, end_line)
         text = b"".join(self._pieces)
         return _framed_lines(text, 0, len(text), position, n_bytes, self._max_bytes)[0]
 
@@ -142,11 +143,12 @@ def _framed_lines(
     starts, stops, usual = _lines(text, start, stop)
     n = len(starts)
     lines = np.arange(position.line, position.line + n, dtype=np.int64)
+    end_line = position.line + n - (start < stop and text[stop - 1] != NEWLINE)
     moved = position.offset - start  # from the text to the source
     if usual:
         none, counts = np.empty(0, np.int64), Counts(0, 0, 0, 0, n_bytes)
-        frames = Frames(text, starts, stops, lines, starts + moved, stops - starts, none, counts)
-        return frames, n
+        places = (lines, starts + moved, stops - starts)
+        return Frames(text, starts, stops, *places, none, counts, end_line), n
     starts = starts.copy()
     keep = _are_usual(np.frombuffer(text, np.uint8), starts, stops) | (stops - starts > max_bytes)
     kinds: dict[str, list[int]] = {"blank": [], "done": [], "comments": [], "control": []}
@@ -160,8 +162,8 @@ def _framed_lines(
     breaks = np.cumsum(keep, dtype=np.int64)[np.array(kinds["done"], np.int64)]
     counts = Counts(**{kind: len(found) for kind, found in kinds.items()}, bytes=n_bytes)
     starts, stops, lines = starts[keep], stops[keep], lines[keep]
-    frames = Frames(text, starts, stops, lines, starts + moved, stops - starts, breaks, counts)
-    return frames, n
+    places = (lines, starts + moved, stops - starts)
+    return Frames(text, starts, stops, *places, breaks, counts, end_line), n
 
 
 def _classified(line: bytes) -> tuple[str, int]:

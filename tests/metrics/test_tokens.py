@@ -229,7 +229,43 @@ def test_mass_above_one_by_rounding_is_one(make):
     assert row["top_mass"] > 1 + 1e-6
     assert not row["excess_mass"]
     assert row["missing_mass"] == 0
-    assert row["entropy_lower"] == row["entropy_upper"] == pytest.approx(truth(p), rel=1e-3)
+    assert row["entropy_lower"] < truth(p) < row["entropy_upper"]
+    assert row["entropy_upper"] == pytest.approx(row["entropy_lower"], rel=1e-3)
+
+
+@pytest.mark.parametrize("digits", [2, 3, 4, 5, 6])
+def test_bounds_hold_the_entropy_of_rounded_lists(make, digits):
+    """Where all logprobs of a list are rounded, the mass outside of it is an interval."""
+    rng = np.random.default_rng(digits)
+    entropy, entries = [], []
+    for true, entry in random_positions(make, rng, 1500, 64):
+        top = [(each["token"], round(each["logprob"], digits)) for each in entry["top_logprobs"]]
+        if len(top) < 3:  # trailing zeros hide how many decimals were sent
+            continue
+        entropy.append(true)
+        entries.append(make.entry(entry["token"], round(entry["logprob"], digits), top))
+    got = metrics_of(make, *entries, vocab_size=64)
+    assert not got["excess_mass"].any()
+    assert (got["entropy_lower"] <= np.array(entropy) + SLACK).all()
+    assert (got["entropy_upper"] >= np.array(entropy) - SLACK).all()
+    width = got["entropy_upper"] - got["entropy_lower"]
+    assert (width < 0.1).mean() > 0.2
+
+
+def test_bounds_are_never_inverted(make):
+    peaked = [("a", -0.01), *((str(i), -float(i)) for i in range(12, 31))]
+    vanishing = [("a", -745.2), ("b", -9000.0)]
+    for top in (peaked, vanishing):
+        row = one(make, make.entry("a", top[0][1], top), vocab_size=100_000)
+        assert 0 <= row["entropy_lower"] <= row["entropy_upper"] <= math.log(100_000)
+    assert one(make, make.entry("a", peaked[0][1], peaked))["entropy_lower"] < 0.17
+
+
+def test_half_precision_is_not_rounding(make):
+    top = [("a", -0.5), ("b", -1.25), ("c", -20.125)]
+    row = one(make, make.entry("a", -0.5, top), vocab_size=4)
+    p = np.exp([value for _, value in top])
+    assert row["entropy_upper"] == pytest.approx(truth([*p, 1 - p.sum()]))
 
 
 def test_mass_above_one_beyond_rounding_has_no_entropy(make):

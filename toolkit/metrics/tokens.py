@@ -11,12 +11,18 @@ import pyarrow.compute as pc
 
 from toolkit import arguments, arrow, schema
 from toolkit.metrics._arrays.entropy import (
-    entropy_lower,
+    entropy_bounds,
     entropy_terms,
     entropy_topk,
-    entropy_upper,
+    term_bounds,
 )
-from toolkit.metrics._arrays.logprobs import ROUNDING, clipped, decimals, mass_exceeds_one
+from toolkit.metrics._arrays.logprobs import (
+    ROUNDING,
+    clipped,
+    decimals,
+    half_units,
+    mass_exceeds_one,
+)
 from toolkit.metrics._arrays.segments import (
     segment_count,
     segment_ids,
@@ -33,6 +39,7 @@ if TYPE_CHECKING:
     from toolkit.tables import LogprobTables
 
 OK, CENSORED, MISSING, INVALID = range(len(schema.STATUSES))
+_MOST_TOKENS = 1 << 32  # no vocabulary is larger
 
 _FLOATS = (
     "surprisal",
@@ -153,7 +160,9 @@ class _Lists(NamedTuple):
     n_entries: Counts  # usable alternatives
     n_known: Counts  # the same, plus the sampled token if it is not among them
     partial: Array  # sum of -p ln p over the known entries
+    partial_ends: tuple[Array, Array]  # its least and greatest value before rounding
     mass: Array  # sum of p over the known entries
+    missing_ends: tuple[Array, Array]  # of the mass outside of them before rounding
     log_cap: Array  # greatest logprob that a token outside the list can have
     top: Array  # greatest logprob, -inf without entries
     second: Array  # second greatest logprob, -inf without it
@@ -261,18 +270,35 @@ def _read_lists(block: Block, sampled: Array) -> _Lists:
     added = np.where(extra, sampled, 0.0)
     added_p = np.where(extra, np.exp(added), 0.0)
     partial = segment_sum(entropy_terms(p, logprob), offsets)
+    partial = partial + entropy_terms(added_p, added)
     mass = segment_sum(p, offsets) + added_p
+    known, owners = np.flatnonzero(usable), np.flatnonzero(extra)
+    values, of_list = np.append(logprob[known], added[owners]), np.append(ids[known], owners)
+    half = half_units(values, of_list, len(mass))
     return _Lists(
         n_entries,
         n_entries + extra,
-        partial + entropy_terms(added_p, added),
+        partial,
+        _partial_ends(partial, values, of_list, half),
         mass,
-        log_cap,
+        (np.maximum(0.0, 1.0 - mass * np.exp(half)), np.maximum(0.0, 1.0 - mass * np.exp(-half))),
+        np.minimum(log_cap + half, 0.0),
         top,
         np.where(segment_count(at_top, offsets) > 1, top, below),
         listed,
         _excess(mass, ids, usable, logprob, added),
     )
+
+
+def _partial_ends(partial: Array, logprob: Array, ids: Counts, half: Array) -> tuple[Array, Array]:
+    """Return the least and the greatest partial sum of lists whose entries were rounded."""
+    if not half.any():
+        return partial, partial
+    rows = np.flatnonzero(half[ids] > 0)
+    terms = term_bounds(logprob[rows], half[ids[rows]])
+    sums = (np.bincount(ids[rows], each, minlength=len(half)) for each in terms)
+    low, high = (np.where(half > 0, each, partial) for each in sums)
+    return low, high
 
 
 def is_same_token(table: pa.Table, left: Counts, right: Counts) -> Flags:
@@ -306,20 +332,18 @@ def _censored_surprisal(lists: _Lists) -> Array:
 
 def _entropies(lists: _Lists, vocab_size: int | None) -> Columns:
     known = (lists.n_known > 0) & ~lists.excess
-    missing = np.maximum(0.0, 1.0 - lists.mass)
-    if vocab_size is None:
-        upper = np.full(len(missing), np.nan)
-    else:
+    if vocab_size is not None:
         most = int(lists.n_known.max(initial=0))
         if vocab_size <= most:
             raise arguments.invalid(
                 "vocab_size", vocab_size, f"more than the entries of every list: one has {most}"
             )
-        upper = entropy_upper(lists.partial, missing, vocab_size - lists.n_known)
+    unseen = (vocab_size or _MOST_TOKENS) - lists.n_known
+    lower, upper = entropy_bounds(lists.partial_ends, lists.missing_ends, lists.log_cap, unseen)
     columns = {
-        "missing_mass": missing,
-        "entropy_lower": entropy_lower(lists.partial, missing, lists.log_cap),
-        "entropy_upper": upper,
+        "missing_mass": np.maximum(0.0, 1.0 - lists.mass),
+        "entropy_lower": lower,
+        "entropy_upper": np.full(len(upper), np.nan) if vocab_size is None else upper,
         "entropy_topk": entropy_topk(lists.partial, lists.mass),
     }
     return {name: np.where(known, values, np.nan) for name, values in columns.items()}

@@ -8,6 +8,8 @@ import numpy.typing as npt
 from toolkit.metrics._arrays.segments import ratio
 from toolkit.metrics._arrays.types import Array
 
+_SLACK = 1e-9  # relative, of a sum of probabilities
+
 
 def entropy_terms(probabilities: Array, logprobs: Array) -> Array:
     """Return ``-p ln p`` of each entry, 0 where ``p`` is 0.
@@ -44,7 +46,7 @@ def entropy_lower(partial: Array, missing: Array, log_cap: Array) -> Array:
     Returns
     -------
     ndarray
-        In nats, lower is more certain; exact up to the rounding of the logprobs sent.
+        In nats, lower is more certain.
 
     Examples
     --------
@@ -84,6 +86,68 @@ def entropy_upper(partial: Array, missing: Array, n_unseen: npt.ArrayLike) -> Ar
     [1.386294]
     """
     return partial - _x_log_x(missing) + missing * np.log(n_unseen)
+
+
+def term_bounds(logprobs: Array, half_unit: Array) -> tuple[Array, Array]:
+    """Return the least and the greatest ``-p ln p`` of logprobs that were rounded.
+
+    Parameters
+    ----------
+    logprobs : ndarray
+        At most 0.
+    half_unit : ndarray
+        The most that rounding changed each of them.
+
+    Examples
+    --------
+    >>> low, high = term_bounds(np.array([-1.0]), np.array([0.5]))
+    >>> low.round(4).tolist(), high.round(4).tolist()
+    ([0.3033], [0.3679])
+    """
+    ends = (logprobs - half_unit, np.minimum(logprobs + half_unit, 0.0))
+    at_ends = [entropy_terms(np.exp(end), end) for end in ends]
+    peak = np.clip(-1.0, *ends)  # the term is greatest at p = 1/e
+    return np.minimum(*at_ends), entropy_terms(np.exp(peak), peak)
+
+
+def entropy_bounds(
+    partial: tuple[Array, Array],
+    missing: tuple[Array, Array],
+    log_cap: Array,
+    n_unseen: npt.ArrayLike,
+) -> tuple[Array, Array]:
+    """Return the least `entropy_lower` and the greatest `entropy_upper` of rounded lists.
+
+    Parameters
+    ----------
+    partial, missing : (ndarray, ndarray)
+        The least and the greatest value that the logprobs before rounding may give.
+    log_cap, n_unseen
+        As in `entropy_lower` and `entropy_upper`. Where so many tokens of the cap cannot have the
+        missing mass, the list is not the top of a distribution, and has no cap.
+
+    Returns
+    -------
+    lower, upper : ndarray
+        In nats; the lower one never exceeds the upper one.
+
+    Examples
+    --------
+    >>> none = np.zeros(1)
+    >>> low, high = entropy_bounds((none, none), (none, none + 0.5), np.log([0.25]), 4)
+    >>> low.tolist(), high.round(4).tolist()
+    ([0.0], [1.0397])
+    """
+    low, high = missing
+    n_unseen = np.asarray(n_unseen, np.float64)
+    with np.errstate(divide="ignore"):
+        too_many = np.log(low) > log_cap + np.log(n_unseen) + _SLACK
+    log_cap = np.where(too_many, 0.0, log_cap)
+    # Both are concave in the missing mass, the least between multiples of the cap.
+    places = (low, high, np.clip(np.exp(log_cap), low, high))
+    lower = np.minimum.reduce([entropy_lower(partial[0], each, log_cap) for each in places])
+    upper = entropy_upper(partial[1], np.clip(n_unseen / np.e, low, high), n_unseen)
+    return np.minimum(lower, upper), upper
 
 
 def entropy_topk(partial: Array, mass: Array) -> Array:

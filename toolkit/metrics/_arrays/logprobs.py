@@ -12,6 +12,7 @@ from toolkit.metrics._arrays.types import Array, Counts, Flags
 
 ROUNDING = 1e-6
 """Probability mass that a softmax in single precision may gain or lose."""
+_BINARY = 1024.0  # fractions with this denominator are those of numbers in half precision
 _MOST_DECIMALS = 7  # half a unit in the seventh decimal is below ROUNDING
 
 
@@ -108,6 +109,41 @@ def decimals(values: Array) -> Counts:
     for digits in range(_MOST_DECIMALS - 1, 0, -1):
         found[np.round(values, digits) == values] = digits
     return found
+
+
+def half_units(values: Array, ids: Counts, n: int) -> Array:
+    """Return the most that rounding changed the numbers of each of `n` lists: half a unit.
+
+    The unit is that of the number with the most decimals, because the others may have lost trailing
+    zeros. It is 0, for numbers that were not rounded, if a number has more than 6 decimals, or if
+    all are multiples of 1/1024, as are those of models in half precision.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_values,)
+        Finite.
+    ids : ndarray of int64, shape (n_values,)
+        The list that each number belongs to.
+    n : int
+
+    Returns
+    -------
+    ndarray of shape (n,)
+
+    Examples
+    --------
+    >>> ids = np.array([0, 0, 1, 2, 2])
+    >>> half_units(np.array([-0.01, -12.0, -0.1384329348, -0.5, -20.125]), ids, 3).tolist()
+    [0.005, 0.0, 0.0]
+    """
+    is_exact = np.zeros(n, np.bool_)
+    is_exact[ids[np.round(values, _MOST_DECIMALS - 1) != values]] = True
+    rows = np.flatnonzero(~is_exact[ids])
+    scaled = values[rows] * _BINARY
+    rows = rows[scaled != np.floor(scaled)]
+    digits = np.zeros(n, np.int64)
+    np.maximum.at(digits, ids[rows], decimals(values[rows]))
+    return np.where(digits > 0, 0.5 * 10.0 ** -digits.astype(np.float64), 0.0)
 
 
 def mass_exceeds_one(mass: Array, digits: Counts) -> Flags:

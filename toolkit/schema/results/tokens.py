@@ -113,8 +113,9 @@ TOKEN_METRICS = Table(
             "nats",
             "lower",
             "Lowest entropy of a distribution with these entries: the missing mass is "
-            "packed into tokens of p_k, the probability of the last entry. Null if no entry "
-            "is known or if excess_mass.",
+            "packed into tokens of p_k, the probability of the last entry. Logprobs sent with up "
+            "to 6 decimals were rounded: it is the lowest of all lists that round to this one. "
+            "Null if no entry is known or if excess_mass.",
             formula="-sum(p ln p) - j p_k ln p_k - r ln r, where j = floor(m / p_k) and r = m - j "
             "p_k",
             source="derived from Schur concavity",
@@ -125,7 +126,8 @@ TOKEN_METRICS = Table(
             "nats",
             "lower",
             "Highest entropy of such a distribution: the missing mass is spread over the "
-            "rest of the vocabulary. Null as entropy_lower, and without a vocab_size.",
+            "rest of the vocabulary. Rounding as in entropy_lower, which never exceeds it. Null "
+            "as entropy_lower, and without a vocab_size.",
             formula="-sum(p ln p) - m ln(m / (V - k)), where V is vocab_size and k the number of "
             "known entries",
             source="derived from Schur concavity",

@@ -1,4 +1,4 @@
-"""Bootstrap: resample answers with replacement, and take percentile intervals (Efron 1979)."""
+"""Bootstrap: resample clusters of answers with replacement; percentile intervals (Efron 1979)."""
 
 from __future__ import annotations
 
@@ -6,54 +6,64 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from toolkit.metrics._arrays.types import Array
+from toolkit.metrics._arrays.types import Array, Counts
 
 CELLS = 1 << 21
 """Cells (samples times answers) of one batch, so that memory stays small."""
 _FEWEST = 4096  # answers that a sample counts as, at least, when the size of a batch is chosen
 
 
-def weights(n: int, n_samples: int, seed: int) -> Iterator[Array]:
-    """Yield the weights of samples of `n` answers drawn with replacement, in batches.
+def weights(n: int, n_samples: int, seed: int, codes: Counts | None = None) -> Iterator[Array]:
+    """Yield the weights of samples of answers drawn with replacement, in batches.
 
     Parameters
     ----------
     n : int
-        Number of answers; no sample is drawn from 0 answers.
+        Number of answers, or of clusters with `codes`; no sample is drawn from 0 answers.
     n_samples : int
     seed : int
+    codes : ndarray of int64, optional
+        The cluster of each answer, from 0 to n - 1: clusters are drawn instead of answers.
 
     Yields
     ------
-    ndarray of shape (batch_size, n)
+    ndarray of shape (batch_size, n_answers)
         How often each answer occurs in each sample.
     """
     random = np.random.default_rng(seed)
-    # The size of a batch depends on n alone, so the draws do too.
-    step = max(1, CELLS // max(n, _FEWEST))
+    # The draws are the same whatever the size of a batch.
+    step = max(1, CELLS // max(n if codes is None else len(codes), _FEWEST))
     for done in range(0, n_samples if n else 0, step):
         size = min(step, n_samples - done)
         drawn = random.integers(0, n, (size, n)) + np.arange(size)[:, None] * n
         counts = np.bincount(drawn.ravel(), minlength=size * n)
-        yield counts.reshape(size, n).astype(np.float64)
+        drawn_often = counts.reshape(size, n).astype(np.float64)
+        yield drawn_often if codes is None else drawn_often[:, codes]
 
 
 def resampled(
-    statistics: Callable[[Array], dict[str, Array]], n: int, n_samples: int, seed: int
+    statistics: Callable[[Array], dict[str, Array]],
+    n: int,
+    n_samples: int,
+    seed: int,
+    codes: Counts | None = None,
 ) -> dict[str, Array]:
     """Return each statistic of every resample, shape ``(n_samples,)``; nothing without resamples.
 
     Parameters
     ----------
     statistics : callable
-        Takes weights of shape ``(batch_size, n)``, returns arrays of shape ``(batch_size,)``.
+        Takes weights of shape ``(batch_size, n_answers)``, returns arrays of shape
+        ``(batch_size,)``.
     n : int
-        Number of answers.
+        Number of answers, or of clusters with `codes`.
     n_samples : int
     seed : int
         Of the draws: the same seed gives the same resamples.
+    codes : ndarray of int64, optional
+        The cluster of each answer; clusters are drawn whole.
     """
-    batches = [statistics(batch) for batch in weights(n, n_samples, seed)]
+    batches = [statistics(batch) for batch in weights(n, n_samples, seed, codes)]
     names = batches[0] if batches else ()
     return {name: np.concatenate([batch[name] for batch in batches]) for name in names}
 

@@ -87,6 +87,14 @@ def test_answers_that_mean_the_same():
     assert row["n_answered"] == 2
 
 
+def test_answers_of_any_kind_are_compared_by_equality():
+    for answer in (float, lambda text: [float(text)], lambda text: (float(text), "m")):
+        row = one("1", "1.0", "2", answer=answer)
+        assert (row["n_clusters"], row["majority_share"]) == (2, pytest.approx(2 / 3))
+        assert row["vote_entropy"] == pytest.approx(entropy([2, 1]))
+    assert one("1", "nan", "nan", answer=float)["n_answered"] == 1
+
+
 def test_semantic_entropy_weighs_by_likelihood():
     row = one(("a", -1.0), ("a", -2.0), ("b", -0.5))
     sizes = [math.exp(-1) + math.exp(-2), math.exp(-0.5)]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,8 +13,10 @@ import pandas as pd
 
 from toolkit import arguments, schema
 from toolkit.errors import ArgumentError
+from toolkit.metrics._arrays import ballots
+from toolkit.metrics._arrays.types import Counts
 from toolkit.metrics._blocks import rows_of
-from toolkit.metrics._results import result_frame, text_type
+from toolkit.metrics._results import integers, result_frame, text_type
 from toolkit.metrics.confidence import confidence_metrics
 from toolkit.metrics.sequences import sequence_metrics
 from toolkit.tables import require_tables
@@ -40,8 +43,8 @@ def agreement(
     ----------
     lp : LogprobTables
     answer : callable, optional
-        Takes the text of a choice and returns its answer, or None. Default: the text without white
-        space around it.
+        Takes the text of a choice and returns its answer; None or NaN: it has none. Default: the
+        text without white space around it.
     equal : callable, optional
         Takes two answers and returns whether they mean the same. An answer joins the first cluster
         whose first answer equals it, in the order of the choices. Default: ``==``.
@@ -86,19 +89,10 @@ def agreement(
     >>> found[["majority", "majority_share", "vote_entropy"]].round(3).values.tolist()
     [['4', 0.667, 0.637]]
     """
-    ballots = _ballots(lp, answer, equal, clusters, weight, keep, by)
-    rows = [_tally(group) for _, group in ballots.groupby("group", sort=True)]
-    first = ballots.drop_duplicates("group").sort_values("group")
-    columns = {name: np.array([row[name] for row in rows]) for name in (rows[0] if rows else ())}
-    if not rows:
-        return result_frame(schema.AGREEMENT, dict.fromkeys(schema.AGREEMENT.names, []))
-    texts = ("majority", "weighted_majority")
-    return result_frame(
-        schema.AGREEMENT,
-        {name: first[name].reset_index(drop=True) for name in schema.AGREEMENT.names[:4]}
-        | columns
-        | {name: pd.Series([row[name] for row in rows], dtype=text_type()) for name in texts},
-    )
+    table, rows = _ballots(lp, answer, equal, clusters, weight, keep, by)
+    first = table.drop_duplicates("group").sort_values("group").reset_index(drop=True)
+    named = {name: first[name] for name in schema.AGREEMENT.names[:4]}
+    return result_frame(schema.AGREEMENT, named | _tally(table, rows, len(first)))
 
 
 def votes(
@@ -137,8 +131,18 @@ def votes(
     >>> toolkit.votes(toolkit.from_responses(body))[["answer", "is_majority"]].values.tolist()
     [['yes', True], ['no', False], ['yes', True]]
     """
-    ballots = _ballots(lp, answer, equal, clusters, weight, keep, by)
-    return result_frame(schema.VOTES, {name: ballots[name] for name in schema.VOTES.names})
+    table, _ = _ballots(lp, answer, equal, clusters, weight, keep, by)
+    return result_frame(schema.VOTES, {name: table[name] for name in schema.VOTES.names})
+
+
+class _Able(NamedTuple):
+    """The choices that have an answer, and what they vote for."""
+
+    rows: Counts  # in ``lp.choices``
+    groups: Counts
+    cells: ballots.Cells  # by meaning
+    texts: ballots.Cells  # by text
+    votes: ballots.Ranking
 
 
 def _ballots(
@@ -149,56 +153,57 @@ def _ballots(
     weight: Any,
     keep: float,
     by: str,
-) -> pd.DataFrame:
-    """Return one row per choice, in the order of the table."""
+) -> tuple[pd.DataFrame, _Able]:
+    """Return one row per choice, in the order of the table, and those with an answer."""
     require_tables(lp)
     _check(answer, equal, clusters, keep, by)
-    choices = lp.choices.num_rows
+    n = lp.choices.num_rows
     keys = lp.choices["response_key"].to_numpy()
     rows = rows_of(lp.responses["response_key"].to_numpy(), keys, "responses")
     named = lp.responses.select(["custom_id", "model"]).take(rows).to_pandas()
-    ballots = pd.DataFrame({"response_key": keys, "choice": lp.choices["choice"].to_numpy()})
-    ballots = pd.concat([ballots, named], axis=1)
-    ballots["group"] = _groups(ballots, by)
-    answers = _answers(lp, ballots, answer)
-    given = _aligned("clusters", clusters, choices) if clusters is not None else None
-    ballots["cluster"] = _clustered(ballots, answers, equal, given)
-    ballots["answer"] = pd.Series(
-        [None if each is None else str(each) for each in answers], dtype=text_type()
-    )
+    table = pd.DataFrame({"response_key": keys, "choice": lp.choices["choice"].to_numpy()})
+    table = pd.concat([table, named], axis=1)
+    table["group"] = group = _groups(table, by)
+    answers = _answers(lp, table, answer)
+    given = _aligned("clusters", clusters, n) if clusters is not None else answers
+    texts = [None if each is None else str(each) for each in answers]
+    table["answer"] = pd.Series(texts, dtype=text_type())
+    is_able = np.array([None not in pair for pair in zip(answers, given, strict=True)], np.bool_)
+    own = np.flatnonzero(is_able)
+    cluster = np.zeros(n, np.int64)
+    cluster[own] = _clustered([given[i] for i in own], group[own], equal, table.iloc[own])
+    table["cluster"] = integers(cluster, is_able)
     sequences = sequence_metrics(lp)
     mine = sequences[sequences["channel"] == "content"].set_index(["response_key", "choice"])
-    index = pd.MultiIndex.from_frame(ballots[["response_key", "choice"]])
-    ballots["mean_logprob"] = mine["mean_logprob"].reindex(index).to_numpy()
-    ballots["weight"] = _weights(lp, weight, index, choices)
-    ballots["is_kept"] = False
-    ballots["is_majority"] = False
-    for _, group in ballots.groupby("group"):
-        ballots.loc[_kept(group, keep), "is_kept"] = True
-        largest = _ranked(group["cluster"].dropna().value_counts(sort=False))
-        if largest:
-            ballots.loc[group.index[group["cluster"] == largest[0][0]], "is_majority"] = True
-    return ballots
+    index = pd.MultiIndex.from_frame(table[["response_key", "choice"]])
+    table["mean_logprob"] = mine["mean_logprob"].reindex(index).to_numpy()
+    table["weight"] = weights = _weights(lp, weight, index, n)
+    n_groups = int(group.max(initial=-1)) + 1
+    table["is_kept"] = table["is_majority"] = False
+    weighed = own[~np.isnan(weights[own])]
+    table.loc[weighed, "is_kept"] = ballots.kept(weights[weighed], group[weighed], keep, n_groups)
+    found = ballots.cells(group[own], cluster[own])
+    sizes = np.bincount(found.of, minlength=len(found.groups)).astype(np.float64)
+    ranks = ballots.ranking(sizes, found, n_groups)
+    table.loc[own, "is_majority"] = found.of == ranks.cell[group[own]]
+    written = ballots.cells(group[own], _hashed([texts[i] for i in own]))
+    return table, _Able(own, group[own], found, written, ranks)
 
 
-def _groups(ballots: pd.DataFrame, by: str) -> np.ndarray:
+def _groups(table: pd.DataFrame, by: str) -> np.ndarray:
     """Number the questions in order of appearance; a response without custom_id is a question."""
+    keys = pd.factorize(table["response_key"])[0]
     if by == "response":
-        return pd.factorize(ballots["response_key"])[0]
-    ids = ballots["custom_id"].astype(object)
-    own = ids.isna()
-    names = [
-        ("key", key) if no_id else ("id", name)
-        for key, name, no_id in zip(ballots["response_key"], ids, own, strict=True)
-    ]
-    return pd.factorize(pd.Series(names, dtype=object))[0]
+        return keys
+    ids, _ = pd.factorize(table["custom_id"])
+    return pd.factorize(np.where(ids < 0, ids.max(initial=-1) + 1 + keys, ids))[0]
 
 
-def _answers(lp: LogprobTables, ballots: pd.DataFrame, answer: Any) -> list[Any]:
-    """Return the answer of each choice, or None."""
+def _answers(lp: LogprobTables, table: pd.DataFrame, answer: Any) -> list[Any]:
+    """Return the answer of each choice; None without one, or if it is NaN."""
     found: list[Any] = []
     for text, key, choice in zip(
-        lp.choices["content"].to_pylist(), ballots["response_key"], ballots["choice"], strict=True
+        lp.choices["content"].to_pylist(), table["response_key"], table["choice"], strict=True
     ):
         if text is None:
             found.append(None)
@@ -206,7 +211,7 @@ def _answers(lp: LogprobTables, ballots: pd.DataFrame, answer: Any) -> list[Any]
             found.append(text.strip() or None)
         else:
             found.append(_called("answer", answer, (text,), key, choice))
-    return found
+    return [None if _is_null(each) else each for each in found]
 
 
 def _called(name: str, function: Any, values: tuple[Any, ...], key: int, choice: int) -> Any:
@@ -218,31 +223,32 @@ def _called(name: str, function: Any, values: tuple[Any, ...], key: int, choice:
         ) from error
 
 
-def _clustered(
-    ballots: pd.DataFrame, answers: list[Any], equal: Any, given: list[Any] | None
-) -> pd.arrays.IntegerArray:
-    """Number the clusters of each question in order of appearance; NA for no answer."""
-    cluster_of = np.zeros(len(answers), np.int64)
-    known = np.zeros(len(answers), np.bool_)
+def _clustered(values: list[Any], groups: Counts, equal: Any, table: pd.DataFrame) -> Counts:
+    """Number the clusters of each question in order of appearance."""
+    if equal is None:
+        try:
+            return ballots.appearance(groups, _hashed(values))
+        except TypeError:  # an answer that cannot be hashed, such as a list
+            equal = operator.eq
+    numbers = np.zeros(len(values), np.int64)
     firsts: dict[int, list[Any]] = {}
-    values = answers if given is None else given
-    for i, (group, value) in enumerate(zip(ballots["group"].tolist(), values, strict=True)):
-        if value is None or answers[i] is None:
-            continue
-        known[i] = True
+    places = zip(table["response_key"].tolist(), table["choice"].tolist(), strict=True)
+    for i, (group, value, place) in enumerate(zip(groups.tolist(), values, places, strict=True)):
         seen = firsts.setdefault(group, [])
-        place = ballots["response_key"].iat[i], ballots["choice"].iat[i]
         for number, first in enumerate(seen):
-            same = (
-                first == value if equal is None else _called("equal", equal, (first, value), *place)
-            )
-            if same:
-                cluster_of[i] = number
+            if _called("equal", lambda a, b: bool(equal(a, b)), (first, value), *place):
+                numbers[i] = number
                 break
         else:
-            cluster_of[i] = len(seen)
+            numbers[i] = len(seen)
             seen.append(value)
-    return pd.arrays.IntegerArray(cluster_of, ~known)
+    return numbers
+
+
+def _hashed(values: list[Any]) -> Counts:
+    """Number values in order of appearance; equal ones have the same number."""
+    seen: dict[Any, int] = {}
+    return np.array([seen.setdefault(value, len(seen)) for value in values], np.int64)
 
 
 def _weights(lp: LogprobTables, weight: Any, index: pd.MultiIndex, n: int) -> np.ndarray:
@@ -271,67 +277,44 @@ def _weights(lp: LogprobTables, weight: Any, index: pd.MultiIndex, n: int) -> np
     return values
 
 
-def _kept(group: pd.DataFrame, keep: float) -> pd.Index:
-    """Return the given share of the answers, those with most weight, and ties with the last one."""
-    able = group[group["cluster"].notna() & group["weight"].notna()]
-    if able.empty:
-        return able.index
-    n = max(1, math.floor(keep * len(able) + 1e-9))
-    least = np.sort(able["weight"].to_numpy())[-n]
-    return able.index[able["weight"] >= least]
-
-
-def _ranked(sizes: pd.Series) -> list[tuple[int, float]]:
-    """Return clusters and sizes, the largest first; equal ones in order of appearance."""
-    return sorted(sizes.items(), key=lambda item: (-item[1], item[0]))
-
-
-def _tally(group: pd.DataFrame) -> dict[str, Any]:
-    """Count the votes of one question."""
-    able = group[group["cluster"].notna()]
-    sizes = _ranked(able["cluster"].value_counts(sort=False))
-    kept = able[able["is_kept"]]
-    heavy = _ranked(kept.groupby("cluster")["weight"].agg(math.fsum)) if len(kept) else []
-    scored = able.dropna(subset="mean_logprob")
-    likely = scored.groupby("cluster")["mean_logprob"].agg(lambda lp: math.fsum(np.exp(lp)))
+def _tally(table: pd.DataFrame, able: _Able, n: int) -> dict[str, Any]:
+    """Count the votes of each of `n` questions."""
+    group, answer = table["group"].to_numpy(), table["answer"].to_numpy()[able.rows]
+    is_kept = table["is_kept"].to_numpy()[able.rows]
+    n_cells = len(able.cells.groups)
+    sizes = np.bincount(able.cells.of, minlength=n_cells).astype(np.float64)
+    said = np.bincount(able.texts.of, minlength=len(able.texts.groups)).astype(np.float64)
+    logprob = table["mean_logprob"].to_numpy(float)[able.rows]
+    scored = ~np.isnan(logprob)
+    likely = ballots.sums(np.exp(logprob[scored]), able.cells.of[scored], n_cells)
+    weighed = able._replace(rows=able.rows[is_kept], groups=able.groups[is_kept])
+    heavy = ballots.cells(weighed.groups, table["cluster"].to_numpy()[weighed.rows].astype("i8"))
+    weight = table["weight"].to_numpy(float)[weighed.rows]
+    ranks = ballots.ranking(ballots.sums(weight, heavy.of, len(heavy.groups)), heavy, n)
     return {
-        "n_choices": len(group),
-        "n_answered": len(able),
-        "n_clusters": len(sizes),
-        "majority": _first_of(able, sizes),
-        "majority_share": _share(sizes, 0),
-        "margin": _share(sizes, 0) - _share(sizes, 1),
-        "vote_entropy": _entropy(able["answer"].value_counts().tolist()),
-        "semantic_entropy_discrete": _entropy([size for _, size in sizes]),
-        "semantic_entropy": _entropy(likely.tolist()),
-        "n_scored": len(scored),
-        "n_kept": len(kept),
-        "weighted_majority": _first_of(kept, heavy),
-        "weighted_share": _share(heavy, 0),
-        "weighted_margin": _share(heavy, 0) - _share(heavy, 1),
+        "n_choices": np.bincount(group, minlength=n),
+        "n_answered": np.bincount(able.groups, minlength=n),
+        "n_clusters": np.bincount(able.cells.groups, minlength=n),
+        "majority": _first_of(answer, able.cells, able.votes),
+        "majority_share": able.votes.share,
+        "margin": able.votes.margin,
+        "vote_entropy": ballots.entropies(said, able.texts, n),
+        "semantic_entropy_discrete": ballots.entropies(sizes, able.cells, n),
+        "semantic_entropy": ballots.entropies(likely, able.cells, n),
+        "n_scored": np.bincount(able.groups[scored], minlength=n),
+        "n_kept": np.bincount(weighed.groups, minlength=n),
+        "weighted_majority": _first_of(answer[is_kept], heavy, ranks),
+        "weighted_share": ranks.share,
+        "weighted_margin": ranks.margin,
     }
 
 
-def _first_of(ballots: pd.DataFrame, ranked: list[tuple[int, float]]) -> str | None:
-    """Return the first answer of the largest cluster."""
-    if not ranked or not ranked[0][1]:
-        return None
-    return ballots[ballots["cluster"] == ranked[0][0]]["answer"].iloc[0]
-
-
-def _share(ranked: list[tuple[int, float]], place: int) -> float:
-    """Return the share of the cluster at a place of the ranking."""
-    total = math.fsum(size for _, size in ranked)
-    if not total:
-        return math.nan
-    return ranked[place][1] / total if place < len(ranked) else 0.0
-
-
-def _entropy(sizes: list[float]) -> float:
-    total = math.fsum(sizes)
-    if not total:
-        return math.nan
-    return 0.0 - math.fsum(s / total * math.log(s / total) for s in sizes if s)
+def _first_of(answers: Any, cells: ballots.Cells, ranks: ballots.Ranking) -> pd.Series:
+    """Return the first answer of the largest cell of each question; null where all weigh 0."""
+    found = np.full(len(ranks.cell), None, object)
+    exists = ranks.first > 0
+    found[exists] = np.asarray(answers, object)[cells.first[ranks.cell[exists]]]
+    return pd.Series(found, dtype=text_type())
 
 
 # Arguments
@@ -357,6 +340,8 @@ def _aligned(name: str, values: Any, n: int) -> list[Any]:
         raise ArgumentError(
             f"{name} has {len(listed)} values: expected one for each of {n} choices"
         )
-    return [
-        None if value is None or value is pd.NA or value != value else value for value in listed
-    ]
+    return [None if _is_null(value) else value for value in listed]
+
+
+def _is_null(value: Any) -> bool:
+    return value is None or bool(pd.api.types.is_scalar(value) and pd.isna(value))

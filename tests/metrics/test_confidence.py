@@ -2,6 +2,7 @@
 
 import json
 import math
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -169,14 +170,26 @@ def test_real_answers(samples):
 def test_means_are_exact_over_long_answers():
     rng = np.random.default_rng(3)
     values = rng.exponential(5.0, 50_000) * 10.0 ** rng.integers(-3, 4, 50_000)
-    got = windows.means(values, 2048)
+    got = windows.means(values, np.array([0, 50_000]), 2048)
     assert len(got) == 50_000 - 2047
     for i in rng.integers(0, len(got), 200).tolist():
         assert math.isclose(got[i], math.fsum(values[i : i + 2048]) / 2048, rel_tol=1e-12)
     for window in (1, 7, 8, 64):
         small = values[:64]
         expected = [math.fsum(small[i : i + window]) / window for i in range(65 - window)]
-        np.testing.assert_allclose(windows.means(small, window), expected, rtol=1e-12)
+        found = windows.means(small, np.array([0, 64]), window)
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_windows_stay_inside_their_segment():
+    values, offsets = np.arange(20.0) ** 2, np.array([0, 3, 3, 4, 11, 12, 20])
+    for window in (1, 2, 3, 7, 8, 9, 2**63 - 1):
+        expected = [
+            values[i : i + window].mean()
+            for start, stop in pairwise(offsets.tolist())
+            for i in range(start, stop - window + 1)
+        ]
+        np.testing.assert_allclose(windows.means(values, offsets, window), expected)
 
 
 # Rules of all

@@ -26,7 +26,7 @@ def test_confidence_over_position_of_one(stories):
     key = stories.responses["response_key"][1].as_py()
     p = toolkit.token_metrics(stories.filter(response_key=key))["probability"].to_numpy()
     np.testing.assert_array_equal(ax.lines[0].get_ydata(), p)
-    np.testing.assert_allclose(ax.lines[1].get_ydata(), windows.means(p, 8))
+    np.testing.assert_allclose(ax.lines[1].get_ydata(), windows.means(p, np.array([0, len(p)]), 8))
     assert ax.lines[1].get_xdata()[0] == 7
 
 

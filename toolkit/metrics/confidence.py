@@ -78,10 +78,11 @@ def token_confidence(
     lists = _read(lp, k)
     found = find_sequences(lp)
     group = np.full(lp.tokens.num_rows, np.nan)
-    for start, stop in zip(found.offsets[:-1].tolist(), found.offsets[1:].tolist(), strict=True):
-        known = start + np.flatnonzero(~np.isnan(lists.columns["confidence"][start:stop]))
-        if len(known) >= window:
-            group[known[window - 1 :]] = windows.means(lists.columns["confidence"][known], window)
+    known, offsets = _known(lists.columns["confidence"], found.offsets)
+    place = np.arange(len(known)) - np.repeat(offsets[:-1], np.diff(offsets))
+    group[known[place >= window - 1]] = windows.means(
+        lists.columns["confidence"][known], offsets, window
+    )
     table = lp.tokens
     return result_frame(
         schema.TOKEN_CONFIDENCE,
@@ -268,17 +269,22 @@ def _reduce(block: Block, k: int) -> Columns:
 
 def _groups(confidence: Array, offsets: Counts, window: int, bottom: float) -> Columns:
     """Reduce the tokens' confidences over windows, sequence by sequence."""
-    names = ("lowest_group_confidence", "bottom_group_confidence", "tail_confidence")
-    values = np.full((len(offsets) - 1, 3), np.nan)
-    for i, (start, stop) in enumerate(
-        zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True)
-    ):
-        own = confidence[start:stop]
-        own = own[~np.isnan(own)]
-        if not len(own):
-            continue
-        means = windows.means(own, min(window, len(own)))
-        n_bottom = max(1, math.floor(bottom * len(means) + 1e-9))
-        lowest = np.partition(means, n_bottom - 1)[:n_bottom]
-        values[i] = lowest.min(), math.fsum(lowest) / n_bottom, means[-1]
-    return {name: values[:, i] for i, name in enumerate(names)}
+    known, offsets = _known(confidence, offsets)
+    values, sizes = confidence[known], np.diff(offsets)
+    whole = segment_mean(values, offsets)
+    means = windows.means(values, offsets, window)
+    of_windows = arrow.offsets(np.maximum(sizes - window + 1, 0))
+    tail = np.append(means, np.nan)[of_windows[1:] - 1]
+    columns = {
+        "lowest_group_confidence": segment_min(means, of_windows),
+        "bottom_group_confidence": worst_mean(means, of_windows, share=bottom),
+        "tail_confidence": tail,
+    }
+    # An answer that is shorter than the window is one group.
+    return {name: np.where(sizes < window, whole, each) for name, each in columns.items()}
+
+
+def _known(values: Array, offsets: Counts) -> tuple[Counts, Counts]:
+    """Return the indices of the values that are not NaN, and the segments that they form."""
+    known = np.flatnonzero(~np.isnan(values))
+    return known, np.searchsorted(known, offsets)

@@ -86,5 +86,7 @@ def windowed_probability(tokens: pd.DataFrame, window: int) -> pd.Series:
     known = tokens["probability"].dropna()
     averaged = pd.Series(np.nan, tokens.index)
     if len(known) >= window:
-        averaged[known.index[window - 1 :]] = windows.means(known.to_numpy(float), window)
+        averaged[known.index[window - 1 :]] = windows.means(
+            known.to_numpy(float), np.array([0, len(known)]), window
+        )
     return averaged

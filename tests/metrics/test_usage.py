@@ -110,6 +110,7 @@ def test_cost_is_known_where_price_and_usage_are(mixed):
     expected = (150 * 2.0 + 14 * 10.0) / 1e6
     np.testing.assert_allclose(got["cost"], [expected, np.nan, np.nan], rtol=1e-12)
     assert got["n_priced"].tolist() == [2, 0, 0]
+    assert got["unpriced_models"].tolist() == [[], ["n"], []]  # the last reports no tokens
     price = {"input": 2.0, "output": 10.0, "cached_input": 0.5}
     row = usage(mixed, prices={"m": price, "n": {"input": 1, "output": 0}}).iloc[0]
     assert row["cost"] == pytest.approx((110 * 2.0 + 40 * 0.5 + 14 * 10.0 + 8 * 1) / 1e6, rel=1e-12)
@@ -117,6 +118,8 @@ def test_cost_is_known_where_price_and_usage_are(mixed):
     bare = usage(mixed).iloc[0]
     assert math.isnan(bare["cost"])
     assert bare["n_priced"] == 0
+    assert bare["unpriced_models"] == []
+    assert usage(mixed, prices={}).iloc[0]["unpriced_models"] == ["m", "n"]
 
 
 def test_no_responses_at_all(make):

@@ -68,8 +68,9 @@ def usage(
         The columns of `by`, then those of ``schema.USAGE``; groups are sorted. Without `by` there
         is one row, even if there is no response. Counts are int64; sums of token counts are Int64
         with NA for unknown; means, percentiles, shares and ``cost`` are float64 with NaN;
-        ``finish_reasons`` holds a dict per row. ``cost`` covers the ``n_priced`` responses whose
-        model has a price and that report prompt and completion tokens.
+        ``finish_reasons`` holds a dict per row and ``unpriced_models`` a list. ``cost`` covers the
+        ``n_priced`` responses whose model has a price and that report prompt and completion
+        tokens.
 
     Raises
     ------
@@ -104,6 +105,9 @@ def usage(
         "n_with_usage": groups.total(np.logical_or.reduce([~np.isnan(n) for n in tokens.values()])),
         "n_priced": n_priced,
         "cost": np.where(n_priced > 0, groups.exact_total(np.nan_to_num(cost)), np.nan),
+        "unpriced_models": _unpriced(lp.responses["model"], groups, cost, tokens)
+        if prices is not None
+        else [[] for _ in groups.offsets[1:]],
         **_token_columns(groups, tokens),
         "cached_share": _cached_share(groups, tokens["cached_tokens"], tokens["prompt_tokens"]),
         **_rates(groups, lp.responses["created"], tokens),
@@ -190,6 +194,16 @@ def _token_columns(groups: Groups, tokens: Mapping[str, Array]) -> dict[str, obj
                     [np.quantile(part, q) if len(part) else np.nan for part in known], np.float64
                 )
     return columns
+
+
+def _unpriced(
+    model: pa.ChunkedArray, groups: Groups, cost: Array, tokens: Mapping[str, Array]
+) -> list[list[str]]:
+    """Return the models of each group that report tokens and have no price, sorted."""
+    counted = ~np.isnan(tokens["prompt_tokens"]) & ~np.isnan(tokens["completion_tokens"])
+    names = np.array(pc.fill_null(model, "null").to_pylist(), object)
+    names[~(counted & np.isnan(cost))] = None
+    return [sorted(set(own) - {None}) for own in groups.split(names)]
 
 
 def _choice_columns(

@@ -99,5 +99,12 @@ USAGE = Table(
             caveat="what was billed: discounts, and responses without a known price, are not in "
             "it.",
         ),
+        Column(
+            "unpriced_models",
+            pa.list_(pa.string()),
+            "Models of responses that report prompt and completion tokens but have no cost, as "
+            "no price is known; 'null': a response without a model. Empty without prices.",
+            required=True,
+        ),
     ),
 )

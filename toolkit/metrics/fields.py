@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from toolkit import arguments, schema
+from toolkit.arrow import offsets, run_rows
 from toolkit.metrics._alignment.json_leaves import Leaf, documents
 from toolkit.metrics._alignment.spans import SpanTokens, tokens_of_spans, without_tokens
 from toolkit.metrics._alignment.texts import Text, aligned, found_outside, texts, token_runs
@@ -196,19 +197,18 @@ def _first(lp: LogprobTables, rows: Counts) -> dict[str, Any]:
         values = np.full(len(rows), np.nan)
         values[some] = metrics[name].to_numpy()[rows[some]]
         columns[f"first_{name}"] = values
-    counts = lp.tokens["n_alternatives"].to_numpy()
-    ends = np.cumsum(counts, dtype=np.int64)
+    counts = lp.tokens["n_alternatives"].to_numpy().astype(np.int64)
+    sizes = np.where(some, counts[rows], 0) if len(counts) else np.zeros(len(rows), np.int64)
+    at = run_rows(offsets(counts)[np.where(some, rows, 0)], sizes)
+    entries = lp.alternatives.select(["token", "logprob", "rank", "status"]).take(at).to_pylist()
     alternatives = np.empty(len(rows), object)
-    for i, row in enumerate(rows.tolist()):
-        n = int(counts[row]) if row >= 0 else 0
-        run = lp.alternatives.slice(int(ends[row]) - n, n) if n else None
-        alternatives[i] = _listed(run) if run is not None else []
+    for i, (start, stop) in enumerate(pairwise(offsets(sizes).tolist())):
+        alternatives[i] = _listed(entries[start:stop])
     return columns | {"first_alternatives": alternatives}
 
 
-def _listed(run: pa.Table) -> list[dict[str, Any]]:
+def _listed(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the usable alternatives of one token with their probabilities, by rank."""
-    entries = run.select(["token", "logprob", "rank", "status"]).to_pylist()
     usable = sorted(
         (entry for entry in entries if entry["status"] == "ok"), key=lambda entry: entry["rank"]
     )

@@ -61,6 +61,10 @@ class Text(NamedTuple):
 
 
 _NO_GAPS = np.empty((0, 2), np.int64)
+_NO_TOKENS = np.zeros(1, np.int64)
+_BLOCK = 4096  # answers whose tokens are joined at once
+_IS_BLANK = np.zeros(256, np.bool_)  # the bytes that `bytes.lstrip` removes
+_IS_BLANK[list(b" \t\n\r\x0b\x0c")] = True
 
 
 class TokenRuns(NamedTuple):
@@ -95,12 +99,55 @@ def texts(lp: LogprobTables, channel: str) -> Iterator[tuple[int, Text]]:
     """Yield the row of each choice that has text or tokens in a channel, and that text."""
     found = token_runs(lp)
     n = lp.choices.num_rows
-    sent = lp.choices[channel].to_pylist() if channel != "prompt" else [None] * n
+    unsent = pa.chunked_array([pa.nulls(n, pa.string())])
+    sent = unsent if channel == "prompt" else lp.choices[channel]
     at = schema.CHANNELS.index(channel)
-    for row, text in enumerate(sent):
-        start, count = int(found.starts[row, at]), int(found.counts[row, at])
-        if text is not None or count:
-            yield row, aligned(text, found.bytes.slice(start, count), start)
+    for first in range(0, n, _BLOCK):
+        rows = slice(first, min(first + _BLOCK, n))
+        run_columns = (found.starts[rows, at].tolist(), found.counts[rows, at].tolist())
+        runs = list(zip(*run_columns, strict=True))
+        written = [run for run in runs if run[1]]
+        low = written[0][0] if written else 0
+        high = sum(written[-1]) if written else 0
+        pieces = _Pieces(found.bytes.slice(low, high - low), low)
+        for row, text, (start, count) in zip(
+            range(first, rows.stop), sent[rows].to_pylist(), runs, strict=True
+        ):
+            if text is not None or count:
+                usual = pieces.usual(text, start, count)
+                yield row, usual or aligned(text, found.bytes.slice(start, count), start)
+
+
+class _Pieces:
+    """The tokens of a block of answers, whose bytes lie one after the other."""
+
+    def __init__(self, pieces: pa.Array, first_row: int) -> None:
+        lengths = pc.binary_length(pieces).to_numpy(zero_copy_only=False).astype(np.int64)
+        self._first_row = first_row
+        self._ends = offsets(lengths)
+        self._bytes = b"".join(pieces.to_pylist())
+        units = np.frombuffer(self._bytes, np.uint8)
+        solid = np.append(np.flatnonzero(~_IS_BLANK[units]), len(units))
+        starts = self._ends[:-1]
+        self._blanks = np.minimum(solid[np.searchsorted(solid, starts)] - starts, lengths)
+
+    def usual(self, sent: str | None, start: int, count: int) -> Text | None:
+        """Return the text of the usual case, where it begins with the tokens, else None.
+
+        It is what `aligned` returns, which does every other case one answer at a time.
+        """
+        if sent is None:
+            return None
+        at = slice(start - self._first_row, start - self._first_row + count)
+        bounds = self._ends[at.start : at.stop + 1] if count else _NO_TOKENS
+        joined = self._bytes[bounds[0] : bounds[-1]]
+        data = sent.encode("utf-8", "replace")
+        if LOST in joined or not data.startswith(joined):
+            return None
+        starts = bounds - bounds[0]
+        blanks = self._blanks[at]
+        char_starts = np.arange(len(data) + 1) if len(data) == len(sent) else _char_starts(data)
+        return Text(sent, "sent", char_starts, starts, starts[1:], blanks, start, _NO_GAPS)
 
 
 def aligned(sent: str | None, pieces: pa.Array, first_row: int) -> Text:

@@ -100,6 +100,8 @@ NEEDED = {
     "attach": {"frame": toolkit.token_metrics(TABLES)},
     "compare": {"a": TABLES, "b": TABLES},
     "compare_tokens": {"a": TABLES, "b": TABLES},
+    **dict.fromkeys(("noise_floor", "prefix_survival", "same_model"), {"a": TABLES, "b": TABLES}),
+    "rollout_mismatch": {"rollout": TABLES, "trainer": TABLES},
     "compare_summary": {"pairs": toolkit.compare(TABLES, TABLES)},
     "concat": {"parts": [TABLES]},
     "equals": {"other": TABLES},
@@ -115,6 +117,7 @@ NEEDED = {
     "span_metrics": {"spans": toolkit.metrics.spans(TABLES)},
     "tee": {"stream": iter([]), "path": "live.jsonl"},
     **dict.fromkeys(("calibration", "reliability", "fit_calibrator"), JUDGED),
+    "length_confounding": JUDGED | {"n_tokens": [3, 4, 5, 6, 7]},
     **dict.fromkeys(("selective", "threshold_for", "risk_coverage"), JUDGED),
 }
 

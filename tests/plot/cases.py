@@ -102,6 +102,7 @@ PLOTS = {
     "label_heatmap": lambda lp, **o: plot.label_heatmap(lp, ["a", "$b$", "漢"], **o),
     "logprob_histogram": plot.logprob_histogram,
     "perplexity_ecdf": lambda lp, **o: plot.perplexity_ecdf(lp, by=None, **o),
+    "prefix_survival": lambda lp, **o: plot.prefix_survival(lp, lp, on="position", **o),
     "reliability": lambda lp, **o: plot.reliability(*_judged(lp), **o),
     "risk_coverage": lambda lp, **o: plot.risk_coverage(*_judged(lp), **o),
     "token_confidence": lambda lp, **o: _first(lp, plot.token_confidence, **o),

@@ -103,6 +103,13 @@ def measuring(lp: LogprobTables) -> list[pd.DataFrame]:
         metrics.finish_reasons(lp),
         metrics.usage_histogram(lp, bins=4),
     ]
+    found += [
+        metrics.noise_floor(lp, lp, on="custom_id"),
+        metrics.prefix_survival(lp, lp, clusters=list(range(lp.choices.num_rows)), level=0.9),
+        metrics.same_model(lp, lp, by="custom_id", n_permutations=20),
+        metrics.rollout_mismatch(lp, lp),
+        metrics.rollout_mismatch(lp, lp.tokens["logprob"].to_numpy(), channel="content"),
+    ]
     pairs = toolkit.compare(lp, lp, on="custom_id")
     return [*found, pairs, toolkit.compare_tokens(lp, lp), toolkit.compare_summary(pairs)]
 
@@ -119,6 +126,7 @@ def judging(lp: LogprobTables, data: Path) -> pd.DataFrame:
         toolkit.selective(confidence, correct, coverages=[0.5], n_bootstrap=10),
         toolkit.threshold_for(confidence, correct, accuracy=0.8),
         metrics.risk_coverage(confidence, correct),
+        metrics.length_confounding(confidence, correct, judged["n_tokens"]),
     ]
     assert all(len(frame) for frame in found)
     calibrator = toolkit.fit_calibrator(confidence, correct, method="temperature")
@@ -141,6 +149,7 @@ def showing(lp: LogprobTables, judged: pd.DataFrame, folder: Path) -> None:
         plot.label_heatmap(lp, ["Paris", "Rome"]),
         plot.logprob_histogram(lp, bins=10),
         plot.perplexity_ecdf(lp, by=None),
+        plot.prefix_survival(lp, lp),
         plot.reliability(judged["min_probability"], judged["correct"]),
         plot.risk_coverage(judged["min_probability"], judged["correct"]),
         plot.token_confidence(lp, response=0),

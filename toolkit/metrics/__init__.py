@@ -11,7 +11,11 @@ from toolkit.metrics.fields import field_metrics
 from toolkit.metrics.joins import join_labels
 from toolkit.metrics.judging import expected_score, p_true
 from toolkit.metrics.labels import label_distribution
+from toolkit.metrics.length_confounding import length_confounding
 from toolkit.metrics.positions import position_metrics
+from toolkit.metrics.repeats import noise_floor, prefix_survival
+from toolkit.metrics.rollout_mismatch import rollout_mismatch
+from toolkit.metrics.same_model import same_model
 from toolkit.metrics.selective import risk_coverage, selective, threshold_for
 from toolkit.metrics.sequences import corpus_metrics, sequence_metrics
 from toolkit.metrics.spans import span_metrics, spans, word_metrics
@@ -36,10 +40,15 @@ __all__ = [
     "fit_calibrator",
     "join_labels",
     "label_distribution",
+    "length_confounding",
+    "noise_floor",
     "p_true",
     "position_metrics",
+    "prefix_survival",
     "reliability",
     "risk_coverage",
+    "rollout_mismatch",
+    "same_model",
     "selective",
     "sequence_metrics",
     "span_metrics",

@@ -61,7 +61,7 @@ def clusters_of(labels: ClusterLabels, n: int) -> Clusters:
         return Clusters(np.arange(n), EACH, False)
     expected = "one label per answer: a Series, an array or a list"
     if isinstance(labels, str | bytes | dict | set | pd.DataFrame) or not hasattr(
-        labels, "__len__"
+        type(labels), "__len__"
     ):
         raise arguments.invalid("clusters", labels, expected)
     if len(labels) != n:

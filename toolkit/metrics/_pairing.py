@@ -14,9 +14,16 @@ from toolkit.errors import ArgumentError
 from toolkit.metrics import tokens
 from toolkit.metrics._alignment.texts import token_runs
 from toolkit.metrics._arrays import divergence
-from toolkit.metrics._arrays.segments import segment_max, segment_min, segment_sum
+from toolkit.metrics._arrays.logprobs import clipped
+from toolkit.metrics._arrays.segments import (
+    segment_count,
+    segment_max,
+    segment_min,
+    segment_sum,
+)
 from toolkit.metrics._arrays.types import Array, Counts, Flags
 from toolkit.metrics._blocks import Block, rows_of
+from toolkit.metrics._clusters import request_labels
 from toolkit.tables import require_tables
 
 if TYPE_CHECKING:
@@ -96,6 +103,34 @@ def response_rows(lp: LogprobTables) -> Counts:
     """Return the row of each choice's response."""
     keys = lp.responses["response_key"].to_numpy()
     return rows_of(keys, lp.choices["response_key"].to_numpy(), "responses")
+
+
+def choice_requests(lp: LogprobTables) -> pd.Series:
+    """Return the request of each choice: answers to one request are not independent."""
+    ids = lp.responses["custom_id"].take(response_rows(lp)).to_pandas()
+    keys = lp.choices["response_key"].to_pandas()
+    return request_labels(pd.DataFrame({"response_key": keys, "custom_id": ids}))
+
+
+def logprobs_at(lp: LogprobTables, rows: Counts) -> Array:
+    """Return the logprobs of token rows that are ok in their answer; NaN for others and for -1."""
+    is_ok = tokens.of_answers(lp)[0] == tokens.OK
+    logprob = np.where(is_ok, clipped(arrow.floats(lp.tokens["logprob"])), np.nan)
+    values = np.full(len(rows), np.nan)
+    values[rows >= 0] = logprob[rows[rows >= 0]]
+    return values
+
+
+def same_tokens(a: LogprobTables, b: LogprobTables, pairs: Pairs) -> Flags:
+    """Return which pairs have tokens, the same ones in both answers."""
+    same = pairs.is_paired & (pairs.counts[0] == pairs.counts[1]) & (pairs.counts[0] > 0)
+    own = np.flatnonzero(same)
+    counts = pairs.counts[0][own]
+    rows = [arrow.run_rows(start[own], counts) for start in pairs.starts]
+    written = [_token_bytes(side, at) for side, at in zip((a, b), rows, strict=True)]
+    differs = ~pc.equal(*written).to_numpy(zero_copy_only=False)
+    same[own] = segment_count(differs, arrow.offsets(counts)) == 0
+    return same
 
 
 def _names(a: LogprobTables, b: LogprobTables, on: str | None) -> list[np.ndarray]:

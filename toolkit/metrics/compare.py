@@ -11,13 +11,11 @@ import pyarrow.compute as pc
 
 from toolkit import arguments, arrow, schema
 from toolkit.errors import SchemaError
-from toolkit.metrics import tokens
 from toolkit.metrics._arrays.bootstrap import percentile_interval, resampled
-from toolkit.metrics._arrays.logprobs import clipped
 from toolkit.metrics._arrays.segments import ratio, segment_count, segment_nansum
 from toolkit.metrics._arrays.types import Array, Counts
 from toolkit.metrics._bins import MOST_RESAMPLES
-from toolkit.metrics._pairing import Pairs, align, pair, response_rows
+from toolkit.metrics._pairing import Pairs, align, logprobs_at, pair, response_rows
 from toolkit.metrics._results import integers, result_frame, text_type
 
 if TYPE_CHECKING:
@@ -137,7 +135,7 @@ def compare_tokens(
     which = _which(a, b, pairs, models=False)
     repeated = pd.DataFrame(which).take(found.owner).reset_index(drop=True)
     columns: dict[str, Any] = dict(repeated.items())
-    logprob = [_logprob_at(side, found.rows[i]) for i, side in enumerate((a, b))]
+    logprob = [logprobs_at(side, found.rows[i]) for i, side in enumerate((a, b))]
     for i, (letter, side) in enumerate((("a", a), ("b", b))):
         columns[f"token_{letter}"] = _texts(side.tokens["token"], found.rows[i])
         columns[f"logprob_{letter}"] = logprob[i]
@@ -249,20 +247,11 @@ def compare_summary(
 def _sums(lp: LogprobTables, start: Counts, count: Counts) -> dict[str, np.ndarray]:
     """Return the sum and the number of known logprobs of runs of token rows."""
     rows, offsets = arrow.run_rows(start, count), arrow.offsets(count)
-    logprob = _logprob_at(lp, rows)
+    logprob = logprobs_at(lp, rows)
     return {
         "sum": segment_nansum(logprob, offsets),
         "n": segment_count(~np.isnan(logprob), offsets),
     }
-
-
-def _logprob_at(lp: LogprobTables, rows: Counts) -> Array:
-    """Return the logprobs of token rows that are ok in their answer; NaN for others and for -1."""
-    is_ok = tokens.of_answers(lp)[0] == tokens.OK
-    logprob = np.where(is_ok, clipped(arrow.floats(lp.tokens["logprob"])), np.nan)
-    values = np.full(len(rows), np.nan)
-    values[rows >= 0] = logprob[rows[rows >= 0]]
-    return values
 
 
 def _same_text(a: LogprobTables, b: LogprobTables, pairs: Pairs) -> pd.arrays.BooleanArray:

@@ -13,6 +13,7 @@ from toolkit.plot.distributions import finish_reasons, logprob_histogram, perple
 from toolkit.plot.fields import field_confidence
 from toolkit.plot.labels import label_heatmap
 from toolkit.plot.positions import confidence_over_position, entropy_by_position
+from toolkit.plot.repeats import prefix_survival
 from toolkit.plot.selective import risk_coverage
 from toolkit.plot.tokens import token_confidence
 from toolkit.plot.usage import usage_over_time
@@ -28,6 +29,7 @@ __all__ = [
     "label_heatmap",
     "logprob_histogram",
     "perplexity_ecdf",
+    "prefix_survival",
     "reliability",
     "risk_coverage",
     "token_confidence",

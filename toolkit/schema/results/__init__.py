@@ -10,7 +10,11 @@ from toolkit.schema.results.distributions import ECDF, FINISH_REASONS, TOKEN_HIS
 from toolkit.schema.results.fields import FIELD_METRICS
 from toolkit.schema.results.judging import EXPECTED_SCORE, P_TRUE
 from toolkit.schema.results.labels import LABEL_DISTRIBUTION
+from toolkit.schema.results.length_confounding import LENGTH_CONFOUNDING
 from toolkit.schema.results.positions import POSITION_METRICS
+from toolkit.schema.results.repeats import NOISE_FLOOR, PREFIX_SURVIVAL
+from toolkit.schema.results.rollout_mismatch import ROLLOUT_MISMATCH
+from toolkit.schema.results.same_model import SAME_MODEL
 from toolkit.schema.results.selective import RISK_COVERAGE, SELECTIVE, THRESHOLD_FOR
 from toolkit.schema.results.sequences import CORPUS_METRICS, SEQUENCE_METRICS
 from toolkit.schema.results.spans import SPAN_METRICS, SPANS, WORD_METRICS
@@ -32,11 +36,16 @@ __all__ = [
     "FIELD_METRICS",
     "FINISH_REASONS",
     "LABEL_DISTRIBUTION",
+    "LENGTH_CONFOUNDING",
+    "NOISE_FLOOR",
     "POSITION_METRICS",
+    "PREFIX_SURVIVAL",
     "P_TRUE",
     "RELIABILITY",
     "RESULTS",
     "RISK_COVERAGE",
+    "ROLLOUT_MISMATCH",
+    "SAME_MODEL",
     "SELECTIVE",
     "SEQUENCE_METRICS",
     "SPANS",
@@ -76,9 +85,14 @@ RESULTS: tuple[Table, ...] = (
     SELECTIVE,
     RISK_COVERAGE,
     THRESHOLD_FOR,
+    LENGTH_CONFOUNDING,
     COMPARE,
     COMPARE_SUMMARY,
     COMPARE_TOKENS,
+    NOISE_FLOOR,
+    PREFIX_SURVIVAL,
+    SAME_MODEL,
+    ROLLOUT_MISMATCH,
     CHECK,
     TOKEN_HISTOGRAM,
     ECDF,

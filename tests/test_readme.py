@@ -68,9 +68,7 @@ def test_readme_stays_short():
 
 
 def test_commands_name_modules_that_exist():
-    modules = set(
-        re.findall(r"python -m ((?:tests|tools|benchmarks)[\w.]*)", TESTS + CONTRIBUTING)
-    )
+    modules = set(re.findall(r"python -m ((?:tests|tools|benchmarks)[\w.]*)", TESTS + CONTRIBUTING))
     assert len(modules) >= 10
     for module in modules:
         place = ROOT / module.replace(".", "/")

@@ -9,6 +9,7 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include <algorithm>
 #include <cstring>
 #include <exception>
 #include <memory>
@@ -150,6 +151,15 @@ PyObject* lines(PyObject*, PyObject* args) {
                        lines.usual ? Py_True : Py_False);
 }
 
+PyObject* line_ends(PyObject*, PyObject* data) {
+  View text;
+  if (!text.get(data)) return nullptr;
+  const auto* base = static_cast<const char*>(text.buffer.buf);
+  int64_t n = 0;
+  run_unlocked([&] { n = toolkit::count_line_ends(base, base + text.buffer.len); });
+  return PyLong_FromLongLong(n);
+}
+
 PyObject* events(PyObject*, PyObject* args) {
   PyObject* data;
   Py_ssize_t start, stop;
@@ -171,12 +181,12 @@ PyObject* events(PyObject*, PyObject* args) {
 
 PyObject* documents(PyObject*, PyObject* args) {
   PyObject* data;
-  Py_ssize_t start, stop;
+  Py_ssize_t start, stop, most;
   long long line, depth, max_bytes;
   int in_array, is_open, follows_value, quoted, ends_line;
   View text;
-  if (!PyArg_ParseTuple(args, "OnnLLpppppL", &data, &start, &stop, &line, &depth, &in_array,
-                        &is_open, &follows_value, &quoted, &ends_line, &max_bytes))
+  if (!PyArg_ParseTuple(args, "OnnLLpppppLn", &data, &start, &stop, &line, &depth, &in_array,
+                        &is_open, &follows_value, &quoted, &ends_line, &max_bytes, &most))
     return nullptr;
   if (!get_part(text, data, start, stop)) return nullptr;
   const auto* base = static_cast<const char*>(text.buffer.buf);
@@ -189,7 +199,8 @@ PyObject* documents(PyObject*, PyObject* args) {
   state.is_open = is_open != 0;
   state.follows_value = follows_value != 0;
   if (!run_unlocked([&] {
-        documents.frame(base, state, base + stop, quoted != 0, ends_line != 0, max_bytes);
+        documents.frame(base, state, base + stop, quoted != 0, ends_line != 0, max_bytes,
+                        static_cast<size_t>(std::max<Py_ssize_t>(most, 0)));
       }))
     return nullptr;
   state = documents.framed;
@@ -209,13 +220,14 @@ PyMethodDef kMethods[] = {
      "lines(data, start, stop) -> (starts, stops, usual)\n\n"
      "Find the lines in data[start:stop], without their ends, as int64 positions in data. usual:\n"
      "all of them begin as JSON lines do."},
+    {"line_ends", line_ends, METH_O, "line_ends(data) -> int\n\nCount newlines and returns."},
     {"events", events, METH_VARARGS,
      "events(data, start, stop, line, max_bytes)\n"
      "-> (starts, stops, lines, breaks, at, line, blank, comments, control, has_blanks)\n\n"
      "Frame server-sent events of data[start:stop], before which no event is open, up to `at`."},
     {"documents", documents, METH_VARARGS,
      "documents(data, start, stop, line, depth, in_array, is_open, follows_value, quoted, ends_line,\n"
-     "          max_bytes)\n"
+     "          max_bytes, most)\n"
      "-> (starts, stops, lines, end, end_line, at, line, depth, in_array, is_open, follows_value, quoted,\n"
      "    array, indent, indent_stop)\n\n"
      "Frame JSON values of data[start:stop] up to `end`; `at`: where the last gap or value begins."},

@@ -118,6 +118,13 @@ def find_lines(
     return _positions(starts), _positions(stops), usual
 
 
+def count_line_ends(block: bytes) -> int:
+    """Return the number of newlines and returns."""
+    if _scan is None:
+        return block.count(b"\n") + block.count(b"\r")
+    return int(_scan.line_ends(block))
+
+
 class FoundEvents(NamedTuple):
     """The events that were framed of a part of a block.
 
@@ -230,6 +237,7 @@ def find_documents(
     quoted: bool,
     ends_line: bool,
     max_bytes: int,
+    most: int,
 ) -> FoundDocuments | None:
     """Frame JSON values of a part of a block, from inside a value or where a gap begins.
 
@@ -249,6 +257,8 @@ def find_documents(
         Whether a newline precedes the start.
     max_bytes : int
         Bytes of a gap; a longer one is not simple.
+    most : int
+        Frames after which framing stops.
 
     Returns
     -------
@@ -258,7 +268,7 @@ def find_documents(
     if _scan is None:
         return None
     state = (line, depth, in_array, is_open, follows_value, quoted, ends_line)
-    found = _scan.documents(block, start, stop, *state, max_bytes)
+    found = _scan.documents(block, start, stop, *state, max_bytes, most)
     starts, stops, lines = map(_positions, found[:3])
     return FoundDocuments(starts, stops, lines, *found[3:])
 

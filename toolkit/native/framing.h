@@ -34,6 +34,18 @@ struct Found {
 
 // ------------------------------------------------------------------ lines
 
+// Counts newlines and returns.
+inline int64_t count_line_ends(const char* p, const char* stop) {
+  int64_t n = 0;
+  for (; stop - p >= static_cast<ptrdiff_t>(kMaskBytes); p += kMaskBytes) {
+    const Bytes64 bytes(p);
+    const uint64_t ends = bytes.equal('\n') | bytes.equal('\r');
+    if (ends != 0) n += count_bits(ends);
+  }
+  for (; p < stop; ++p) n += *p == '\n' || *p == '\r';
+  return n;
+}
+
 // Finds lines without their ends.
 class Lines {
  public:
@@ -203,10 +215,12 @@ class Documents {
   int64_t end_line = 0;       // of `end`
   bool quoted = false;        // it ends inside a string
 
-  // Frames [state.at, stop), which does not end in a backslash that escapes what follows.
+  // Frames [state.at, stop), which does not end in a backslash that escapes what follows. It stops
+  // after `most` frames.
   void frame(const char* base, const State& state, const char* stop, bool is_quoted,
-             bool ends_line, int64_t max_bytes) {
+             bool ends_line, int64_t max_bytes, size_t most) {
     base_ = base;
+    most_ = most;
     begin_ = state.at;
     max_gap_ = std::min(max_bytes, kMaxGap);
     now_ = framed = state;
@@ -240,6 +254,7 @@ class Documents {
   static constexpr int64_t kMaxGap = 4096;  // bytes between values; more are for the Python framer
   const char *base_ = nullptr, *begin_ = nullptr;
   int64_t max_gap_ = 0;
+  size_t most_ = 0;
   State now_;
   int64_t depth_ = 0;
   int64_t line_ = 0;  // of the 64 bytes that are read
@@ -272,7 +287,7 @@ class Documents {
 
   // Opens a value, or a top-level array.
   bool open(const char* at, int64_t line) {
-    if (!end_gap(at)) return false;
+    if (found.starts.size() >= most_ || !end_gap(at)) return false;
     ++depth_;
     if (*at == '[' && !now_.in_array) {
       now_.in_array = true;

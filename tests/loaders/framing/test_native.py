@@ -65,6 +65,12 @@ def test_the_line_that_is_reached(name, more):
     assert framed([data], 1 << 20).end_line == len((data + b"|").splitlines())
 
 
+def test_line_ends_are_counted():
+    for n in (0, 1, 63, 64, 65, 200):
+        data = (b"a\r\n\n" * 50)[:n]
+        assert scanner.count_line_ends(data) == data.count(b"\n") + data.count(b"\r")
+
+
 @pytest.fixture
 def in_python(monkeypatch):
     """Count the bytes that the Python framers take."""
@@ -134,8 +140,9 @@ def test_odd_elements_in_turn_take_linear_time(odd):
 @pytest.mark.parametrize("bounds", [(-1, 2), (0, 4), (3, 2)])
 def test_parts_beyond_the_data_are_refused(bounds):
     state = {"line": 1, "depth": 0, "in_array": False, "is_open": False, "follows_value": False}
+    state |= {"quoted": False, "ends_line": True}
     with pytest.raises(ValueError, match="reaches beyond"):
-        scanner.find_documents(b"{}\n", *bounds, **state, quoted=False, ends_line=True, max_bytes=9)
+        scanner.find_documents(b"{}\n", *bounds, **state, max_bytes=9, most=9)
     with pytest.raises(ValueError, match="reaches beyond"):
         scanner.find_events(b"{}\n", 4, 0, 9)
 

@@ -29,6 +29,7 @@ from toolkit.loaders.framing.frames import (
     without_long,
 )
 from toolkit.loaders.framing.lines import frame_lines
+from toolkit.loaders.scanner import count_line_ends
 
 HEAD_BYTES = 1 << 16
 """Bytes of a source from which its container is detected."""
@@ -92,7 +93,10 @@ def frame(blocks: Iterable[bytes], max_bytes: int = LIMITS.record_bytes) -> Iter
     skipped = len(BOM) if head.startswith(BOM) else 0
     framer = _container(head[skipped:HEAD_BYTES], whole)
     if head:
-        for frames in framer(chain([head[skipped:]], feed), skipped, max_bytes):
+        parts: Iterator[bytes] = chain([head[skipped:]], feed)
+        if framer is not frame_documents:  # whose values have many lines
+            parts = (piece for block in parts for piece in _pieces(block))
+        for frames in framer(parts, skipped, max_bytes):
             yield without_long(frames, max_bytes)
     if feed.fault is not None:
         raise feed.fault
@@ -102,7 +106,7 @@ class _Feed:
     """Iterates over blocks up to an error of the source, which is kept in `fault`."""
 
     def __init__(self, blocks: Iterable[bytes]) -> None:
-        self._blocks = (piece for block in blocks for piece in _pieces(block))
+        self._blocks = iter(blocks)
         self.fault: SourceError | None = None
 
     def __iter__(self) -> Iterator[bytes]:
@@ -129,7 +133,7 @@ class _Feed:
 
 def _pieces(block: bytes) -> Iterator[bytes]:
     """Cut a block of very many lines, because a frame takes a hundred bytes and more."""
-    if block.count(b"\n") + block.count(b"\r") <= MOST_FRAMES:
+    if count_line_ends(block) <= MOST_FRAMES:
         yield block
         return
     half = block.rfind(b"\n", 0, len(block) // 2) + 1 or len(block) // 2

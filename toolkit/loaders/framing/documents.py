@@ -44,8 +44,7 @@ def frame_documents(blocks: Iterator[bytes], skipped: int, max_bytes: int) -> It
     documents = _Documents(skipped, max_bytes)
     for block in blocks:
         documents.builder.bytes += len(block)
-        documents.take(block)
-        yield from documents.builder.flush(documents.line)
+        yield from documents.take(block)
     documents.finish()
     yield from documents.builder.flush(documents.line)
 
@@ -80,14 +79,17 @@ class _Documents:
         """Depth at which values are frames."""
         return 0 if self.array is None else 1
 
-    def take(self, block: bytes) -> None:
-        """Take the next block of the source."""
+    def take(self, block: bytes) -> Iterator[Frames]:
+        """Take the next block of the source, and yield its frames."""
         at, size = 0, _LITTLE
         while at < len(block) and (after := self._take_simple(block, at)) < len(block):
             # Where little is simple, more is scanned here before the simple is looked for again.
             size = _LITTLE if after - at > size else min(2 * size, frames.WINDOW)
             at = after + size
             self.consume(block[after:at])
+            if self.builder.is_full:
+                yield from self.builder.flush(self.line)
+        yield from self.builder.flush(self.line)
 
     def _take_simple(self, block: bytes, at: int) -> int:
         """Frame the simple values from a position on, and return the position after them.
@@ -101,6 +103,7 @@ class _Documents:
             block, at, len(block) - ends_in_escape(block), line=self.line, depth=self.depth,
             in_array=self.array is not None, is_open=self.is_open, quoted=self.quoted,
             follows_value=self.follows_value, ends_line=self.ends_line, max_bytes=self.max_bytes,
+            most=frames.MOST_FRAMES,
         )  # fmt: skip
         if found is None or found.end == at:
             return at

@@ -141,3 +141,31 @@ def test_comparison_says_what_is_so(data):
     assert round(row["share_above_0"], 2) == 0.95
     assert row["flip_rate"] == 0
     assert row["js_lower"] < 1e-3
+
+
+def test_same_model_says_what_is_so(data):
+    repeats, later, coarser, rollout, trainer = (
+        toolkit.read(data / f"{name}.jsonl.gz")
+        for name in (
+            *("repeats_bf16", "repeats_bf16_later", "repeats_q4_0"),
+            *("rollout_bf16", "rollout_fp32"),
+        )
+    )
+    keys = repeats.responses["response_key"].to_pylist()
+    first, second = (repeats.filter(response_key=keys[i : i + 20]) for i in (0, 20))
+    noise = toolkit.metrics.noise_floor(first, second).iloc[0]
+    assert noise[["n_bit_equal", "n_flips", "n_near_ties"]].tolist() == [6, 4, 4]
+    assert round(noise["p90_abs_difference"], 2) == 0.05
+    last = toolkit.metrics.prefix_survival(first, second).iloc[-1]
+    found = last[["survival", "survival_lower", "survival_upper"]].round(2)
+    assert (last["position"], *found) == (23, 0.6, 0.35, 0.78)
+    same, other = (toolkit.metrics.same_model(repeats, run).iloc[0] for run in (later, coarser))
+    assert same[["difference", "expected_difference", "p_value"]].round(3).tolist() == [
+        *(0.018, 0.019, 0.544),
+    ]
+    assert other[["excess", "excess_lower", "excess_upper"]].round(2).tolist() == [0.3, 0.23, 0.37]
+    assert other["p_value"] == other["p_least"]
+    gap = toolkit.metrics.rollout_mismatch(rollout, trainer).set_index("weighting")
+    assert round(gap.loc["token", "k3"], 3) == 0.002
+    assert gap.loc["token", "share_above_2"] == 0
+    assert gap.loc["sequence", ["ess", "share_above_2"]].round(2).tolist() == [0.68, 0.1]

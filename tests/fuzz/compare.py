@@ -12,7 +12,7 @@ from toolkit.loaders.decoding.decoder import Decoder
 from toolkit.loaders.decoding.native import Scanned, scan_frames
 from toolkit.loaders.decoding.reference import ReferenceDecoder
 from toolkit.loaders.framing.frames import Counts, Frames
-from toolkit.loaders.merging.merger import Merger
+from toolkit.loaders.merging.merger import Merger, merge
 from toolkit.loaders.merging.responses import Merged
 
 Read = Callable[[Frames], Decoded]
@@ -82,7 +82,7 @@ def joins_differ(records: list[bytes]) -> bool:
 def _merged(frames: Frames, scanned: Scanned | None) -> Merged:
     decoder = Decoder()
     decoder.frames(frames, scanned)
-    merged = Merger(frames.lines.size + 1).merge(decoder.take(), is_last=True)
+    merged = merge(Merger(frames.lines.size + 1).settle(decoder.take(), is_last=True))
     rows = [name for name in ("n_records",) if name in merged.bodies.column_names]
     return merged._replace(
         bodies=merged.bodies.drop_columns(rows), tokens=merged.tokens.drop_columns(["chunk"])

@@ -15,7 +15,6 @@ from toolkit import schema
 from toolkit.arrow import numpy, offsets
 from toolkit.loaders.merging.responses import Merged
 from toolkit.schema import ALIGNMENTS, CHANNELS, KINDS, LOGPROBS_STATES, STATUSES, label_array
-from toolkit.schema.derived import is_top1
 
 _RECORD = (1 << 32) - 1  # mask of the record ordinal in a key
 _EXACT, _SHORT, _EXTRA, _MISMATCH, _UNKNOWN = range(len(ALIGNMENTS))
@@ -169,7 +168,6 @@ def _tokens(merged: Merged, keys: _Keys) -> pa.Table:
     chunk = merged.token_chunk.astype(np.int32)
     values = {name: tokens[name] for name in tokens.column_names} | {
         "status": label_array(numpy(tokens, "status"), STATUSES),
-        "is_top1": is_top1(tokens, merged.alternatives),
         "chunk": pa.array(chunk, mask=chunk < 0),
     }
     return _table(schema.TOKENS, values | keys.columns())

@@ -1,8 +1,9 @@
 """Read sources one after the other, from their bytes to tables: `BatchReader`.
 
-The way of a block of bytes: `framing` cuts it into records, on this thread; `decoding.native` scans
-it, on other threads if there are any; `decoding` turns it into column buffers, in order. At the end
-of a batch, `merging` joins chunks to responses and `assembling` builds the tables.
+The way of a block of bytes: `framing` cuts it into records and `decoding.native` scans them, on any
+thread; `decoding` gives the records their ordinals and, at the end of a batch, `merging` settles
+which chunks make which response, both in order, on this thread; `merging.responses` merges them and
+`assembling` builds the tables of a batch, on any thread again.
 
 Small sources share a batch, because a batch costs the same for one record as for a thousand.
 """
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -29,14 +30,17 @@ from toolkit.loaders.decoding.ordinals import Place
 from toolkit.loaders.decoding.reference import Unit
 from toolkit.loaders.decoding.rejects import LISTED, Listing
 from toolkit.loaders.formats.embedded import NAME as ROW
-from toolkit.loaders.framing.detect import BOM, frame
+from toolkit.loaders.framing.detect import BOM
 from toolkit.loaders.framing.frames import Frames
-from toolkit.loaders.merging.merger import LATE_CHUNK, Merger
+from toolkit.loaders.framing.line_ranges import LineRange
+from toolkit.loaders.merging.merger import LATE_CHUNK, Merger, Settled, merge
 from toolkit.loaders.options import ReadOptions
+from toolkit.loaders.plan import Begin, End, Plan, Step
 from toolkit.loaders.prefetch import ordered_map
-from toolkit.loaders.scanner import Scanned
-from toolkit.loaders.sources.fingerprint import Fingerprint, FingerprintRecord
-from toolkit.loaders.sources.source import Source
+from toolkit.loaders.scanner import DEFERRED, Scanned
+from toolkit.loaders.sources.fingerprint import FingerprintRecord
+from toolkit.loaders.sources.ranges import RangeFile
+from toolkit.loaders.sources.source import Source, faults_of
 from toolkit.tables import LogprobTables
 
 _BLOCK_BYTES = 8 << 20  # bytes that are read, framed and scanned at a time, at most
@@ -45,23 +49,48 @@ _SMALL_BYTES = 1 << 20  # bytes of sources that share a batch; smaller blocks st
 _SMALL_SOURCES = 1024  # number of sources that share a batch
 
 
-class _Begin(NamedTuple):
-    """A source begins."""
+class _Scan(NamedTuple):
+    """What came of scanning a step: its frames, each with what the native scanner read of it.
 
+    Attributes
+    ----------
+    pieces : list of (Frames, Scanned or None)
+    n_lines : int
+        Lines of a range; 0 for blocks, which know their lines.
+    fault : SourceError or None
+        Why a range could not be read.
+    """
+
+    pieces: list[tuple[Frames, Scanned | None]]
+    n_lines: int = 0
+    fault: SourceError | None = None
+
+
+class _Document(NamedTuple):
+    """A file that may be one JSON document: its size and name, and the bounds of its records."""
+
+    size: int
     name: str
-    ordinal: int
-    skipped: Mapping[str, int] = {}  # of a folder: the files that were not taken, by kind
-    document: tuple[int, str] | None = None  # of a file that may be one document: size, name
+    first: int
+    stop: int
 
 
-class _End(NamedTuple):
-    """A source has been read to its end, or up to a fault."""
+class Batch(NamedTuple):
+    """Settled records of one or more sources; `assembled` builds their tables, on any thread."""
 
-    fault: SourceError | None
-    fingerprint: FingerprintRecord | None
+    settled: Settled
+    origins: Origins
+    documents: list[_Document]
+    ledger: list[dict[str, Any]]
+    n_bytes: int
 
 
-_Step = _Begin | Frames | _End
+def assembled(batch: Batch) -> LogprobTables:
+    """Merge and assemble the records of a batch."""
+    merged = merge(batch.settled)
+    merged = merged._replace(bodies=_named_by_file(merged.bodies, batch.documents))
+    ledger = pa.Table.from_pylist(batch.ledger, schema.LEDGER.arrow)
+    return LogprobTables(*assemble(merged, batch.origins), ledger=ledger)
 
 
 @dataclass
@@ -75,7 +104,10 @@ class _Progress:
     envelopes_before: int
     control_before: int
     document: tuple[int, str] | None = None
+    file: RangeFile | None = None
     next_record: int = np.iinfo(np.int64).max
+    next_line: int = 1  # of the next range
+    fault: SourceError | None = None  # of a range
     counts: Counter[str] = field(default_factory=Counter)
     rejected: int = 0
     late: int = 0  # those of them that the merger found
@@ -119,7 +151,7 @@ class BatchReader:
         self.faults: list[SourceError] = []
         self.fingerprints: list[dict[str, Any]] = []
         self.skipped: list[tuple[str, Mapping[str, int]]] = []
-        self._records_fingerprints = fingerprints
+        self._fingerprints = fingerprints
         self._listing = Listing(None if options.rejects == "all" else LISTED)
         self._decoder = Decoder(options.lookup, options.limits, self._listing)
         self._merger = Merger(options.stream_window)
@@ -135,7 +167,7 @@ class BatchReader:
         sources: Iterable[tuple[int, Source]],
         pool: Executor | None,
         on_bytes: Callable[[int], object],
-    ) -> Iterator[LogprobTables]:
+    ) -> Iterator[tuple[LogprobTables, int]]:
         """Read sources.
 
         Parameters
@@ -144,7 +176,7 @@ class BatchReader:
             Each with its ordinal among all sources, which becomes the high half of
             ``response_key``.
         pool : concurrent.futures.Executor or None
-            Where blocks are scanned ahead; None: on this thread.
+            Where blocks are scanned and batches assembled ahead; None: on this thread.
         on_bytes : callable
             Called with the number of bytes of each block.
 
@@ -152,73 +184,106 @@ class BatchReader:
         ------
         LogprobTables
             The ledger of a source is in its last batch. Large sources do not share a batch.
+        n_bytes : int
+            Bytes of the sources that the batch is made of.
         """
+        batch_bytes = min(self.options.batch_bytes, _BLOCK_BYTES)
+        plan = Plan(batch_bytes, self.options.limits, fingerprints=self._fingerprints)
+        try:
+            batches = self._settled(plan, sources, pool, on_bytes)
+            limit = self.options.thread_count + 1
+            for batch, tables in ordered_map(assembled, batches, pool, limit):
+                yield tables, batch.n_bytes
+        finally:
+            plan.close()
+
+    def _settled(
+        self,
+        plan: Plan,
+        sources: Iterable[tuple[int, Source]],
+        pool: Executor | None,
+        on_bytes: Callable[[int], object],
+    ) -> Iterator[Batch]:
+        """Scan the steps of a plan on the pool, and settle them, in order, on this thread."""
         size, batch_bytes = 0, self.options.batch_bytes
-        steps = self._steps(sources, min(batch_bytes, _BLOCK_BYTES))
         limit = _AHEAD * self.options.thread_count
-        for step, scanned in ordered_map(self._scan, steps, pool, limit, _is_large):
-            if isinstance(step, _Begin):
+        for step, scan in ordered_map(self._scan, plan.steps(sources), pool, limit, _is_large):
+            if isinstance(step, Begin):
                 self._begin(step)
-            elif isinstance(step, _End):
-                self._end(step)
+            elif isinstance(step, End):
+                self._end(step, plan)
                 if size >= min(batch_bytes, _SMALL_BYTES) or len(self._sources) >= _SMALL_SOURCES:
-                    yield self._tables()
+                    yield self._batch(size)
                     size = 0
             else:
                 is_due = size >= batch_bytes or (len(self._sources) > 1 and _is_large(step))
                 if size and is_due:
-                    yield self._tables()
+                    yield self._batch(size)
                     size = 0
-                self._sources[-1].count(step)
-                self._raise_first(self._decoder.frames(step, scanned))
-                on_bytes(step.counts.bytes)
-                size += step.counts.bytes
+                n_bytes = self._add(scan)
+                on_bytes(n_bytes)
+                size += n_bytes
         if self._sources:
-            yield self._tables()
+            yield self._batch(size)
 
-    def _steps(self, sources: Iterable[tuple[int, Source]], block_bytes: int) -> Iterator[_Step]:
-        limits = self.options.limits
-        for ordinal, source in sources:
-            yield _Begin(source.name, ordinal, source.skipped, source.document())
-            fault = None
-            fingerprint = Fingerprint() if self._records_fingerprints else None
-            try:
-                blocks = source.blocks(block_bytes, limits, fingerprint)
-                yield from frame(blocks, limits.record_bytes)
-            except SourceError as error:
-                fault = error
-            yield _End(fault, None if fingerprint is None else fingerprint.finish())
+    def _scan(self, step: Step) -> _Scan:
+        if isinstance(step, Frames):
+            return _Scan([(step, self._scanned(step))])
+        if not isinstance(step, LineRange):
+            return _Scan([])
+        try:
+            found, n_lines = step.frame(self.options.limits.record_bytes)
+        except SourceError as error:
+            return _Scan([], fault=error)
+        pieces = [(frames, self._scanned(frames)) for frames in found]
+        return _Scan([(_detached(*piece), piece[1]) for piece in pieces], n_lines)
 
-    def _scan(self, step: _Step) -> Scanned | None:
+    def _scanned(self, frames: Frames) -> Scanned | None:
         # The scanner finds responses by content, and does not look at the columns of rows.
-        if not self.options.lookup.is_by_content or not isinstance(step, Frames):
+        if not self.options.lookup.is_by_content:
             return None
-        return scan_frames(step, self.options.stream_window, self.options.limits)
+        return scan_frames(frames, self.options.stream_window, self.options.limits)
+
+    def _add(self, scan: _Scan) -> int:
+        """Decode what was scanned of the newest source; return its bytes."""
+        source = self._sources[-1]
+        source.fault = source.fault or scan.fault
+        if source.fault is not None:
+            return 0
+        for frames, scanned in scan.pieces:
+            if source.file is not None:
+                frames = frames._replace(lines=frames.lines + (source.next_line - 1))
+            source.count(frames)
+            self._raise_first(self._decoder.frames(frames, scanned))
+        source.next_line += scan.n_lines
+        return sum(frames.counts.bytes for frames, _ in scan.pieces)
 
     def objects(self, units: list[Unit]) -> LogprobTables:
         """Read objects in memory as one source, named ``<memory>``."""
-        self._begin(_Begin("<memory>", 0))
+        self._begin(Begin("<memory>", 0))
         self._raise_first(self._decoder.objects(units))
-        self._end(_End(None, None))
-        return self._tables()
+        self._end(End(None, None))
+        return assembled(self._batch(0))
 
-    def _begin(self, begin: _Begin) -> None:
+    def _begin(self, begin: Begin) -> None:
         self._decoder.begin_source()
         self.names.append(begin.name)
         now, decoder = self._decoder.ordinals(), self._decoder
         progress = _Progress(
             *(begin.name, begin.ordinal, now.record, now.scope),
-            *(decoder.envelopes, decoder.control, begin.document),
+            *(decoder.envelopes, decoder.control, begin.document, begin.file),
         )
         progress.counts["skipped"] = sum(begin.skipped.values())
         self._sources.append(progress)
         if begin.skipped:
             self.skipped.append((begin.name, begin.skipped))
 
-    def _end(self, end: _End) -> None:
-        source, fault = self._sources[-1], end.fault
-        if end.fingerprint is not None:
-            self.fingerprints.append({"source": source.name, **end.fingerprint})
+    def _end(self, end: End, plan: Plan | None = None) -> None:
+        source, fault, fingerprint = self._sources[-1], end.fault, end.fingerprint
+        if plan is not None and source.file is not None:
+            fault, fingerprint = self._end_ranges(source, end, plan)
+        if fingerprint is not None:
+            self.fingerprints.append({"source": source.name, **fingerprint})
         if fault is not None:
             if self.options.on_error == "raise":
                 raise fault
@@ -232,6 +297,22 @@ class BatchReader:
         source.counts["control"] += self._decoder.control - source.control_before
         self.n_records += source.counts["records"] - (fault is not None)
         source.ended = True
+
+    def _end_ranges(
+        self, source: _Progress, end: End, plan: Plan
+    ) -> tuple[SourceError | None, FingerprintRecord | None]:
+        """Return the fault and the fingerprint of a file that was read by ranges, and close it."""
+        assert source.file is not None
+        fault, fingerprint = source.fault, None
+        try:
+            if isinstance(end.fingerprint, Future):
+                with faults_of(source.name):
+                    fingerprint = end.fingerprint.result()
+            source.file.check_unchanged()
+        except SourceError as error:
+            fault = fault or error
+        plan.close_file(source.file)
+        return fault, fingerprint
 
     def _raise_first(self, rejects: pa.Table) -> None:
         """Raise the first reject if ``on_error="raise"``."""
@@ -247,21 +328,23 @@ class BatchReader:
             [(source.first_record, source.ordinal, source.name) for source in self._sources]
         )
 
-    def _tables(self) -> LogprobTables:
-        """Merge and assemble what was decoded since the batch before."""
+    def _batch(self, n_bytes: int) -> Batch:
+        """Settle what was decoded since the batch before."""
         newest = self._sources[-1]
         is_last = newest.ended
         decoded = self._decoder.take()
-        merged = self._merger.merge(decoded, is_last=is_last, scope=newest.scope)
-        self._raise_first(merged.rejects)
+        settled = self._merger.settle(decoded, is_last=is_last, scope=newest.scope)
+        self._raise_first(settled.rejects)
         origins = self._origins()
-        merged = merged._replace(bodies=self._named_by_file(merged.bodies))
-        merged = merged._replace(rejects=self._listed(merged.rejects, decoded.rejected, origins))
+        settled = settled._replace(rejects=self._listed(settled.rejects, decoded.rejected, origins))
         ledger = [_ledger_row(source) for source in self._sources if source.ended]
-        tables = assemble(merged, origins)
+        documents = [
+            _Document(*source.document, source.first_record, source.next_record)
+            for source in self._sources
+            if source.document is not None
+        ]
         self._sources = [] if is_last else self._sources[-1:]
-        declared = schema.LEDGER.arrow
-        return LogprobTables(*tables, ledger=pa.Table.from_pylist(ledger, declared))
+        return Batch(settled, origins, documents, ledger, n_bytes)
 
     def _listed(self, rejects: pa.Table, rejected: pa.Table, origins: Origins) -> pa.Table:
         """Count the rejects of each source, and return those that are listed."""
@@ -285,30 +368,37 @@ class BatchReader:
             source.listed += found[2]
         return rejects
 
-    def _named_by_file(self, bodies: pa.Table) -> pa.Table:
-        """Return bodies in which a row that is alone in its file has the name of it as its id."""
-        if not any(source.document for source in self._sources):
-            return bodies
-        is_row = pc.or_(pc.equal(bodies["format"], ROW), bodies["path"].is_valid())
-        record, offset = numpy(bodies, "record"), numpy(bodies, "byte_offset")
-        stop = offset + numpy(bodies, "length")
-        names: list[str | None] = [None] * len(record)
-        for source in self._sources:
-            if source.document is None:
-                continue
-            size, name = source.document
-            mine = (record >= source.first_record) & (record < source.next_record)
-            rows = np.flatnonzero(mine & (offset <= len(BOM)))
-            if len(rows) == 1 and is_row[rows[0]].as_py() and stop[rows[0]] >= size - len(b"\r\n"):
-                names[rows[0]] = name
-        if not any(names):
-            return bodies
-        custom_id = pc.coalesce(bodies["custom_id"], pa.array(names, schema.TEXT))
-        return bodies.set_column(bodies.column_names.index("custom_id"), "custom_id", custom_id)
+
+def _named_by_file(bodies: pa.Table, documents: list[_Document]) -> pa.Table:
+    """Return bodies in which a row that is alone in its file has the name of it as its id."""
+    if not documents:
+        return bodies
+    is_row = pc.or_(pc.equal(bodies["format"], ROW), bodies["path"].is_valid())
+    record, offset = numpy(bodies, "record"), numpy(bodies, "byte_offset")
+    stop = offset + numpy(bodies, "length")
+    names: list[str | None] = [None] * len(record)
+    for size, name, first, next_record in documents:
+        mine = (record >= first) & (record < next_record)
+        rows = np.flatnonzero(mine & (offset <= len(BOM)))
+        if len(rows) == 1 and is_row[rows[0]].as_py() and stop[rows[0]] >= size - len(b"\r\n"):
+            names[rows[0]] = name
+    if not any(names):
+        return bodies
+    custom_id = pc.coalesce(bodies["custom_id"], pa.array(names, schema.TEXT))
+    return bodies.set_column(bodies.column_names.index("custom_id"), "custom_id", custom_id)
 
 
-def _is_large(step: _Step) -> bool:
+def _detached(frames: Frames, scanned: Scanned | None) -> Frames:
+    """Return frames without the memory of a thread: with a copy of it, if a decoder needs it."""
+    if scanned is not None and len(scanned.verdicts) and np.all(scanned.verdicts != DEFERRED):
+        return frames._replace(data=b"")
+    return frames._replace(data=bytes(frames.data))
+
+
+def _is_large(step: Step) -> bool:
     """Return whether a step is large enough to be scanned on another thread."""
+    if isinstance(step, LineRange):
+        return step.stop - step.start >= _SMALL_BYTES
     return isinstance(step, Frames) and len(step.data) >= _SMALL_BYTES
 
 

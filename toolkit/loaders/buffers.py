@@ -95,6 +95,7 @@ TOKENS = pa.schema(
         ("n_alternatives", pa.int32()),
         ("sampled_rank", pa.int32()),
         ("chunk", pa.int32()),  # which of the records of its body it came in, from 0
+        ("is_top1", pa.bool_()),
     ]
 )
 ALTERNATIVES = pa.schema(

@@ -204,9 +204,9 @@ class _StreamFinder(BatchReader):
 
     def _offsets(self, frames: Frames, record: int) -> Iterator[int]:
         """Yield the offsets of the records of a response in a block of frames."""
-        self._decoder.frames(frames, self._scan(frames))
+        self._decoder.frames(frames, self._scanned(frames))
         decoded = self._decoder.take()
-        self._merger.merge(decoded, is_last=False, scope=self._decoder.ordinals().scope)
+        self._merger.settle(decoded, is_last=False, scope=self._decoder.ordinals().scope)
         mine = np.flatnonzero(self._merger.owner == record)
         members = take_runs(offsets(numpy(decoded.bodies, "n_records") - 1), mine)
         found = np.concatenate(

@@ -72,14 +72,15 @@ class ReadSession:
         with ExitStack() as stack:
             pool = stack.enter_context(ThreadPoolExecutor(threads)) if threads > 1 else None
             bar = stack.enter_context(_bar(self.options.progress, summary.bytes))
-            yielded = summary.bytes  # bytes read when the last batch was yielded
-            for batch in reader.batches(sources, pool, summary.add_bytes):
+            size = 0  # bytes of the waiting batches
+            for batch, n_bytes in reader.batches(sources, pool, summary.add_bytes):
                 bar.update(summary.bytes - bar.n)
                 summary.add(batch)
                 waiting.append(batch)
-                if summary.bytes - yielded >= self.options.batch_bytes:
+                size += n_bytes
+                if size >= self.options.batch_bytes:
                     yield joined(waiting)
-                    waiting, yielded = [], summary.bytes
+                    waiting, size = [], 0
             if waiting:
                 yield joined(waiting)
         summary.add_sources(reader)

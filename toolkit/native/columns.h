@@ -28,7 +28,8 @@ struct Tokens : Entries {
   Int32 n_alternatives{"n_alternatives", "i"};
   Int32 sampled_rank{"sampled_rank", "i"};
   Int32 chunk{"chunk", "i"};
-  Tokens() { columns.insert(columns.end(), {&n_alternatives, &sampled_rank, &chunk}); }
+  Flags is_top1{"is_top1"};
+  Tokens() { columns.insert(columns.end(), {&n_alternatives, &sampled_rank, &chunk, &is_top1}); }
 };
 
 struct Alternatives : Entries {

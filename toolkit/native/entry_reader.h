@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <string_view>
 #include <vector>
 
@@ -54,6 +55,7 @@ class EntryReader {
     tokens.chunk.set(row, chunk_);
     rank(first);
     const size_t sampled = find_sampled(row, first);
+    compare(row, first, sampled);
     if (sampled == alternatives.rows) return p;
     alternatives.is_sampled.set_again(sampled, 1);
     if (alternatives.rank.has(sampled)) tokens.sampled_rank.set(row, alternatives.rank.at(sampled));
@@ -163,6 +165,22 @@ class EntryReader {
     sort(order_, [&](size_t a, size_t b) { return logprob.at(a) > logprob.at(b); });
     for (size_t i = 0; i < order_.size(); ++i)
       alternatives.rank.set_again(order_[i], static_cast<int32_t>(i) + 1);
+  }
+
+  // Notes whether the token was the likeliest of its list, if usable logprobs say so; see derived.py.
+  void compare(size_t row, size_t first, size_t sampled) {
+    double likeliest = kNone;
+    for (size_t other = first; other < alternatives.rows; ++other)
+      likeliest = std::max(likeliest, usable(alternatives, other));
+    double own = usable(tokens, row);
+    if (own == kNone || likeliest == kNone) return;
+    if (sampled != alternatives.rows && usable(alternatives, sampled) != kNone)
+      own = usable(alternatives, sampled);
+    tokens.is_top1.set(row, own >= likeliest);
+  }
+  static constexpr double kNone = -std::numeric_limits<double>::infinity();
+  static double usable(const Entries& of, size_t row) {
+    return of.status.at(row) == kOk ? std::min(of.logprob.at(row), 0.0) : kNone;
   }
 
   // Sorts rows stably, by insertion if they are few, because most lists are short and in order.

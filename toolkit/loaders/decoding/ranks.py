@@ -13,7 +13,7 @@ from toolkit.arrow import numpy, offsets
 from toolkit.loaders import buffers
 from toolkit.loaders.buffers import Flags, Ints
 from toolkit.schema import INVALID_ABOVE, STATUSES
-from toolkit.schema.derived import is_censored
+from toolkit.schema.derived import is_censored, is_top1
 
 _OK, _CENSORED, _MISSING, _INVALID = range(len(STATUSES))
 
@@ -52,10 +52,9 @@ def add_ranks(tokens: pa.Table, alternatives: pa.Table) -> tuple[pa.Table, pa.Ta
         "rank": pa.array(rank, mask=rank == 0),
         "is_sampled": pa.array(is_sampled),
     }
-    return (
-        _with(tokens, more_tokens, buffers.TOKENS),
-        _with(alternatives, more_alternatives, buffers.ALTERNATIVES),
-    )
+    alternatives = _with(alternatives, more_alternatives, buffers.ALTERNATIVES)
+    more_tokens["is_top1"] = is_top1(tokens, alternatives)
+    return _with(tokens, more_tokens, buffers.TOKENS), alternatives
 
 
 def _with(table: pa.Table, more: dict[str, pa.Array], fields: pa.Schema) -> pa.Table:

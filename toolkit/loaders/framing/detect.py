@@ -102,6 +102,11 @@ def frame(blocks: Iterable[bytes], max_bytes: int = LIMITS.record_bytes) -> Iter
         raise feed.fault
 
 
+def is_lines(head: bytes, whole: bool) -> bool:
+    """Return whether the first bytes of a source are of JSON lines; `whole`: they are all."""
+    return _container(head.removeprefix(BOM)[:HEAD_BYTES], whole) is frame_lines
+
+
 class _Feed:
     """Iterates over blocks up to an error of the source, which is kept in `fault`."""
 

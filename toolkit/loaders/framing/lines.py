@@ -37,7 +37,7 @@ def frame_lines(blocks: Iterator[bytes], skipped: int, max_bytes: int) -> Iterat
     max_bytes : int
         Bytes of a frame; longer ones have no text.
     """
-    partial = _PartialLine(max_bytes)
+    partial = PartialLine(max_bytes)
     position, n_bytes = Position(1, skipped), skipped
     for block in blocks:
         n_bytes += len(block)
@@ -50,8 +50,8 @@ def frame_lines(blocks: Iterator[bytes], skipped: int, max_bytes: int) -> Iterat
             partial.add(block[:start])
             yield partial.framed(position, 0)
             position = Position(position.line + 1, position.offset + partial.bytes)
-            partial = _PartialLine(max_bytes)
-        frames, n_lines = _framed_lines(block, start, end, position, n_bytes, max_bytes)
+            partial = PartialLine(max_bytes)
+        frames, n_lines = framed_lines(block, start, end, position, n_bytes, max_bytes)
         yield frames
         position = Position(position.line + n_lines, position.offset + end - start)
         n_bytes = 0
@@ -60,7 +60,7 @@ def frame_lines(blocks: Iterator[bytes], skipped: int, max_bytes: int) -> Iterat
         yield partial.framed(position, n_bytes)
 
 
-class _PartialLine:
+class PartialLine:
     """A line that spans blocks; if it is too long, only its length is kept."""
 
     def __init__(self, max_bytes: int) -> None:
@@ -87,7 +87,7 @@ class _PartialLine:
             end_line = position.line + self._end.endswith(b"\n")
             return too_long_frame(position, self.bytes - ending, n_bytes, end_line)
         text = b"".join(self._pieces)
-        return _framed_lines(text, 0, len(text), position, n_bytes, self._max_bytes)[0]
+        return framed_lines(text, 0, len(text), position, n_bytes, self._max_bytes)[0]
 
 
 # Starts and stops of lines, without their ends, and whether all of them begin as JSON lines do.
@@ -118,7 +118,7 @@ def _are_usual(
     return (starts < stops) & ((first == _BRACE) | array_begins)
 
 
-def _framed_lines(
+def framed_lines(
     text: bytes, start: int, stop: int, position: Position, n_bytes: int, max_bytes: int
 ) -> tuple[Frames, int]:
     """Frame the lines of a part of a text; the last one may lack its line end.

@@ -1,7 +1,8 @@
 """Merge the chunks of streams into responses: column buffers in, column buffers out.
 
-`assign_block`, or `assign` chunk by chunk, finds the response of each chunk, and `responses` merges
-them. `Merger` keeps the records of unfinished responses from one batch to the next.
+`Merger` goes through the batches in order: `assign_block`, or `assign` chunk by chunk, finds the
+response of each chunk, and the records of unfinished responses are held for the next batch. What is
+settled is merged by `responses`, for each batch alone.
 """
 
 from __future__ import annotations
@@ -34,11 +35,43 @@ class _Facts(NamedTuple):
     finishes: Flags
 
 
-class Merger:
-    """Merge the records of a load, batch by batch.
+class Settled(NamedTuple):
+    """Records whose responses are decided and complete; `merge` needs nothing else.
 
-    A response is returned with the batch after which it cannot change any more; its records are
-    held until then.
+    Attributes
+    ----------
+    decoded : Decoded
+    payload : bool array
+        For each part whether it brings text, tool calls or tokens.
+    owner : int64 array
+        For each body the first record of its response, or `LATE`.
+    rows : int64 array
+        The bodies to merge.
+    notes : dict of int to set of str
+        Codes of notes about these responses, by their first record.
+    rejects : pyarrow.Table
+        As `buffers.REJECTS`; with the chunks that came too late.
+    """
+
+    decoded: Decoded
+    payload: Flags
+    owner: Ints
+    rows: Ints
+    notes: dict[int, set[str]]
+    rejects: pa.Table
+
+
+def merge(settled: Settled) -> Merged:
+    """Merge settled records into responses, on any thread."""
+    decoded, payload, owner, rows, notes, rejects = settled
+    return merge_responses(decoded, payload, owner, rows, notes)._replace(rejects=rejects)
+
+
+class Merger:
+    """Settle which records make which response, batch by batch.
+
+    A response is settled with the batch after which it cannot change any more; its records are held
+    until then.
 
     Parameters
     ----------
@@ -52,8 +85,8 @@ class Merger:
         self._held_owner = np.empty(0, np.int64)
         self._newest = 0  # the last record so far
 
-    def merge(self, decoded: Decoded, *, is_last: bool, scope: int = 0) -> Merged:
-        """Merge the next records.
+    def settle(self, decoded: Decoded, *, is_last: bool, scope: int = 0) -> Settled:
+        """Decide the responses of the next records.
 
         Parameters
         ----------
@@ -66,8 +99,8 @@ class Merger:
 
         Returns
         -------
-        Merged
-            Its rejects are those of `decoded`, and the chunks that came too late.
+        Settled
+            Of the records that were held before and of these, those whose response is complete.
         """
         facts = _facts(decoded.parts)
         last = _last_records(decoded)
@@ -88,8 +121,13 @@ class Merger:
             if is_held.any():
                 self._held = decoded.take(np.flatnonzero(is_held))
                 self._held_owner = owner[is_held]
-        merged = merge_responses(decoded, facts.payload, owner, rows, self._assigner.notes)
-        return merged._replace(rejects=rejects)
+        return Settled(decoded, facts.payload, owner, rows, self._notes(owner[rows]), rejects)
+
+    def _notes(self, owner: Ints) -> dict[int, set[str]]:
+        """Return, and forget, the notes about some responses."""
+        notes = self._assigner.notes
+        noted = np.array(list(notes), np.int64)
+        return {record: notes.pop(record) for record in noted[np.isin(noted, owner)].tolist()}
 
     def _owners(self, decoded: Decoded, facts: _Facts, last: Ints) -> Ints:
         """Return the first record of the response of each body (or LATE)."""

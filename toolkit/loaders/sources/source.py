@@ -6,6 +6,7 @@ import errno
 import os
 import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -119,24 +120,30 @@ class Source:
             yielded first, except that of corrupt (not of cut) data up to one block may be missing.
         """
         block_bytes = arguments.whole("block_bytes", block_bytes)
-        try:
-            with self.location.open() as reader:
-                stored = reader if fingerprint is None else fingerprint.wrap(reader)
-                blocks = decompress(stored, block_bytes, limits.expansion)
-                text = unpack(
-                    *(blocks, reader, self.name, block_bytes, limits),
-                    to_end=fingerprint is not None,
-                )
-                yield from limit_bytes(text, limits)
-                if isinstance(reader, WatchedFile):
-                    reader.check_unchanged()
-        except (zlib.error, EOFError) as error:  # from a file object that decompresses (gzip.open)
-            raise TruncatedSourceError(f"{self.name}: compressed data is cut or corrupt") from error
-        except SourceError as error:
-            kind = type(error) if hasattr(error, "reason") else UnreadableSourceError
-            raise kind(f"{self.name}: {error}") from error
-        except Exception as error:  # of any class: a file object of the caller may raise it
-            raise UnreadableSourceError(f"{self.name}: {describe_error(error)}") from error
+        with faults_of(self.name), self.location.open() as reader:
+            stored = reader if fingerprint is None else fingerprint.wrap(reader)
+            blocks = decompress(stored, block_bytes, limits.expansion)
+            text = unpack(
+                *(blocks, reader, self.name, block_bytes, limits),
+                to_end=fingerprint is not None,
+            )
+            yield from limit_bytes(text, limits)
+            if isinstance(reader, WatchedFile):
+                reader.check_unchanged()
+
+
+@contextmanager
+def faults_of(name: str) -> Iterator[None]:
+    """Raise whatever goes wrong while a source is read as a `SourceError` with a reason."""
+    try:
+        yield
+    except (zlib.error, EOFError) as error:  # from a file object that decompresses (gzip.open)
+        raise TruncatedSourceError(f"{name}: compressed data is cut or corrupt") from error
+    except SourceError as error:
+        kind = type(error) if hasattr(error, "reason") else UnreadableSourceError
+        raise kind(f"{name}: {error}") from error
+    except Exception as error:  # of any class: a file object of the caller may raise it
+        raise UnreadableSourceError(f"{name}: {describe_error(error)}") from error
 
 
 def describe_error(error: Exception) -> str:

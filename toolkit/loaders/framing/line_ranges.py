@@ -1,0 +1,95 @@
+"""Frame the JSON lines of a range of a file, on any thread: `LineRange`."""
+
+from __future__ import annotations
+
+import threading
+from typing import NamedTuple, Protocol
+
+from toolkit.loaders.framing.frames import Frames, Position, without_long
+from toolkit.loaders.framing.lines import PartialLine, framed_lines
+
+_REST = 1 << 16  # bytes after a range that are read with it, for the end of its last line
+_MORE = 1 << 20  # bytes that are read at a time, if the last line is longer
+
+
+class _File(Protocol):
+    size: int
+
+    def read_into(self, buffer: memoryview, offset: int) -> int: ...
+
+
+class _Buffer(threading.local):
+    """Memory of a thread that is used again, because fresh memory costs as much as reading."""
+
+    data = bytearray()
+
+    def of(self, size: int) -> bytearray:
+        if len(self.data) < size:
+            self.data = bytearray(size)
+        return self.data
+
+
+_buffer = _Buffer()
+
+
+class LineRange(NamedTuple):
+    """The lines of a file that begin within a range of its bytes.
+
+    Attributes
+    ----------
+    file : object with `size` and `read_into`
+    first, start, stop : int
+        Offset of the first line of the file, and the range.
+    """
+
+    file: _File
+    first: int
+    start: int
+    stop: int
+
+    def frame(self, max_bytes: int) -> tuple[list[Frames], int]:
+        """Read the range, and frame its lines.
+
+        Parameters
+        ----------
+        max_bytes : int
+            Bytes of a frame; longer ones have no text.
+
+        Returns
+        -------
+        frames : list of Frames
+            Their lines count from 1. Their data is valid until this thread frames another range.
+        n_lines : int
+        """
+        before = self.start - (self.start > self.first)  # the byte there may end a line
+        data = _buffer.of(self.stop - before + _REST)
+        n = self.file.read_into(memoryview(data)[: self.stop - before + _REST], before)
+        last = min(self.stop - before, n) - 1  # the byte that may end the last line
+        start = 0 if before == self.start else data.find(b"\n", 0, max(last, 0)) + 1
+        if n == 0 or (before < self.start and not start):  # no line begins here
+            return [], 0
+        end = data.find(b"\n", last, n) + 1
+        if not end and before + n >= self.file.size:
+            end = n
+        whole = end or data.rfind(b"\n", start, last) + 1 or start
+        n_bytes = self.first if self.start == self.first else 0
+        at = Position(1, before + start)
+        frames, n_lines = framed_lines(data, start, whole, at, n_bytes + whole - start, max_bytes)
+        found = [without_long(frames, max_bytes)]
+        if not end:
+            at = Position(1 + n_lines, before + whole)
+            found.append(self._rest(bytes(memoryview(data)[whole:n]), at, max_bytes))
+            n_lines += 1
+        return found, n_lines
+
+    def _rest(self, begun: bytes, at: Position, max_bytes: int) -> Frames:
+        """Frame the last line, of which the buffer has the beginning."""
+        line = PartialLine(max_bytes)
+        line.add(begun)
+        more = bytearray(_MORE)
+        while n := self.file.read_into(memoryview(more), at.offset + line.bytes):
+            end = more.find(b"\n", 0, n) + 1
+            line.add(bytes(more[: end or n]))
+            if end:
+                break
+        return without_long(line.framed(at, line.bytes), max_bytes)

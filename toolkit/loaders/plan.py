@@ -1,0 +1,108 @@
+"""Plan what is read: each source begins, has blocks or ranges of bytes, and ends.
+
+A plain file of JSON lines is cut into ranges, which any thread can read; of any other source the
+blocks come one after the other, and are framed here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import NamedTuple
+
+from toolkit.errors import SourceError
+from toolkit.limits import Limits
+from toolkit.loaders.framing.detect import BOM, frame, is_lines
+from toolkit.loaders.framing.frames import Frames
+from toolkit.loaders.framing.line_ranges import LineRange
+from toolkit.loaders.sources.fingerprint import Fingerprint, FingerprintRecord
+from toolkit.loaders.sources.ranges import RangeFile
+from toolkit.loaders.sources.source import Source
+
+
+class Begin(NamedTuple):
+    """A source begins."""
+
+    name: str
+    ordinal: int
+    skipped: Mapping[str, int] = {}  # of a folder: the files that were not taken, by kind
+    document: tuple[int, str] | None = None  # of a file that may be one document: size, name
+    file: RangeFile | None = None  # what its ranges are read from
+
+
+class End(NamedTuple):
+    """A source has been read to its end, or up to a fault."""
+
+    fault: SourceError | None
+    fingerprint: FingerprintRecord | Future[FingerprintRecord | None] | None
+
+
+Step = Begin | Frames | LineRange | End
+
+
+class Plan:
+    """Divide sources into steps.
+
+    Parameters
+    ----------
+    block_bytes : int
+        Bytes of a block or range.
+    limits : Limits
+    fingerprints : bool
+        Whether to record the size and SHA-256 of each source, as it is stored.
+    """
+
+    def __init__(self, block_bytes: int, limits: Limits, *, fingerprints: bool) -> None:
+        self._block_bytes = block_bytes
+        self._limits = limits
+        self._hashing = ThreadPoolExecutor(1) if fingerprints else None
+        self._files: set[RangeFile] = set()
+
+    def steps(self, sources: Iterable[tuple[int, Source]]) -> Iterator[Step]:
+        """Yield the steps of sources, each given with its ordinal among all sources."""
+        for ordinal, source in sources:
+            file = self._range_file(source)
+            yield Begin(source.name, ordinal, source.skipped, source.document(), file)
+            if file is None:
+                yield from self._blocks(source)
+                continue
+            of = None if self._hashing is None else self._hashing.submit(source.fingerprint)
+            yield from self._ranges(file)
+            yield End(None, of)
+
+    def close_file(self, file: RangeFile) -> None:
+        """Close a file of which all ranges have been read."""
+        file.close()
+        self._files.discard(file)
+
+    def close(self) -> None:
+        """Close all files."""
+        if self._hashing is not None:
+            self._hashing.shutdown(cancel_futures=True)
+        for file in list(self._files):
+            self.close_file(file)
+
+    def _range_file(self, source: Source) -> RangeFile | None:
+        """Open a file of JSON lines that is larger than a block."""
+        file = RangeFile.open(source, self._block_bytes + 1, self._limits)
+        if file is not None and not is_lines(file.head, len(file.head) == file.size):
+            file.close()
+            return None
+        if file is not None:
+            self._files.add(file)
+        return file
+
+    def _ranges(self, file: RangeFile) -> Iterator[LineRange]:
+        first = len(BOM) if file.head.startswith(BOM) else 0
+        for start in range(first, file.size, self._block_bytes):
+            yield LineRange(file, first, start, min(start + self._block_bytes, file.size))
+
+    def _blocks(self, source: Source) -> Iterator[Step]:
+        fault = None
+        fingerprint = None if self._hashing is None else Fingerprint()
+        try:
+            blocks = source.blocks(self._block_bytes, self._limits, fingerprint)
+            yield from frame(blocks, self._limits.record_bytes)
+        except SourceError as error:
+            fault = error
+        yield End(fault, None if fingerprint is None else fingerprint.finish())

@@ -302,16 +302,16 @@ def test_some_torture():
 @pytest.mark.parametrize("error", [MemoryError, RuntimeError("a bug"), OSError(5, "EIO")])
 @pytest.mark.parametrize("resume", [False, True])
 def test_a_writing_thread_that_dies_leaves_nothing(data, tmp_path, monkeypatch, error, resume):
-    real = toolkit.dataset.parquet_writer._TableWriter._flush
+    real = toolkit.dataset.parquet_writer._Files.write
 
-    def dies(writer):
-        if writer.declared.name == "tokens":
+    def dies(files, part, table):
+        if files.declared.name == "tokens":
             raise error
-        real(writer)
+        real(files, part, table)
 
     out = toolkit.export(data / "capitals_batch.jsonl", tmp_path / "out")
     with monkeypatch.context() as patch:
-        patch.setattr("toolkit.dataset.parquet_writer._TableWriter._flush", dies)
+        patch.setattr("toolkit.dataset.parquet_writer._Files.write", dies)
         raised = toolkit.errors.ExportError if isinstance(error, OSError) else error
         with pytest.raises(raised if isinstance(raised, type) else RuntimeError):
             toolkit.export(data / "structured.jsonl", out, overwrite=True, resume=resume)

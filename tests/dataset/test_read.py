@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import shutil
 from types import SimpleNamespace
 
@@ -69,6 +70,7 @@ def test_round_trip_of_several_sources(samples, tmp_path):
 def test_round_trip_of_many_parts(samples, tmp_path, monkeypatch):
     monkeypatch.setattr("toolkit.dataset.parquet_writer.PART_ROWS", 1)
     monkeypatch.setattr("toolkit.dataset.parquet_writer.ROW_GROUP", 1)
+    monkeypatch.setattr("toolkit.dataset.parquet_writer._PART_BYTES", 1)
     monkeypatch.setattr("toolkit.dataset.exporting._BATCH_BYTES", 1)
     paths = [samples / "pairs_whole.jsonl", samples / "bytes_stream.sse"]
     out = toolkit.export(paths, tmp_path / "out")
@@ -364,7 +366,8 @@ def test_memory_is_given_back_every_few_batches(data, tmp_path, monkeypatch, sys
         patch.setattr(
             "toolkit.dataset.parquet_writer.ctypes", SimpleNamespace(CDLL=lambda name: Library)
         )
-        patch.setattr("toolkit.dataset.parquet_writer.os", SimpleNamespace(name=system))
+        own_os = SimpleNamespace(name=system, fsync=os.fsync, cpu_count=os.cpu_count)
+        patch.setattr("toolkit.dataset.parquet_writer.os", own_os)
         for table in STORED:
             (tmp_path / table.name).mkdir()
         write_files(parts, tmp_path, 0)

@@ -43,11 +43,11 @@ def stopping(monkeypatch):
     made = []
 
     def stop_at(ordinal, error=KeyboardInterrupt):
-        def write(parts, folder, shard):
+        def write(parts, folder, shard, threads):
             if shard == ordinal:
                 raise error
             made.append(shard)
-            return parquet_writer.write_files(parts, folder, shard)
+            return parquet_writer.write_files(parts, folder, shard, threads)
 
         monkeypatch.setattr("toolkit.dataset.exporting.write_files", write)
         made.clear()

@@ -159,7 +159,9 @@ def _export(
 def _written(shard: Shard, session: ReadSession, staging: Staging) -> Checkpoint:
     """Read the sources of a shard, write its files and return its checkpoint."""
     before = session.summary.counts()
-    tables = write_files(session.batches(shard.sources), staging.content, shard.ordinal)
+    batches = session.batches(shard.sources)
+    threads = session.options.thread_count
+    tables = write_files(batches, staging.content, shard.ordinal, threads)
     n = len(shard.sources)
     return {
         "sources": session.summary.fingerprints[-n:] if n else [],

@@ -42,7 +42,7 @@ class Part(TypedDict):
     name : str
     rows : int
     bytes, sha256 : int, str
-        Added when the file has been read back.
+        Added when the file is written.
     """
 
     name: str

@@ -1,12 +1,14 @@
-"""Write tables to Parquet files on other threads, while the next batch is decoded."""
+"""Write tables to Parquet files, on all threads, while the next batch is decoded."""
 
 from __future__ import annotations
 
 import ctypes
+import hashlib
+import io
 import os
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -18,22 +20,24 @@ from toolkit import schema
 from toolkit.dataset.layout import STORED, Part, part_name
 from toolkit.tables import LogprobTables
 
-PART_ROWS = 16_000_000
-"""Rows of a table after which a new file begins."""
+PART_ROWS = 1 << 22
+"""Most rows of a file."""
 ROW_GROUP = 1 << 18
 """Most rows of a row group; engines skip row groups by their range of ``response_key``."""
-_GROUP_BYTES = 8 << 20  # of a table in memory, after which a row group ends earlier
+_PART_BYTES = 16 << 20  # of a table in memory, after which a file ends, at the end of a batch
 _SMALL_BYTES = 4 << 20  # copy waiting tables below this size, so that they hold no large buffers
 # These repeat in short cycles, so that plain encoding compresses faster and to fewer bytes.
 _SMALL_NUMBERS = {"choice", "slot", "rank", "sampled_rank", "n_alternatives"}
 _RELEASE_EVERY = 3  # batches; memory is released seldom, because re-allocating it is not free
-_WRITERS = 2  # threads: one for the alternatives, which are most of the data, one for the rest
+_LEAST_WRITERS = 2  # threads, also if one thread reads
 
 
 def write_files(
-    batches: Iterable[LogprobTables], folder: Path, shard: int
+    batches: Iterable[LogprobTables], folder: Path, shard: int, threads: int | None = None
 ) -> dict[str, list[Part]]:
-    """Write the Parquet files of a shard, for each table one file after another.
+    """Write the Parquet files of a shard, each on one of several threads.
+
+    Where a file ends depends on the batches alone, so the files do not depend on the threads.
 
     Parameters
     ----------
@@ -42,32 +46,31 @@ def write_files(
         The parent of the folders of the tables.
     shard : int
         Its ordinal. The first shard has a file of each table, even of one without rows.
+    threads : int, optional
+        Default: the number of cores.
 
     Returns
     -------
     dict of str to list of Part
         The files of each table.
     """
-    with ExitStack() as stack:
-        # The largest tables come first, so that the threads finish together.
-        writers = [
-            stack.enter_context(_TableWriter(table, folder, shard)) for table in reversed(STORED)
-        ]
-        pool = stack.enter_context(ThreadPoolExecutor(_WRITERS))
-        pending: list[Future[None]] = []
+    n_writers = max(threads or os.cpu_count() or 1, _LEAST_WRITERS)
+    writing: deque[Future[None]] = deque()
+    with ThreadPoolExecutor(n_writers) as pool:
+        tables = [_Files(table, folder / table.name, shard) for table in reversed(STORED)]
         for i, batch in enumerate(batches, start=1):
-            _wait(pending)  # at most one batch is queued
             if i % _RELEASE_EVERY == 0:
                 _release_memory()
-            pending = [pool.submit(each.add, batch[each.declared.name]) for each in writers]
-        _wait(pending)
-        _wait([pool.submit(writer.finish) for writer in writers])
-    return {writer.declared.name: writer.files for writer in reversed(writers)}
-
-
-def _wait(pending: list[Future[None]]) -> None:
-    for future in pending:
-        future.result()
+            for files in tables:  # the largest come first
+                for part, content in files.add(batch[files.declared.name]):
+                    while len(writing) >= n_writers:
+                        writing.popleft().result()
+                    writing.append(pool.submit(files.write, part, content))
+        for files in tables:
+            writing += [pool.submit(files.write, *each) for each in files.finish()]
+        for future in writing:
+            future.result()
+    return {files.declared.name: files.parts for files in reversed(tables)}
 
 
 def _release_memory() -> None:
@@ -78,8 +81,8 @@ def _release_memory() -> None:
         trim(0)
 
 
-class _TableWriter:
-    """Write one table in row groups of an even size, whatever the size of the batches.
+class _Files:
+    """The files of one table of a shard.
 
     Texts are encoded with dictionaries, integers as deltas, logprobs as byte streams. Only numbers
     have statistics, because those of texts and labels cost much and skip no row group.
@@ -87,61 +90,91 @@ class _TableWriter:
 
     def __init__(self, declared: schema.Table, folder: Path, shard: int) -> None:
         self.declared = declared
-        self.files: list[Part] = []
-        self._folder = folder / declared.name
+        self.parts: list[Part] = []
+        self._folder = folder
         self._shard = shard
         self._waiting: list[pa.Table] = []
-        self._file: pq.ParquetWriter | None = None
-        self._sink: pa.NativeFile  # of the open file
-        self._rows = 0  # in the open file
+        self._bytes = 0  # of the waiting tables
 
-    def __enter__(self) -> _TableWriter:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._file is not None:  # an error occurred; the folder will be removed
-            self._file.close()
-            self._sink.close()
-
-    def add(self, table: pa.Table) -> None:
-        """Queue more rows; write a row group if enough of them wait."""
-        if table.nbytes < _SMALL_BYTES:
+    def add(self, table: pa.Table) -> Iterator[tuple[Part, pa.Table]]:
+        """Queue the rows of a batch; yield the files that are due, with their rows."""
+        n_bytes = _n_bytes(table)
+        if n_bytes < _SMALL_BYTES:
             table = table.take(pa.array(np.arange(table.num_rows)))
         self._waiting.append(table)
-        rows = sum(waiting.num_rows for waiting in self._waiting)
-        if rows >= ROW_GROUP or sum(waiting.nbytes for waiting in self._waiting) >= _GROUP_BYTES:
-            self._flush()
+        self._bytes += n_bytes
+        if self._bytes >= _PART_BYTES:
+            yield from self._due()
 
-    def finish(self) -> None:
-        """Write the waiting rows and close the file."""
-        has_rows = any(waiting.num_rows for waiting in self._waiting)
-        if has_rows or not (self.files or self._shard):
-            self._flush()
-        self._end_file()
+    def finish(self) -> list[tuple[Part, pa.Table]]:
+        """Return the last files, with their rows."""
+        if any(table.num_rows for table in self._waiting):
+            return list(self._due())
+        return [] if self.parts or self._shard else [(self._part(), self.declared.empty())]
 
-    def _flush(self) -> None:
-        table = pa.concat_tables([self.declared.empty(), *self._waiting])
-        self._waiting = []
-        if self._file is None:
-            name = part_name(self._shard, len(self.files))
-            # A handle, because pyarrow would take a path with a colon for a URI, and expand a ~.
-            self._sink = pa.OSFile(str(self._folder / name), "wb")
-            self._file = pq.ParquetWriter(
-                self._sink, self.declared.arrow, **_encodings(self.declared)
-            )
-            self.files.append({"name": name, "rows": 0})
-        self._file.write_table(table, row_group_size=ROW_GROUP)
-        self._rows += table.num_rows
-        if self._rows >= PART_ROWS:
-            self._end_file()
+    def _due(self) -> Iterator[tuple[Part, pa.Table]]:
+        table = pa.concat_tables(self._waiting)
+        self._waiting, self._bytes = [], 0
+        for start in range(0, table.num_rows, PART_ROWS):
+            yield self._part(), table.slice(start, PART_ROWS)
 
-    def _end_file(self) -> None:
-        if self._file is None:
-            return
-        self._file.close()
-        self._sink.close()
-        self.files[-1]["rows"] = self._rows
-        self._file, self._rows = None, 0
+    def _part(self) -> Part:
+        self.parts.append({"name": part_name(self._shard, len(self.parts)), "rows": 0})
+        return self.parts[-1]
+
+    def write(self, part: Part, table: pa.Table) -> None:
+        """Write a file, flush it to the disk, and note its rows, bytes and hash."""
+        # A file object, because pyarrow would take a path with a colon for a URI, and expand a ~.
+        with (
+            _HashedFile(self._folder / part["name"]) as file,
+            pq.ParquetWriter(file, self.declared.arrow, **_encodings(self.declared)) as writer,
+        ):
+            writer.write_table(table, row_group_size=ROW_GROUP)
+        part["rows"] = table.num_rows
+        part["bytes"], part["sha256"] = file.size, file.hash.hexdigest()
+
+
+class _HashedFile(io.FileIO):
+    """A new file that is hashed while it is written, and on the disk when it is closed."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "xb")
+        self.hash = hashlib.sha256()
+        self.size = 0
+
+    def write(self, data: Any, /) -> int:
+        view = memoryview(data).cast("B")
+        self.hash.update(view)
+        done = 0
+        while done < len(view):
+            done += super().write(view[done:]) or 0
+        self.size += done
+        return done
+
+    def close(self) -> None:
+        try:
+            if not self.closed:
+                os.fsync(self.fileno())
+        finally:
+            super().close()
+
+
+def _n_bytes(table: pa.Table) -> int:
+    """Return the size of a table, whatever memory holds it: numbers, and the bytes of texts."""
+    size = 0
+    for column in table.columns:
+        if pa.types.is_large_string(column.type) or pa.types.is_large_binary(column.type):
+            size += sum(map(_text_bytes, column.chunks))
+        elif pa.types.is_primitive(column.type):
+            size += len(column) * column.type.bit_width // 8
+    return size
+
+
+def _text_bytes(texts: pa.Array) -> int:
+    if not len(texts):
+        return 0
+    bounds = np.frombuffer(texts.buffers()[1], np.int64)
+    return int(bounds[texts.offset + len(texts)] - bounds[texts.offset])
 
 
 def _encodings(declared: schema.Table) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from toolkit import __version__, arguments, schema
 from toolkit.dataset.layout import MANIFEST, STORED, FinishedShard, Part, objection
 from toolkit.dataset.parquet_writer import write_files
-from toolkit.dataset.publish import Staging, digest, staged
+from toolkit.dataset.publish import Staging, staged
 from toolkit.tables import LogprobTables
 
 
@@ -47,22 +47,22 @@ def write_manifest(staging: Staging, finished: Sequence[FinishedShard]) -> None:
 
 
 def verified(staging: Staging, tables: dict[str, list[Part]]) -> dict[str, list[Part]]:
-    """Read files back to verify their rows; return them with their size and SHA-256.
+    """Read the ends of files back to verify their rows and bytes; return the files.
 
     Raises
     ------
     OSError
-        If a file has not the rows that were written.
+        If a file has not the rows or bytes that were written.
     """
-    return {
-        name: [_verified_part(staging.content / name / part["name"], part) for part in parts]
-        for name, parts in tables.items()
-    }
+    for name, parts in tables.items():
+        for part in parts:
+            _verify(staging.content / name / part["name"], part)
+    return tables
 
 
-def _verified_part(path: Path, part: Part) -> Part:
+def _verify(path: Path, part: Part) -> None:
     with path.open("rb") as handle:
-        rows = pq.read_metadata(handle).num_rows
-    if rows != part["rows"]:
-        raise OSError(f"{path.name} has {rows} rows on the disk, but {part['rows']} were written")
-    return {**part, "bytes": path.stat().st_size, "sha256": digest(path)}
+        found = {"rows": pq.read_metadata(handle).num_rows, "bytes": path.stat().st_size}
+    for unit, n in found.items():
+        if n != part[unit]:
+            raise OSError(f"{path.name} has {n} {unit} on the disk, but {part[unit]} were written")

@@ -84,7 +84,14 @@ ROOMS = {
     ),
     "loaders.assembling": (
         "merged columns to the five tables: keys, ranks, statuses",
-        ("schema", "arrow", "loaders.buffers", "loaders.merging"),
+        (
+            *("schema", "arrow", "tables", "loaders.buffers", "loaders.scanner"),
+            *("loaders.framing", "loaders.formats", "loaders.merging"),
+        ),
+    ),
+    "loaders.plan": (
+        "each source begins, has blocks or ranges of bytes, and ends",
+        ("errors", "limits", "loaders.sources", "loaders.framing"),
     ),
     "loaders.plain_data": ("objects of SDKs and engines to plain data", ("limits",)),
     "loaders.options": (
@@ -97,7 +104,8 @@ ROOMS = {
             *("errors", "limits", "schema", "arrow", "tables"),
             *("loaders.sources", "loaders.framing", "loaders.formats", "loaders.scanner"),
             "loaders.decoding",
-            *("loaders.merging", "loaders.assembling", "loaders.prefetch", "loaders.options"),
+            *("loaders.merging", "loaders.assembling", "loaders.plan"),
+            *("loaders.prefetch", "loaders.options"),
         ),
     ),
     "loaders.session": (

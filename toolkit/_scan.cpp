@@ -215,6 +215,47 @@ PyObject* documents(PyObject*, PyObject* args) {
                        place(state.indent_stop));
 }
 
+// Writes each item as often as its length says; false: the lengths do not add up to `total`.
+template <class T>
+bool repeat_items(const void* items, const int64_t* lengths, Py_ssize_t n, char* out, Py_ssize_t total) {
+  const auto* item = static_cast<const T*>(items);
+  auto* to = reinterpret_cast<T*>(out);
+  for (Py_ssize_t i = 0; i < n; ++i) {
+    if (lengths[i] < 0 || lengths[i] > total) return false;
+    total -= lengths[i];
+    to = std::fill_n(to, lengths[i], item[i]);
+  }
+  return total == 0;
+}
+
+PyObject* repeat(PyObject*, PyObject* args) {
+  PyObject *values, *lengths;
+  Py_ssize_t total;
+  if (!PyArg_ParseTuple(args, "OOn", &values, &lengths, &total)) return nullptr;
+  View items, counts;
+  if (!items.get(values) || !counts.get(lengths)) return nullptr;
+  const Py_ssize_t n = counts.buffer.len / kItem, size = items.buffer.itemsize;
+  if (counts.buffer.itemsize != kItem || items.buffer.len != n * size || total < 0 ||
+      (size != 1 && size != 4 && size != 8)) {
+    PyErr_SetString(PyExc_ValueError, "expected numbers, and an int64 length for each");
+    return nullptr;
+  }
+  PyObject* const repeated = PyBytes_FromStringAndSize(nullptr, total * size);
+  if (repeated == nullptr) return nullptr;
+  char* const out = PyBytes_AsString(repeated);
+  const auto* length = static_cast<const int64_t*>(counts.buffer.buf);
+  bool good;
+  Py_BEGIN_ALLOW_THREADS;
+  good = size == 1   ? repeat_items<int8_t>(items.buffer.buf, length, n, out, total)
+         : size == 4 ? repeat_items<int32_t>(items.buffer.buf, length, n, out, total)
+                     : repeat_items<int64_t>(items.buffer.buf, length, n, out, total);
+  Py_END_ALLOW_THREADS;
+  if (good) return repeated;
+  Py_DECREF(repeated);
+  PyErr_SetString(PyExc_ValueError, "the lengths do not add up to the total");
+  return nullptr;
+}
+
 PyMethodDef kMethods[] = {
     {"lines", lines, METH_VARARGS,
      "lines(data, start, stop) -> (starts, stops, usual)\n\n"
@@ -231,6 +272,9 @@ PyMethodDef kMethods[] = {
      "-> (starts, stops, lines, end, end_line, at, line, depth, in_array, is_open, follows_value, quoted,\n"
      "    array, indent, indent_stop)\n\n"
      "Frame JSON values of data[start:stop] up to `end`; `at`: where the last gap or value begins."},
+    {"repeat", repeat, METH_VARARGS,
+     "repeat(values, lengths, total) -> bytes\n\n"
+     "Repeat each number as often as its length says; total: the sum of the lengths."},
     {"scan", scan, METH_VARARGS,
      "scan(data, starts, stops, breaks, window)\n"
      "-> (verdicts, bodies, parts, tokens, alternatives, members)\n\n"

@@ -62,7 +62,9 @@ def verified(staging: Staging, tables: dict[str, list[Part]]) -> dict[str, list[
 
 def _verify(path: Path, part: Part) -> None:
     with path.open("rb") as handle:
-        found = {"rows": pq.read_metadata(handle).num_rows, "bytes": path.stat().st_size}
-    for unit, n in found.items():
-        if n != part[unit]:
-            raise OSError(f"{path.name} has {n} {unit} on the disk, but {part[unit]} were written")
+        rows, size = pq.read_metadata(handle).num_rows, path.stat().st_size
+    if (rows, size) != (part["rows"], part["bytes"]):
+        raise OSError(
+            f"{path.name} has {rows} rows and {size} bytes on the disk, but {part['rows']} rows "
+            f"and {part['bytes']} bytes were written"
+        )

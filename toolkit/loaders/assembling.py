@@ -1,11 +1,12 @@
-"""Assemble the five declared tables from merged columns.
+"""Assemble the five declared tables of a batch, on any thread.
 
-Rows get their keys and positions, and tokens are compared with the text.
+Chunks are merged into responses, rows get their keys and positions, and tokens are compared with
+the text.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -13,8 +14,13 @@ import pyarrow.compute as pc
 
 from toolkit import schema
 from toolkit.arrow import numpy, offsets
+from toolkit.loaders.formats.embedded import NAME as ROW
+from toolkit.loaders.framing.detect import BOM
+from toolkit.loaders.merging.merger import Settled, merge
 from toolkit.loaders.merging.responses import Merged
+from toolkit.loaders.scanner import repeat
 from toolkit.schema import ALIGNMENTS, CHANNELS, KINDS, LOGPROBS_STATES, STATUSES, label_array
+from toolkit.tables import LogprobTables
 
 _RECORD = (1 << 32) - 1  # mask of the record ordinal in a key
 _EXACT, _SHORT, _EXTRA, _MISMATCH, _UNKNOWN = range(len(ALIGNMENTS))
@@ -39,7 +45,7 @@ class _Keys(NamedTuple):
     position: np.ndarray
 
     def repeat(self, lengths: np.ndarray) -> _Keys:
-        return _Keys(*(np.repeat(column, lengths) for column in self))
+        return _Keys(*(repeat(column, lengths) for column in self))
 
     def columns(self) -> dict[str, pa.Array]:
         return {
@@ -86,6 +92,52 @@ class Origins(NamedTuple):
         if len(self.names) == 1:
             return pa.repeat(self.names[0], len(at))
         return self.names.take(pa.array(at))
+
+
+class Document(NamedTuple):
+    """A file that may be one JSON document: its size and name, and the bounds of its records."""
+
+    size: int
+    name: str
+    first: int
+    stop: int
+
+
+class Batch(NamedTuple):
+    """Settled records of one or more sources; `assembled` builds their tables, on any thread."""
+
+    settled: Settled
+    origins: Origins
+    documents: list[Document]
+    ledger: list[dict[str, Any]]
+    n_bytes: int
+
+
+def assembled(batch: Batch) -> LogprobTables:
+    """Merge and assemble the records of a batch."""
+    merged = merge(batch.settled)
+    merged = merged._replace(bodies=_named_by_file(merged.bodies, batch.documents))
+    ledger = pa.Table.from_pylist(batch.ledger, schema.LEDGER.arrow)
+    return LogprobTables(*assemble(merged, batch.origins), ledger=ledger)
+
+
+def _named_by_file(bodies: pa.Table, documents: list[Document]) -> pa.Table:
+    """Return bodies in which a row that is alone in its file has the name of it as its id."""
+    if not documents:
+        return bodies
+    is_row = pc.or_(pc.equal(bodies["format"], ROW), bodies["path"].is_valid())
+    record, offset = numpy(bodies, "record"), numpy(bodies, "byte_offset")
+    stop = offset + numpy(bodies, "length")
+    names: list[str | None] = [None] * len(record)
+    for size, name, first, next_record in documents:
+        mine = (record >= first) & (record < next_record)
+        rows = np.flatnonzero(mine & (offset <= len(BOM)))
+        if len(rows) == 1 and is_row[rows[0]].as_py() and stop[rows[0]] >= size - len(b"\r\n"):
+            names[rows[0]] = name
+    if not any(names):
+        return bodies
+    custom_id = pc.coalesce(bodies["custom_id"], pa.array(names, schema.TEXT))
+    return bodies.set_column(bodies.column_names.index("custom_id"), "custom_id", custom_id)
 
 
 def assemble(merged: Merged, origins: Origins) -> Tables:

@@ -23,17 +23,15 @@ import pyarrow.compute as pc
 from toolkit import schema
 from toolkit.arrow import numpy, truth
 from toolkit.errors import RecordError, SourceError
-from toolkit.loaders.assembling import Origins, assemble
+from toolkit.loaders.assembling import Batch, Document, Origins, assembled
 from toolkit.loaders.decoding.decoder import Decoder
 from toolkit.loaders.decoding.native import scan_frames
 from toolkit.loaders.decoding.ordinals import Place
 from toolkit.loaders.decoding.reference import Unit
 from toolkit.loaders.decoding.rejects import LISTED, Listing
-from toolkit.loaders.formats.embedded import NAME as ROW
-from toolkit.loaders.framing.detect import BOM
 from toolkit.loaders.framing.frames import Frames
 from toolkit.loaders.framing.line_ranges import LineRange
-from toolkit.loaders.merging.merger import LATE_CHUNK, Merger, Settled, merge
+from toolkit.loaders.merging.merger import LATE_CHUNK, Merger
 from toolkit.loaders.options import ReadOptions
 from toolkit.loaders.plan import Begin, End, Plan, Step
 from toolkit.loaders.prefetch import ordered_map
@@ -64,33 +62,6 @@ class _Scan(NamedTuple):
     pieces: list[tuple[Frames, Scanned | None]]
     n_lines: int = 0
     fault: SourceError | None = None
-
-
-class _Document(NamedTuple):
-    """A file that may be one JSON document: its size and name, and the bounds of its records."""
-
-    size: int
-    name: str
-    first: int
-    stop: int
-
-
-class Batch(NamedTuple):
-    """Settled records of one or more sources; `assembled` builds their tables, on any thread."""
-
-    settled: Settled
-    origins: Origins
-    documents: list[_Document]
-    ledger: list[dict[str, Any]]
-    n_bytes: int
-
-
-def assembled(batch: Batch) -> LogprobTables:
-    """Merge and assemble the records of a batch."""
-    merged = merge(batch.settled)
-    merged = merged._replace(bodies=_named_by_file(merged.bodies, batch.documents))
-    ledger = pa.Table.from_pylist(batch.ledger, schema.LEDGER.arrow)
-    return LogprobTables(*assemble(merged, batch.origins), ledger=ledger)
 
 
 @dataclass
@@ -262,7 +233,7 @@ class BatchReader:
         """Read objects in memory as one source, named ``<memory>``."""
         self._begin(Begin("<memory>", 0))
         self._raise_first(self._decoder.objects(units))
-        self._end(End(None, None))
+        self._end(End())
         return assembled(self._batch(0))
 
     def _begin(self, begin: Begin) -> None:
@@ -281,7 +252,7 @@ class BatchReader:
     def _end(self, end: End, plan: Plan | None = None) -> None:
         source, fault, fingerprint = self._sources[-1], end.fault, end.fingerprint
         if plan is not None and source.file is not None:
-            fault, fingerprint = self._end_ranges(source, end, plan)
+            fault, fingerprint = self._end_ranges(source, plan, end.hashing)
         if fingerprint is not None:
             self.fingerprints.append({"source": source.name, **fingerprint})
         if fault is not None:
@@ -299,15 +270,18 @@ class BatchReader:
         source.ended = True
 
     def _end_ranges(
-        self, source: _Progress, end: End, plan: Plan
+        self,
+        source: _Progress,
+        plan: Plan,
+        hashing: Future[FingerprintRecord | None] | None,
     ) -> tuple[SourceError | None, FingerprintRecord | None]:
         """Return the fault and the fingerprint of a file that was read by ranges, and close it."""
         assert source.file is not None
         fault, fingerprint = source.fault, None
         try:
-            if isinstance(end.fingerprint, Future):
+            if hashing is not None:
                 with faults_of(source.name):
-                    fingerprint = end.fingerprint.result()
+                    fingerprint = hashing.result()
             source.file.check_unchanged()
         except SourceError as error:
             fault = fault or error
@@ -339,7 +313,7 @@ class BatchReader:
         settled = settled._replace(rejects=self._listed(settled.rejects, decoded.rejected, origins))
         ledger = [_ledger_row(source) for source in self._sources if source.ended]
         documents = [
-            _Document(*source.document, source.first_record, source.next_record)
+            Document(*source.document, source.first_record, source.next_record)
             for source in self._sources
             if source.document is not None
         ]
@@ -367,25 +341,6 @@ class BatchReader:
             source.late += found[1]
             source.listed += found[2]
         return rejects
-
-
-def _named_by_file(bodies: pa.Table, documents: list[_Document]) -> pa.Table:
-    """Return bodies in which a row that is alone in its file has the name of it as its id."""
-    if not documents:
-        return bodies
-    is_row = pc.or_(pc.equal(bodies["format"], ROW), bodies["path"].is_valid())
-    record, offset = numpy(bodies, "record"), numpy(bodies, "byte_offset")
-    stop = offset + numpy(bodies, "length")
-    names: list[str | None] = [None] * len(record)
-    for size, name, first, next_record in documents:
-        mine = (record >= first) & (record < next_record)
-        rows = np.flatnonzero(mine & (offset <= len(BOM)))
-        if len(rows) == 1 and is_row[rows[0]].as_py() and stop[rows[0]] >= size - len(b"\r\n"):
-            names[rows[0]] = name
-    if not any(names):
-        return bodies
-    custom_id = pc.coalesce(bodies["custom_id"], pa.array(names, schema.TEXT))
-    return bodies.set_column(bodies.column_names.index("custom_id"), "custom_id", custom_id)
 
 
 def _detached(frames: Frames, scanned: Scanned | None) -> Frames:

@@ -33,8 +33,9 @@ class Begin(NamedTuple):
 class End(NamedTuple):
     """A source has been read to its end, or up to a fault."""
 
-    fault: SourceError | None
-    fingerprint: FingerprintRecord | Future[FingerprintRecord | None] | None
+    fault: SourceError | None = None
+    fingerprint: FingerprintRecord | None = None
+    hashing: Future[FingerprintRecord | None] | None = None  # of a file that is read by ranges
 
 
 Step = Begin | Frames | LineRange | End
@@ -68,7 +69,7 @@ class Plan:
                 continue
             of = None if self._hashing is None else self._hashing.submit(source.fingerprint)
             yield from self._ranges(file)
-            yield End(None, of)
+            yield End(hashing=of)
 
     def close_file(self, file: RangeFile) -> None:
         """Close a file of which all ranges have been read."""

@@ -66,7 +66,7 @@ class Scanned(NamedTuple):
 
 
 def scan_block(
-    data: bytes,
+    data: bytes | bytearray,
     starts: NDArray[np.int64],
     stops: NDArray[np.int64],
     breaks: NDArray[np.int64],
@@ -98,8 +98,23 @@ def scan_block(
     return Scanned(np.frombuffer(verdicts, np.uint8), bodies, parts, tokens, alternatives, frames)
 
 
+def repeat(values: NDArray[np.generic], lengths: NDArray[np.int64]) -> NDArray[np.generic]:
+    """Repeat each number as often as its length says, while other Python threads run.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> repeat(np.array([7, 8, 9]), np.array([2, 0, 1])).tolist()
+    [7, 7, 9]
+    """
+    if _scan is None:
+        return np.repeat(values, lengths)
+    values, lengths = np.ascontiguousarray(values), np.ascontiguousarray(lengths, np.int64)
+    return np.frombuffer(_scan.repeat(values, lengths, int(lengths.sum())), values.dtype)
+
+
 def find_lines(
-    text: bytes, start: int, stop: int
+    text: bytes | bytearray, start: int, stop: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], bool] | None:
     """Find the lines of ``text[start:stop]``.
 

@@ -66,7 +66,7 @@ class Scanned(NamedTuple):
 
 
 def scan_block(
-    data: bytes | bytearray,
+    data: bytes,
     starts: NDArray[np.int64],
     stops: NDArray[np.int64],
     breaks: NDArray[np.int64],
@@ -114,7 +114,7 @@ def repeat(values: NDArray[np.generic], lengths: NDArray[np.int64]) -> NDArray[n
 
 
 def find_lines(
-    text: bytes | bytearray, start: int, stop: int
+    text: bytes, start: int, stop: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], bool] | None:
     """Find the lines of ``text[start:stop]``.
 

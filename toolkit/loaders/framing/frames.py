@@ -55,7 +55,7 @@ class Frames(NamedTuple):
 
     Attributes
     ----------
-    data : bytes or bytearray
+    data : bytes
         Contains the text of every frame.
     starts, stops : ndarray of int64, shape (n_frames,)
         Frame ``i`` is ``data[starts[i]:stops[i]]``.
@@ -73,7 +73,7 @@ class Frames(NamedTuple):
         Line of the source that framing has reached.
     """
 
-    data: bytes | bytearray
+    data: bytes
     starts: NDArray[np.int64]
     stops: NDArray[np.int64]
     lines: NDArray[np.int64]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, cast
 
 from toolkit.loaders.framing.frames import Frames, Position, without_long
 from toolkit.loaders.framing.lines import PartialLine, framed_lines
@@ -74,7 +74,8 @@ class LineRange(NamedTuple):
         whole = end or data.rfind(b"\n", start, last) + 1 or start
         n_bytes = self.first if self.start == self.first else 0
         at = Position(1, before + start)
-        frames, n_lines = framed_lines(data, start, whole, at, n_bytes + whole - start, max_bytes)
+        text = cast(bytes, data)  # framing and the scanner take any bytes that do not change
+        frames, n_lines = framed_lines(text, start, whole, at, n_bytes + whole - start, max_bytes)
         found = [without_long(frames, max_bytes)]
         if not end:
             at = Position(1 + n_lines, before + whole)

@@ -94,12 +94,12 @@ class PartialLine:
 _Lines = tuple[NDArray[np.int64], NDArray[np.int64], bool]
 
 
-def _lines(text: bytes | bytearray, start: int, stop: int) -> _Lines:
+def _lines(text: bytes, start: int, stop: int) -> _Lines:
     found = find_lines(text, start, stop)
     return _lines_by_numpy(text, start, stop) if found is None else found
 
 
-def _lines_by_numpy(text: bytes | bytearray, start: int, stop: int) -> _Lines:
+def _lines_by_numpy(text: bytes, start: int, stop: int) -> _Lines:
     array = np.frombuffer(text, np.uint8)
     ends = np.flatnonzero(array[start:stop] == NEWLINE) + start
     if start < stop and text[stop - 1] != NEWLINE:
@@ -119,7 +119,7 @@ def _are_usual(
 
 
 def framed_lines(
-    text: bytes | bytearray,
+    text: bytes,
     start: int,
     stop: int,
     position: Position,
@@ -171,7 +171,7 @@ def framed_lines(
     return Frames(text, starts, stops, *places, breaks, counts, end_line), n
 
 
-def _classified(line: bytes | bytearray) -> tuple[str, int]:
+def _classified(line: bytes) -> tuple[str, int]:
     """Return the kind of a line among JSON lines and, of a frame, the bytes before its text."""
     text = line.strip(SPACE)
     if not text:

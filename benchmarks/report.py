@@ -73,7 +73,7 @@ def _text(value: object) -> str:
 
 def machine() -> str:
     """Name what the numbers depend on: processor, cores, Python, libraries."""
-    cores = len(_usable_cores())
+    cores = len(usable_cores())
     versions = []
     for name in _LIBRARIES:
         try:
@@ -86,7 +86,7 @@ def machine() -> str:
     )
 
 
-def _usable_cores() -> range | set[int]:
+def usable_cores() -> range | set[int]:
     import os
 
     if hasattr(os, "sched_getaffinity"):

@@ -16,7 +16,7 @@ from benchmarks import corpus, tables
 from benchmarks.contest import Contestant, Result, run
 from benchmarks.corpus import Spec
 from benchmarks.peers import PEERS, TOOLKIT, Peer
-from benchmarks.report import Table
+from benchmarks.report import Table, usable_cores
 
 _SLICE = 8  # slow contestants read an eighth
 _STREAMING = ("toolkit", "pyarrow", "duckdb", "polars")
@@ -183,24 +183,59 @@ def _rows(results: list[Result], unit: str, **more: Callable[[Result], Any]) -> 
 
 
 def threads(settings: Settings) -> Iterator[Table]:
-    """Time JSON to tables, one thread and two."""
-    spec = Spec(k=settings.k[0], seed=settings.seed)
-    path = corpus.cached(settings.folder, spec, settings.threads_mb)
-    contestants = []
-    for peer in installed(settings):
-        if not peer.parallel:
-            continue
-        for n in (1, 2):
-            contestant = _reader(peer, spec, path, settings, "read", threads=n)
-            name = f"{peer.name}, {n} thread{'s' if n > 1 else ''}"
-            contestants.append(replace(contestant, name=name))
-    path.read_bytes()  # into the file cache, for the first of the first runs
-    rows = _rows(run(contestants), "MB/s", first_run_s=lambda result: result.first)
-    note = (
-        "Slower than one thread of the toolkit. Not in the medians: the first run of a process, "
-        "which has all its memory yet to get from the system."
-    )
-    yield Table("Threads", rows, note)
+    """Time reading and exporting with one thread, two, four, up to all cores."""
+    whole = Spec(k=settings.k[0], seed=settings.seed)
+    for title, kind, spec, suffix in (
+        ("read", "read", whole, ".jsonl"),
+        ("read stream chunks", "read", corpus.as_streamed(whole), ".jsonl"),
+        ("read gzip", "read", whole, ".jsonl.gz"),
+        ("export", "export", whole, ".jsonl"),
+    ):
+        path = corpus.cached(settings.folder, spec, settings.threads_mb, suffix)
+        contestants = []
+        for peer in installed(settings):
+            if peer is not TOOLKIT and (not peer.parallel or kind == "export" or spec is not whole):
+                continue
+            if peer is not TOOLKIT and suffix != ".jsonl":
+                continue
+            for n in _thread_counts():
+                contestant = _reader(
+                    *(peer, spec, path, settings, kind), threads=n, checked=n < 2 and kind == "read"
+                )
+                name = f"{peer.name}, {n} thread{'s' if n > 1 else ''}"
+                amount = settings.threads_mb  # of JSON, also if it is compressed
+                contestants.append(replace(contestant, name=name, amount=amount))
+        path.read_bytes()  # into the file cache, for the first of the first runs
+        yield Table(f"Threads: {title}", _thread_rows(run(contestants)), _THREADS_NOTE)
+
+
+_THREADS_NOTE = (
+    "Not in the medians: the first run of a process, which has all its memory yet to get from the "
+    "system. Serial: the share of the work that more threads did not make faster, by the metric of "
+    "Karp and Flatt."
+)
+
+
+def _thread_counts() -> list[int]:
+    """Return 1, 2, 4 and so on, up to the number of cores."""
+    cores = len(usable_cores())
+    return sorted({1, *(n for n in (2, 4, 8, 16, 32, 64) if n <= cores), cores})
+
+
+def _thread_rows(results: list[Result]) -> list[dict]:
+    one = {
+        result.contestant.task["module"]: result.rate
+        for result in results
+        if result.contestant.task["threads"] == 1
+    }
+
+    def serial(result: Result) -> float | None:
+        n = result.contestant.task["threads"]
+        times = result.rate / one[result.contestant.task["module"]]
+        return None if n == 1 else 100 * (1 / times - 1 / n) / (1 - 1 / n)
+
+    first = {"first_run_s": lambda result: result.first}
+    return _rows(results, "MB/s", **{"serial_%": serial}, **first)
 
 
 def export(settings: Settings) -> Iterator[Table]:

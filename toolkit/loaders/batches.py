@@ -53,14 +53,11 @@ class _Scan(NamedTuple):
     Attributes
     ----------
     pieces : list of (Frames, Scanned or None)
-    n_lines : int
-        Lines of a range; 0 for blocks, which know their lines.
     fault : SourceError or None
         Why a range could not be read.
     """
 
     pieces: list[tuple[Frames, Scanned | None]]
-    n_lines: int = 0
     fault: SourceError | None = None
 
 
@@ -77,7 +74,6 @@ class _Progress:
     document: tuple[int, str] | None = None
     file: RangeFile | None = None
     next_record: int = np.iinfo(np.int64).max
-    next_line: int = 1  # of the next range
     fault: SourceError | None = None  # of a range
     counts: Counter[str] = field(default_factory=Counter)
     rejected: int = 0
@@ -203,11 +199,11 @@ class BatchReader:
         if not isinstance(step, LineRange):
             return _Scan([])
         try:
-            found, n_lines = step.frame(self.options.limits.record_bytes)
+            found = step.frame(self.options.limits.record_bytes)
         except SourceError as error:
             return _Scan([], fault=error)
         pieces = [(frames, self._scanned(frames)) for frames in found]
-        return _Scan([(_detached(*piece), piece[1]) for piece in pieces], n_lines)
+        return _Scan([(_detached(*piece), piece[1]) for piece in pieces])
 
     def _scanned(self, frames: Frames) -> Scanned | None:
         # The scanner finds responses by content, and does not look at the columns of rows.
@@ -221,12 +217,13 @@ class BatchReader:
         source.fault = source.fault or scan.fault
         if source.fault is not None:
             return 0
+        before = source.line - 1  # lines before a range, which counts its own from 1
         for frames, scanned in scan.pieces:
             if source.file is not None:
-                frames = frames._replace(lines=frames.lines + (source.next_line - 1))
+                lines, end_line = frames.lines + before, frames.end_line + before
+                frames = frames._replace(lines=lines, end_line=end_line)
             source.count(frames)
             self._raise_first(self._decoder.frames(frames, scanned))
-        source.next_line += scan.n_lines
         return sum(frames.counts.bytes for frames, _ in scan.pieces)
 
     def objects(self, units: list[Unit]) -> LogprobTables:

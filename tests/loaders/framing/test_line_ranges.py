@@ -57,12 +57,12 @@ def in_ranges(data, first, cuts, max_bytes):
     bounds = [first, *sorted(cut for cut in cuts if first < cut < len(data)), len(data)]
     line, frames, counts, done = 1, [], np.zeros(5, int), 0
     for start, stop in itertools.pairwise(bounds):
-        found, n_lines = LineRange(File(data), first, start, stop).frame(max_bytes)
+        found = LineRange(File(data), first, start, stop).frame(max_bytes)
         more = rows(found, line)
         frames += more[0]
         counts += more[1]
         done += more[2]
-        line += n_lines
+        line += found[-1].end_line - 1 if found else 0
     return frames, counts.tolist(), done
 
 

@@ -47,7 +47,7 @@ class LineRange(NamedTuple):
     start: int
     stop: int
 
-    def frame(self, max_bytes: int) -> tuple[list[Frames], int]:
+    def frame(self, max_bytes: int) -> list[Frames]:
         """Read the range, and frame its lines.
 
         Parameters
@@ -57,9 +57,8 @@ class LineRange(NamedTuple):
 
         Returns
         -------
-        frames : list of Frames
+        list of Frames
             Their lines count from 1. Their data is valid until this thread frames another range.
-        n_lines : int
         """
         before = self.start - (self.start > self.first)  # the byte there may end a line
         data = _buffer.of(self.stop - before + _REST)
@@ -67,7 +66,7 @@ class LineRange(NamedTuple):
         last = min(self.stop - before, n) - 1  # the byte that may end the last line
         start = 0 if before == self.start else data.find(b"\n", 0, max(last, 0)) + 1
         if n == 0 or (before < self.start and not start):  # no line begins here
-            return [], 0
+            return []
         end = data.find(b"\n", last, n) + 1
         if not end and before + n >= self.file.size:
             end = n
@@ -80,8 +79,7 @@ class LineRange(NamedTuple):
         if not end:
             at = Position(1 + n_lines, before + whole)
             found.append(self._rest(bytes(memoryview(data)[whole:n]), at, max_bytes))
-            n_lines += 1
-        return found, n_lines
+        return found
 
     def _rest(self, begun: bytes, at: Position, max_bytes: int) -> Frames:
         """Frame the last line, of which the buffer has the beginning."""

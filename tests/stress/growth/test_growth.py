@@ -4,6 +4,7 @@ import math
 import subprocess
 import sys
 from pathlib import Path
+from time import process_time
 from unittest import mock
 
 import pytest
@@ -49,6 +50,21 @@ def test_calls_grow_as_the_input(subtests):
             counts = [max(calls(make(N * factor)) - fixed, 10 * N) for factor in SIZES]
             exponent = math.log(counts[-1] / counts[0], SIZES[-1])
             assert exponent <= 1.15, counts
+
+
+def test_copies_that_grow_with_the_input_are_not_made_for_each_part():
+    """They show in no number of calls, but in time: four times as much, or sixteen."""
+    make, _ = SHAPES["choices_of_an_answer"]
+    seconds = []
+    for n in (4000, 16_000):
+        source = make(n)
+        times = []
+        for _ in range(2):
+            start = process_time()
+            load(source)
+            times.append(process_time() - start)
+        seconds.append(min(times))
+    assert seconds[1] < 8 * seconds[0]
 
 
 def test_the_rest_of_the_rejects_is_counted_together():

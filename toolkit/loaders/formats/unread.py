@@ -117,12 +117,12 @@ def _repeats(value: Any, lists: list[list[Any]]) -> bool:
 
 def _holds_logprobs(value: Any, read: set[int]) -> bool:
     """Return whether there are numbers in a value that could be logprobs and were not read."""
-    seen = set(read)
+    seen: set[int] = set()  # not with those read, of which a record has as many as choices
     stack = [value]
     while stack:
         each = stack.pop()
         if isinstance(each, dict | list):
-            if id(each) not in seen:
+            if id(each) not in seen and id(each) not in read:
                 seen.add(id(each))
                 stack += each.values() if isinstance(each, dict) else each
         elif is_number(each) and (each < 0 or (isinstance(each, float) and each < math.inf)):

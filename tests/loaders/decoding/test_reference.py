@@ -2,17 +2,19 @@
 
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from toolkit.loaders.decoding import strict_json
+from toolkit.loaders.decoding import reference, strict_json
 from toolkit.loaders.decoding.ordinals import Ordinals
 from toolkit.loaders.decoding.reference import ReferenceDecoder, Unit
 from toolkit.loaders.formats.lookup import Lookup
 from toolkit.loaders.framing.detect import frame
 from toolkit.loaders.framing.frames import Counts, Frames
 
+DATA = Path(__file__).parents[3] / "data"
 GOOD = [
     json.dumps({"id": str(i), "choices": [{"message": {"content": str(i)}}]}).encode()
     for i in range(6)
@@ -123,3 +125,19 @@ def test_text_after_a_value_is_rejected_with_its_byte():
     [(reject, *_)] = strict_json.values(text.encode(), text)
     assert reject.reason == "trailing_garbage"
     assert "at byte 13" in reject.message
+
+
+@pytest.mark.parametrize("name", ["pairs_stream.sse", "sentiment_k20.jsonl", "malformed.jsonl"])
+def test_lists_that_become_tables_early_make_no_difference(name, monkeypatch):
+    """The column lists of a block become tables whenever they have many rows."""
+    frames = [*frame([(DATA / name).read_bytes()])]
+
+    def decoded():
+        return [ReferenceDecoder().frames(each) for each in frames]
+
+    expected = decoded()
+    monkeypatch.setattr(reference, "_FEW", 2)
+    monkeypatch.setattr(reference, "_MANY", 3)
+    found = decoded()
+    assert found == expected
+    assert any(each.bodies["record"].num_chunks > 1 for each in found)

@@ -11,7 +11,9 @@ from tests.stress.growth.measure import growth, warm
 from tests.stress.growth.shapes import SHAPES
 
 EXPONENT = 1.15
-MEMORY, FIXED = 20, 64 << 20  # bytes for each byte of the input, and for rejects that are listed
+MEMORY = 20  # bytes for each byte of the input
+# For rejects that are listed, a block as Python's objects, and a batch of 1,024 small sources.
+FIXED = 64 << 20
 
 
 def main():

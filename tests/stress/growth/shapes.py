@@ -172,7 +172,7 @@ def digits_of_a_number(n):
 # Streams
 
 
-@shape(10_000)
+@shape(40_000)
 def chunks_of_a_stream(n):
     return lines([*[chunk()] * n, chunk(finish="stop")])
 
@@ -229,12 +229,12 @@ def finished_streams_junk_and_done(n):
     return lines(ends) + (JUNK + b"[DONE]\n") * n
 
 
-@shape(2000)
+@shape(8000)
 def finished_streams_then_done(n):
     return lines(chunk(f"s{i}", finish="stop") for i in range(n)) + b"[DONE]\n" * n
 
 
-@shape(2000)
+@shape(8000)
 def finished_streams_then_late_chunks(n):
     streams = [chunk(f"s{i}", finish="stop") for i in range(n)]
     return lines(streams) + b"[DONE]\n" * n + lines(streams)
@@ -568,7 +568,7 @@ def fields_of_events(n):
     return sse([chunk()]) + b"event: ping\nid: 1\n" * n
 
 
-@shape(4000)
+@shape(16_000)
 def events_after_a_cut(n):
     return b'data: {"a": "\n' + sse([chunk()] * n, b"\n")
 

@@ -16,6 +16,7 @@ from itertools import chain, islice
 from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
 
 from toolkit.limits import LIMITS, Limits
 from toolkit.loaders import buffers
@@ -35,6 +36,7 @@ from toolkit.loaders.json_values import Reject, utf8
 _BY_CONTENT = Lookup()
 _SHORT, _MOST_KNOWN = 64, 1000  # bytes of texts, and texts, whose rejects are remembered
 _FEW = 4096  # frames that are Python's numbers at a time
+_MANY = 1 << 14  # rows above which lists become Arrow tables, of which a row takes a tenth
 _ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -122,6 +124,7 @@ class ReferenceDecoder:
             for at in range(0, len(rows), _FEW):
                 few = slice(at, at + _FEW)
                 batch.frames(frames, rows[few], skipped[few], done[few])
+                batch.flush(more_than=_MANY)
         self.ordinals.advance(
             n - len(rows) - int(skipped.sum()), len(frames.breaks) - int(done.sum())
         )
@@ -147,6 +150,7 @@ class ReferenceDecoder:
                         batch.parsed(body, Place(line, 0, 0))
                 if unit.is_stream:
                     self.ordinals.begin_scope()
+                batch.flush(more_than=_MANY)
         return batch.finish()
 
 
@@ -164,6 +168,7 @@ class _Batch:
         self._limits = decoder.limits
         self._ordinals = decoder.ordinals
         self._reader = BodyReader(decoder.limits)
+        self._read: list[tuple[pa.Table, ...]] = []  # tables of the reader before
         self._rejects = RejectColumns(decoder.listing)
         self._last_reject: Reject | None = None
         self._known = decoder.known
@@ -375,10 +380,17 @@ class _Batch:
         self._rejects.add(reject, self._ordinals, self._place)
         self._ordinals.advance(records=1)
 
+    def flush(self, *, more_than: int) -> None:
+        """Make Arrow tables of the column lists if they have many rows."""
+        if sum(self._reader.mark()) > more_than:
+            bodies, parts, *entries = self._reader.tables()
+            self._read.append((bodies, parts, *add_ranks(*entries)))
+            self._reader = BodyReader(self._limits)
+
     def finish(self) -> Decoded:
-        """Return the column lists as Arrow tables."""
-        bodies, parts, tokens, alternatives = self._reader.tables()
-        tokens, alternatives = add_ranks(tokens, alternatives)
+        """Return all columns as Arrow tables."""
+        self.flush(more_than=-1)
+        bodies, parts, tokens, alternatives = map(pa.concat_tables, zip(*self._read, strict=True))
         rejects, rejected = self._rejects.tables()
         return Decoded(
             bodies,

@@ -115,8 +115,9 @@ PyObject* scan(PyObject*, PyObject* args) {
       good = tables[i] != nullptr;
     }
     if (good)
-      return Py_BuildValue("(y#NNNNN)", verdicts.empty() ? "" : verdicts.data(),
-                           static_cast<Py_ssize_t>(verdicts.size()), tables[0], tables[1],
+      return Py_BuildValue("(y#LNNNNN)", verdicts.empty() ? "" : verdicts.data(),
+                           static_cast<Py_ssize_t>(verdicts.size()),
+                           static_cast<long long>(scanner->envelopes), tables[0], tables[1],
                            tables[2], tables[3], tables[4]);
     for (PyObject* table : tables) Py_XDECREF(table);
     return nullptr;
@@ -277,11 +278,11 @@ PyMethodDef kMethods[] = {
      "Repeat each number as often as its length says; total: the sum of the lengths."},
     {"scan", scan, METH_VARARGS,
      "scan(data, starts, stops, breaks, window)\n"
-     "-> (verdicts, bodies, parts, tokens, alternatives, members)\n\n"
+     "-> (verdicts, envelopes, bodies, parts, tokens, alternatives, members)\n\n"
      "Read the records data[starts[i]:stops[i]]; breaks: the records before which a [DONE] lies.\n"
-     "Byte i of the verdicts is 1 if record i was read, 2 if it was read from an envelope, 3 if it\n"
-     "was joined to the body of an earlier one, at most window records before (0: none is), and 0\n"
-     "if it is deferred. The tables are pairs of Arrow capsules."},
+     "Byte i of the verdicts is 1 if record i was read, 2 if it was joined to the body of an earlier\n"
+     "one, at most window records before (0: none is), and 0 if it is deferred. envelopes: how many\n"
+     "of those that were read have their body inside them. The tables are pairs of Arrow capsules."},
     {nullptr, nullptr, 0, nullptr}};
 
 PyModuleDef kModule = {PyModuleDef_HEAD_INIT,

@@ -52,6 +52,8 @@ class Mutator:
         for _ in range(rng.choice((1, 1, 2, 3, 5))):
             edits += rng.choice(operations)(self, document)
         raw = document.edited(edits)
+        if rng.random() < 0.1:
+            raw = rng.choice(odd.CONTAINERS_OF_ANSWERS).replace(b"%s", raw)
         return self._blind(raw) if rng.random() < 0.06 else raw
 
     def adopt(self, raw: bytes) -> None:
@@ -172,6 +174,24 @@ class Mutator:
         )
         return [(start, start, b'"' + key + b'":' + value[:1500] + b",")]
 
+    def _column(self, document: Document) -> list[Edit]:
+        """Add a member of a row to one of the outer objects."""
+        if not document.objects:
+            return []
+        rng = self.rng
+        spans = rng.choice(document.objects[-rng.choice((1, 2, 5)) :])  # the outer ones come last
+        start, text = rng.choice(spans)[0], rng.choice(odd.COLUMNS)
+        return [(start, start, b'"' + rng.choice(odd.ROW_KEYS) + b'":' + text + b",")]
+
+    def _row_key(self, document: Document) -> list[Edit]:
+        """Rename a member of one of the outer objects."""
+        rng = self.rng
+        keys = document.keys[: rng.choice((2, 5, 20))]
+        if not keys:
+            return []
+        i = rng.choice(keys)
+        return [(i, i + 1, b'"' + rng.choice(odd.ROW_KEYS) + b'"')]
+
     def _into_text(self, document: Document) -> list[Edit]:
         if not document.strings:
             return []
@@ -262,7 +282,8 @@ Operation = Callable[[Mutator, Document], list[Edit]]
 _GENTLE: tuple[Operation, ...] = (
     Mutator._fitting, Mutator._fitting, Mutator._graft, Mutator._number, Mutator._number,
     Mutator._escape, Mutator._space, Mutator._squeeze, Mutator._casing, Mutator._swap,
-    Mutator._drop, Mutator._repeat, Mutator._foreign, Mutator._into_text,
+    Mutator._drop, Mutator._repeat, Mutator._foreign, Mutator._into_text, Mutator._column,
+    Mutator._column, Mutator._row_key,
 )  # fmt: skip
 _HARSH: tuple[Operation, ...] = (
     Mutator._odd_value, Mutator._odd_value, Mutator._odd_number, Mutator._odd_bytes, Mutator._twice,

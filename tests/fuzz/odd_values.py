@@ -124,6 +124,88 @@ FITTING: dict[bytes, tuple[bytes, ...]] = {
 }
 """Values that are valid for their key, or nearly."""
 
+ROW_KEYS = tuple(
+    b"id custom_id request_id key value index uuid recordId task_id error response body status_code"
+    b" data __data__ message finish_reason logprobs meta type kind choices candidates done stop"
+    b" content resps doc_id arguments event_id output outputs text token_ids response_metadata"
+    b" parts text_output model_name generated_text generated_tokens details details.tokens"
+    b" meta_info token generation_token_count generation delta request_states generations"
+    b" generation_info provider_metadata chat_response transcript interactions Entries log samples"
+    b" prob probs alternatives top_tokens chosen top_logprobs logprob log_probs usage prompt q17"
+    b" meta.finish_reason a.b 7".split()
+)
+COLUMNS = (
+    *(
+        b"null",
+        b"true",
+        b"false",
+        b"0",
+        b"-0",
+        b"7",
+        b"200",
+        b"200.0",
+        b"404",
+        b"-1.5",
+        b"1e3",
+        b'""',
+    ),
+    *(b'"x"', b'"ping"', b'"response.completed"', b'"human"', b'"stop"', b'"request"', b'"q-7"'),
+    *(b"[]", b"{}", b"[1,2]", b"[-0.5]", b'["a"]', b'["a","b"]', b"[[1]]", b"[{}]", b'[{"a":1}]'),
+    *(b'[{"token":"a","logprob":-1}]', b'[{"text":"a","prob":0.5}]', b'{"finish_reason":"stop"}'),
+    *(
+        b'{"content":"Hi","role":"assistant"}',
+        b'[{"role":"user","content":"{"}]',
+        b'{"choices":[]}',
+    ),
+    *(
+        b'{"choices":["a"]}',
+        b'{"error":null}',
+        b'{"type":"ping"}',
+        b'{"output":[]}',
+        b'{"body":{}}',
+    ),
+    *(
+        b'{"a":{"b":1}}',
+        b'{"custom_id":"c","error":null}',
+        b'{"data":{"type":"x"}}',
+        b'{"text":"t"}',
+    ),
+    *(b'{"usage":{"input_tokens":1},"output":[]}', b'[[{"a":-0.5}]]', b'[{"5":{"logprob":null}}]'),
+    *(
+        b'"{\\"choices\\":[{\\"message\\":{\\"content\\":\\"x\\"}}]}"',
+        b'"data: {}"',
+        b'"{\\"a\\":1}"',
+    ),
+    *(
+        b'" [{\\"token\\":\\"a\\",\\"logprob\\":-1}]"',
+        b'"\\u007b\\"candidates\\":[]}"',
+        b'"\\n{ choices"',
+    ),
+    *('"\u00a0{\\"choices\\":[]}"'.encode(), '"{\\"cho\u0131ce\u017f\\":[]}"'.encode()),
+)
+"""Keys and values of rows that have an answer somewhere."""
+
+CONTAINERS_OF_ANSWERS = (
+    *(b'{"data":%s}', b'{"__data__": %s}', b'{"row":%s}', b'{"q17":%s}', b"[%s]"),
+    b'{"id":"r-1","prompt":"p","response":%s,"expected":"e","n":3}',
+    b'{"id":7,"request":{"logprobs":true,"top_logprobs":5,"messages":[{"role":"user","content":"x"}]}'
+    b',"response":%s}',
+    b'{"custom_id":"c","response":{"status_code":200,"request_id":"r","body":%s},"error":null}',
+    b'{"task_id":1,"line":{"custom_id":"c","response":{"status_code":200,"body":%s},"error":null}}',
+    *(
+        b'{"id":1,"event":{"data":%s}}',
+        b'{"a":{"b":%s,"id":"in"},"id":"out"}',
+        b'{"data":{"x":%s}}',
+    ),
+    *(
+        b'{"a":[{"b":%s}]}',
+        b'{"x":[%s]}',
+        b'{"one":%s,"other":{"a":"b"}}',
+        b'{"choice":1,"output":%s}',
+    ),
+)
+"""Rows and envelopes, with the place of the answer."""
+
 
 def snake(key: bytes) -> bytes:
     """Return a key in snake_case.

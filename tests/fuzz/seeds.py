@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.conftest import ROOT
 from tests.fuzz.document import Document
-from tests.fuzz.odd_values import snake
+from tests.fuzz.odd_values import CONTAINERS_OF_ANSWERS, snake
 from toolkit.loaders.framing.detect import frame
 
 _SHARED = ROOT.parent / "shared"
@@ -48,6 +48,10 @@ _CHUNK = (
     '"choices":[{"index":0,"delta":{"content":" w\\u00f6rld 😀"},"logprobs":{"content":['
     + _ENTRY
     + '],"refusal":null},"finish_reason":null}],"usage":null}'
+)
+_OPENING = (
+    '{"id":"chatcmpl-1","choices":[{"index":0,"delta":{"role":"assistant","content":""},'
+    '"logprobs":null,"finish_reason":null}]}'
 )
 HAND_MADE = tuple(
     text.encode()
@@ -99,6 +103,11 @@ HAND_MADE = tuple(
         "[" + _CHUNK + "]",
         json.dumps(json.loads(_BODY), indent=2, ensure_ascii=False),
         json.dumps(json.loads(_CHUNK), indent="\t"),
+        *(
+            each.decode().replace("%s", body)
+            for each in CONTAINERS_OF_ANSWERS
+            for body in (_BODY, _CHUNK, _OPENING)
+        ),
     )
 )
 

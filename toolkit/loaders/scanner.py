@@ -15,9 +15,9 @@ try:
 except ImportError:  # the toolkit was installed without a C++ compiler
     _scan = None
 
-DEFERRED, READ, ENVELOPED, JOINED = range(4)
-"""Verdicts of `scan_block` on a record: left to the reference decoder; read; read from inside an
-envelope; joined to the body of an earlier record."""
+DEFERRED, READ, JOINED = range(3)
+"""Verdicts of `scan_block` on a record: left to the reference decoder; read; joined to the body of
+an earlier record."""
 
 
 def decoder() -> str:
@@ -44,7 +44,9 @@ class Scanned(NamedTuple):
     Attributes
     ----------
     verdicts : uint8 array, shape (n_records,)
-        `DEFERRED`, `READ`, `ENVELOPED` or `JOINED`.
+        `DEFERRED`, `READ` or `JOINED`.
+    envelopes : int
+        Number of records of which the body lies inside an envelope or a row.
     bodies, parts, tokens, alternatives : pyarrow.RecordBatch
         Columns of what was read, as in `toolkit.loaders.buffers`, without the position of the
         records.
@@ -53,16 +55,12 @@ class Scanned(NamedTuple):
     """
 
     verdicts: NDArray[np.uint8]
+    envelopes: int
     bodies: pa.RecordBatch
     parts: pa.RecordBatch
     tokens: pa.RecordBatch
     alternatives: pa.RecordBatch
     members: NDArray[np.int64]
-
-    @property
-    def envelopes(self) -> int:
-        """Number of records that were read from inside an envelope."""
-        return int(np.count_nonzero(self.verdicts == ENVELOPED))
 
 
 def scan_block(
@@ -91,11 +89,12 @@ def scan_block(
     """
     if _scan is None:
         return None
-    verdicts, *capsules = _scan.scan(data, starts, stops, breaks, window)
+    verdicts, envelopes, *capsules = _scan.scan(data, starts, stops, breaks, window)
     *tables, members = (pa.RecordBatch._import_from_c_capsule(*pair) for pair in capsules)
     bodies, parts, tokens, alternatives = tables
     frames = members["frame"].to_numpy()
-    return Scanned(np.frombuffer(verdicts, np.uint8), bodies, parts, tokens, alternatives, frames)
+    found = np.frombuffer(verdicts, np.uint8)
+    return Scanned(found, envelopes, bodies, parts, tokens, alternatives, frames)
 
 
 def repeat(values: NDArray[np.generic], lengths: NDArray[np.int64]) -> NDArray[np.generic]:

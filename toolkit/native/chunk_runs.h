@@ -13,21 +13,12 @@
 #include <cstring>
 #include <vector>
 
+#include "body_reader.h"
 #include "columns.h"
 #include "json.h"
 #include "word_scan.h"
 
 namespace toolkit {
-
-// The fields of a body before its row is written.
-struct Body {
-  Slice id, object, model, fingerprint, tier;
-  int64_t created = -1;
-  bool has_usage = false;
-  bool has_choices = false;
-  int32_t n_parts = 0;
-  Kind kind = kWhole;
-};
 
 // The newest chunk of an id, and the run that it belongs to.
 struct Run {
@@ -36,6 +27,7 @@ struct Run {
   Body before;           // the fields in that text
   uint64_t seen = 0;     // the bits of the keys in that text
   Body body;             // all its fields
+  Slice custom_id;
   bool is_open = false;  // later chunks may continue it
   size_t segment = 0, last_frame = 0;
   size_t body_row = 0, part_row = 0;
@@ -87,8 +79,10 @@ class Runs {
     for (size_t row = parts.rows - n_parts; row < parts.rows; ++row) add_piece(body_row, parts, row, false);
   }
   // Begins a run with the body whose row was just written.
-  void begin(Run& run, const Body& body, size_t frame, const Bodies& bodies, const Parts& parts) {
+  void begin(Run& run, const Body& body, const Slice& custom_id, size_t frame, const Bodies& bodies,
+             const Parts& parts) {
     run.body = body;
+    run.custom_id = custom_id;
     run.is_open = true;
     run.segment = segment_;
     run.last_frame = frame;

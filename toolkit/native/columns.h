@@ -63,6 +63,7 @@ struct Bodies : Table {
   Int8 kind{"kind", "c"};
   Text response_id{"response_id", "U"};
   Text custom_id{"custom_id", "U"};
+  Text path{"path", "U"};
   Int64 created{"created", "l"};
   Text model{"model", "U"};
   Text system_fingerprint{"system_fingerprint", "U"};
@@ -81,10 +82,11 @@ struct Bodies : Table {
   Int32 n_parts{"n_parts", "i"};
   Int32 n_records{"n_records", "i"};
   Bodies() {
-    columns = {&kind,         &response_id, &custom_id, &created, &model,    &system_fingerprint,
-               &service_tier, &object,      &has_usage, &n_parts, &n_records};
+    columns = {&kind,         &response_id, &custom_id, &path,    &created, &model,
+               &system_fingerprint, &service_tier, &object,    &has_usage, &n_parts, &n_records};
     for (Int64& count : usage) columns.push_back(&count);
-    texts_ = {&response_id, &custom_id, &model, &system_fingerprint, &service_tier, &object};
+    texts_ = {&response_id, &custom_id,    &path,  &model,
+              &system_fingerprint, &service_tier, &object};
   }
 };
 

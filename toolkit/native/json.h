@@ -33,11 +33,26 @@ class Json {
   void open(const char* stop) {
     end_ = stop;
     depth_ = 0;
+    has_list_ = false;
   }
   bool at_end(const char* p) const { return space(p) == end_; }
   // Count a level whose opening brace was read by other means than `object`.
   void enter() { ++depth_; }
   void leave() { --depth_; }
+  int depth() const { return depth_; }
+  void set_depth(int depth) { depth_ = depth; }
+
+  // Returns the position of the next value, and its first byte; 0 at the end of the record.
+  const char* begin(const char* p) const { return space(p); }
+  char peek(const char* p) const {
+    p = space(p);
+    return p < end_ ? *p : '\0';
+  }
+
+  // Notes that a value that is not read may be a list of tokens: an array of objects or arrays, or
+  // one with the keys of an entry.
+  void note_list() { has_list_ = true; }
+  bool has_list() const { return has_list_; }
 
   TOOLKIT_INLINE const char* take(const char* p, char c) const {
     if (p < end_ && *p == c) return p + 1;
@@ -219,6 +234,23 @@ class Json {
     return uint64_t{1} << static_cast<int>(key);
   }
 
+  // Calls f(p, name) for each member, whatever its key; f reads the value.
+  template <class F>
+  const char* members(const char* p, F f) {
+    p = take(p, '{');
+    if (p == nullptr || ++depth_ > kMaxDepth) return nullptr;
+    const char* q = take(p, '}');
+    while (q == nullptr) {
+      Slice name;
+      p = string(p, name);
+      if (p == nullptr || name.escaped || (p = take(p, ':')) == nullptr) return nullptr;
+      if ((p = f(p, name)) == nullptr) return nullptr;
+      if ((q = take(p, '}')) == nullptr && (p = take(p, ',')) == nullptr) return nullptr;
+    }
+    --depth_;
+    return q;
+  }
+
   // Calls f(p) with the position of each element; f reads it.
   template <class F>
   const char* array(const char* p, F f) {
@@ -256,8 +288,16 @@ class Json {
         Slice ignored;
         return string(p, ignored);
       }
-      case '{': return skip_object(p);
-      case '[': return array(p, [this](const char* q) { return skip(q); });
+      case '{':
+        return members(p, [this](const char* q, const Slice& name) {
+          return skip_value_of(q, name.text());
+        });
+      case '[':
+        return array(p, [this](const char* q) {
+          const char c = peek(q);
+          if (c == '{' || c == '[') note_list();
+          return skip(q);
+        });
       case 't': return word(p, "true");
       case 'f': return word(p, "false");
       case 'n': return word(p, "null");
@@ -265,9 +305,33 @@ class Json {
     }
   }
 
+  // Returns whether a value is none that could be a logprob, or hold some: null, a boolean or a
+  // whole number that is not negative.
+  bool holds_no_logprobs(const char* p) const {
+    p = space(p);
+    if (p >= end_) return false;
+    if (!is_digit(*p)) return *p == 'n' || *p == 't' || *p == 'f';
+    while (p < end_ && is_digit(*p)) ++p;
+    return p < end_ && *p != '.' && *p != 'e' && *p != 'E';
+  }
+
+  // Returns whether a key has "logprob" or "log_prob" in it, in any casing.
+  static bool speaks_of_logprobs(std::string_view key) {
+    const auto is = [&](size_t i, char c) {
+      return i < key.size() && (static_cast<unsigned char>(key[i]) | 0x20) == c;
+    };
+    for (size_t i = 0; i + 7 <= key.size(); ++i) {
+      if (!is(i, 'l') || !is(i + 1, 'o') || !is(i + 2, 'g')) continue;
+      const size_t j = i + 3 + (key[i + 3] == '_' ? 1 : 0);
+      if (is(j, 'p') && is(j + 1, 'r') && is(j + 2, 'o') && is(j + 3, 'b')) return true;
+    }
+    return false;
+  }
+
  private:
   const char* end_ = nullptr;
   int depth_ = 0;
+  bool has_list_ = false;
   Watch watch_ = Watch::kNames;
 
   TOOLKIT_INLINE const char* space(const char* p) const {
@@ -296,39 +360,20 @@ class Json {
   // Skips the value of a key that is not read. A key that speaks of logprobs defers the record if
   // its value could hold some: the reference decoder reads or notes it.
   const char* skip_value_of(const char* p, std::string_view key) {
-    if (watch_ == Watch::kNone || (watch_ == Watch::kNames && !speaks_of_logprobs(key)))
-      return skip(p);
-    p = space(p);
-    if (p >= end_ || (*p != 'n' && *p != 't' && *p != 'f')) return nullptr;
-    return skip(p);
+    if (watch_ == Watch::kNone) return skip(p);
+    if (is_of_entry(key)) note_list();
+    if (watch_ == Watch::kNames && !speaks_of_logprobs(key)) return skip(p);
+    note_list();
+    const char c = peek(p);
+    return c == 'n' || c == 't' || c == 'f' ? skip(p) : nullptr;
   }
-
-  // Returns whether a key has "logprob" or "log_prob" in it, in any casing.
-  static bool speaks_of_logprobs(std::string_view key) {
-    const auto is = [&](size_t i, char c) {
-      return i < key.size() && (static_cast<unsigned char>(key[i]) | 0x20) == c;
-    };
-    for (size_t i = 0; i + 7 <= key.size(); ++i) {
-      if (!is(i, 'l') || !is(i + 1, 'o') || !is(i + 2, 'g')) continue;
-      const size_t j = i + 3 + (key[i + 3] == '_' ? 1 : 0);
-      if (is(j, 'p') && is(j + 1, 'r') && is(j + 2, 'o') && is(j + 3, 'b')) return true;
-    }
+  // Returns whether the key of a value that is not read may be that of a field of an entry.
+  static bool is_of_entry(std::string_view key) {
+    if (key.size() < 4 || key.size() > 12) return false;
+    for (const std::string_view name :
+         {"token", "prob", "probs", "alternatives", "top_tokens", "top_probs", "chosen"})
+      if (key == name) return true;
     return false;
-  }
-
-  const char* skip_object(const char* p) {
-    p = take(p, '{');
-    if (p == nullptr || ++depth_ > kMaxDepth) return nullptr;
-    const char* q = take(p, '}');
-    while (q == nullptr) {
-      Slice name;
-      p = string(p, name);
-      if (p == nullptr || name.escaped || (p = take(p, ':')) == nullptr) return nullptr;
-      if ((p = skip_value_of(p, name.text())) == nullptr) return nullptr;
-      if ((q = take(p, '}')) == nullptr && (p = take(p, ',')) == nullptr) return nullptr;
-    }
-    --depth_;
-    return q;
   }
 };
 

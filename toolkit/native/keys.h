@@ -12,7 +12,6 @@ enum class Key {
   kDefer,  // defers the record to the reference decoder
   kId, kObject, kCreated, kModel, kChoices, kUsage, kError, kTier, kFingerprint,
   kPromptLogprobs,
-  kCustomId, kResponse, kStatusCode, kBody,
   kIndex, kMessage, kDelta, kLogprobs, kFinish,
   kRole, kContent, kRefusal, kReasoning, kReasoningContent, kToolCalls, kProviderFields,
   kToken, kLogprob, kBytes, kTop, kTokenId,
@@ -26,8 +25,7 @@ constexpr Name<Key> kTopNames[] = {
     {"error", Key::kError}, {"service_tier", Key::kTier}, {"serviceTier", Key::kTier},
     {"system_fingerprint", Key::kFingerprint}, {"systemFingerprint", Key::kFingerprint},
     {"prompt_logprobs", Key::kPromptLogprobs}, {"promptLogprobs", Key::kPromptLogprobs},
-    {"custom_id", Key::kCustomId}, {"response", Key::kResponse}};
-constexpr Name<Key> kResponseNames[] = {{"status_code", Key::kStatusCode}, {"body", Key::kBody}};
+    {"custom_id", Key::kDefer}, {"response", Key::kDefer}};
 constexpr Name<Key> kChoiceNames[] = {
     {"index", Key::kIndex}, {"message", Key::kMessage}, {"delta", Key::kDelta},
     {"logprobs", Key::kLogprobs}, {"finish_reason", Key::kFinish},

@@ -13,22 +13,18 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from toolkit import schema
 from toolkit.limits import LIMITS, Limits
 from toolkit.loaders import buffers
 from toolkit.loaders.buffers import Decoded, Ints
 from toolkit.loaders.decoding.ordinals import Ordinals
 from toolkit.loaders.formats import openai_chat
 from toolkit.loaders.framing.frames import Frames
-from toolkit.loaders.scanner import DEFERRED, ENVELOPED, JOINED, Scanned, scan_block
+from toolkit.loaders.scanner import DEFERRED, JOINED, Scanned, scan_block
 
 # Record batches are copied into one if there are more than so many with fewer rows on average,
 # because each of them keeps much larger memory alive.
 _MANY_BATCHES, _FEW_ROWS = 16, 1024
-
-_IN_BATCH_LINE = "$.response.body"
 
 Columns = dict[str, Ints]
 
@@ -111,9 +107,7 @@ def complete(blocks: list[Placed]) -> Decoded:
     places = _concatenated([block.bodies for block in blocks])
     n_parts = sum(each.parts.num_rows for each in scanned)
     return Decoded(
-        bodies=_complete(
-            [each.bodies for each in scanned], buffers.BODIES, places | {"path": _paths(scanned)}
-        ),
+        bodies=_complete([each.bodies for each in scanned], buffers.BODIES, places),
         # A record with logprobs of its prompt is deferred.
         parts=_complete(
             [each.parts for each in scanned], buffers.PARTS, {"n_prompt": np.zeros(n_parts, int)}
@@ -130,16 +124,6 @@ def complete(blocks: list[Placed]) -> Decoded:
 
 def _concatenated(blocks: list[Columns]) -> Columns:
     return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
-
-
-def _paths(scanned: list[Scanned]) -> pa.Array:
-    """Return the JSON path of each body in its record: that of a Batch line, or null."""
-    verdicts = np.concatenate([each.verdicts for each in scanned])
-    is_inside = verdicts[(verdicts != DEFERRED) & (verdicts != JOINED)] == ENVELOPED
-    if not is_inside.any():
-        return pa.nulls(len(is_inside), schema.TEXT)
-    inside, outside = (pa.scalar(path, schema.TEXT) for path in (_IN_BATCH_LINE, None))
-    return pc.if_else(pa.array(is_inside), inside, outside)
 
 
 def _complete(

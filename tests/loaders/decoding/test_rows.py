@@ -1,0 +1,145 @@
+"""Answers inside rows and envelopes: the scanner reads them, and only if it is certain."""
+
+import json
+from contextlib import suppress
+
+import pytest
+
+import toolkit
+from tests.fuzz import compare
+from tests.fuzz.seeds import seeds
+from toolkit.loaders.formats.declared import SHAPES
+
+pytestmark = pytest.mark.skipif(
+    toolkit.decoder() != "native", reason="the native scanner was not built"
+)
+
+ENTRY = {"token": "Hi", "logprob": -0.5, "bytes": [72, 105], "top_logprobs": []}
+WHOLE = {
+    "id": "chatcmpl-1",
+    "object": "chat.completion",
+    "model": "m",
+    "choices": [
+        {
+            "index": 0,
+            "message": {"role": "assistant", "content": "Hi"},
+            "logprobs": {"content": [ENTRY]},
+            "finish_reason": "stop",
+        }
+    ],
+}
+CHUNK = {
+    "id": "chatcmpl-1",
+    "choices": [{"index": 0, "delta": {"content": "Hi"}, "logprobs": {"content": [ENTRY]}}],
+}
+OPENING = {"id": "chatcmpl-1", "choices": [{"index": 0, "delta": {"role": "assistant"}}]}
+ASKED = {"model": "m", "logprobs": True, "top_logprobs": 5, "messages": [{"role": "user"}]}
+LINE = {"custom_id": "c", "response": {"status_code": 200, "request_id": "r", "body": "@"}}
+
+READ = [
+    ({"data": "@"}, "$.data", None),
+    ({"__data__": "@"}, "$.__data__", None),
+    ({"id": 7, "prompt": "Who?", "response": "@", "expected": "Hi"}, "$.response", "7"),
+    ({"request": ASKED, "response": "@", "uuid": "u", "type": "chat"}, "$.response", "u"),
+    ({"id": "out", "a": {"b": "@", "qid": "in"}}, "$.a.b", "in"),
+    ({**LINE, "error": None, "id": "batch_1"}, "$.response.body", "c"),
+    ({"task_id": 3, "line": LINE}, "$.line.response.body", "3"),
+    ({"line": LINE}, "$.line.response.body", "c"),
+    ({"index": 4, "event": {"data": "@"}}, "$.event.data", "4"),
+    ({"answer": "@"}, "$.answer", None),
+    ({"meta": {"run": 1}, "output": "text", "details": None, "answer": "@"}, "$.answer", None),
+]
+UNCERTAIN = [
+    {"q17": "@"},  # the key is the id
+    {"one": "@", "other": "@"},
+    {"list": ["@"]},
+    {"output": "@"},  # Inspect
+    {"candidates": [], "answer": "@"},
+    {"answer": "@", "raw": json.dumps(WHOLE)},
+    {"answer": "@", "raw": "\n" + json.dumps({"logprobs": [ENTRY]})},
+    {"answer": "@", "scores": {"logprobs": [-0.5]}},
+    {"answer": "@", "step": {"finish_reason": "stop", "message": {"content": "x"}}},
+    {"answer": "@", "log": {"entries": []}},
+    {"answer": "@", "meta": {"finish_reason": "stop"}},
+    {"answer": "@", "meta.finish_reason": "stop"},
+    {"answer": "@", "type": "response.created"},
+    {"answer": "@", "key.with.dots": {"in": "@"}},
+    {"key.with.dots": "@"},
+    {"id": "", "answer": "@"},
+    {"a": {"b": {"c": {"d": {"e": "@"}}}}},
+    {**LINE, "error": {"code": 1}},
+    {**LINE, "response": {"status_code": 500, "body": "@"}},
+    {**LINE, "response": {"body": {"answer": "@"}}},
+    {**LINE, "custom_id": 7},
+    {"data": {"answer": "@", "type": "x"}},
+    {"data": "@", "error": "no"},
+    {"data": "@", "__data__": "{}"},
+]
+
+
+def row(template, body):
+    return json.dumps(template).replace('"@"', json.dumps(body)).encode()
+
+
+@pytest.mark.parametrize("body", [WHOLE, CHUNK, OPENING], ids=["whole", "chunk", "opening"])
+@pytest.mark.parametrize(("template", "path", "custom_id"), READ, ids=range(len(READ)))
+def test_a_body_inside_a_row_is_read_natively(template, path, custom_id, body):
+    record = row(template, body)
+    assert not compare.differ([record])
+    assert not compare.joins_differ([record, record])
+    has_list = body is OPENING and "request" in template  # it may be the list of the tokens
+    assert bool(compare.taken([record])) is not has_list
+    read = compare.native(compare.framed([record]))
+    assert read.bodies["path"].to_pylist() == [path]
+    assert read.bodies["custom_id"].to_pylist() == [custom_id]
+    assert read.envelopes == 1
+
+
+@pytest.mark.parametrize("body", [WHOLE, CHUNK], ids=["whole", "chunk"])
+@pytest.mark.parametrize("template", UNCERTAIN, ids=range(len(UNCERTAIN)))
+def test_what_is_uncertain_in_a_row_is_left_to_the_reference(template, body):
+    record = row(template, body)
+    assert not compare.taken([record])
+    assert not compare.differ([record])
+
+
+def parsed(texts):
+    for text in texts:
+        with suppress(ValueError):
+            yield json.loads(text)
+
+
+@pytest.mark.parametrize("body", [WHOLE, OPENING], ids=["whole", "opening"])
+def test_records_of_any_format_beside_an_answer(body):
+    others = list(parsed(seeds()))
+    rows = [{"x": other, "answer": body} for other in others]
+    rows += [{**other, "answer": body} for other in others if isinstance(other, dict)]
+    rows += [{"answer": body, "text": json.dumps(other)} for other in others[:60]]
+    records = [json.dumps(each).encode() for each in rows]
+    if compare.differ(records):
+        assert not [record for record in records if compare.differ([record])]
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: f"{shape.name}-{shape.marks}")
+def test_the_marks_of_each_declared_format_are_doubts(shape):
+    """A new declaration needs one of its marks among the keys of `native/row_keys.h`."""
+    marked: dict = {"answer": WHOLE}
+    for mark in shape.marks:
+        path, _, wanted = mark.partition("=")
+        first, *others = path.split("|")[0].replace("[]", ".[]").replace("[0]", ".[]").split(".")
+        value = wanted or "x"
+        for step in reversed(others):
+            value = [value] if step in ("[]", "[1]", "[1") else {step: value}
+        marked[first.split("[")[0]] = value
+    assert not compare.taken([json.dumps(marked).encode()])
+
+
+def test_chunks_of_two_places_or_rows_are_not_joined():
+    records = [row({"data": "@"}, CHUNK), row({"event": "@"}, CHUNK), row({"event": "@"}, CHUNK)]
+    records += [row({"id": i, "event": "@"}, CHUNK) for i in (1, 1, 2)]
+    assert len(compare.taken(records)) == len(records)
+    assert not compare.joins_differ(records)
+    data = b"\n".join(records) + b"\n"
+    lp = toolkit.read(data)
+    assert lp.choices["content"].to_pylist() == ["Hi" * 6]
+    assert lp.ledger["envelopes"].to_pylist() == [6]

@@ -1,0 +1,276 @@
+// Find the one body of a record: the record itself, or an object inside rows and envelopes.
+//
+// toolkit/loaders/formats/ (detect.py, embedded.py, row_ids.py, and the envelopes openai_batch.py
+// and event_data.py) defines what a row means. Here a record is read only if it has exactly one
+// body and if nothing around it can be of another format, an envelope of another kind, the text of
+// an answer, or a list of logprobs. Everything else is a doubt, which defers the record.
+
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "json.h"
+#include "row_keys.h"
+
+namespace toolkit {
+
+constexpr int kMostKeys = 4;  // keys on the way to a body; a longer way defers the record
+
+// An object around a body, as far as it matters to what it is.
+struct Level {
+  uint64_t seen = 0;  // bits of its keys
+  size_t n_keys = 0;
+  bool doubt = false;
+  Slice id;                        // its id as a row
+  RowKey id_key = RowKey::kOther;  // under which key it has that; kOther: it has none
+  bool is_error = false;           // `error` is not null
+  bool is_odd_status = false;      // `status_code` is not 200
+  bool is_odd_response = false;    // that of the object under `response` is not 200
+  bool is_message = false;         // `message` is an object
+  bool is_text = false;            // `custom_id` is a text or null
+  bool is_null = false, is_object = false;  // what `response` is
+  uint64_t response = 0, data = 0;          // bits of the keys of the objects under these keys
+  size_t n_response = 0;                    // number of keys of the object under `response`
+  Slice body_key;                           // the key under which the body is
+  enum Kind { kRow, kBatch, kEvent } kind = kRow;
+
+  bool has(RowKey key) const { return (seen & bit(key)) != 0; }
+};
+
+class Rows {
+ public:
+  explicit Rows(Json& json) : json_(json) {}
+
+  // Finds the body of a record that begins at p. `reader.begins_body(p)`: an object is surely a
+  // body; `reader.body(p)` reads one.
+  template <class Reader>
+  const char* read(const char* p, Reader& reader) {
+    depth_ = -1;
+    keys_.clear();
+    Level top;
+    p = object(p, 0, top, reader);
+    return p == nullptr || depth_ < 0 || (depth_ > 0 && levels_[0].doubt) ? nullptr : p;
+  }
+
+  // Whether the body is not the record itself.
+  bool is_inside() const { return depth_ > 0; }
+  // Whether lists of tokens beside the body count if it has none itself.
+  bool is_row() const { return depth_ > 0 && levels_[0].kind == Level::kRow; }
+  // Writes the JSON path of the body; false if a key is not a plain name.
+  bool path(std::string& path) const {
+    path = "$";
+    for (int i = 0; i < depth_; ++i) {
+      const std::string_view key = levels_[i].body_key.text();
+      if (!is_plain(key)) return false;
+      path += '.';
+      path += key;
+    }
+    return true;
+  }
+  // Gives the id of the body, which `text` is null without; false if it is uncertain.
+  bool id(Slice& text) const {
+    int outer = depth_;  // rows are the levels below it
+    for (int i = 0; i < depth_; ++i)
+      if (levels_[i].kind != Level::kRow) {
+        const bool is_batch = levels_[i].kind == Level::kBatch;
+        if (i + (is_batch ? 2 : 1) != depth_) return false;  // the body is deeper inside
+        if (is_batch && levels_[i + 1].body_key.text() != "body") return false;
+        outer = i;
+        break;
+      }
+    for (int i = outer - 1; i >= 0; --i) {
+      if (levels_[i].id_key == RowKey::kOther) continue;
+      text = levels_[i].id;
+      return text.start != text.stop;
+    }
+    if (outer < depth_ && levels_[outer].id_key == RowKey::kCustomId) {  // of a Batch line
+      text = levels_[outer].id;
+    } else if (outer > 0 && levels_[0].n_keys == 1) {
+      // The only key of a record may be an id, if it has a digit in it.
+      for (const char c : levels_[0].body_key.text())
+        if (static_cast<unsigned char>(c) >= 0x80 || is_digit(c)) return false;
+    }
+    return true;
+  }
+
+ private:
+  Json& json_;
+  int depth_ = -1;  // keys on the way to the body; -1: none was found
+  Level levels_[kMostKeys];
+  std::vector<std::string_view> keys_;  // of the objects that are open
+
+  // Reads an object of a row, or the body.
+  template <class Reader>
+  const char* object(const char* p, int level, Level& here, Reader& reader) {
+    const char* const start = p;
+    const bool may_be_body = level <= kMostKeys;
+    bool is_body = may_be_body && reader.begins_body(p);
+    if (!is_body) {
+      const size_t first = keys_.size();
+      const int depth = json_.depth(), before = depth_;
+      p = json_.members(p, [&](const char* q, const Slice& name) {
+        keys_.push_back(name.text());
+        return member(q, name, level, here, is_body, reader);
+      });
+      if (!is_body) {
+        here.n_keys = keys_.size() - first;
+        if (p != nullptr) close(here, first, before < 0 && depth_ >= 0);
+        keys_.resize(first);
+        if (p != nullptr && before < 0 && depth_ >= 0) levels_[level] = here;
+        return p;
+      }
+      keys_.resize(first);
+      json_.set_depth(depth);
+    }
+    // A body inside what turns out to be one, or after another.
+    if (!may_be_body || depth_ >= 0) return nullptr;
+    depth_ = level;
+    here = Level();
+    return reader.body(start);
+  }
+
+  // Reads a member of a row. `is_body`: the object is no row, but a body.
+  template <class Reader>
+  const char* member(const char* p, const Slice& name, int level, Level& here, bool& is_body,
+                     Reader& reader) {
+    const RowKey key = kRowNames.find(name.text());
+    const char c = json_.peek(p);
+    if (key == RowKey::kChoices && c == '[') {
+      is_body = true;
+      return nullptr;
+    }
+    if (key <= RowKey::kOnce && here.has(key)) here.doubt = true;
+    here.seen |= bit(key);
+    note(p, c, name, key, here);
+    const int before = depth_;
+    if (c == '{') {
+      Level inner;
+      p = object(p, level + 1, inner, reader);
+      // A body is neither a row nor in doubt, and its columns are not those of a row.
+      here.doubt |= inner.doubt;
+      if (key == RowKey::kResponse) here.response = inner.seen, here.n_response = inner.n_keys;
+      if (key == RowKey::kResponse) here.is_odd_response = inner.is_odd_status;
+      if (key == RowKey::kData) here.data = inner.seen;
+      if (key == RowKey::kMeta && inner.has(RowKey::kFinish)) here.doubt = true;
+    } else {
+      p = c == '[' ? array(p, here, reader) : c == '"' ? text(p, key, here) : json_.skip(p);
+    }
+    if (before < 0 && depth_ >= 0) here.body_key = name;
+    return p;
+  }
+
+  // Notes what a member says about the row, before its value is read.
+  void note(const char* p, char c, const Slice& name, RowKey key, Level& here) {
+    const bool is_container = c == '{' || c == '[';
+    switch (key) {
+      case RowKey::kDoubt: here.doubt = true; break;
+      case RowKey::kChoices: here.doubt = true; break;
+      case RowKey::kContainer: here.doubt |= is_container; break;
+      case RowKey::kOutput: here.doubt |= c != '"' && c != 'n'; break;
+      case RowKey::kFlag: here.doubt |= c == 't' || c == 'f'; break;
+      case RowKey::kError: here.is_error = c != 'n'; break;
+      case RowKey::kMessage: here.is_message = c == '{'; break;
+      case RowKey::kEntry: json_.note_list(); break;
+      case RowKey::kResponse:
+        here.is_null = c == 'n';
+        here.is_object = c == '{';
+        break;
+      case RowKey::kStatusCode: {
+        int64_t status = 0;
+        here.is_odd_status = json_.whole(p, status, 200, 200) == nullptr;
+        break;
+      }
+      default: break;
+    }
+    if (key == RowKey::kCustomId) here.is_text = c == '"' || c == 'n';
+    if (key <= RowKey::kLastId && key < here.id_key) note_id(p, c, key, here);
+    if (name.start != name.stop && is_dotted(name.text())) here.doubt = true;
+    if (Json::speaks_of_logprobs(name.text())) {
+      here.seen |= name.text() == "logprobs" && c != 'n' ? bit(RowKey::kLogprobs) : 0;
+      here.doubt |= !json_.holds_no_logprobs(p);
+      json_.note_list();
+    }
+  }
+
+  // Notes the id of a row: a text or a whole number under the first of some keys.
+  void note_id(const char* p, char c, RowKey key, Level& here) {
+    Slice id;
+    if (c == '"') {
+      if (json_.string(p, id) == nullptr) return;  // so will be the value
+    } else if (c == '-' || is_digit(c)) {
+      const char* const stop = json_.skip(p);
+      if (stop == nullptr) return;
+      id.start = json_.begin(p);
+      id.stop = stop;
+      const std::string_view digits = id.text();
+      if (digits.find_first_of(".eE") != digits.npos) return;  // no whole number
+      here.doubt |= digits.size() > 18 || digits == "-0";
+    } else {
+      return;
+    }
+    here.id = id;
+    here.id_key = key;
+  }
+
+  template <class Reader>
+  const char* array(const char* p, Level& here, Reader& reader) {
+    return json_.array(p, [&](const char* q) {
+      const char c = json_.peek(q);
+      if (c == '[' || c == '{') json_.note_list();
+      if (c == '[') return array(q, here, reader);
+      if (c == '"') return text(q, RowKey::kOther, here);
+      if (c != '{') return json_.skip(q);
+      Level inner;  // a body in a list may be part of an exchange
+      q = object(q, kMostKeys + 1, inner, reader);
+      here.doubt |= inner.doubt;
+      return q;
+    });
+  }
+
+  const char* text(const char* p, RowKey key, Level& here) {
+    Slice value;
+    p = json_.string(p, value);
+    if (p == nullptr) return nullptr;
+    const bool begins = begins_like_json(value);
+    here.doubt |= (begins && key == RowKey::kData) || (begins && speaks_of_answers(value.text()));
+    here.doubt |= key == RowKey::kType && !is_plain_type(value.text());
+    return p;
+  }
+
+  // Decides what an object is, after its last member. `has_body`: the body is inside it.
+  void close(Level& here, size_t first_key, bool has_body) {
+    const bool has_reason = here.has(RowKey::kFinish), has_index = here.has(RowKey::kIndex);
+    const bool has_logprobs = here.has(RowKey::kLogprobs);
+    if (here.is_message && (has_reason || has_index || has_logprobs)) here.doubt = true;
+    if (has_reason && has_index && has_logprobs) here.doubt = true;  // a choice
+    if (here.id_key == RowKey::kIndex && has_reason) here.doubt = true;
+    if (here.id_key == RowKey::kKey && here.has(RowKey::kValue)) here.doubt = true;
+    if (has_body) {
+      const std::string_view key = here.body_key.text();
+      here.doubt |= std::count(keys_.begin() + static_cast<ptrdiff_t>(first_key), keys_.end(), key) != 1;
+    }
+    if (here.has(RowKey::kCustomId)) return close_batch(here, has_body);
+    if (!here.has(RowKey::kData)) return;
+    constexpr uint64_t kEvent = bit(RowKey::kError) | bit(RowKey::kOutput) | bit(RowKey::kType);
+    if (here.is_error || (here.data & kEvent) != 0) here.doubt = true;
+    const bool is_body = has_body && kRowNames.find(here.body_key.text()) == RowKey::kData;
+    if (is_body && here.data == 0) here.kind = Level::kEvent;
+  }
+
+  void close_batch(Level& here, bool has_body) {
+    const uint64_t body = bit(RowKey::kBody), status = bit(RowKey::kStatusCode);
+    const bool is_line = here.is_object && ((here.response & (body | status)) != 0 || here.n_response == 0);
+    const bool is_bare = !here.has(RowKey::kResponse) || here.is_null;
+    if (is_bare && (here.has(RowKey::kError) || here.has(RowKey::kResponse))) here.doubt = true;
+    if (!is_line) return;
+    here.kind = Level::kBatch;
+    here.doubt |= !has_body || here.body_key.text() != "response" || here.is_error ||
+                  here.is_odd_response || !here.is_text || (here.response & body) == 0;
+  }
+};
+
+}  // namespace toolkit

@@ -92,6 +92,28 @@ bool read(Scanner& scanner, std::vector<char>& verdicts, const View& data, const
   });
 }
 
+std::vector<toolkit::Plan> plans;  // the declared formats
+
+PyObject* declare(PyObject*, PyObject* args) {
+  PyObject* text;
+  if (!PyArg_ParseTuple(args, "O", &text)) return nullptr;
+  View json;
+  if (!json.get(text)) return nullptr;
+  std::vector<toolkit::Plan> found;
+  const auto* start = static_cast<const char*>(json.buffer.buf);
+  bool good = false;
+  try {
+    good = toolkit::PlanReader().read(start, start + json.buffer.len, found);
+  } catch (const std::exception&) {
+  }
+  if (!good) {
+    PyErr_SetString(PyExc_ValueError, "expected the declarations as decoding/plans.py writes them");
+    return nullptr;
+  }
+  plans.swap(found);
+  Py_RETURN_NONE;
+}
+
 PyObject* scan(PyObject*, PyObject* args) {
   PyObject *data, *starts, *stops, *breaks;
   Py_ssize_t window;
@@ -102,7 +124,8 @@ PyObject* scan(PyObject*, PyObject* args) {
   size_t total = 0;
   if (!lie_within(first, last, between, text.buffer.len, total)) return nullptr;
   try {
-    const auto scanner = std::make_unique<Scanner>(total, window < 0 ? 0 : static_cast<size_t>(window));
+    const auto scanner =
+        std::make_unique<Scanner>(total, window < 0 ? 0 : static_cast<size_t>(window), plans);
     std::vector<char> verdicts(static_cast<size_t>(first.buffer.len / kItem));
     if (!read(*scanner, verdicts, text, first, last, between)) return nullptr;
     constexpr int kTables = 5;
@@ -258,6 +281,8 @@ PyObject* repeat(PyObject*, PyObject* args) {
 }
 
 PyMethodDef kMethods[] = {
+    {"declare", declare, METH_VARARGS,
+     "declare(json)\n\nDeclare formats, before the first scan: see loaders/decoding/plans.py."},
     {"lines", lines, METH_VARARGS,
      "lines(data, start, stop) -> (starts, stops, usual)\n\n"
      "Find the lines in data[start:stop], without their ends, as int64 positions in data. usual:\n"

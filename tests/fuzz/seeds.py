@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 from tests.conftest import ROOT
+from tests.fuzz import other_formats
 from tests.fuzz.document import Document
 from tests.fuzz.odd_values import CONTAINERS_OF_ANSWERS, snake
 from toolkit.loaders.framing.detect import frame
@@ -114,7 +115,7 @@ HAND_MADE = tuple(
 
 def seeds() -> list[bytes]:
     """Return records of at most 3,000 bytes, each a valid JSON text."""
-    found = dict.fromkeys(HAND_MADE)
+    found = dict.fromkeys((*HAND_MADE, *other_formats.texts()))
     for folder in FOLDERS:
         for path in sorted(folder.glob("*")) if folder.is_dir() else ():
             if path.suffix in SUFFIXES:

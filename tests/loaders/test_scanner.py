@@ -24,7 +24,8 @@ def constant(name):
 def codes(name):
     """Return the names of an enumeration in order of their codes, which begin at 0."""
     names = re.search(rf"enum {name} : \w+ {{ (.*?) }}", HEADERS)[1]
-    return [each.removeprefix("k").lower() for each in names.split(", ")]
+    words = (re.findall("[A-Z][a-z]+", each) for each in names.split(", "))
+    return ["_".join(each).lower() for each in words]
 
 
 def test_limits_and_thresholds():
@@ -57,4 +58,6 @@ def test_columns():
     expected = (buffers.BODIES, buffers.PARTS, buffers.TOKENS, buffers.ALTERNATIVES)
     for table, schema_ in zip(tables, expected, strict=True):
         for field in table.schema:
+            if field.name == "format":  # a code for one of `plans.NAMES`
+                continue
             assert field.type == schema_.field(field.name).type, field.name

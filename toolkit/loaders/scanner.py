@@ -38,6 +38,12 @@ def decoder() -> str:
     return "reference" if _scan is None else "native"
 
 
+def declare(plans: bytes) -> None:
+    """Pass the declared formats to the scanner, as JSON; see `toolkit.loaders.decoding.plans`."""
+    if _scan is not None:
+        _scan.declare(plans)
+
+
 class Scanned(NamedTuple):
     """What the native scanner read of a block of records.
 

@@ -9,7 +9,7 @@
 #include <string_view>
 
 #include "columns.h"
-#include "entry_reader.h"
+#include "list_reader.h"
 #include "json.h"
 #include "keys.h"
 
@@ -30,7 +30,7 @@ struct Body {
 
 // Reads bodies. As in Json, a method that reads takes a position in the text and returns the
 // position after what it read, or nullptr.
-class BodyReader : public EntryReader {
+class BodyReader : public ListReader {
  public:
   Parts parts;
 
@@ -70,6 +70,16 @@ class BodyReader : public EntryReader {
     return p;
   }
 
+  // Returns whether the indices of choices differ; false for more than 1,000 choices, which would
+  // take too long.
+  bool differ(size_t first, size_t last) const {
+    if (last - first > 1000) return false;
+    for (size_t i = first; i < last; ++i)
+      for (size_t j = first; j < i; ++j)
+        if (parts.choice.at(i) == parts.choice.at(j)) return false;
+    return true;
+  }
+
   // An empty name becomes null, because servers send "" for unknown values.
   void put_name(const Slice& slice, Text& column, size_t row) {
     if (slice.start != slice.stop) json_.put(slice, column, row);
@@ -104,16 +114,6 @@ class BodyReader : public EntryReader {
   }
   const char* count(const char* p, int64_t& value) {
     return json_.whole_or_null(p, value, 0, INT64_MAX);
-  }
-
-  // Returns whether the indices of choices differ; false for more than 1,000 choices, which would
-  // take too long.
-  bool differ(size_t first, size_t last) const {
-    if (last - first > 1000) return false;
-    for (size_t i = first; i < last; ++i)
-      for (size_t j = first; j < i; ++j)
-        if (parts.choice.at(i) == parts.choice.at(j)) return false;
-    return true;
   }
 
   const char* choice(const char* p, int32_t ordinal, bool& is_message, bool& is_delta) {

@@ -8,7 +8,7 @@
 
 namespace toolkit {
 
-enum Kind : int8_t { kWhole, kChunk };  // as KIND_WHOLE, KIND_CHUNK
+enum Kind : int8_t { kWhole, kChunk, kError, kEither, kFinalCopy, kCopy };  // as KIND_...
 enum Status : int8_t { kOk, kCensored, kMissing, kInvalid };  // as schema.STATUSES
 enum State : int8_t { kAbsent, kEmpty, kPresent };  // as STATE_ABSENT, STATE_EMPTY, STATE_PRESENT
 
@@ -61,6 +61,7 @@ constexpr int kUsageCounts = 9;
 
 struct Bodies : Table {
   Int8 kind{"kind", "c"};
+  Int8 format{"format", "c"};  // index in the names of decoding/plans.py
   Text response_id{"response_id", "U"};
   Text custom_id{"custom_id", "U"};
   Text path{"path", "U"};
@@ -79,14 +80,19 @@ struct Bodies : Table {
                                {"completion_audio_tokens", "l"},
                                {"accepted_prediction_tokens", "l"},
                                {"rejected_prediction_tokens", "l"}};
+  Int32 item{"item", "i"};
+  Int32 part{"part", "i"};
+  Text item_id{"item_id", "U"};
   Int32 n_parts{"n_parts", "i"};
   Int32 n_records{"n_records", "i"};
   Bodies() {
-    columns = {&kind,         &response_id, &custom_id, &path,    &created, &model,
-               &system_fingerprint, &service_tier, &object,    &has_usage, &n_parts, &n_records};
+    columns = {&kind,    &format,             &response_id,  &custom_id, &path,
+               &created, &model,              &service_tier, &object,    &system_fingerprint,
+               &item,    &part,               &item_id,      &n_parts,   &n_records,
+               &has_usage};
     for (Int64& count : usage) columns.push_back(&count);
-    texts_ = {&response_id, &custom_id,    &path,  &model,
-              &system_fingerprint, &service_tier, &object};
+    texts_ = {&response_id,        &custom_id,    &path,   &model,
+              &system_fingerprint, &service_tier, &object, &item_id};
   }
 };
 

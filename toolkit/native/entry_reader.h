@@ -51,19 +51,9 @@ class EntryReader {
       return key == Key::kTop ? top_list(q, first) : entry_field(q, tokens, entry, key);
     });
     if (p == nullptr || !end_entry(tokens, entry)) return nullptr;
-    tokens.n_alternatives.set(row, static_cast<int32_t>(alternatives.rows - first));
-    tokens.chunk.set(row, chunk_);
-    rank(first);
-    const size_t sampled = find_sampled(row, first);
-    compare(row, first, sampled);
-    if (sampled == alternatives.rows) return p;
-    alternatives.is_sampled.set_again(sampled, 1);
-    if (alternatives.rank.has(sampled)) tokens.sampled_rank.set(row, alternatives.rank.at(sampled));
+    end_token(row, first);
     return p;
   }
-
- private:
-  std::vector<size_t> order_;
 
   struct Entry {
     uint64_t seen = 0;
@@ -72,6 +62,33 @@ class EntryReader {
 
     bool has(Key key) const { return (seen & Json::bit(key)) != 0; }
   };
+
+  static Status status_of(const Entry& entry) {
+    const bool is_censored = entry.logprob <= kCensoredAtOrBelow || entry.logprob == kCensoredAt;
+    return !entry.has_logprob              ? kMissing
+           : is_censored                   ? kCensored
+           : entry.logprob > kInvalidAbove ? kInvalid
+                                           : kOk;
+  }
+  // Returns whether a token is a label such as "token_id:123", which vLLM writes on request.
+  static bool is_label(std::string_view token) {
+    return token.size() > 8 && token[8] == ':' && std::memcmp(token.data(), "token_id", 8) == 0;
+  }
+
+  // Completes a token whose alternatives are the newest ones, from the row `first`.
+  void end_token(size_t row, size_t first) {
+    tokens.n_alternatives.set(row, static_cast<int32_t>(alternatives.rows - first));
+    tokens.chunk.set(row, chunk_);
+    rank(first);
+    const size_t sampled = find_sampled(row, first);
+    compare(row, first, sampled);
+    if (sampled == alternatives.rows) return;
+    alternatives.is_sampled.set_again(sampled, 1);
+    if (alternatives.rank.has(sampled)) tokens.sampled_rank.set(row, alternatives.rank.at(sampled));
+  }
+
+ private:
+  std::vector<size_t> order_;
 
   // Reads token, logprob and bytes in this order and in their usual form. Returns the position of
   // the first field that differs, from which the loop over the keys continues.
@@ -109,17 +126,9 @@ class EntryReader {
   static bool end_entry(Entries& into, const Entry& entry) {
     const size_t row = into.rows++;
     if (entry.has_logprob) into.logprob.set(row, entry.logprob);
-    const bool is_censored = entry.logprob <= kCensoredAtOrBelow || entry.logprob == kCensoredAt;
-    into.status.set(row, !entry.has_logprob              ? kMissing
-                         : is_censored                   ? kCensored
-                         : entry.logprob > kInvalidAbove ? kInvalid
-                                                         : kOk);
+    into.status.set(row, status_of(entry));
     // Without a key `logprob` the entry may be written in another way.
     return entry.has(Key::kToken) && entry.has(Key::kLogprob) && !is_label(into.token.at(row));
-  }
-  // Returns whether a token is a label such as "token_id:123", which vLLM writes on request.
-  static bool is_label(std::string_view token) {
-    return token.size() > 8 && token[8] == ':' && std::memcmp(token.data(), "token_id", 8) == 0;
   }
 
   const char* top_list(const char* p, size_t first) {

@@ -144,7 +144,15 @@ class Json {
 
   // Writes a string whose position was noted into a column.
   void put(const Slice& slice, Text& column, size_t row) const {
-    char* out = column.begin(row);
+    column.end(row, write(slice, column.begin(row)));
+  }
+  // Writes its characters and returns the position after them.
+  char* write(const Slice& slice, char* out) const {
+    if (!slice.escaped) {
+      const auto size = static_cast<size_t>(slice.stop - slice.start);
+      std::memcpy(out, slice.start, size);
+      return out + size;
+    }
     for (const char* p = slice.start; p < slice.stop;) {
       if (*p != '\\') {
         *out++ = *p++;
@@ -154,7 +162,7 @@ class Json {
       p = escape(p, end_, code);
       out = put_utf8(out, code);
     }
-    column.end(row, out);
+    return out;
   }
 
   // ---------------------------------------------------------------- numbers
@@ -234,16 +242,24 @@ class Json {
     return uint64_t{1} << static_cast<int>(key);
   }
 
-  // Calls f(p, name) for each member, whatever its key; f reads the value.
+  // Calls f(p, name) for each member, whatever its key; f reads the value. A key with an escape
+  // defers the record.
   template <class F>
   const char* members(const char* p, F f) {
+    return any_members(p, [&](const char* q, const Slice& name) {
+      return name.escaped ? nullptr : f(q, name);
+    });
+  }
+  // As `members`, but keys may have escapes.
+  template <class F>
+  const char* any_members(const char* p, F f) {
     p = take(p, '{');
     if (p == nullptr || ++depth_ > kMaxDepth) return nullptr;
     const char* q = take(p, '}');
     while (q == nullptr) {
       Slice name;
       p = string(p, name);
-      if (p == nullptr || name.escaped || (p = take(p, ':')) == nullptr) return nullptr;
+      if (p == nullptr || (p = take(p, ':')) == nullptr) return nullptr;
       if ((p = f(p, name)) == nullptr) return nullptr;
       if ((q = take(p, '}')) == nullptr && (p = take(p, ',')) == nullptr) return nullptr;
     }

@@ -3,8 +3,8 @@
 //
 // toolkit/loaders/decoding/reference.py defines what a record means. The scanner reads only what is
 // certain: whole completions and stream chunks, alone, in Batch lines, in `{"data": ...}` or in
-// rows, with keys in either casing. It defers a record that has an odd type, a repeated key, an
-// escape in a key, half of a surrogate pair, NaN, invalid UTF-8, or another format.
+// rows, with keys in either casing; and records of some other formats. It defers a record that has
+// an odd type, a repeated key, an escape in a key, half of a surrogate pair, NaN or invalid UTF-8.
 
 #pragma once
 
@@ -12,9 +12,11 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "body_reader.h"
 #include "chunk_runs.h"
+#include "coded_reader.h"
 #include "columns.h"
 #include "json.h"
 #include "keys.h"
@@ -26,14 +28,14 @@ enum Verdict : char { kDeferred, kRead, kJoined };  // see loaders/scanner.py
 
 // Reads records. As in Json, a method that reads takes a position in the text and returns the
 // position after what it read, or nullptr.
-class Scanner : public BodyReader {
+class Scanner : public CodedReader {
  public:
   Bodies bodies;
   int64_t envelopes = 0;  // records that were read of which the body is not all
 
   // `expected`: bytes of all records together; `window`: see Runs.
-  Scanner(size_t expected, size_t window)
-      : expected_(static_cast<double>(expected)), runs_(window), rows_(json_) {}
+  Scanner(size_t expected, size_t window, const std::vector<Plan>& plans)
+      : CodedReader(plans), expected_(static_cast<double>(expected)), runs_(window), rows_(json_) {}
 
   Members& members() { return runs_.members; }
 
@@ -43,22 +45,26 @@ class Scanner : public BodyReader {
   // Reads one record; if it is deferred, the columns are unchanged.
   Verdict record(const char* start, const char* stop, size_t frame) {
     make_room(static_cast<size_t>(stop - start));
-    const size_t rows[] = {bodies.rows, parts.rows, tokens.rows, alternatives.rows};
-    json_.open(stop);
+    const Mark mark = {bodies.rows, parts.rows, tokens.rows, alternatives.rows};
     record_ = Record();
     record_.start = start;
     record_.stop = stop;
     record_.frame = frame;
-    const char* const p = rows_.read(start, *this);
-    if (p != nullptr && json_.at_end(p)) {
-      const Verdict verdict = put(rows[2]);
-      envelopes += verdict != kDeferred && rows_.is_inside();
+    // Records of one format mostly follow one another.
+    if (!is_of_tree_) {
+      const Verdict verdict = body_of(start, mark.tokens);
       if (verdict != kDeferred) return verdict;
+      cut(mark);
     }
-    bodies.cut(rows[0]);
-    parts.cut(rows[1]);
-    tokens.cut(rows[2]);
-    alternatives.cut(rows[3]);
+    const bool was_of_tree = is_of_tree_;
+    is_of_tree_ = tree_of(start, stop);
+    if (is_of_tree_) return kRead;
+    cut(mark);
+    if (was_of_tree) {
+      const Verdict verdict = body_of(start, mark.tokens);
+      if (verdict != kDeferred) return verdict;
+      cut(mark);
+    }
     runs_.interrupt();
     return kDeferred;
   }
@@ -122,6 +128,48 @@ class Scanner : public BodyReader {
   Record record_;
   std::string path_;  // of the body in its record, if that is not all of it
 
+  struct Mark {
+    size_t bodies, parts, tokens, alternatives;
+  };
+  bool is_of_tree_ = false;  // the last record was read out of its tree
+
+  void cut(const Mark& mark) {
+    bodies.cut(mark.bodies);
+    parts.cut(mark.parts);
+    tokens.cut(mark.tokens);
+    alternatives.cut(mark.alternatives);
+  }
+
+  // Reads a record that is, or contains, a body of the chat schema.
+  Verdict body_of(const char* start, size_t first_token) {
+    json_.open(record_.stop);
+    const char* const p = rows_.read(start, *this);
+    if (p == nullptr || !json_.at_end(p)) return kDeferred;
+    const Verdict verdict = put(first_token);
+    envelopes += verdict != kDeferred && rows_.is_inside();
+    return verdict;
+  }
+
+  // Reads a record of another format; false: it is deferred.
+  bool tree_of(const char* start, const char* stop) {
+    const size_t room = 3 * static_cast<size_t>(stop - start) + 64;  // labels are longer than ids
+    for (Table* table : {static_cast<Table*>(&tokens), static_cast<Table*>(&alternatives)})
+      table->make_byte_room(room);
+    chunk_ = 0;
+    Shaped found;
+    if (!tree_.build(start, stop)) return false;
+    const int format = read_tree(found);
+    if (format < 0) return false;
+    runs_.interrupt();
+    const size_t row = bodies.rows;
+    put_body(found.body, found.custom_id, format, false);
+    if (found.item >= 0) bodies.item.set(row, found.item);
+    if (found.part >= 0) bodies.part.set(row, found.part);
+    if (found.item_id.start != nullptr) json_.put(found.item_id, bodies.item_id, row);
+    runs_.add(static_cast<size_t>(found.body.n_parts), row, parts);
+    return true;
+  }
+
   // Reserves capacity for the texts of one more record. Columns grow to the size that is estimated
   // for all records from those so far, because moving memory costs more than reading records.
   void make_room(size_t size) {
@@ -165,7 +213,7 @@ class Scanner : public BodyReader {
     }
     for (size_t row = first_token; chunk_ > 0 && row < tokens.rows; ++row)
       tokens.chunk.set_again(row, 0);
-    put_body(body);
+    put_body(body, record_.custom_id, kChat, rows_.is_inside());
     runs_.add(static_cast<size_t>(body.n_parts), bodies.rows - 1, parts);
     if (run != nullptr) renew(*run, body);
     return kRead;
@@ -228,14 +276,15 @@ class Scanner : public BodyReader {
       runs_.begin(run, body, record_.custom_id, record_.frame, bodies, parts);
   }
 
-  void put_body(const Body& body) {
+  void put_body(const Body& body, const Slice& custom_id, int format, bool is_inside) {
     bodies.make_row_room();
     const size_t row = bodies.rows++;
     bodies.kind.set(row, body.kind);
+    bodies.format.set(row, static_cast<int8_t>(format));
     put_name(body.id, bodies.response_id, row);
-    put_name(record_.custom_id, bodies.custom_id, row);
-    if (rows_.is_inside()) std::memcpy(bodies.path.begin(row), path_.data(), path_.size());
-    if (rows_.is_inside()) bodies.path.end(row, bodies.path.begin(row) + path_.size());
+    put_name(custom_id, bodies.custom_id, row);
+    if (is_inside) std::memcpy(bodies.path.begin(row), path_.data(), path_.size());
+    if (is_inside) bodies.path.end(row, bodies.path.begin(row) + path_.size());
     if (body.created >= 0) bodies.created.set(row, body.created);
     put_name(body.model, bodies.model, row);
     put_name(body.fingerprint, bodies.system_fingerprint, row);

@@ -8,6 +8,7 @@ records are added here, for many blocks at once.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -18,15 +19,17 @@ from toolkit.limits import LIMITS, Limits
 from toolkit.loaders import buffers
 from toolkit.loaders.buffers import Decoded, Ints
 from toolkit.loaders.decoding.ordinals import Ordinals
-from toolkit.loaders.formats import openai_chat
+from toolkit.loaders.decoding.plans import NAMES, plans
 from toolkit.loaders.framing.frames import Frames
-from toolkit.loaders.scanner import DEFERRED, JOINED, Scanned, scan_block
+from toolkit.loaders.scanner import DEFERRED, JOINED, Scanned, declare, scan_block
 
 # Record batches are copied into one if there are more than so many with fewer rows on average,
 # because each of them keeps much larger memory alive.
 _MANY_BATCHES, _FEW_ROWS = 16, 1024
 
 Columns = dict[str, Ints]
+
+declare(plans())
 
 
 def scan_frames(frames: Frames, window: int = 0, limits: Limits = LIMITS) -> Scanned | None:
@@ -126,6 +129,12 @@ def _concatenated(blocks: list[Columns]) -> Columns:
     return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
 
 
+@cache
+def _names() -> pa.Array:
+    """Return the names of formats by their codes; not at import, because that imports pandas."""
+    return pa.array(NAMES)
+
+
 def _complete(
     batches: list[pa.RecordBatch],
     declared: pa.Schema,
@@ -141,14 +150,14 @@ def _complete(
     scanned = dict(zip(table.column_names, table.columns, strict=True))
     arrays = []
     for field in declared:
-        if field.name in scanned:
+        if field.name == "format":
+            arrays.append(_names().take(scanned["format"]))
+        elif field.name in scanned:
             arrays.append(scanned[field.name])
         elif field.name in more:
             values = more[field.name]
             is_array = isinstance(values, pa.Array)
             arrays.append(values if is_array else pa.array(values, field.type))
-        elif field.name == "format":
-            arrays.append(pa.repeat(pa.scalar(openai_chat.NAME, field.type), n))
         elif field.name == "notes":
             none = pa.array(np.zeros(n + 1, np.int32))  # offsets of empty lists
             notes = pa.ListArray.from_arrays(none, pa.array([], pa.string()))

@@ -16,6 +16,7 @@ from toolkit.loaders.formats.token_lists import (
     TokenList,
     first,
     is_logprob,
+    object_kind,
 )
 from toolkit.loaders.json_values import Reject, kind_of, read_all_once, read_once
 
@@ -108,11 +109,18 @@ def alternatives(top: Any) -> Any:
     for each in top:
         if isinstance(each, list):
             flat.append(_row(each))
-        elif isinstance(each, dict) and each and all(map(is_logprob, each.values())):
+        elif isinstance(each, dict) and _are_logprobs(each):
             flat += _of_dict(each)
         else:
             flat.append(_entry(each))
     return flat
+
+
+def _are_logprobs(values: dict[str, Any]) -> bool:
+    """Return whether an object is a dict of logprobs, and not an entry whose token is a number."""
+    return (
+        bool(values) and all(map(is_logprob, values.values())) and object_kind(values) != "entries"
+    )
 
 
 def _of_dict(position: dict[str, Any], are_ids: bool = False) -> list[Entry]:

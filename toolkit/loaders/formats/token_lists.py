@@ -113,7 +113,7 @@ def is_logprob(value: object) -> bool:
 def _position_kind(value: Any) -> str | None:
     """Return how one position is written, or None."""
     if isinstance(value, dict):
-        return _object_kind(value)
+        return object_kind(value)
     if not isinstance(value, list):
         return None
     if len(value) == 2 and is_number(value[1]) and _is_name(value[0]):
@@ -131,7 +131,8 @@ def _is_name(value: object) -> bool:
     return isinstance(value, str | int) and not isinstance(value, bool)
 
 
-def _object_kind(value: dict[str, Any]) -> str | None:
+def object_kind(value: dict[str, Any]) -> str | None:
+    """Return how a position that is an object is written, or None."""
     if isinstance(value.get("chosen"), dict):
         return "entries"
     token = value.get("token")

@@ -1,0 +1,120 @@
+"""Other formats that the scanner reads: declarations as plans, and three formats with code."""
+
+import copy
+import json
+
+import pytest
+
+import toolkit
+from tests.fuzz import compare
+from tests.fuzz.other_formats import RECORDS
+from toolkit.loaders import scanner
+from toolkit.loaders.decoding.plans import NAMES, plans
+from toolkit.loaders.formats.declared import SHAPES
+from toolkit.loaders.formats.paths import find, steps_of
+
+pytestmark = pytest.mark.skipif(
+    toolkit.decoder() != "native", reason="the native scanner was not built"
+)
+EACH = [(name, record) for name, records in RECORDS.items() for record in records]
+LEGACY, GEMINI, RESPONSE, VLLM, TGI = (
+    RECORDS[name][0]
+    for name in ("openai_legacy", "gemini", "openai_responses", "vllm_output", "tgi_generate")
+)
+LANGCHAIN = RECORDS["langchain"][0]
+
+
+def text(record):
+    return json.dumps(record, ensure_ascii=False).encode()
+
+
+@pytest.mark.parametrize(("name", "record"), EACH, ids=[name for name, _ in EACH])
+def test_a_record_of_another_format_is_read_natively(name, record):
+    raw = text(record)
+    assert compare.taken([raw])
+    assert not compare.differ([raw])
+    assert not compare.joins_differ([raw, raw])
+    assert compare.native(compare.framed([raw])).bodies["format"].to_pylist() == [name]
+
+
+@pytest.mark.parametrize(("name", "record"), EACH, ids=[name for name, _ in EACH])
+def test_a_member_that_is_missing_null_or_odd(name, record):
+    records = []
+    for value in ("gone", None, "", 7, -0.5, True, [], {}, [[-0.5]], "null", {"a": [{"b": 1}]}):
+        stack = [()]
+        while stack:
+            path = stack.pop()
+            changed = inner = copy.deepcopy(record)
+            for key in path[:-1]:
+                inner = inner[key]
+            here = inner[path[-1]] if path else inner
+            stack += [(*path, k) for k in (here if isinstance(here, dict) else ())]
+            stack += [(*path, i) for i in range(len(here[:2]) if isinstance(here, list) else 0)]
+            if path and value == "gone":
+                del inner[path[-1]]
+            elif path:
+                inner[path[-1]] = value
+            records.append(text(changed))
+    if compare.differ(records):
+        assert not [each for each in records if compare.differ([each])]
+
+
+def changed(record, path, value):
+    record = copy.deepcopy(record)
+    *outer, last = steps_of(path)
+    [(inner, _)] = find(record, tuple(outer))
+    inner[last] = value
+    return record
+
+
+UNCERTAIN = {
+    "echo": changed(LEGACY, "choices[0].logprobs.token_logprobs", [None, -1]),
+    "arrays of unequal length": changed(LEGACY, "choices[0].logprobs.tokens", ["Hi"]),
+    "a label": changed(LEGACY, "choices[0].logprobs.tokens", ["token_id:5", "x"]),
+    "spelled bytes": changed(LEGACY, "choices[0].logprobs.tokens", ["bytes:\\xe2", "x"]),
+    "a thought": changed(GEMINI, "candidates[0].content.parts[0].thought", True),
+    "a time": {**GEMINI, "createTime": "2025-01-01T00:00:00Z"},
+    "a mean alone": {"candidates": [{"content": {"parts": []}, "avgLogprobs": -0.5}]},
+    "a call": {**RESPONSE, "output": [{"type": "function_call", "name": "f"}]},
+    "logprobs that are not read": {**RESPONSE, "scores": {"logprobs": [-0.5]}},
+    "an error": {**RESPONSE, "error": {"code": "x"}},
+    "logprobs of the prompt": {**VLLM, "prompt_logprobs": [None, {"1": {"logprob": -1.0}}]},
+    "fewer ids": changed(VLLM, "outputs[0].token_ids", [5]),
+    "an id that was not among them": changed(VLLM, "outputs[0].token_ids", [5, 9]),
+    "prefill": changed(TGI, "details.prefill", [{"id": 1, "text": "a", "logprob": None}]),
+    "a tool call": {**LANGCHAIN, "tool_calls": [{"name": "f", "args": {}}]},
+    "a message of a person": {**LANGCHAIN, "type": "human"},
+    "another format first": {**LANGCHAIN, "candidates": []},
+    "an error beside it": {"choices": [{"text": "a"}], "model": "m", "error": "no"},
+}
+
+
+@pytest.mark.parametrize("name", UNCERTAIN)
+def test_what_is_uncertain_is_left_to_the_reference(name):
+    raw = text(UNCERTAIN[name])
+    assert not compare.taken([raw])
+    assert not compare.differ([raw])
+
+
+def test_alternatives_whose_text_is_a_number():
+    """They are entries, not dicts of logprobs by text."""
+    lp = toolkit.from_responses(GEMINI)
+    assert lp.alternatives["token"].to_pylist() == ["Hi", "1"]
+
+
+def test_plans_have_all_that_a_declaration_has():
+    assert NAMES[-len(SHAPES) :] == tuple(shape.name for shape in SHAPES)
+    compiled = json.loads(plans())
+    assert [len(plan["marks"]) for plan in compiled] == [len(shape.marks) for shape in SHAPES]
+    steps = compiled[0]["parts"][0][0]["steps"]
+    assert steps == [{"keys": ["logprobs"], "lengths": ["1"]}]
+    [path] = json.loads(plans((toolkit.Shape(tokens="a_b.c[0][k=v][]"),)))[0]["parts"][0]
+    keys = {"keys": ["a_b.c", "aB.c", "a_b", "aB"], "lengths": ["2", "2", "1", "1"]}
+    assert path["steps"][0] == keys
+    assert path["steps"][1]["keys"] == ["c"]
+    assert path["steps"][2:] == [{"index": "0"}, {"key": "k", "value": "v"}, {}]
+
+
+def test_plans_that_are_not_json():
+    with pytest.raises(ValueError, match="declarations"):
+        scanner.declare(b"[{")

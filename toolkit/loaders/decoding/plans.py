@@ -1,0 +1,73 @@
+"""Compile the declared formats into plans, which the native scanner runs itself.
+
+A plan is the data of a `Shape`: marks and paths, with every key in the order and in the casings in
+which `formats.paths.find` tries them. `native/plan.h` reads them.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from toolkit.loaders.formats import gemini, openai_chat, openai_legacy, openai_responses
+from toolkit.loaders.formats.declared import SHAPES
+from toolkit.loaders.formats.paths import ALL, Step, steps_of
+from toolkit.loaders.formats.shape import Shape
+from toolkit.loaders.json_values import camel
+
+NAMES = (
+    *(module.NAME for module in (openai_chat, openai_legacy, gemini, openai_responses)),
+    *(shape.name for shape in SHAPES),
+)
+"""Names of the formats that the scanner reads, in the order of its codes."""
+
+_PARTS = (
+    *("tokens", "logprobs", "token_ids", "alternatives", "prompt", "prompt_ids", "text"),
+    *("reasoning", "refusal", "role", "tool_calls", "finish_reason", "index", "answers", "records"),
+    *("id", "model", "system_fingerprint", "usage", "custom_id", "finished"),
+)
+"""Paths of a `Shape`, in the order of `Part` in native/plan.h."""
+
+
+def plans(shapes: tuple[Shape, ...] = SHAPES) -> bytes:
+    """Return the plans of declared formats as JSON."""
+    return json.dumps([_plan(shape) for shape in shapes]).encode()
+
+
+def _plan(shape: Shape) -> dict[str, Any]:
+    marks = (mark.partition("=") for mark in shape.marks)
+    return {
+        "marks": [{"paths": _paths(path), "wanted": wanted} for path, _, wanted in marks],
+        "parts": [_paths(getattr(shape, name)) for name in _PARTS],
+        "stream": shape.stream,
+        "are_ids": shape.keys == "id",
+    }
+
+
+def _paths(text: str) -> list[dict[str, Any]]:
+    return [_path(option) for option in text.split("|") if option]
+
+
+def _path(text: str) -> dict[str, Any]:
+    steps = steps_of(text.removeprefix("$"))
+    compiled = [_step(steps[i:]) for i in range(len(steps))]
+    return {"is_absolute": text.startswith("$"), "steps": compiled}
+
+
+def _step(steps: tuple[Step, ...]) -> dict[str, Any]:
+    """Return the first of some steps, and what stands for it and those that follow it."""
+    step = steps[0]
+    if step is ALL:
+        return {}
+    if isinstance(step, int):
+        return {"index": str(step)}
+    if isinstance(step, tuple):
+        return {"key": step[0], "value": step[1]}
+    keys: list[str] = []
+    lengths: list[str] = []
+    for n in range(len(steps), 0, -1):
+        if all(isinstance(each, str) for each in steps[:n]):
+            for name in dict.fromkeys((".".join(steps[:n]), camel(".".join(steps[:n])))):
+                keys.append(name)
+                lengths.append(str(n))
+    return {"keys": keys, "lengths": lengths}

@@ -128,8 +128,8 @@ def test_two_runs_are_summed_up_and_the_most_different_come_first(write):
     b = write("b.jsonl", body([(b"a", -1.25)], id="1"), body([(b"c", -3.0)], id="2"))
     text = run("compare", a, b, "--text").stdout
     assert "pairs        2\n" in text
-    assert "same text    50.0 %" in text
-    assert "+1.1250 [" in text
+    assert "same text    50.0 % [" in text
+    assert "+1.1250 nats/token" in text  # two pairs have no interval
     rows = [json.loads(line) for line in run("compare", a, b).stdout.splitlines()]
     assert [row["delta_nll"] for row in rows] == [2.0, 0.25]
     tokens = [json.loads(line) for line in run("compare", a, b, "--tokens").stdout.splitlines()]

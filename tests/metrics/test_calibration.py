@@ -19,10 +19,11 @@ from tests.metrics.judgements import (
     naive_ece,
 )
 from toolkit import schema
-from toolkit.errors import ArgumentError
+from toolkit.errors import ArgumentError, ToolkitWarning
 from toolkit.metrics import calibration, reliability
 
 SCORES = ("gap", "ece", "ace", "mce", "smooth_ece", "brier", "log_loss")
+WITH_INTERVAL = ("gap", "brier", "log_loss")
 
 
 def row_of(*args, **options):
@@ -146,26 +147,16 @@ def test_scikit_learn_agrees():
         np.testing.assert_allclose(filled["mean_confidence"], mean, rtol=1e-12)
 
 
-def test_scipy_draws_the_same_intervals():
+def test_scipy_agrees_on_intervals():
     stats = pytest.importorskip("scipy.stats")
     sure, _, right = capitals()
-    row = row_of(sure, right, n_bootstrap=4000)
-    cells = np.ceil(sure.to_numpy() * 10)
-
-    def ece(index):
-        gaps = (sure.to_numpy() - right.to_numpy())[index]
-        return sum(abs(gaps[cells[index] == b].sum()) for b in range(1, 11)) / len(index)
-
-    found = stats.bootstrap(
-        (np.arange(len(sure)),),
-        ece,
-        n_resamples=4000,
-        method="percentile",
-        vectorized=False,
-        rng=np.random.default_rng(5),
-    ).confidence_interval
-    assert row["ece_lower"] == pytest.approx(found.low, abs=0.006)
-    assert row["ece_upper"] == pytest.approx(found.high, abs=0.006)
+    row = row_of(sure, right)
+    found = stats.ttest_1samp(sure - right, 0).confidence_interval(0.95)
+    assert (row["gap_lower"], row["gap_upper"]) == pytest.approx(tuple(found), rel=1e-9)
+    losses = (sure - right) ** 2
+    half = stats.t.ppf(0.975, 99) * losses.std(ddof=1) / 10 / losses.mean()
+    assert row["brier_lower"] == pytest.approx(losses.mean() * math.exp(-half), rel=1e-9)
+    assert row["brier_upper"] == pytest.approx(losses.mean() * math.exp(half), rel=1e-9)
 
 
 def test_wider_levels_and_other_seeds():
@@ -174,11 +165,64 @@ def test_wider_levels_and_other_seeds():
     right = rng.random(80) < sure
     narrow, wide = (row_of(sure, right, n_bootstrap=200, level=level) for level in (0.5, 0.99))
     other = row_of(sure, right, n_bootstrap=200, level=0.5, seed=1)
-    for name in SCORES:
-        assert wide[f"{name}_lower"] <= narrow[f"{name}_lower"] <= narrow[f"{name}_upper"]
-        assert narrow[f"{name}_upper"] <= wide[f"{name}_upper"]
-        assert wide[name] == narrow[name] == other[name]
-    assert other["brier_lower"] != narrow["brier_lower"]
+    for name in WITH_INTERVAL:
+        assert wide[f"{name}_lower"] < narrow[f"{name}_lower"] < narrow[name]
+        assert narrow[name] < narrow[f"{name}_upper"] < wide[f"{name}_upper"]
+    assert other["brier_lower"] == narrow["brier_lower"]  # nothing is drawn
+    assert other["ece_if_calibrated"] != narrow["ece_if_calibrated"]
+
+
+def test_what_is_biased_has_no_interval():
+    for name in ("ece", "ace", "mce", "smooth_ece"):
+        assert f"{name}_lower" not in schema.CALIBRATION.names
+
+
+def test_copies_of_answers_say_no_more_than_the_answers():
+    rng = np.random.default_rng(4)
+    sure = rng.random(120)
+    right = (rng.random(120) < sure).astype(float)
+    one = row_of(sure, right)
+    copied = [np.repeat(each, 5) for each in (sure, right)]
+    question = pd.Series(np.repeat(np.arange(120), 5), name="question")
+    many = row_of(*copied, clusters=question)
+    assert (many["cluster"], many["n_clusters"], many["n"]) == ("question", 120, 600)
+    assert (one["cluster"], one["n_clusters"]) == ("answer", 120)
+    for name in ("gap", "brier", "log_loss"):
+        for end in ("lower", "upper"):
+            assert many[f"{name}_{end}"] == pytest.approx(one[f"{name}_{end}"], rel=1e-9), name
+    assert many["accuracy_lower"] == pytest.approx(one["accuracy_lower"], abs=0.003)
+    assert many["p_calibrated"] == pytest.approx(one["p_calibrated"], abs=0.15)
+    assert row_of(*copied)["p_calibrated"] < many["p_calibrated"]
+    naive = row_of(*copied)
+    assert naive["gap_upper"] - naive["gap_lower"] < 0.5 * (many["gap_upper"] - many["gap_lower"])
+    table = reliability(*copied, clusters=question)
+    single = reliability(sure, right)
+    assert table["n_clusters"].tolist() == single["n"].tolist()
+    few = single["n"].to_numpy() < 20  # there, copies are taken as such
+    np.testing.assert_allclose(table["accuracy_lower"][few], single["accuracy_lower"][few])
+
+
+def test_few_clusters_are_warned_of():
+    question = np.repeat(np.arange(4), 5)
+    for function in (calibration, reliability):
+        with pytest.warns(ToolkitWarning, match=r"20 answers of 4 clusters \(clusters\)"):
+            function(np.linspace(0, 1, 20), np.arange(20) % 2, clusters=question)
+
+
+def test_a_cluster_without_a_label_is_an_answer():
+    row = row_of([0.5] * 3, [1, 0, 1], clusters=[None, None, None])
+    assert (row["cluster"], row["n_clusters"]) == ("clusters", 3)
+
+
+def test_no_error_seen_still_leaves_a_width():
+    row = row_of([0.97] * 30, [1] * 30)
+    assert row["no_interval"] == "few_wrong"
+    assert np.isnan(row["brier_lower"])
+    assert row["gap_lower"] == pytest.approx(-0.03)
+    assert row["gap_upper"] == pytest.approx(-0.03 + 1 - row["accuracy_lower"])
+    row = row_of([0.5] * 40, [0, 1] * 20)
+    assert np.isnan(row["brier_lower"])  # 0.25 whatever happens
+    assert row["gap_lower"] < 0 < row["gap_upper"]
 
 
 def test_intervals_hold_the_truth_about_as_often_as_they_say():
@@ -216,7 +260,6 @@ def test_the_capitals():
     assert row["gap_upper"] < 0  # answers are right more often than their probability says
     parts = bins_of(list(zip(sure, right, strict=True)), 10).values()
     assert row["ece"] == pytest.approx(naive_ece(parts, 100), rel=1e-12)
-    assert row["ece_lower"] < row["ece"] < row["ece_upper"]
     assert row["ece"] > 2 * row["ece_if_calibrated"]
     assert row_of(least, right, n_bootstrap=0)["brier"] < row["brier"]
 
@@ -238,7 +281,9 @@ def test_no_answer_has_no_score(answers):
     assert list(got) == schema.CALIBRATION.names
     row = got.iloc[0]
     assert (row["n"], row["n_missing"]) == (0, len(answers[0]))
-    assert got.drop(columns=["n", "n_missing", "n_certain_wrong"]).isna().all(axis=None)
+    assert row["no_interval"] == "no_answers"
+    counts = ["n", "n_missing", "cluster", "n_clusters", "n_certain_wrong", "no_interval"]
+    assert got.drop(columns=counts).isna().all(axis=None)
     table = reliability(*answers, bins=4)
     assert table["n"].tolist() == [0] * 4
     assert table[["mean_confidence", "accuracy", "gap", "accuracy_upper"]].isna().all(axis=None)
@@ -249,7 +294,7 @@ def test_one_answer():
     row = row_of([0.75], [True], n_bootstrap=10)
     for name in set(SCORES) - {"gap", "brier", "log_loss"}:
         assert row[name] == pytest.approx(0.25, abs=1e-4)
-        assert row[f"{name}_lower"] == row[name] == row[f"{name}_upper"]
+    assert row["no_interval"] == "one_cluster"
     assert row["accuracy_lower"] < 0.3  # and yet little is known
 
 
@@ -262,7 +307,7 @@ def test_certain_and_right_is_perfect():
 def test_an_infinite_loss_reaches_the_interval():
     row = row_of([1.0] + [0.9] * 20, [0] + [1] * 20, n_bootstrap=200)
     assert row["log_loss"] == row["log_loss_upper"] == math.inf
-    assert row["log_loss_lower"] == pytest.approx(-math.log(0.9))  # resamples without it
+    assert row["log_loss_lower"] == math.inf  # what occurred has a probability
 
 
 @given(ANSWERS, st.integers(1, 12))
@@ -330,6 +375,9 @@ def test_arguments_are_not_changed():
         ({"by": [pd.Series([1, 2], name="a")] * 2}, "needs a unique name"),
         ({"by": pd.Series([1], name="a")}, "has 1 values for 2 answers"),
         ({"by": pd.Series([1, [2]], name="a")}, "cannot be grouped"),
+        ({"clusters": "question"}, "clusters='question': expected one label per answer"),
+        ({"clusters": ["a"]}, "clusters has 1 labels for 2 answers"),
+        ({"clusters": [[1], [2]]}, "clusters: labels that cannot be compared"),
     ],
 )
 def test_bad_options(options, message):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import toolkit
 from tests.metrics.byte_pieces import body
 from toolkit import schema
-from toolkit.errors import ArgumentError, SchemaError
+from toolkit.errors import ArgumentError
 from toolkit.metrics import compare, compare_summary, compare_tokens
 
 
@@ -187,47 +187,6 @@ def test_streams_are_wholes(samples):
     assert (tokens["delta_logprob"] == 0).all()
 
 
-# The summary
-
-
-def pairs_of(deltas, n=10):
-    """Return pairs whose answers of n tokens differ by so much per token."""
-    a = [[("x", -1.0)] * n for _ in deltas]
-    b = [[("x", -1.0 - d)] * n for d in deltas]
-    return compare(run(*a), run(*b))
-
-
-def test_the_interval_is_that_of_resampled_pairs():
-    rng = np.random.default_rng(8)
-    deltas = rng.normal(0.2, 0.3, 60).tolist()
-    row = compare_summary(pairs_of(deltas), n_bootstrap=4000).iloc[0]
-    assert row["delta_nll"] == pytest.approx(np.mean(deltas))
-    error = np.std(deltas) / math.sqrt(60)
-    assert row["delta_nll_lower"] == pytest.approx(np.mean(deltas) - 1.96 * error, abs=0.15 * error)
-    assert row["delta_nll_upper"] == pytest.approx(np.mean(deltas) + 1.96 * error, abs=0.15 * error)
-    assert row["delta_nll_pooled"] == pytest.approx(row["delta_nll"])  # all are as long
-    assert row["share_above_0"] > 0.99
-    again = compare_summary(pairs_of(deltas), n_bootstrap=4000)
-    pd.testing.assert_frame_equal(again, compare_summary(pairs_of(deltas), n_bootstrap=4000))
-    narrow = compare_summary(pairs_of(deltas), level=0.5).iloc[0]
-    assert narrow["delta_nll_upper"] < row["delta_nll_upper"]
-    none = compare_summary(pairs_of(deltas), n_bootstrap=0).iloc[0]
-    assert math.isnan(none["delta_nll_lower"])
-    assert none["delta_nll"] == row["delta_nll"]
-
-
-def test_scipy_agrees():
-    stats = pytest.importorskip("scipy.stats")
-    rng = np.random.default_rng(9)
-    deltas = rng.exponential(0.2, 40)
-    row = compare_summary(pairs_of(deltas.tolist()), n_bootstrap=5000).iloc[0]
-    theirs = stats.bootstrap(
-        (deltas,), np.mean, n_resamples=5000, method="percentile", rng=np.random.default_rng(1)
-    ).confidence_interval
-    assert row["delta_nll_lower"] == pytest.approx(theirs.low, abs=0.006)
-    assert row["delta_nll_upper"] == pytest.approx(theirs.high, abs=0.006)
-
-
 # Arguments
 
 
@@ -254,30 +213,6 @@ def test_what_belongs_together_must_be_clear():
     twice = run([("x", -0.5)], [("y", -0.5)], ids=["1", "1"])
     with pytest.raises(ArgumentError, match="occurs twice in b"):
         compare(run([("x", -0.5)], ids=["1"]), twice)
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"n_bootstrap": -1},
-        {"n_bootstrap": 2.5},
-        {"level": 0},
-        {"level": 1},
-        {"level": "a"},
-        {"seed": None},
-    ],
-)
-def test_bad_options_of_the_summary_are_named(options):
-    (name,) = options
-    with pytest.raises(ArgumentError, match=name):
-        compare_summary(pairs_of([0.1]), **options)
-
-
-def test_bad_pairs_are_named():
-    with pytest.raises(SchemaError, match="lacks column"):
-        compare_summary(pd.DataFrame({"is_paired": [True]}))
-    with pytest.raises(ArgumentError, match="pairs"):
-        compare_summary([])
 
 
 def test_empty_runs():

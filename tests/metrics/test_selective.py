@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import toolkit
 from tests.metrics.judgements import ANSWERS, capitals, columns
 from toolkit import schema
-from toolkit.errors import ArgumentError
+from toolkit.errors import ArgumentError, ToolkitWarning
 from toolkit.metrics import risk_coverage, selective, threshold_for
 
 SCORES = ("auroc", "auprc", "auprc_errors", "aurc", "eaurc", "prr")
@@ -174,9 +174,87 @@ def test_one_kind_alone_has_no_ranking(right):
     row = row_of([0.9, 0.8, 0.8], [right] * 3, n_bootstrap=20)
     for name in ("auroc", "auprc", "auprc_errors", "prr"):
         assert row[[name, f"{name}_lower", f"{name}_upper"]].isna().all()
-    assert row["aurc"] == row["aurc_lower"] == 1 - right
+    assert row["aurc"] == 1 - right
+    assert row[["aurc_lower", "eaurc_upper"]].isna().all()
+    assert row["no_interval"] == ("few_wrong" if right else "few_right")
+    lower, upper = (row[f"accuracy_at_coverage_{end}"][1.0] for end in ("lower", "upper"))
+    assert upper - lower > 0.3
     assert row["eaurc"] == 0
     assert row["n_wrong"] == 3 * (1 - right)
+
+
+def test_one_error_keeps_every_interval_wide():
+    row = row_of(-np.arange(100.0), np.arange(100) < 99)
+    assert row["auroc"] == 1
+    assert row["auroc_lower"] < 0.7
+    assert row["accuracy_at_coverage"][0.5] == 1
+    assert row["accuracy_at_coverage_lower"][0.5] < 0.94
+    assert row["no_interval"] == "few_wrong"
+    assert row[["aurc_lower", "prr_upper", "auprc_errors_lower"]].isna().all()
+
+
+def judged(n, seed=0):
+    rng = np.random.default_rng(seed)
+    sure = rng.random(n)
+    return sure, (rng.random(n) < sure).astype(float)
+
+
+def test_copies_of_answers_say_no_more_than_the_answers():
+    sure, right = judged(150)
+    one = row_of(sure, right, n_bootstrap=400)
+    copied = [np.repeat(each, 5) for each in (sure, right)]
+    question = pd.Series(np.repeat(np.arange(150), 5), name="question")
+    many = row_of(*copied, clusters=question, n_bootstrap=400)
+    assert (many["cluster"], many["n_clusters"]) == ("question", 150)
+    assert one["cluster"] == "answer"
+    widths = [
+        [row[f"{name}_upper"] - row[f"{name}_lower"] for name in SCORES] for row in (one, many)
+    ]
+    np.testing.assert_allclose(*widths, rtol=0.15)
+    naive = row_of(*copied, n_bootstrap=400)
+    assert naive["auroc_upper"] - naive["auroc_lower"] < 0.6 * widths[0][0]
+    for end in ("lower", "upper"):
+        ends = [row[f"accuracy_at_coverage_{end}"][0.8] for row in (one, many)]
+        assert ends[0] == pytest.approx(ends[1], abs=0.01)
+    curve, single = risk_coverage(*copied, clusters=question), risk_coverage(sure, right)
+    assert curve["n_clusters"].tolist() == single["n_accepted"].tolist()
+    np.testing.assert_allclose(curve["risk_upper"], single["risk_upper"], atol=0.02)
+
+
+def test_a_threshold_takes_one_answer_of_each_cluster():
+    sure, right = judged(300)
+    copied = [np.repeat(each, 5) for each in (sure, right)]
+    question = [f"q{i}" for i in np.repeat(np.arange(300), 5)]
+    options = {"accuracy": 0.8, "level": 0.9}
+    one, many = (
+        threshold_for(sure, right, **options).iloc[0],
+        threshold_for(*copied, clusters=question, **options).iloc[0],
+    )
+    assert (many["n"], many["n_clusters"], many["cluster"]) == (1500, 300, "clusters")
+    for name in ("threshold", "n_accepted", "coverage", "accuracy_lower", "observed_threshold"):
+        assert many[name] == one[name], name
+
+
+def test_which_answer_is_tested_does_not_depend_on_what_is_known_of_it():
+    rng = np.random.default_rng(3)
+    question = np.repeat(np.arange(200), 4)
+    place = np.tile([1.0, 2, 3, 4], 200)  # the score says which answer it is
+    found = []
+    for right in (np.ones(800), rng.integers(0, 2, 800)):
+        row = threshold_for(place, right, accuracy=0.01, level=0.5, clusters=question).iloc[0]
+        found.append(row["n_accepted"])
+        chosen = risk_coverage(place, right)
+        assert len(chosen) == 4
+    assert found == [200, 200]
+    none = threshold_for([np.nan, 0.5, 0.5], [1, 1, np.nan], clusters=["a", "a", "b"]).iloc[0]
+    assert (none["n"], none["n_missing"], none["n_clusters"]) == (1, 2, 1)
+
+
+def test_few_clusters_are_warned_of():
+    question = np.repeat(np.arange(4), 5)
+    for function in (selective, risk_coverage):
+        with pytest.warns(ToolkitWarning, match=r"20 answers of 4 clusters"):
+            function(np.linspace(0, 1, 20), np.arange(20) % 2, clusters=question)
 
 
 def test_no_answer_has_no_score():
@@ -304,6 +382,7 @@ def test_much_data_finds_nearly_the_true_threshold():
         *(({"level": b}, "level=.*: expected") for b in (0, 1, math.nan, "0.9", True, None)),
         ({"by": "model"}, "by='model': expected a Series"),
         ({"by": pd.Series([1, 2], name="auroc")}, "needs a unique name"),
+        ({"clusters": ["a"]}, "clusters has 1 labels for 2 answers"),
     ],
 )
 def test_bad_options(options, message):

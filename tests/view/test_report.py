@@ -112,9 +112,13 @@ def test_figures_are_those_of_the_metrics(capitals, tmp_path):
     severities = [row[0] for row in cells if row[0] in ("error", "warning", "info")]
     assert severities == found["severity"].tolist()
     judged = toolkit.join_labels(toolkit.confidence_metrics(lp), labels)
-    right = toolkit.calibration(judged["mean_probability"], judged["correct"]).iloc[0]
+    right = toolkit.calibration(judged["min_probability"], judged["correct"]).iloc[0]
+    for name in ("gap", "brier"):
+        (row,) = [row for row in cells if row[0] == name]
+        assert row[1:] == [f"{right[name + end]:.4g}" for end in ("", "_lower", "_upper")]
     (ece,) = [row for row in cells if row[0] == "ece"]
-    assert ece[1:] == [f"{right[name]:.4g}" for name in ("ece", "ece_lower", "ece_upper")]
+    assert ece[1:] == [f"{right['ece']:.4g}", "–", "–"]
+    assert "over 100 answers that are taken as independent" in text
     titles = [node.text() for node in tree.css(".lp-title")]
     worst = toolkit.sequence_metrics(lp).nlargest(5, "perplexity")["custom_id"]
     assert all(name in title for name, title in zip(worst, titles, strict=True))

@@ -234,17 +234,26 @@ def _summary_lines(row: Any) -> Iterator[str]:
     def interval(name: str) -> str:
         if row[name] != row[name]:
             return "unknown"
-        return f"{row[name]:+.4f} [{row[f'{name}_lower']:+.4f}, {row[f'{name}_upper']:+.4f}]"
+        low, high = row[f"{name}_lower"], row[f"{name}_upper"]
+        return f"{row[name]:+.4f}" + ("" if low != low else f" [{low:+.4f}, {high:+.4f}]")
 
     def share(name: str) -> str:
-        return "unknown" if row[name] != row[name] else f"{100 * row[name]:.1f} %"
+        if row[name] != row[name]:
+            return "unknown"
+        low, high = (100 * row[f"{name}_{end}"] for end in ("lower", "upper"))
+        return f"{100 * row[name]:.1f} %" + ("" if low != low else f" [{low:.1f}, {high:.1f}]")
 
     alone = f", {row['n_only_a']:,.0f} only in the first, {row['n_only_b']:,.0f} only in the second"
+    has_choices = row["n_clusters"] < row["n_pairs"]
+    of_requests = f" of {row['n_clusters']:,.0f} requests" if has_choices else ""
     has_alone = row["n_only_a"] or row["n_only_b"]
     n_compared = f"{row['n_compared']:,.0f}"
     divergence = f"{row['js_lower']:.4f} to {row['js_upper']:.4f} nats"
+    if row["js_interval_upper"] == row["js_interval_upper"]:
+        low = row["js_interval_lower"] if row["js_interval_lower"] > 0 else 0.0
+        divergence += f" [{low:.4f}, {row['js_interval_upper']:.4f}]"
     facts = {
-        "pairs": [f"{row['n_pairs']:,.0f}{alone if has_alone else ''}"],
+        "pairs": [f"{row['n_pairs']:,.0f}{of_requests}{alone if has_alone else ''}"],
         "same text": [share("same_text_share")],
         "surprisal": [
             f"{interval('delta_nll')} nats/token",

@@ -4,7 +4,8 @@ from toolkit.metrics.agreement import agreement, votes
 from toolkit.metrics.calibration import calibration, reliability
 from toolkit.metrics.calibrators import Calibrator, fit_calibrator
 from toolkit.metrics.checks import check
-from toolkit.metrics.compare import compare, compare_summary, compare_tokens
+from toolkit.metrics.compare import compare, compare_tokens
+from toolkit.metrics.comparison import compare_summary
 from toolkit.metrics.confidence import confidence_metrics, token_confidence
 from toolkit.metrics.distributions import ecdf, finish_reasons, token_histogram
 from toolkit.metrics.fields import field_metrics

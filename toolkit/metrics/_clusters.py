@@ -13,7 +13,7 @@ import pandas as pd
 from toolkit import arguments
 from toolkit.errors import ArgumentError, ToolkitWarning
 from toolkit.metrics._arrays.clusters import FEW
-from toolkit.metrics._arrays.types import Counts
+from toolkit.metrics._arrays.types import Counts, Flags
 
 ClusterLabels: TypeAlias = "pd.Series | Sequence[object] | npt.NDArray[np.generic] | None"
 """What answers can be clustered by: one label per answer."""
@@ -32,11 +32,13 @@ class Clusters(NamedTuple):
         What the clusters are: the name of the column of labels; "answer": each is its own.
     is_given : bool
         Whether there were labels.
+    labels : Series, optional
     """
 
     codes: Counts
     name: str
     is_given: bool
+    labels: pd.Series | None = None
 
     @property
     def n(self) -> int:
@@ -78,7 +80,7 @@ def clusters_of(labels: ClusterLabels, n: int) -> Clusters:
     codes = codes.astype(np.int64)
     codes[own] = len(known) + np.arange(int(own.sum()))
     name = column.name if isinstance(column.name, str) and column.name else "clusters"
-    return Clusters(codes, name, True)
+    return Clusters(codes, name, True, column)
 
 
 def request_labels(table: pd.DataFrame, suffix: str = "") -> pd.Series:
@@ -110,6 +112,28 @@ def request_labels(table: pd.DataFrame, suffix: str = "") -> pd.Series:
     return keys.rename("response_key")
 
 
+def one_of_each(clusters: Clusters, usable: Flags) -> Counts:
+    """Return the number of one usable answer of each cluster, in order.
+
+    It is the one whose hash of cluster label and place in the cluster is least, so the choice does
+    not depend on what is known of the answers, nor on other clusters.
+
+    Examples
+    --------
+    >>> len(one_of_each(clusters_of(["q1", "q2", "q1"], 3), np.ones(3, bool)))
+    2
+    """
+    rows = np.flatnonzero(usable)
+    if clusters.labels is None:
+        return rows
+    place = pd.Series(clusters.codes).groupby(clusters.codes).cumcount()
+    key = clusters.labels.astype(str).reset_index(drop=True) + "\0" + place.astype(str)
+    hashes = pd.util.hash_pandas_object(key, index=False).to_numpy()[rows]
+    order = np.lexsort((rows, hashes, clusters.codes[rows]))
+    first = np.flatnonzero(np.diff(clusters.codes[rows][order], prepend=-1))
+    return np.sort(rows[order[first]])
+
+
 def renumbered(codes: Counts) -> Counts:
     """Return the codes of some of the answers as numbers from 0 without gaps, in their order.
 
@@ -121,11 +145,14 @@ def renumbered(codes: Counts) -> Counts:
     return np.unique(codes, return_inverse=True)[1].astype(np.int64).reshape(-1)
 
 
-def warn_if_few(n_clusters: int, n: int, name: str) -> None:
-    """Warn that intervals can be too narrow if answers share fewer than 20 clusters."""
+def warn_if_few(n_clusters: int, n: int, name: str, stacklevel: int = 4) -> None:
+    """Warn that intervals can be too narrow if answers share fewer than 20 clusters.
+
+    The default `stacklevel` is that of a function which a public one calls.
+    """
     if 0 < n_clusters < min(FEW, n):
         message = (
             f"{n} answers of {n_clusters} clusters ({name}): with fewer than {FEW} clusters, "
             "intervals and tests can be too narrow"
         )
-        warnings.warn(message, ToolkitWarning, stacklevel=4)
+        warnings.warn(message, ToolkitWarning, stacklevel=stacklevel)

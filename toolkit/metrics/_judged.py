@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 
-from toolkit import arguments
+from toolkit import arguments, schema
 from toolkit.errors import ArgumentError
+from toolkit.metrics._arrays.clusters import cluster_sums
 from toolkit.metrics._arrays.logprobs import ROUNDING
-from toolkit.metrics._arrays.types import Array
+from toolkit.metrics._arrays.types import Array, Counts, Flags
+from toolkit.metrics._clusters import (
+    ClusterLabels,
+    Clusters,
+    clusters_of,
+    one_of_each,
+    renumbered,
+    warn_if_few,
+)
 from toolkit.metrics._groups import grouped
+from toolkit.metrics._results import categorical, result_frame, text_type
 
 SeriesBy: TypeAlias = "pd.Series | Sequence[pd.Series] | None"
 """What judged answers can be grouped by."""
@@ -27,29 +38,122 @@ class Judged(NamedTuple):
     Attributes
     ----------
     confidence, correct : ndarray of float64
+    codes : ndarray of int64
+        The cluster of each answer, from 0 without gaps.
     n_missing : int
         Answers that lack either; they are omitted.
+    cluster : str
+        What the clusters are; "answer": each answer is its own.
     """
 
     confidence: Array
     correct: Array
+    codes: Counts
     n_missing: int
+    cluster: str
+
+    @property
+    def n_clusters(self) -> int:
+        """Number of clusters."""
+        return int(self.codes.max()) + 1 if len(self.codes) else 0
+
+    def counts(self) -> dict[str, Any]:
+        """Return the columns that say what an interval is taken over."""
+        return {
+            "n": len(self.codes),
+            "n_missing": self.n_missing,
+            "cluster": self.cluster,
+            "n_clusters": self.n_clusters,
+        }
+
+    def n_minority(self) -> tuple[int, int]:
+        """Return the number of clusters that have a wrong answer, and of those with a right one."""
+        right = cluster_sums(self.correct, self.codes)
+        wrong = cluster_sums(1.0 - self.correct, self.codes)
+        return int((wrong > 0).sum()), int((right > 0).sum())
+
+    def no_interval(self, few: int) -> str | None:
+        """Return why there is no interval, of `schema.NO_INTERVAL`; None if there can be one."""
+        if not len(self.codes):
+            return "no_answers"
+        if self.n_clusters < 2:
+            return "one_cluster"
+        n_wrong, n_right = self.n_minority()
+        if min(n_wrong, n_right) >= few:
+            return None
+        return "few_wrong" if n_wrong <= n_right else "few_right"
+
+
+def judged_frame(declared: schema.Table, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Return one row per group in the declared columns; what a row lacks is null."""
+    columns: dict[str, Any] = {}
+    for column in declared.columns:
+        values = [row.get(column.name) for row in rows]
+        if column.labels:
+            places = [-1 if each is None else column.labels.index(each) for each in values]
+            columns[column.name] = categorical(np.array(places, np.int8), column.labels)
+        elif column.type == schema.TEXT:
+            columns[column.name] = pd.Series(values, dtype=text_type())
+        elif column.type == pa.float64():
+            numbers = [np.nan if each is None else each for each in values]
+            columns[column.name] = np.array(numbers, np.float64)
+        elif column.type == pa.int64():
+            kind: Any = np.int64 if column.required else "Int64"
+            columns[column.name] = pd.Series(values, dtype=kind)
+        else:
+            columns[column.name] = pd.Series(values, dtype=object)
+    return result_frame(declared, columns)
 
 
 def judged(
-    confidence: npt.ArrayLike, correct: npt.ArrayLike, *, as_probability: bool = True
+    confidence: npt.ArrayLike,
+    correct: npt.ArrayLike,
+    clusters: ClusterLabels = None,
+    *,
+    as_probability: bool = True,
 ) -> Judged:
     """Return the complete answers; `as_probability`: refuse confidences outside [0, 1]."""
-    return complete(*_checked(confidence, correct, as_probability))
+    values = _checked(confidence, correct, as_probability)
+    found = _clusters(confidence, clusters, len(values[0]))
+    answers = complete(values[0], values[1], found.codes, found)
+    warn_if_few(answers.n_clusters, len(answers.codes), found.name)
+    return answers
 
 
-def complete(confidence: Array, correct: Array) -> Judged:
+def complete(confidence: Array, correct: Array, codes: Counts, clusters: Clusters) -> Judged:
     """Return the answers that have both values, sorted."""
-    known = ~np.isnan(confidence) & ~np.isnan(correct)
+    known = _known(confidence, correct)
     missing = len(known) - int(known.sum())
-    confidence, correct = confidence[known], correct[known]
-    order = np.lexsort((correct, confidence))
-    return Judged(confidence[order], correct[order], missing)
+    confidence, correct, codes = confidence[known], correct[known], codes[known]
+    if clusters.is_given:
+        order = np.lexsort((codes, correct, confidence))
+        codes = renumbered(codes[order])
+    else:
+        order = np.lexsort((correct, confidence))
+        codes = np.arange(len(order))
+    return Judged(confidence[order], correct[order], codes, missing, clusters.name)
+
+
+def independent(
+    confidence: npt.ArrayLike, correct: npt.ArrayLike, clusters: ClusterLabels
+) -> tuple[Judged, int]:
+    """Return one complete answer of each cluster, and the number of all complete answers."""
+    values = _checked(confidence, correct, as_probability=False)
+    found = _clusters(confidence, clusters, len(values[0]))
+    known = _known(*values)
+    rows = one_of_each(found, known)
+    chosen = complete(values[0][rows], values[1][rows], found.codes[rows], found)
+    return chosen._replace(n_missing=int((~known).sum())), int(known.sum())
+
+
+def _known(confidence: Array, correct: Array) -> Flags:
+    return ~np.isnan(confidence) & ~np.isnan(correct)
+
+
+def _clusters(confidence: npt.ArrayLike, labels: ClusterLabels, n: int) -> Clusters:
+    found = clusters_of(labels, n)
+    _check_index("confidence", confidence, "clusters", labels)
+    return found
 
 
 def judged_groups(
@@ -57,6 +161,7 @@ def judged_groups(
     correct: npt.ArrayLike,
     by: SeriesBy,
     taken: Sequence[str],
+    clusters: ClusterLabels = None,
     *,
     as_probability: bool = True,
 ) -> tuple[pd.DataFrame, list[Judged]]:
@@ -70,6 +175,7 @@ def judged_groups(
     """
     values = _checked(confidence, correct, as_probability)
     n = len(values[0])
+    found = _clusters(confidence, clusters, n)
     columns = [by] if isinstance(by, pd.Series) else ([] if by is None else by)
     if isinstance(columns, str | bytes) or not isinstance(columns, Sequence):
         raise _no_series(by)
@@ -89,8 +195,12 @@ def judged_groups(
         groups = grouped(pd.DataFrame(keys, index=range(n)), list(keys))
     except TypeError as error:
         raise ArgumentError(f"by: values that cannot be grouped by ({error})") from error
-    answers = zip(*(groups.split(each) for each in values), strict=True)
-    return groups.keys, [complete(*each) for each in answers]
+    answers = zip(*map(groups.split, values), groups.split(found.codes), strict=True)
+    rows = [complete(sure, right, codes, found) for sure, right, codes in answers]
+    if shared := [each for each in rows if each.n_clusters < len(each.codes)]:
+        fewest = min(shared, key=lambda each: each.n_clusters)
+        warn_if_few(fewest.n_clusters, len(fewest.codes), found.name)
+    return groups.keys, rows
 
 
 def _no_series(by: object) -> ArgumentError:

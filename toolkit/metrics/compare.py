@@ -9,12 +9,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from toolkit import arguments, arrow, schema
-from toolkit.errors import SchemaError
-from toolkit.metrics._arrays.bootstrap import percentile_interval, resampled
+from toolkit import arrow, schema
 from toolkit.metrics._arrays.segments import ratio, segment_count, segment_nansum
-from toolkit.metrics._arrays.types import Array, Counts
-from toolkit.metrics._bins import MOST_RESAMPLES
+from toolkit.metrics._arrays.types import Counts
 from toolkit.metrics._pairing import Pairs, align, logprobs_at, pair, response_rows
 from toolkit.metrics._results import integers, result_frame, text_type
 
@@ -155,95 +152,6 @@ def compare_tokens(
     )
 
 
-def compare_summary(
-    pairs: pd.DataFrame, *, n_bootstrap: int = 2000, level: float = 0.95, seed: int = 0
-) -> pd.DataFrame:
-    """Summarise the comparison of two runs in one row, with intervals.
-
-    Parameters
-    ----------
-    pairs : DataFrame
-        The result of `compare`.
-    n_bootstrap : int
-        Resamples of the pairs; 0: no intervals.
-    level : float
-        Probability of the intervals, above 0 and below 1.
-    seed : int
-        Of the resamples, 0 or more.
-
-    Returns
-    -------
-    DataFrame
-        One row, in the columns of ``schema.COMPARE_SUMMARY``; nats per token. NaN where no pair
-        has the values.
-
-    Raises
-    ------
-    SchemaError
-        If `pairs` lacks a column.
-    ArgumentError
-        If an option is out of range.
-
-    Notes
-    -----
-    Pairs are drawn with replacement, both answers of a pair together (Koehn 2004). Intervals are
-    percentile intervals (Efron 1979) that end at order statistics, as in `calibration`.
-
-    Examples
-    --------
-    >>> import toolkit
-    >>> lp = toolkit.read("data/pairs_whole.jsonl")
-    >>> row = toolkit.compare_summary(toolkit.compare(lp, lp)).iloc[0]
-    >>> int(row["n_pairs"]), float(row["delta_nll"]), float(row["same_text_share"])
-    (12, 0.0, 1.0)
-    """
-    _check_pairs(pairs)
-    n_bootstrap = arguments.whole("n_bootstrap", n_bootstrap, 0, MOST_RESAMPLES)
-    level, seed = arguments.level("level", level), arguments.whole("seed", seed, 0)
-    paired = pairs[pairs["is_paired"].astype(bool)]
-    scored = paired[paired["delta_nll"].notna()]
-    delta = scored["delta_nll"].to_numpy(float)
-    totals = np.column_stack(
-        [
-            -scored["sum_logprob_a"].to_numpy(float),
-            scored["n_ok_a"].to_numpy(float),
-            -scored["sum_logprob_b"].to_numpy(float),
-            scored["n_ok_b"].to_numpy(float),
-        ]
-    )
-
-    def statistics(weights: Array) -> dict[str, Array]:
-        mean = weights @ delta / len(delta)
-        return {"delta_nll": mean, "delta_nll_pooled": _pooled(weights @ totals)}
-
-    samples = resampled(statistics, len(delta), n_bootstrap, seed)
-    compared = paired["n_compared"].to_numpy(float)
-    row = {
-        "n_pairs": len(paired),
-        "n_only_a": int(pairs["response_key_b"].isna().sum()),
-        "n_only_b": int(pairs["response_key_a"].isna().sum()),
-        "n_scored": len(scored),
-        "delta_nll": delta.mean() if len(delta) else np.nan,
-        "delta_nll_pooled": _pooled(totals.sum(axis=0)) if len(delta) else np.nan,
-        "share_above_0": (samples["delta_nll"] > 0).mean() if samples else np.nan,
-        "same_text_share": paired["same_text"].astype("boolean").mean(),
-        "median_first_divergence": paired["first_divergence"].dropna().astype("float64").median(),
-        "n_compared": int(compared.sum()),
-        "flip_rate": float(ratio(paired["n_flips"].to_numpy(float).sum(), compared.sum())),
-    }
-    for name, values in samples.items():
-        row[f"{name}_lower"], row[f"{name}_upper"] = percentile_interval(values, level)
-    for name in ("js_lower", "js_upper"):
-        known = compared > 0
-        total = (paired[name].to_numpy(float)[known] * compared[known]).sum()
-        row[name] = float(ratio(total, compared.sum()))
-    columns = {
-        name: np.array([np.nan if pd.isna(row.get(name)) else row[name]])
-        for name in schema.COMPARE_SUMMARY.names
-    }
-    return result_frame(schema.COMPARE_SUMMARY, columns)
-
-
 def _sums(lp: LogprobTables, start: Counts, count: Counts) -> dict[str, np.ndarray]:
     """Return the sum and the number of known logprobs of runs of token rows."""
     rows, offsets = arrow.run_rows(start, count), arrow.offsets(count)
@@ -287,15 +195,3 @@ def _texts(column: pa.ChunkedArray, rows: Counts) -> pd.Series:
     """Return the texts at rows; null for -1."""
     taken = column.take(pa.array(np.maximum(rows, 0), mask=rows < 0))
     return pd.Series(taken.to_pylist(), dtype=text_type())
-
-
-def _pooled(totals: Array) -> Array:
-    """Return the difference of nll per token, b less a, of (nll a, tokens a, nll b, tokens b)."""
-    return totals[..., 2] / totals[..., 3] - totals[..., 0] / totals[..., 1]
-
-
-def _check_pairs(pairs: pd.DataFrame) -> None:
-    """Raise unless the table is one that `compare` returned."""
-    arguments.instance("pairs", pairs, pd.DataFrame, "the DataFrame that compare returns")
-    if missing := [name for name in schema.COMPARE.names if name not in pairs]:
-        raise SchemaError(f"pairs lacks column {missing[0]!r}; it has {list(pairs.columns)}")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-import numbers
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,16 +12,39 @@ import pandas as pd
 
 from toolkit import arguments, schema
 from toolkit.metrics._arrays import ranking
-from toolkit.metrics._arrays.bootstrap import percentile_interval, resampled
-from toolkit.metrics._arrays.proportions import binomial_tail, exact_lower, exact_upper, wilson
+from toolkit.metrics._arrays.auroc import effective_numbers, newcombe
+from toolkit.metrics._arrays.bootstrap import resampled, widened
+from toolkit.metrics._arrays.effective import Tallies, clustered_interval, effective_size, running
+from toolkit.metrics._arrays.proportions import (
+    agresti_coull,
+    binomial_tail,
+    exact_lower,
+    exact_upper,
+)
 from toolkit.metrics._arrays.segments import ratio
 from toolkit.metrics._arrays.types import Array, Counts
 from toolkit.metrics._bins import MOST_RESAMPLES
-from toolkit.metrics._judged import Judged, SeriesBy, judged, judged_groups
-from toolkit.metrics._results import categorical, integers, result_frame
+from toolkit.metrics._clusters import ClusterLabels
+from toolkit.metrics._judged import (
+    Judged,
+    SeriesBy,
+    independent,
+    judged,
+    judged_frame,
+    judged_groups,
+)
+from toolkit.metrics._results import result_frame
 
-_COUNTS = ("n", "n_missing", "n_wrong")
 _MAPS = ("accuracy_at_coverage", "accuracy_at_coverage_lower", "accuracy_at_coverage_upper")
+# Measures whose interval is a bootstrap's, with the least and the greatest value of each.
+_BOOTSTRAPPED = {
+    "auprc": (0.0, 1.0),
+    "auprc_errors": (0.0, 1.0),
+    "aurc": (0.0, 1.0),
+    "eaurc": (0.0, 1.0),
+    "prr": (-math.inf, 1.0),
+}
+_FEW = 10  # clusters with a wrong, and with a right answer, that such an interval needs
 _STARTS = 2  # most sequences of tests
 _PLENTY = 8  # two sequences are used from so many times the least number of answers that can pass
 _MOST_THRESHOLDS = 1000  # tested in one sequence
@@ -33,6 +56,7 @@ def selective(
     *,
     coverages: Sequence[float] = (0.5, 0.8, 0.9, 1.0),
     by: SeriesBy = None,
+    clusters: ClusterLabels = None,
     n_bootstrap: int = 1000,
     level: float = 0.95,
     seed: int = 0,
@@ -54,8 +78,12 @@ def selective(
         of the answers, the most confident ones, rounded up to whole answers.
     by : Series or sequence of them, optional
         Named columns to group by, with one value per answer. Null is a group too.
+    clusters : array_like of shape (n,), optional
+        What each answer belongs to, such as its question, as in `calibration`. Default: each answer
+        is taken as independent.
     n_bootstrap : int
-        Resamples for the intervals; 0: none.
+        Resamples for the intervals of ``auprc``, ``auprc_errors``, ``aurc``, ``eaurc`` and ``prr``;
+        0: these have none.
     level : float
         Probability of each interval, in (0, 1).
     seed : int
@@ -65,21 +93,34 @@ def selective(
     -------
     DataFrame
         The columns of `by`, then those of ``schema.SELECTIVE``; groups are sorted. Without `by`
-        one row, even without answers. Counts are int64, measures float64 with NaN for null:
-        without answers, and ``auroc``, ``auprc``, ``auprc_errors`` and ``prr`` also if all answers
-        are right or all are wrong (see ``n_wrong``). ``accuracy_at_coverage`` and its bounds hold a
-        dict by coverage per row. The interval of a measure omits resamples in which it is null.
+        one row, even without answers. Counts are int64, ``cluster`` is text, ``no_interval`` a
+        categorical, measures float64 with NaN for null: without answers, and ``auroc``, ``auprc``,
+        ``auprc_errors`` and ``prr`` also if all answers are right or all are wrong (see
+        ``n_wrong``). ``accuracy_at_coverage`` and its bounds hold a dict by coverage per row.
 
     Raises
     ------
     ArgumentError
         If an argument has a wrong type, shape or range, or if Series differ in their index.
 
+    Warns
+    -----
+    ToolkitWarning
+        If answers share fewer than 20 clusters.
+
     Notes
     -----
     Answers of equal confidence are considered in every order: ``aurc``, ``eaurc`` (Geifman et al.
     2019), ``prr`` (Malinin and Gales 2021, as in lm-polygraph) and accuracies are means over
     these orders; ``auroc`` counts a tied pair half; ``auprc`` uses each distinct threshold once.
+
+    An accuracy has the interval of Agresti and Coull (1998) for the accepted answers, and ``auroc``
+    that of Newcombe (2006, method 5): both keep a width if no answer is wrong. Clustered answers
+    count as many as they are worth (Korn and Graubard 1998; Obuchowski 1997). The other measures
+    have a bootstrap over clusters: the outer ends of its percentiles and of Student's t around the
+    estimate less its bias, with one degree of freedom less than clusters that have a wrong (or, if
+    these are fewer, a right) answer. With fewer than 10 such clusters they have no interval, and
+    ``no_interval`` says so.
 
     Examples
     --------
@@ -93,17 +134,10 @@ def selective(
     n_bootstrap = arguments.whole("n_bootstrap", n_bootstrap, 0, MOST_RESAMPLES)
     level, seed = arguments.level("level", level), arguments.whole("seed", seed, 0)
     keys, groups = judged_groups(
-        confidence, correct, by, schema.SELECTIVE.names, as_probability=False
+        confidence, correct, by, schema.SELECTIVE.names, clusters, as_probability=False
     )
     rows = [_ranked(group, wanted, n_bootstrap, level, seed) for group in groups]
-    columns = {}
-    for name in schema.SELECTIVE.names:
-        values = [row.get(name, np.nan) for row in rows]
-        if name in _MAPS:
-            columns[name] = pd.Series(values, dtype=object)
-        else:
-            columns[name] = np.array(values, np.int64 if name in _COUNTS else np.float64)
-    return pd.concat([keys, result_frame(schema.SELECTIVE, columns)], axis=1)
+    return pd.concat([keys, judged_frame(schema.SELECTIVE, rows)], axis=1)
 
 
 def _coverages(coverages: object) -> list[float]:
@@ -118,50 +152,70 @@ def _coverages(coverages: object) -> list[float]:
 
 def _ranked(
     group: Judged, wanted: list[float], n_bootstrap: int, level: float, seed: int
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """Return the row of one group; columns that it lacks are null."""
-    sure, wrong = group.confidence[::-1], 1.0 - group.correct[::-1]
-    n = len(sure)
-    n_wrong = int(wrong.sum())
-    row: dict[str, object] = {"n": n, "n_missing": group.n_missing, "n_wrong": n_wrong}
+    sure, wrong, codes = group.confidence[::-1], 1.0 - group.correct[::-1], group.codes[::-1]
+    n, n_wrong = len(sure), int(wrong.sum())
+    row: dict[str, Any] = group.counts() | {"n_wrong": n_wrong}
     row |= {name: dict.fromkeys(wanted, np.nan) for name in _MAPS}
+    row["no_interval"] = reason = group.no_interval(_FEW)
     if not n:
         return row
     starts = ranking.tie_starts(sure)
-    at = {f"@{coverage!r}": coverage for coverage in wanted}
 
     def statistics(weights: Array) -> dict[str, Array]:
         counts = np.add.reduceat(weights, starts, axis=1)
-        errors = np.add.reduceat(weights * wrong, starts, axis=1)
-        accuracies = ranking.accuracies(counts, errors, wanted)
-        return ranking.ranking_metrics(counts, errors) | dict(zip(at, accuracies.T, strict=True))
+        return ranking.ranking_metrics(counts, np.add.reduceat(weights * wrong, starts, axis=1))
 
-    found = {name: float(values[0]) for name, values in statistics(np.ones((1, n))).items()}
+    row |= {name: float(values[0]) for name, values in statistics(np.ones((1, n))).items()}
     row["accuracy"] = 1.0 - n_wrong / n
-    row |= {name: value for name, value in found.items() if name not in at}
-    row["accuracy_at_coverage"] = {coverage: found[name] for name, coverage in at.items()}
-    samples = resampled(statistics, n, n_bootstrap, seed)
-    ends = {name: percentile_interval(values, level) for name, values in samples.items()}
-    for i, end in enumerate(("lower", "upper")):
-        # A measure that is null has no interval, even if it is not null in some resamples.
-        row |= {
-            f"{name}_{end}": interval[i] if not math.isnan(found[name]) else np.nan
-            for name, interval in ends.items()
-            if name not in at
-        }
-        if ends:
-            row[f"accuracy_at_coverage_{end}"] = {c: ends[name][i] for name, c in at.items()}
+    row |= dict(zip(_MAPS, _accuracies(group, starts, wanted, level), strict=True))
+    if 0 < n_wrong < n:
+        numbers = effective_numbers(group.confidence, group.correct, group.codes, level)
+        row["auroc_lower"], row["auroc_upper"] = newcombe(row["auroc"], *numbers, level)
+    if reason is None and not n_bootstrap:
+        row["no_interval"] = "no_resamples"
+    elif reason is None:
+        samples = resampled(statistics, group.n_clusters, n_bootstrap, seed, codes)
+        n_effective = min(group.n_minority())
+        for name, bounds in _BOOTSTRAPPED.items():
+            ends = widened(samples[name], row[name], n_effective, level, bounds)
+            row[f"{name}_lower"], row[f"{name}_upper"] = ends
     return row
 
 
+def _accuracies(
+    group: Judged, starts: Counts, wanted: list[float], level: float
+) -> list[dict[float, float]]:
+    """Return the accuracy of each share of the answers, by share, and its bounds."""
+    right, codes = group.correct[::-1], group.codes[::-1]
+    n = len(right)
+    counts, errors = (np.add.reduceat(each, starts) for each in (np.ones(n), 1.0 - right))
+    accuracy = ranking.accuracies(counts[None], errors[None], wanted)[0]
+    accepted = ranking.accepted_numbers(n, wanted)
+    # The order inside a tie is arbitrary, so the clusters of the whole tie are taken.
+    ends = np.append(starts[1:], n)
+    last = ends[np.searchsorted(ends, accepted)] - 1
+    tallies = Tallies(*(each[last] for each in running(right, codes)))
+    size = effective_size(tallies, level) * accepted / (last + 1)
+    bounds = agresti_coull(accuracy, size, level)
+    return [dict(zip(wanted, map(float, each), strict=True)) for each in (accuracy, *bounds)]
+
+
 def risk_coverage(
-    confidence: npt.ArrayLike, correct: npt.ArrayLike, *, level: float = 0.95
+    confidence: npt.ArrayLike,
+    correct: npt.ArrayLike,
+    *,
+    clusters: ClusterLabels = None,
+    level: float = 0.95,
 ) -> pd.DataFrame:
     """Compute coverage and risk at every threshold: which share is accepted, and is wrong.
 
     Parameters
     ----------
     confidence, correct : array_like of shape (n,)
+        As in `selective`.
+    clusters : array_like of shape (n,), optional
         As in `selective`.
     level : float
         Probability of the interval of the risk, in (0, 1), for one threshold chosen in advance; to
@@ -179,10 +233,15 @@ def risk_coverage(
     ArgumentError
         If an argument has a wrong type, shape or range.
 
+    Warns
+    -----
+    ToolkitWarning
+        If answers share fewer than 20 clusters.
+
     Notes
     -----
-    The curve of El-Yaniv and Wiener (2010), with the interval of Wilson (1927). Its points are
-    the possible thresholds; ``aurc`` of `selective` also includes the steps inside ties.
+    The curve of El-Yaniv and Wiener (2010), with the interval of Agresti and Coull (1998). Its
+    points are the possible thresholds; ``aurc`` of `selective` also includes the steps inside ties.
 
     Examples
     --------
@@ -192,11 +251,14 @@ def risk_coverage(
     1        0.6     1.000  0.333
     """
     level = arguments.level("level", level)
-    group = judged(confidence, correct, as_probability=False)
+    group = judged(confidence, correct, clusters, as_probability=False)
     thresholds, accepted, wrong = _steps(group)
-    low, high = wilson(wrong, accepted, level)
+    tallies = running(1.0 - group.correct[::-1], group.codes[::-1])
+    tallies = Tallies(*(each[accepted - 1] for each in tallies))
+    low, high = clustered_interval(tallies, level)
     columns = {
         "n_accepted": accepted,
+        "n_clusters": tallies.clusters.astype(np.int64),
         "coverage": accepted / max(len(group.confidence), 1),
         "threshold": thresholds,
         "n_wrong": wrong,
@@ -221,6 +283,7 @@ def threshold_for(
     correct: npt.ArrayLike,
     *,
     accuracy: float = 0.95,
+    clusters: ClusterLabels = None,
     level: float = 0.95,
 ) -> pd.DataFrame:
     """Find the lowest confidence whose accepted answers reach an accuracy.
@@ -232,9 +295,14 @@ def threshold_for(
     Parameters
     ----------
     confidence, correct : array_like of shape (n,)
-        As in `selective`; a held-out sample of independent answers like the future ones.
+        As in `selective`; a held-out sample of answers like the future ones.
     accuracy : float
         The accuracy to reach, in (0, 1).
+    clusters : array_like of shape (n,), optional
+        What each answer belongs to, such as its question. The guarantee needs independent answers,
+        so one of each cluster is tested; which one depends on its label and its place in the
+        cluster alone, never on confidence or correctness. Default: each answer is taken as
+        independent; several answers to one question then break the guarantee.
     level : float
         Probability of the guarantee, from 0.5 to below 1.
 
@@ -243,7 +311,8 @@ def threshold_for(
     DataFrame
         One row, in the columns of ``schema.THRESHOLD_FOR``: accept answers whose confidence is at
         least ``threshold``. If there is no threshold, it is NaN, and ``reason`` (a categorical)
-        says why. Counts are int64, ``n_accepted`` Int64, all other columns float64.
+        says why. Counts are int64, ``n_accepted`` Int64, ``cluster`` is text, all other columns
+        are float64.
 
     Raises
     ------
@@ -269,35 +338,26 @@ def threshold_for(
     """
     accuracy = arguments.level("accuracy", accuracy)
     level = arguments.within("level", level, 0.5, 1.0)
-    group = judged(confidence, correct, as_probability=False)
+    group, n_complete = independent(confidence, correct, clusters)
     thresholds, accepted, wrong = _steps(group)
-    n = len(group.confidence)
     chosen, certainty, reason = _tested(accepted, wrong, accuracy, level)
     observed = np.flatnonzero(accepted - wrong >= accuracy * accepted * (1 - 1e-12))
-    row: dict[str, object] = dict.fromkeys(schema.THRESHOLD_FOR.names, np.nan)
-    row |= {"target": accuracy, "level": level, "n": n, "n_missing": group.n_missing}
-    row["reason"] = categorical(
-        np.array([-1 if reason is None else schema.SHORTFALLS.index(reason)], np.int8),
-        schema.SHORTFALLS,
-    )
-    row["n_accepted"] = integers(
-        np.array([0 if chosen is None else accepted[chosen]]), np.array([chosen is not None])
-    )
+    row = group.counts() | {"n": n_complete, "target": accuracy, "level": level, "reason": reason}
     if len(observed):
         row["observed_threshold"] = thresholds[observed[-1]]
-        row["observed_coverage"] = accepted[observed[-1]] / n
+        row["observed_coverage"] = accepted[observed[-1]] / group.n_clusters
     if chosen is not None:
         size = int(accepted[chosen])
         right = size - int(wrong[chosen])
         row |= {
             "threshold": thresholds[chosen],
-            "coverage": size / n,
+            "n_accepted": size,
+            "coverage": size / group.n_clusters,
             "accuracy": right / size,
             "accuracy_lower": exact_lower(right, size, certainty),
             "accuracy_upper": exact_upper(right, size, certainty),
         }
-    plain = {k: [v] if isinstance(v, numbers.Number) else v for k, v in row.items()}
-    return result_frame(schema.THRESHOLD_FOR, plain)
+    return judged_frame(schema.THRESHOLD_FOR, [row])
 
 
 def _tested(

@@ -22,6 +22,7 @@ def reliability(
     *,
     bins: int = 10,
     strategy: str = "width",
+    clusters: Any = None,
     level: float = 0.95,
     ax: Axes | None = None,
 ) -> Axes:
@@ -37,6 +38,8 @@ def reliability(
         Number of bins.
     strategy : {"width", "mass"}
         Bins of equal width, or of equally many answers.
+    clusters : array-like, optional
+        As in `toolkit.reliability`.
     level : float
         Confidence level of the intervals.
     ax : Axes, optional
@@ -45,7 +48,7 @@ def reliability(
     Returns
     -------
     Axes
-        A dot per non-empty bin, with its Wilson interval. On the dashed diagonal, confidence equals
+        A dot per non-empty bin, with its interval. On the dashed diagonal, confidence equals
         accuracy; above it the model is underconfident. Bars below count the answers in each bin.
 
     Raises
@@ -63,7 +66,9 @@ def reliability(
     >>> ax.lines[1].get_ydata().tolist()
     [0.0, 1.0]
     """
-    table = table_of(confidence, correct, bins=bins, strategy=strategy, level=level)
+    table = table_of(
+        confidence, correct, bins=bins, strategy=strategy, clusters=clusters, level=level
+    )
     found = calibration(confidence, correct, bins=bins, level=level, n_bootstrap=0).iloc[0]
     filled = table[table["n"] > 0]
     ax = axes(ax, 5.6, 5.8)
@@ -81,9 +86,7 @@ def reliability(
     ax.text(0.02, 0.98, "underconfident", va="top", fontsize=9, color=FAINT)
     ax.text(0.98, 0.02, "overconfident", ha="right", fontsize=9, color=FAINT)
     ax.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.04))
-    axis_labels(
-        ax, "mean confidence of the bin", f"share right (Wilson interval, {100 * level:g} %)"
-    )
+    axis_labels(ax, "mean confidence of the bin", f"share right ({100 * level:g} % interval)")
     bare(ax)
     _draw_counts(ax, table, strategy)
     return ax

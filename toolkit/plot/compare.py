@@ -39,7 +39,7 @@ def compare(
     Axes
         A dot per pair of answers, sorted: mean surprisal in the second run minus that in the first,
         in nats per token; above 0 the first run is surer. Open dots: both runs have the same text.
-        The band is the interval of the mean.
+        The band is the interval of the mean over requests, if there is one.
 
     Raises
     ------
@@ -71,10 +71,11 @@ def compare(
         return say(ax, "no pair has usable logprobs in both runs")
     ax.axhline(0.0, color=GUIDE, lw=1)
     ax.axhline(summary["delta_nll"], color=SECOND, lw=1.3, ls="--", label="mean over answers")
-    ax.axhspan(
-        summary["delta_nll_lower"], summary["delta_nll_upper"], color=SECOND, alpha=0.2, lw=0,
-        label=f"{100 * level:g} % interval of the mean (bootstrap)",
-    )  # fmt: skip
+    if pd.notna(summary["delta_nll_lower"]):
+        ax.axhspan(
+            summary["delta_nll_lower"], summary["delta_nll_upper"], color=SECOND, alpha=0.2, lw=0,
+            label=f"{100 * level:g} % interval of the mean",
+        )  # fmt: skip
     place = pd.Series(range(len(scored)), scored.index)
     same = scored["same_text"].astype("boolean").fillna(False).astype(bool)
     for mask, face, name in ((~same, DARK, "different texts"), (same, "white", "same text")):

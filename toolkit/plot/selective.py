@@ -14,7 +14,12 @@ from toolkit.plot._style import DARK, SECOND, axis_labels, bare, legend_below, s
 
 
 def risk_coverage(
-    confidence: Any, correct: Any, *, level: float = 0.95, ax: Axes | None = None
+    confidence: Any,
+    correct: Any,
+    *,
+    clusters: Any = None,
+    level: float = 0.95,
+    ax: Axes | None = None,
 ) -> Axes:
     """Draw which share of the answers is wrong when only the surest ones are kept.
 
@@ -24,6 +29,8 @@ def risk_coverage(
         Any score; higher is more certain.
     correct : array-like of bool
         Whether each answer is right.
+    clusters : array-like, optional
+        As in `toolkit.metrics.risk_coverage`.
     level : float
         Confidence level of the intervals.
     ax : Axes, optional
@@ -32,7 +39,7 @@ def risk_coverage(
     Returns
     -------
     Axes
-        The curve with the Wilson interval of each point. The dashed line is the share of all
+        The curve with the interval of each point. The dashed line is the share of all
         answers that is wrong, which an uninformative confidence would give.
 
     Raises
@@ -50,7 +57,7 @@ def risk_coverage(
     >>> ax.lines[0].get_ydata().round(3).tolist()
     [0.0, 0.0, 0.333]
     """
-    curve: pd.DataFrame = curve_of(confidence, correct, level=level)
+    curve: pd.DataFrame = curve_of(confidence, correct, clusters=clusters, level=level)
     found = selective(confidence, correct, level=level, n_bootstrap=0).iloc[0]
     ax = axes(ax, 7, 4)
     scores = [f"{name.upper()} {found[name]:.3f}" for name in ("aurc", "auroc") if found["n"]]
@@ -63,7 +70,7 @@ def risk_coverage(
     )
     ax.fill_between(
         x, curve["risk_lower"], curve["risk_upper"], step="pre", color=DARK, alpha=0.15, lw=0,
-        label=f"Wilson interval, {100 * level:g} %",
+        label=f"{100 * level:g} % interval",
     )  # fmt: skip
     ax.axhline(1 - found["accuracy"], color=SECOND, ls="--", lw=1.2, label="wrong among all")
     ax.set(xlim=(0, 1.01), ylim=(0, 1.02))

@@ -68,6 +68,7 @@ from toolkit.schema.results import (
     VOTES,
     WORD_METRICS,
 )
+from toolkit.schema.results.calibration import NO_INTERVAL
 from toolkit.schema.results.selective import SHORTFALLS
 from toolkit.schema.tables import (
     ALTERNATIVES,
@@ -112,6 +113,7 @@ __all__ = [
     "LOGPROBS_STATES",
     "NOISE_FLOOR",
     "NOTES",
+    "NO_INTERVAL",
     "POSITION_METRICS",
     "PREFIX_SURVIVAL",
     "P_TRUE",

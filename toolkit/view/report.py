@@ -26,6 +26,7 @@ from toolkit.metrics import (
     sequence_metrics,
     usage,
 )
+from toolkit.metrics._clusters import request_labels
 from toolkit.plot._axes import picture
 from toolkit.plot._style import MOST_SERIES
 from toolkit.tables import LogprobTables, require_tables
@@ -37,6 +38,10 @@ from toolkit.visible_text import plain
 _LEAST_CERTAIN = 5  # answers that are shown
 _FOLD, _MOST_TOKENS = 250, 1000  # tokens of each: before the fold, and in all
 _REJECTS = 50  # rejected records that are listed
+_CALIBRATION = (
+    *("accuracy", "mean_confidence", "gap", "ece", "ece_if_calibrated", "p_calibrated"),
+    *("brier", "log_loss"),
+)
 _PROBABILITIES = ("probability", "mean_probability", "min_probability")
 _SCORES = (
     *_PROBABILITIES,
@@ -53,7 +58,7 @@ def report(
     *,
     labels: pd.DataFrame | None = None,
     on: str = "custom_id",
-    confidence: str = "mean_probability",
+    confidence: str = "min_probability",
     title: str = "Logprob report",
 ) -> Path:
     """Write a report as one self-contained HTML page.
@@ -74,7 +79,8 @@ def report(
         As in `toolkit.join_labels`.
     confidence : str
         The column of `toolkit.confidence_metrics` that is compared with the labels: a probability,
-        or a score that only ranks.
+        or a score that only ranks. Default: the probability of the least certain token, because one
+        wrong token makes an answer wrong. Intervals take the answers to one request as one cluster.
     title : str
         Title of the page.
 
@@ -242,35 +248,28 @@ def _calibration(
     yield "<h2>Calibration</h2>"
     answers = confidence_metrics(lp)
     judged = join_labels(answers[answers["channel"] == "content"], labels, on=on)
-    scores, correct = judged[confidence], judged["correct"]
+    scores, correct, clusters = judged[confidence], judged["correct"], request_labels(judged)
     is_probability = confidence in _PROBABILITIES
-    rows = {}
+    ranked = selective(scores, correct, clusters=clusters).iloc[0]
+    figures = dict.fromkeys(("auroc", "aurc", "prr"), ranked)
     if is_probability:
-        found = calibration(scores, correct).iloc[0]
-        for name in ("accuracy", "mean_confidence", "gap", "ece", "brier", "log_loss"):
-            rows[name] = found
-    ranked = selective(scores, correct).iloc[0]
-    rows |= dict.fromkeys(("auroc", "aurc", "prr"), ranked)
-    table = pd.DataFrame(
-        [
-            {
-                "figure": name,
-                "value": source[name],
-                "lower": source.get(f"{name}_lower"),
-                "upper": source.get(f"{name}_upper"),
-            }
-            for name, source in rows.items()
-        ]
-    )
-    table[["value", "lower", "upper"]] = table[["value", "lower", "upper"]].astype(float)
+        found = calibration(scores, correct, clusters=clusters).iloc[0]
+        figures = dict.fromkeys(_CALIBRATION, found) | figures
+    kind = "requests" if ranked["n_clusters"] < ranked["n"] else "answers"
     yield (
         f"<p>{int(ranked['n']):,} answers with a label; {int(ranked['n_wrong']):,} are wrong. "
-        f"Confidence: <code>{confidence}</code>. Intervals: 95 %, bootstrap over answers.</p>"
+        f"Confidence: <code>{confidence}</code>. Intervals: 95 %, over {ranked['n_clusters']:,} "
+        f"{kind} that are taken as independent.</p>"
     )
-    yield _table(table, {name: name for name in table}, "calibration and ranking")
+    yield _figures(figures)
+    yield (
+        '<p class="faint">ece is above 0 even if the model is calibrated: ece_if_calibrated is its '
+        "mean then, and p_calibrated the chance of one as large. Too few wrong (or right) answers "
+        "leave a figure without an interval.</p>"
+    )
     pictures = [
         (
-            lambda ax: plot.risk_coverage(scores, correct, ax=ax),
+            lambda ax: plot.risk_coverage(scores, correct, clusters=clusters, ax=ax),
             "Share of wrong answers by share of answers kept",
         ),
     ]
@@ -278,11 +277,24 @@ def _calibration(
         pictures.insert(
             0,
             (
-                lambda ax: plot.reliability(scores, correct, ax=ax),
+                lambda ax: plot.reliability(scores, correct, clusters=clusters, ax=ax),
                 "Share of right answers by confidence",
             ),
         )
     yield _pictures(*pictures, height=4.4)
+
+
+def _figures(figures: dict[str, pd.Series]) -> str:
+    """Write a table of figures, each with its interval if the row that it is from has one."""
+    ends = {"value": "", "lower": "_lower", "upper": "_upper"}
+    table = pd.DataFrame(
+        [
+            {"figure": name} | {head: row.get(f"{name}{end}") for head, end in ends.items()}
+            for name, row in figures.items()
+        ]
+    )
+    table[list(ends)] = table[list(ends)].astype(float)
+    return _table(table, {name: name for name in table}, "calibration and ranking")
 
 
 def _least_certain(lp: LogprobTables, sequences: pd.DataFrame) -> Iterator[str]:

@@ -1,10 +1,10 @@
-"""Resampling weights and percentile intervals."""
+"""Resampling weights and bootstrap intervals."""
 
 import numpy as np
 import pytest
 
 from toolkit.metrics._arrays import bootstrap
-from toolkit.metrics._arrays.bootstrap import percentile_interval, resampled, weights
+from toolkit.metrics._arrays.bootstrap import resampled, weights, widened
 
 
 def test_resamples_draw_n_answers_and_do_not_depend_on_parts(monkeypatch):
@@ -31,7 +31,31 @@ def test_nothing_is_drawn_of_nothing():
     assert resampled(lambda batch: {"n": batch.sum(axis=1)}, 3, 0, seed=0) == {}
 
 
-def test_intervals_end_at_the_outer_order_statistics():
-    assert percentile_interval(np.arange(4.0), 0.5) == (0.0, 3.0)
-    assert percentile_interval(np.array([2.0, np.nan, 1.0]), 0.9) == (1.0, 2.0)
-    assert np.isnan(percentile_interval(np.array([np.nan]), 0.9)).all()
+def test_an_interval_has_the_outer_ends_of_percentiles_and_t():
+    free = (-np.inf, np.inf)
+    skewed = np.random.default_rng(0).exponential(1, 5000)
+    low, high = widened(skewed, float(skewed.mean()), 10**6, 0.9, free)
+    around = 1.645 * skewed.std()
+    assert low == pytest.approx(skewed.mean() - around, abs=0.05)  # that of t
+    assert high == pytest.approx(np.quantile(skewed, 0.95))  # that of percentiles
+    wide = widened(skewed, float(skewed.mean()), 5, 0.9, free)
+    assert wide[0] < low
+    assert wide[1] >= high
+    bounded = widened(skewed / 9 + 0.5, 0.61, 5, 0.9, (0.0, np.inf))
+    assert 0 < bounded[0] < bounded[1]
+    # The resamples lie 0.1 above the estimate, so the estimate lies 0.1 above the truth.
+    values = np.random.default_rng(1).normal(0.5, 0.1, 5000)
+    low, _ = widened(values, 0.4, 10**6, 0.95, free)
+    assert low == pytest.approx(0.3 - 1.96 * 0.1, abs=0.01)
+
+
+def test_no_spread_has_no_interval():
+    assert np.isnan(widened(np.array([np.nan]), 0.5, 10, 0.9, (0, 1))).all()
+    assert np.isnan(widened(np.full(9, 0.5), 0.5, 10, 0.9, (0, 1))).all()
+
+
+def test_an_estimate_beyond_its_bounds_less_its_bias_is_not_corrected():
+    values = np.random.default_rng(1).uniform(0.97, 1.0, 5000)
+    low, high = widened(values, 0.999, 50, 0.95, (0.0, 1.0))
+    assert 0.9 < low < 0.98
+    assert 0.999 < high <= 1

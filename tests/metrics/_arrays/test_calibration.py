@@ -1,4 +1,4 @@
-"""The smooth calibration error, bins of equal mass, and weights of answers."""
+"""The smooth calibration error, bins and simulated calibration errors."""
 
 import math
 
@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given, settings
 
 from tests.metrics.judgements import ANSWERS
-from toolkit.metrics._arrays.calibration import calibration_errors, mass_offsets, width_offsets
+from toolkit.metrics._arrays.calibration import (
+    bin_errors,
+    clustered_ece,
+    mass_offsets,
+    simulated_ece,
+    width_offsets,
+)
 from toolkit.metrics._arrays.calibration import smooth_error as smooth_errors
 
 
@@ -27,7 +33,7 @@ def smoothed(answers, sigma, n_points=400):
 def smooth_error(answers):
     answers = sorted(answers)
     sure, right = (np.array(column, float) for column in zip(*answers, strict=True))
-    return float(smooth_errors(np.ones((1, len(answers))), sure, sure - right)[0])
+    return smooth_errors(sure, sure - right)
 
 
 @settings(max_examples=8, deadline=None)
@@ -56,19 +62,38 @@ def test_relplot_agrees(spread, expected):
     assert smooth_error(answers) == pytest.approx(expected, abs=4e-3)
 
 
-def test_weights_are_repeated_answers():
+@pytest.mark.parametrize("bins", [*range(1, 60), 100, 10_000])
+def test_a_confidence_on_an_edge_is_in_the_bin_below(bins):
+    sure = np.arange(1, bins + 1) / bins
+    np.testing.assert_array_equal(np.diff(width_offsets(sure, bins)), np.ones(bins))
+
+
+def test_simulated_errors_of_clusters_of_one_are_those_of_answers():
     rng = np.random.default_rng(0)
-    sure = np.sort(rng.random(30))
-    right = (rng.random(30) < sure).astype(float)
-    times = rng.integers(0, 4, 30)
-    offsets = width_offsets(sure, 7), mass_offsets(sure, 5)
-    got = calibration_errors(times[None].astype(float), sure, right, offsets, 0.0)
-    sure, right = np.repeat(sure, times), np.repeat(right, times)
-    cuts = np.concatenate([[0], np.cumsum(times)])
-    offsets = tuple(cuts[each] for each in offsets)
-    expected = calibration_errors(np.ones((1, len(sure))), sure, right, offsets, 0.0)
-    for name, values in expected.items():
-        assert got[name] == pytest.approx(values, rel=1e-9), name
+    sure = np.sort(rng.uniform(0.3, 0.7, 400))
+    offsets = width_offsets(sure, 10)
+    right = (rng.random(400) < sure).astype(float)
+    one, other = (
+        simulated_ece(sure, offsets, 2000, 0),
+        clustered_ece(sure - right, np.arange(400), offsets, 2000, 0),
+    )
+    assert other.mean() == pytest.approx(one.mean(), rel=0.08)
+    assert np.quantile(other, 0.95) == pytest.approx(np.quantile(one, 0.95), rel=0.1)
+    # Copies of each answer: the same errors as without copies.
+    codes = np.repeat(np.arange(400), 5)
+    copies = clustered_ece(np.repeat(sure - right, 5), codes, offsets * 5, 2000, 0)
+    assert copies.mean() == pytest.approx(other.mean(), rel=0.05)
+
+
+def test_a_cluster_keeps_its_sign_in_all_bins():
+    gap = np.array([0.5, -0.25, 0.25])
+    found = clustered_ece(gap, np.array([0, 1, 0]), np.array([0, 2, 3]), 200, 1)
+    # Bin 1 has 0.5 of cluster 0 and -0.25 of cluster 1, bin 2 has 0.25 of cluster 0.
+    assert set(found.round(9)) == {round(0.5 / 3, 9), round(1 / 3, 9)}
+
+
+def test_bins_without_answers_have_no_error():
+    assert bin_errors(np.array([0.5, -0.25]), np.array([0, 0, 2, 2])) == (0.125, 0.125)
 
 
 def test_equal_mass_takes_the_nearer_end_of_a_tie():

@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 
 from toolkit.metrics._arrays.bootstrap import weights
 from toolkit.metrics._arrays.clusters import (
+    bounded_t_interval,
     cluster_sums,
     linear_error,
     mean_error,
+    ratio_error,
     t_interval,
     t_quantile,
 )
@@ -48,10 +50,27 @@ def test_a_ratio_has_the_error_of_its_influence():
     codes = np.repeat(np.arange(400), 3)
     x, y = rng.exponential(1, 1200), rng.exponential(2, 1200)
     ratio = y.sum() / x.sum()
-    error = linear_error((y - ratio * x) / x.sum(), codes)
+    error = ratio_error(codes, (y, x))
+    assert linear_error((y - ratio * x) / x.sum(), codes) == pytest.approx(error, rel=0.01)
     sums = [cluster_sums(each, codes) for each in (x, y)]
     drawn = [batch @ sums[1] / (batch @ sums[0]) for batch in weights(400, 2000, 3)]
     assert error == pytest.approx(np.concatenate(drawn).std(), rel=0.06)
+
+
+def test_a_difference_of_ratios_is_that_of_the_jackknife():
+    rng = np.random.default_rng(2)
+    codes = rng.integers(0, 9, 60)
+    y, x, v, u = rng.exponential(1, (4, 60))
+
+    def difference(kept):
+        return y[kept].sum() / x[kept].sum() - v[kept].sum() / u[kept].sum()
+
+    without = np.array([difference(codes != g) for g in range(9)]) - difference(codes >= 0)
+    expected = math.sqrt(8 / 9 * (without**2).sum())
+    assert ratio_error(codes, (y, x), (v, u)) == pytest.approx(expected, rel=1e-9)
+    ones = np.ones(60)
+    single = np.arange(60)
+    assert ratio_error(single, (y, ones)) == pytest.approx(mean_error(y, single), rel=1e-12)
 
 
 def test_scipy_agrees():
@@ -64,6 +83,17 @@ def test_scipy_agrees():
 def test_one_cluster_has_no_interval():
     assert np.isnan(t_interval(0.5, 0.1, 1, 0.95)).all()
     assert math.isnan(mean_error(np.array([]), np.array([], int)))
+
+
+@pytest.mark.parametrize("bounds", [(0, math.inf), (-math.inf, 1), (0, 1), (-math.inf, math.inf)])
+def test_a_bounded_interval_stays_inside_and_is_that_of_t_where_it_is_narrow(bounds):
+    for value in (0.02, 0.3, 0.97):
+        low, high = bounded_t_interval(value, 0.2, 12, 0.95, bounds)
+        assert bounds[0] <= low < value < high <= bounds[1]
+        assert high - low < 1.4
+        narrow = bounded_t_interval(value, 1e-6, 12, 0.95, bounds)
+        assert narrow == pytest.approx(t_interval(value, 1e-6, 12, 0.95), rel=1e-6)
+    assert np.isnan(bounded_t_interval(0.0, 0.1, 12, 0.95)).all()
 
 
 def test_clusters_are_drawn_whole():

@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolkit.metrics._arrays.proportions import binomial_tail, exact_lower, exact_upper, wilson
+from toolkit.metrics._arrays.proportions import (
+    agresti_coull,
+    binomial_tail,
+    exact_lower,
+    exact_upper,
+    wilson,
+)
 
 TRIALS = st.integers(0, 60).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 
@@ -29,6 +35,9 @@ def test_intervals_hold_the_observed_share(trials, level):
         return
     low, high = wilson(k, n, level)
     assert 0 <= low <= k / n <= high <= 1
+    wide = agresti_coull(np.array(k / n), np.array(float(n)), level)
+    assert 0 <= wide[0] <= low + 1e-12
+    assert high - 1e-12 <= wide[1] <= 1
     assert 0 <= exact_lower(k, n, level) <= k / n <= exact_upper(k, n, level) <= 1
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from toolkit.metrics._arrays.clusters import bounded_t_interval
 from toolkit.metrics._arrays.types import Array, Counts
 
 CELLS = 1 << 21
@@ -68,20 +69,43 @@ def resampled(
     return {name: np.concatenate([batch[name] for batch in batches]) for name in names}
 
 
-def percentile_interval(values: Array, level: float) -> tuple[float, float]:
-    """Return the interval that holds the share `level` of resampled values; (NaN, NaN) without any.
+def widened(
+    values: Array, estimate: float, n_effective: int, level: float, bounds: tuple[float, float]
+) -> tuple[float, float]:
+    """Return an interval of a statistic from its resampled values, wide enough for small samples.
 
-    The ends are order statistics: of the two neighbours of each percentile, the outer one.
-    NaN, where a resample has no such statistic, is omitted.
+    Parameters
+    ----------
+    values : ndarray
+        NaN, where a resample has no such statistic, is omitted.
+    estimate : float
+        The statistic of the answers themselves.
+    n_effective : int
+        One more than the degrees of freedom of Student's t.
+    level : float
+    bounds : tuple of float
+        The least and the greatest value of the statistic, or infinite.
+
+    Returns
+    -------
+    tuple of float
+        The outer ends of the percentile interval (Efron 1979; interpolated linearly, as all
+        percentiles are) and of the t interval, on a scale without bounds, around the estimate less
+        its bias, which the mean of the resamples shows. (NaN, NaN) without values, or if all are
+        equal.
 
     Examples
     --------
-    >>> percentile_interval(np.arange(101.0), 0.9)
-    (5.0, 95.0)
+    >>> widened(np.arange(101.0), 50.0, 1000, 0.9, (0.0, np.inf))[1] > 95.0
+    True
     """
-    values = np.sort(values[~np.isnan(values)])
-    if not len(values):
+    values = values[~np.isnan(values)]
+    spread = float(values.std()) if len(values) else 0.0
+    if not spread > 0:
         return np.nan, np.nan
-    # Half of 1 - level is not exact, so a billionth is added before the place is rounded down.
-    first = int((1 - level) / 2 * (len(values) - 1) + 1e-9)
-    return float(values[first]), float(values[len(values) - 1 - first])
+    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
+    centre = 2 * estimate - float(values.mean())
+    if not bounds[0] < centre < bounds[1]:
+        centre = estimate
+    around = bounded_t_interval(centre, spread, n_effective, level, bounds)
+    return float(np.fmin(low, around[0])), float(np.fmax(high, around[1]))

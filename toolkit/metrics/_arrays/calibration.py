@@ -1,9 +1,7 @@
 """Compute calibration errors: ECE, ACE, MCE, smooth ECE, Brier score, log loss, and their bins.
 
 Answers are *sorted* by confidence, then by correctness. A bin is therefore a run of answers, and
-neither results nor resamples of a seed depend on the order in which answers came. ``weights`` of
-shape ``(n_samples, n)`` say how often each answer occurs in each sample: a row of ones is the
-answers themselves, and a resample has other counts.
+results do not depend on the order in which answers came.
 """
 
 from __future__ import annotations
@@ -11,10 +9,22 @@ from __future__ import annotations
 import numpy as np
 
 from toolkit.metrics._arrays.bootstrap import CELLS
+from toolkit.metrics._arrays.segments import segment_sum
 from toolkit.metrics._arrays.types import Array, Counts
 
 _GRID = 1024  # steps of the grid on [0, 1] on which gaps are smoothed
 _HALVINGS = 16  # of the bandwidth, so it is exact to 2^-17
+
+
+def width_edges(bins: int) -> Array:
+    """Return the edges of bins of equal width: k / bins, so that a confidence k / bins is an edge.
+
+    Examples
+    --------
+    >>> bool(5 / 49 <= width_edges(49)[5] < np.linspace(0, 1, 50)[6])
+    True
+    """
+    return np.arange(bins + 1, dtype=np.float64) / bins
 
 
 def width_offsets(confidence: Array, bins: int) -> Counts:
@@ -25,8 +35,7 @@ def width_offsets(confidence: Array, bins: int) -> Counts:
     >>> width_offsets(np.array([0.0, 0.5, 0.5, 0.9]), 2).tolist()
     [0, 3, 4]
     """
-    edges = np.linspace(0.0, 1.0, bins + 1)
-    inner = np.searchsorted(confidence, edges[1:-1], side="right")
+    inner = np.searchsorted(confidence, width_edges(bins)[1:-1], side="right")
     return np.concatenate([[0], inner, [len(confidence)]]).astype(np.int64)
 
 
@@ -55,49 +64,18 @@ def filled_starts(offsets: Counts) -> Counts:
     return offsets[:-1][np.diff(offsets) > 0]
 
 
-def bin_gaps(weights: Array, gap: Array, starts: Counts) -> tuple[Array, Array]:
-    """Return per sample and bin the sum of confidence − correct, and the number of answers."""
-    return (
-        np.add.reduceat(weights * gap, starts, axis=1),
-        np.add.reduceat(weights, starts, axis=1),
-    )
-
-
-def calibration_errors(
-    weights: Array, confidence: Array, correct: Array, offsets: tuple[Counts, Counts], clip: float
-) -> dict[str, Array]:
-    """Return the errors of each sample, each of shape ``(n_samples,)``; `n` must not be 0.
+def bin_errors(gap: Array, offsets: Counts) -> tuple[float, float]:
+    """Return the mean and the largest absolute gap of the bins that are not empty.
 
     Parameters
     ----------
-    weights : ndarray of shape (n_samples, n)
-    confidence, correct : ndarray of shape (n,)
-        Sorted.
-    offsets : tuple
-        Of the bins of equal width, and of those of equal mass.
-    clip : float
-        For the log loss, confidences are clipped to [clip, 1 − clip].
+    gap : ndarray of shape (n,)
+        Confidence less correctness of each answer; `n` must not be 0.
+    offsets : ndarray
+        Of the bins; a bin counts by its answers.
     """
-    gap = confidence - correct
-    n = weights.sum(axis=1)
-    sums, counts = bin_gaps(weights, gap, filled_starts(offsets[0]))
-    mass_sums, _ = bin_gaps(weights, gap, filled_starts(offsets[1]))
-    with np.errstate(invalid="ignore"):
-        # A bin that is empty in a resample has no gap.
-        gaps = np.where(counts > 0, np.abs(sums) / counts, 0.0)
-    losses = log_losses(confidence, correct, clip)
-    endless = np.isinf(losses)
-    return {
-        "gap": weights @ gap / n,
-        "ece": np.abs(sums).sum(axis=1) / n,
-        "ace": np.abs(mass_sums).sum(axis=1) / n,
-        "mce": gaps.max(axis=1),
-        "smooth_ece": smooth_error(weights, confidence, gap),
-        "brier": weights @ (gap * gap) / n,
-        "log_loss": np.where(
-            weights[:, endless].any(axis=1), np.inf, weights @ np.where(endless, 0.0, losses) / n
-        ),
-    }
+    sums = np.abs(segment_sum(gap, offsets))
+    return float(sums.sum() / len(gap)), float((sums / np.maximum(np.diff(offsets), 1)).max())
 
 
 def log_losses(confidence: Array, correct: Array, clip: float) -> Array:
@@ -131,8 +109,8 @@ def brier_parts(confidence: Array, correct: Array, offsets: Counts) -> dict[str,
     }
 
 
-def smooth_error(weights: Array, confidence: Array, gap: Array) -> Array:
-    """Return the smooth calibration error of each sample.
+def smooth_error(confidence: Array, gap: Array) -> float:
+    """Return the smooth calibration error.
 
     The gaps are smoothed with a Gaussian that is reflected at 0 and 1, and their absolute values
     are summed; the result is the one bandwidth that equals this sum. On [0, 1] such smoothing
@@ -143,32 +121,28 @@ def smooth_error(weights: Array, confidence: Array, gap: Array) -> Array:
     smECE of Błasiok and Nakkiran (2023). The gap of a confidence between two points of a grid of
     step 1/1024 is divided between these points.
     """
-    waves = np.fft.rfft(_mirrored(weights, confidence, gap), axis=1)
-    decay = -0.5 * (np.pi * np.arange(waves.shape[1])) ** 2
-    low, high = np.zeros(len(weights)), np.ones(len(weights))
+    waves = np.fft.rfft(_mirrored(confidence, gap))
+    decay = -0.5 * (np.pi * np.arange(len(waves))) ** 2
+    low, high = 0.0, 1.0
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        factor = np.exp(decay * middle[:, None] ** 2)
-        sizes = np.abs(np.fft.irfft(waves * factor, axis=1)[:, : _GRID + 1])
-        error = sizes.sum(axis=1) - (sizes[:, 0] + sizes[:, -1]) / 2
-        larger = error > middle
-        low, high = np.where(larger, middle, low), np.where(larger, high, middle)
-    return np.where(low > 0, (low + high) / 2, 0.0)
+        sizes = np.abs(np.fft.irfft(waves * np.exp(decay * middle**2))[: _GRID + 1])
+        error = sizes.sum() - (sizes[0] + sizes[-1]) / 2
+        low, high = (middle, high) if error > middle else (low, middle)
+    return (low + high) / 2 if low > 0 else 0.0
 
 
-def _mirrored(weights: Array, confidence: Array, gap: Array) -> Array:
-    """Return each sample's mean gaps on the grid, followed by their mirror image."""
+def _mirrored(confidence: Array, gap: Array) -> Array:
+    """Return the mean gaps on the grid, followed by their mirror image."""
     at = confidence * _GRID
     cell = np.minimum(at.astype(np.int64), _GRID - 1)
     share = at - cell
-    starts = np.flatnonzero(np.diff(cell, prepend=-1))
-    filled = cell[starts]
-    grid = np.zeros((len(weights), _GRID + 1))
-    grid[:, filled] += np.add.reduceat(weights * (gap * (1 - share)), starts, axis=1)
-    grid[:, filled + 1] += np.add.reduceat(weights * (gap * share), starts, axis=1)
-    grid /= weights.sum(axis=1, keepdims=True)
-    grid[:, [0, -1]] *= 2  # both ends are their own mirror image
-    return np.concatenate([grid, grid[:, -2:0:-1]], axis=1)
+    grid = np.zeros(_GRID + 1)
+    grid += np.bincount(cell, gap * (1 - share), _GRID + 1)
+    grid += np.bincount(cell + 1, gap * share, _GRID + 1)
+    grid /= len(gap)
+    grid[[0, -1]] *= 2  # both ends are their own mirror image
+    return np.concatenate([grid, grid[-2:0:-1]])
 
 
 def simulated_ece(confidence: Array, offsets: Counts, n_samples: int, seed: int) -> Array:
@@ -186,4 +160,30 @@ def simulated_ece(confidence: Array, offsets: Counts, n_samples: int, seed: int)
         right = random.random((size, n)) < confidence
         sums = np.add.reduceat(confidence - right, starts, axis=1)
         errors.append(np.abs(sums).sum(axis=1) / n)
+    return np.concatenate(errors) if errors else np.empty(0)
+
+
+def clustered_ece(gap: Array, codes: Counts, offsets: Counts, n_samples: int, seed: int) -> Array:
+    """Return ECEs of clustered answers whose gaps have 0 as mean: each cluster's keep or turn sign.
+
+    How the answers of a cluster depend on each other is unknown, so they cannot be simulated from
+    their confidences.
+
+    Notes
+    -----
+    Wild cluster bootstrap with the signs of Rademacher (Cameron, Gelbach and Miller 2008).
+    """
+    random = np.random.default_rng([seed, 1])
+    starts, n_clusters = filled_starts(offsets), int(codes.max()) + 1
+    filled = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(gap))))
+    place, cell = np.unique(codes * len(starts) + filled, return_inverse=True)
+    sums = np.bincount(cell.reshape(-1), gap)
+    order = np.argsort(place % len(starts), kind="stable")
+    cluster, sums = place[order] // len(starts), sums[order]
+    begins = np.flatnonzero(np.diff(place[order] % len(starts), prepend=-1))
+    step, errors = max(1, CELLS // len(gap)), []
+    for done in range(0, n_samples, step):
+        signs = random.integers(0, 2, (min(step, n_samples - done), n_clusters)) * 2.0 - 1.0
+        totals = np.add.reduceat(signs[:, cluster] * sums, begins, axis=1)
+        errors.append(np.abs(totals).sum(axis=1) / len(gap))
     return np.concatenate(errors) if errors else np.empty(0)

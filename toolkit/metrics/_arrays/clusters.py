@@ -15,8 +15,6 @@ from toolkit.metrics._arrays.types import Array, Counts
 
 FEW = 20
 """Below so many clusters, intervals can be too narrow whatever the method."""
-LARGE = 40
-"""From so many clusters, the percentiles of resamples are taken; below, Student's t."""
 _EXACT_DF = 1000  # degrees of freedom up to which the distribution of t is summed exactly
 _HALVINGS = 60
 
@@ -53,14 +51,46 @@ def mean_error(values: Array, codes: Counts) -> float:
 def linear_error(influence: Array, codes: Counts) -> float:
     """Return the standard error of a statistic from the influence of each answer, which sum to 0.
 
-    The influence of an answer is how much it moves the statistic: (x_i − x̄)/n for a mean, and
-    (y_i − r x_i)/Σx for a ratio r = Σy/Σx.
+    The influence of an answer is how much it moves the statistic: (x_i − x̄)/n for a mean.
     """
-    sums = cluster_sums(influence, codes)
-    n_clusters = len(sums)
-    if n_clusters < 2:
+    return _clustered(cluster_sums(influence, codes))
+
+
+def ratio_error(codes: Counts, *ratios: tuple[Array, Array]) -> float:
+    """Return the standard error of Σy/Σx of clustered answers, or of one such ratio less another.
+
+    Parameters
+    ----------
+    codes : ndarray of int64
+    *ratios : tuple of ndarray
+        One or two pairs (y, x); x is not negative.
+
+    Notes
+    -----
+    The jackknife over clusters (Quenouille 1956; Tukey 1958): without a cluster, a ratio moves by
+    its influence over 1 less its share of Σx. With equal x it is the error of a mean.
+
+    Examples
+    --------
+    >>> y, x, codes = np.array([1.0, 0.0, 2.0]), np.array([1.0, 1.0, 2.0]), np.arange(3)
+    >>> round(ratio_error(codes, (y, x)), 4)
+    0.2966
+    """
+    moves = []
+    for y, x in ratios:
+        total = float(x.sum())
+        influence = cluster_sums((y - y.sum() / total * x) / total, codes)
+        moves.append(influence / (1 - np.minimum(cluster_sums(x, codes) / total, 1 - 1e-12)))
+    moved = moves[0] if len(moves) == 1 else moves[0] - moves[1]
+    n_clusters = len(moved)
+    return _clustered(moved) * (n_clusters - 1) / max(n_clusters, 1)
+
+
+def _clustered(sums: Array) -> float:
+    """Return √(G/(G − 1) · Σ sums²) for G clusters; NaN with fewer than 2."""
+    if len(sums) < 2:
         return math.nan
-    return math.sqrt(n_clusters / (n_clusters - 1) * math.fsum(sums * sums))
+    return math.sqrt(len(sums) / (len(sums) - 1) * math.fsum(sums * sums))
 
 
 def t_interval(value: float, error: float, n_clusters: int, level: float) -> tuple[float, float]:
@@ -77,6 +107,45 @@ def t_interval(value: float, error: float, n_clusters: int, level: float) -> tup
     return value - half, value + half
 
 
+def bounded_t_interval(
+    value: float,
+    error: float,
+    n_clusters: int,
+    level: float,
+    bounds: tuple[float, float] = (0.0, math.inf),
+) -> tuple[float, float]:
+    """Return the t interval of a statistic that has bounds, found on a scale without them.
+
+    The scale is the logarithm of the distance from the bound, or the logit between two; an error is
+    carried over by its slope. The interval is wider on the side where there is more room, as the
+    statistic of few answers is. Where the error exceeds 1 on that scale, because the value is too
+    near a bound, it is the t interval itself, cut at the bounds. NaN if the value is a bound.
+
+    Examples
+    --------
+    >>> [round(end, 3) for end in bounded_t_interval(0.5, 0.1, 11, 0.95)]
+    [0.32, 0.781]
+    >>> [round(end, 3) for end in bounded_t_interval(0.9, 0.05, 11, 0.95, (0.0, 1.0))]
+    [0.723, 0.969]
+    """
+    least, most = bounds
+    below, above = value - least, most - value
+    if not (below > 0 and above > 0):
+        return math.nan, math.nan
+    # The slope of ln(x - least) - ln(most - x); an infinite bound adds nothing.
+    slope = 1 / below + 1 / above
+    if slope == 0 or error * slope > 1:
+        low, high = t_interval(value, error, n_clusters, level)
+        return max(low, least), min(high, most)
+    shift, half = t_interval(0.0, error * slope, n_clusters, level)
+    if math.isinf(most):
+        return least + below * math.exp(shift), least + below * math.exp(half)
+    if math.isinf(least):
+        return most - above * math.exp(half), most - above * math.exp(shift)
+    low, high = (below * math.exp(each) / above for each in (shift, half))
+    return (least + most * low) / (1 + low), (least + most * high) / (1 + high)
+
+
 def t_quantile(share: float, df: int) -> float:
     """Return the value below which the share ≥ 0.5 of Student's t with `df` degrees of freedom is.
 
@@ -91,18 +160,27 @@ def t_quantile(share: float, df: int) -> float:
     (2.228139, 1.959988)
     """
     if df > _EXACT_DF:
-        z = NormalDist().inv_cdf(share)
-        return (
-            z
-            + (z**3 + z) / (4 * df)
-            + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * df**2)
-            + (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * df**3)
-        )
+        return float(expanded_quantile(share, np.array(float(df))))
     low, high = 0.0, math.pi / 2
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
         low, high = (middle, high) if _within(middle, df) < 2 * share - 1 else (low, middle)
     return math.sqrt(df) * math.tan((low + high) / 2)
+
+
+def expanded_quantile(share: float, df: Array) -> Array:
+    """Return the quantile of Student's t for many degrees of freedom, 1 in 10⁶ exact from 30.
+
+    Examples
+    --------
+    >>> expanded_quantile(0.975, np.array([30.0, 1000.0])).round(5).tolist()
+    [2.04227, 1.96234]
+    """
+    z = NormalDist().inv_cdf(share)
+    first = (z**3 + z) / 4
+    second = (5 * z**5 + 16 * z**3 + 3 * z) / 96
+    third = (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384
+    return z + (first + (second + third / df) / df) / df
 
 
 def _within(angle: float, df: int) -> float:

@@ -1,4 +1,4 @@
-"""Compute intervals of a proportion: Wilson's, and the exact one of Clopper and Pearson."""
+"""Compute intervals of a proportion: of Wilson, Agresti and Coull, and Clopper and Pearson."""
 
 from __future__ import annotations
 
@@ -35,6 +35,28 @@ def wilson(successes: npt.ArrayLike, n: npt.ArrayLike, level: float) -> tuple[Ar
         # Rounding must not put the bound beyond the observed proportion, nor beyond 0 or 1.
         lower = np.where(successes == 0, 0.0, np.minimum(centre - half, share))
         upper = np.where(successes == n, 1.0, np.maximum(centre + half, share))
+    return np.where(n > 0, lower, np.nan), np.where(n > 0, upper, np.nan)
+
+
+def agresti_coull(share: Array, n: Array, level: float) -> tuple[Array, Array]:
+    """Return the two-sided interval of an observed share of `n` trials, which need not be whole.
+
+    Notes
+    -----
+    Agresti and Coull (1998): it has the centre of Wilson's interval and holds it. Where one trial
+    of a few fails and the truth is nearly 1, Wilson's interval ends below the truth.
+
+    Examples
+    --------
+    >>> [round(float(x), 3) for x in agresti_coull(np.array(0.9), np.array(10.0), 0.95)]
+    [0.574, 1.0]
+    """
+    z2 = NormalDist().inv_cdf((1 + level) / 2) ** 2
+    with np.errstate(invalid="ignore", divide="ignore"):
+        centre = (share * n + z2 / 2) / (n + z2)
+        half = np.sqrt(z2 * centre * (1 - centre) / (n + z2))
+        lower, upper = np.maximum(centre - half, 0.0), np.minimum(centre + half, 1.0)
+        lower, upper = np.minimum(lower, share), np.maximum(upper, share)
     return np.where(n > 0, lower, np.nan), np.where(n > 0, upper, np.nan)
 
 

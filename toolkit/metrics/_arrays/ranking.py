@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from toolkit.metrics._arrays.types import Array, Counts
 
@@ -70,15 +71,27 @@ def accuracies(counts: Array, errors: Array, coverages: Sequence[float]) -> Arra
     n = counts.sum(axis=1)
     ends, wrong = np.cumsum(counts, axis=1), np.cumsum(errors, axis=1)
     columns = []
-    for coverage in coverages:
-        # A product that is a whole number apart from rounding counts as that number.
-        accepted = np.maximum(np.ceil(n * coverage - 1e-9 * n), 1.0)
+    for accepted in accepted_numbers(n, coverages):
         tie = (ends < accepted[:, None]).sum(axis=1)[:, None]
         end, size, bad, total = (
             np.take_along_axis(of, tie, axis=1)[:, 0] for of in (ends, counts, errors, wrong)
         )
         columns.append(1.0 - (total - (end - accepted) * bad / size) / accepted)
     return np.stack(columns, axis=1) if columns else np.empty((len(n), 0))
+
+
+def accepted_numbers(n: npt.ArrayLike, coverages: Sequence[float]) -> Array:
+    """Return ⌈coverage · n⌉ for each coverage, at least 1, shape ``(n_coverages, *shape of n)``.
+
+    Examples
+    --------
+    >>> accepted_numbers(10, [0.01, 0.3, 1.0]).tolist()
+    [1.0, 3.0, 10.0]
+    """
+    n = np.asarray(n, np.float64)
+    # A product that is a whole number apart from rounding counts as that number.
+    found = [np.maximum(np.ceil(n * coverage - 1e-9 * n), 1.0) for coverage in coverages]
+    return np.array(found).reshape(len(coverages), *n.shape)
 
 
 def tie_starts(confidence: Array) -> Counts:

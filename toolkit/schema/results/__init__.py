@@ -4,7 +4,8 @@ from toolkit.schema.base import Table
 from toolkit.schema.results.agreement import AGREEMENT, VOTES
 from toolkit.schema.results.calibration import CALIBRATION, RELIABILITY
 from toolkit.schema.results.checks import CHECK
-from toolkit.schema.results.compare import COMPARE, COMPARE_SUMMARY, COMPARE_TOKENS
+from toolkit.schema.results.compare import COMPARE, COMPARE_TOKENS
+from toolkit.schema.results.comparison import COMPARE_SUMMARY
 from toolkit.schema.results.confidence import CONFIDENCE_METRICS, TOKEN_CONFIDENCE
 from toolkit.schema.results.distributions import ECDF, FINISH_REASONS, TOKEN_HISTOGRAM
 from toolkit.schema.results.fields import FIELD_METRICS

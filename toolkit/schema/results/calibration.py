@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
-from toolkit.schema.base import Column, Table, metric, setting, total
+from typing import NamedTuple
 
+from toolkit.schema.base import LABEL, TEXT, Column, Table, metric, setting, total
+
+NO_INTERVAL = (
+    "no_answers",
+    "one_cluster",
+    "few_wrong",
+    "few_right",
+    "few_different",
+    "no_resamples",
+)
+"""Why there is no interval: no answer, all of one cluster, a wrong (or a right) answer in too few
+clusters, a difference in too few, or none was asked for."""
 N = total("n", "Answers whose confidence and correctness are known.", "answers")
 N_MISSING = total("n_missing", "Answers that lack either; they are omitted.", "answers")
 ACCURACY = metric(
@@ -14,61 +26,84 @@ ACCURACY = metric(
     formula="correct / n",
     caveat="how the figure would change with other labels, or for other questions than these.",
 )
+CLUSTERS = (
+    Column(
+        "cluster",
+        TEXT,
+        "What intervals and tests take as independent: answer (each answer, because clusters= was "
+        "not given), or the name of the clusters that were given.",
+        required=True,
+    ),
+    total("n_clusters", "Clusters of these answers; n if each is its own.", "clusters"),
+)
 
 
-def with_interval(
-    name: str, doc: str, unit: str = "1", *, formula: str, caveat: str, source: str = ""
-) -> tuple[Column, ...]:
-    """Declare a score and the ends of its bootstrap interval."""
-    ends = (
+class How(NamedTuple):
+    """How an interval is found: its formula, source, and when it is null."""
+
+    formula: str
+    source: str
+    null: str = ""
+
+
+def ends(name: str, how: How, unit: str = "1") -> tuple[Column, ...]:
+    """Declare the ends of the interval of a score."""
+    null = f"; null: {how.null}." if how.null else "."
+    return tuple(
         metric(
             f"{name}_{end}",
             unit,
             "",
-            f"{which} end of the bootstrap interval of {name}.",
-            formula=f"{quantile} quantile of {name} over resamples of the answers",
-            source="Efron 1979",
-            caveat="what holds for other questions, or if answers depend on each other.",
+            f"{end.capitalize()} end of the interval of {name}{null}",
+            formula=f"{end} end of {how.formula}",
+            source=how.source,
+            caveat="what holds for other questions, or if clusters depend on each other.",
         )
-        for end, which, quantile in (
-            ("lower", "Lower", "(1 - level) / 2"),
-            ("upper", "Upper", "(1 + level) / 2"),
-        )
+        for end in ("lower", "upper")
     )
+
+
+def with_interval(
+    name: str, doc: str, unit: str = "1", *, how: How, formula: str, caveat: str, source: str = ""
+) -> tuple[Column, ...]:
+    """Declare a score and the ends of its interval."""
     score = metric(name, unit, "", doc, formula=formula, source=source, caveat=caveat)
-    return (score, *ends)
+    return (score, *ends(name, how, unit))
 
 
+def no_interval(doc: str) -> Column:
+    """Declare the column that says why intervals are null."""
+    return Column("no_interval", LABEL, f"{doc} Null: they have one.", labels=NO_INTERVAL)
+
+
+SHARE = How(
+    "the interval of Agresti and Coull, for n / design effect answers",
+    "Agresti and Coull 1998; Korn and Graubard 1998",
+    "no answer",
+)
+_LOSS = How(
+    "exp(ln(mean) ± t SE / mean), with the standard error over clusters",
+    "Liang and Zeger 1986",
+    "see no_interval, or all losses are equal",
+)
+_GAP = How(
+    "mean ± t SE over clusters; with a wrong (or right) answer in fewer than 5, joined from the "
+    "intervals of confidence and accuracy",
+    "Liang and Zeger 1986; Newcombe 1998",
+    "no answer, or one cluster",
+)
 CALIBRATION = Table(
     "calibration",
     "One row per group of answers: how well confidence agrees with the share of correct answers. "
-    "Columns of `by` come first. Scores are null without answers; their intervals (percentile "
-    "bootstrap over answers, Efron 1979) are also null without resamples.",
+    "Columns of `by` come first. Scores are null without answers. ece, ace, mce and smooth_ece are "
+    "biased upwards, and have no interval.",
     (),
     (
         N,
         N_MISSING,
+        *CLUSTERS,
         ACCURACY,
-        metric(
-            "accuracy_lower",
-            "1",
-            "",
-            "Lower bound of the accuracy by Wilson's score interval; null: no answer.",
-            formula="Wilson's lower limit",
-            source="Wilson 1927",
-            caveat="how the figure would change with other labels, or for other questions than "
-            "these.",
-        ),
-        metric(
-            "accuracy_upper",
-            "1",
-            "",
-            "Upper bound of the accuracy by Wilson's score interval; null: no answer.",
-            formula="Wilson's upper limit",
-            source="Wilson 1927",
-            caveat="how the figure would change with other labels, or for other questions than "
-            "these.",
-        ),
+        *ends("accuracy", SHARE),
         metric(
             "mean_confidence",
             "1",
@@ -80,11 +115,14 @@ CALIBRATION = Table(
         *with_interval(
             "gap",
             "Above 0: overconfident, below 0: underconfident.",
+            how=_GAP,
             formula="mean_confidence - accuracy",
             caveat="whether errors in both directions cancel: see ece.",
         ),
-        *with_interval(
+        metric(
             "ece",
+            "1",
+            "",
             "Expected calibration error; 0 is perfect. Biased upwards: compare ece_if_calibrated.",
             formula="sum(n_b / n |mean confidence - accuracy|) over bins of equal width",
             source="Naeini et al. 2015; Guo et al. 2017",
@@ -105,27 +143,34 @@ CALIBRATION = Table(
             "p_calibrated",
             "1",
             "",
-            "The p-value of perfect calibration.",
+            "The p-value of perfect calibration. With clusters, samples turn the sign of the gaps "
+            "of whole clusters (a wild bootstrap).",
             formula="(1 + samples with at least this ece) / (1 + samples)",
-            source="Broecker and Smith 2007",
+            source="Broecker and Smith 2007; Cameron et al. 2008",
             caveat="how large the error is; with many answers, any error has a small p-value.",
         ),
-        *with_interval(
+        metric(
             "ace",
+            "1",
+            "",
             "Adaptive calibration error; equal confidences share a bin.",
             formula="as ece, over bins of equal mass",
             source="Nguyen and O'Connor 2015; Nixon et al. 2019",
             caveat="whether confidence ranks answers, or in which direction it errs.",
         ),
-        *with_interval(
+        metric(
             "mce",
+            "1",
+            "",
             "Maximum calibration error, over the bins that are not empty.",
             formula="max |mean confidence - accuracy| over bins of equal width",
             source="Naeini et al. 2015",
             caveat="how many answers are in the worst bin: one is enough.",
         ),
-        *with_interval(
+        metric(
             "smooth_ece",
+            "1",
+            "",
             "Calibration error smoothed by a kernel instead of bins (smECE).",
             formula="as ece, with a kernel of a bandwidth that equals the error, in place of bins",
             source="Blasiok and Nakkiran 2023",
@@ -134,6 +179,7 @@ CALIBRATION = Table(
         *with_interval(
             "brier",
             "0 is perfect.",
+            how=_LOSS,
             formula="mean of (confidence - correct)^2",
             source="Brier 1950",
             caveat="whether calibration or ranking is at fault: see its parts.",
@@ -181,6 +227,7 @@ CALIBRATION = Table(
             "log_loss",
             "Infinite if n_certain_wrong is not 0 and nothing is clipped.",
             "nats/answer",
+            how=_LOSS,
             formula="mean of -ln(probability given to the outcome)",
             source="Good 1952",
             caveat="whether calibration or ranking is at fault; a single certain error can "
@@ -190,6 +237,10 @@ CALIBRATION = Table(
             "n_certain_wrong",
             "Answers of confidence 1 that are wrong, or of confidence 0 that are correct.",
             "answers",
+        ),
+        no_interval(
+            "Why brier and log_loss have no interval: few_wrong (fewer than 5 clusters have a "
+            "wrong answer), few_right (a right one), one_cluster, no_answers."
         ),
     ),
 )
@@ -232,26 +283,8 @@ RELIABILITY = Table(
             formula="mean_confidence - accuracy",
             caveat="whether errors in both directions cancel: see ece.",
         ),
-        metric(
-            "accuracy_lower",
-            "1",
-            "",
-            "Lower bound of the accuracy by Wilson's score interval; null: no answer.",
-            formula="Wilson's lower limit",
-            source="Wilson 1927",
-            caveat="how the figure would change with other labels, or for other questions than "
-            "these.",
-        ),
-        metric(
-            "accuracy_upper",
-            "1",
-            "",
-            "Upper bound of the accuracy by Wilson's score interval; null: no answer.",
-            formula="Wilson's upper limit",
-            source="Wilson 1927",
-            caveat="how the figure would change with other labels, or for other questions than "
-            "these.",
-        ),
+        *ends("accuracy", SHARE),
+        total("n_clusters", "Clusters of these answers; n if each is its own.", "clusters"),
         total(
             "n_missing",
             "Answers that lack confidence or correctness, in no bin; the same number in each row.",

@@ -1,4 +1,4 @@
-"""Declare the tables `compare`, `compare_tokens` and `compare_summary`."""
+"""Declare the tables `compare` and `compare_tokens`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _WHICH = (
     CHOICE,
     RESPONSES["custom_id"],
 )
-_JS = (
+JS = (
     metric(
         "js_lower",
         "nats",
@@ -89,7 +89,7 @@ COMPARE = Table(
             "Positions where the texts before are equal and both answers have a list.",
         ),
         known("n_flips", "tokens", "", "Of these, positions where the likeliest token differs."),
-        *_JS,
+        *JS,
     ),
 )
 
@@ -141,114 +141,6 @@ COMPARE_TOKENS = Table(
             "Whether top1_a and top1_b differ; null unless the texts before are equal and both "
             "answers have a list.",
         ),
-        *_JS,
+        *JS,
     ),
 )
-
-COMPARE_SUMMARY = Table(
-    "compare_summary",
-    "Two runs in one row, with paired bootstrap intervals over the pairs.",
-    (),
-    (
-        total("n_pairs", "Answers that both runs have.", "answers"),
-        total("n_only_a", "Answers of the first run only.", "answers"),
-        total("n_only_b", "Answers of the second run only.", "answers"),
-        total(
-            "n_scored",
-            "Pairs with ok tokens in both answers: differences are over these.",
-            "answers",
-        ),
-        metric(
-            "delta_nll",
-            "nats/token",
-            "",
-            "Each pair has the same weight. Above 0: the first run is more certain.",
-            formula="mean of delta_nll over pairs",
-            caveat="which run is right more often, or how long the answers are.",
-        ),
-        metric(
-            "delta_nll_lower",
-            "nats/token",
-            "",
-            "Lower end of its percentile bootstrap interval.",
-            formula="(1 - level) / 2 quantile over resamples of the pairs",
-            source="Efron 1979",
-            caveat="what holds for other requests than these.",
-        ),
-        metric(
-            "delta_nll_upper",
-            "nats/token",
-            "",
-            "Upper end of its percentile bootstrap interval.",
-            formula="(1 + level) / 2 quantile over resamples of the pairs",
-            source="Efron 1979",
-            caveat="what holds for other requests than these.",
-        ),
-        metric(
-            "delta_nll_pooled",
-            "nats/token",
-            "",
-            "Surprisal per token of the second run less that of the first, pooled: each "
-            "token has the same weight.",
-            formula="sum surprisal_b / n_ok_b - sum surprisal_a / n_ok_a",
-            caveat="which run is right more often; long answers dominate it.",
-        ),
-        metric(
-            "delta_nll_pooled_lower",
-            "nats/token",
-            "",
-            "Lower end of its bootstrap interval.",
-            formula="(1 - level) / 2 quantile over resamples of the pairs",
-            source="Efron 1979",
-            caveat="what holds for other requests than these.",
-        ),
-        metric(
-            "delta_nll_pooled_upper",
-            "nats/token",
-            "",
-            "Upper end of its bootstrap interval.",
-            formula="(1 + level) / 2 quantile over resamples of the pairs",
-            source="Efron 1979",
-            caveat="what holds for other requests than these.",
-        ),
-        metric(
-            "share_above_0",
-            "1",
-            "",
-            "Share of resamples whose delta_nll is above 0.",
-            formula="resamples with delta_nll > 0 / resamples",
-            caveat="how large the difference is.",
-        ),
-        metric(
-            "same_text_share",
-            "1",
-            "",
-            "Share of pairs with equal texts, of those where both have a text.",
-            formula="pairs with equal texts / pairs with two texts",
-            caveat="whether texts that differ mean the same.",
-        ),
-        metric(
-            "median_first_divergence",
-            "",
-            "",
-            "Median first_divergence over the pairs that diverge.",
-            formula="median of first_divergence",
-            caveat="how different the answers are from there on.",
-        ),
-        total(
-            "n_compared",
-            "Positions where the texts before are equal and both answers have a list.",
-            "tokens",
-        ),
-        metric(
-            "flip_rate",
-            "1",
-            "",
-            "Share of these positions where the likeliest token differs.",
-            formula="n_flips / n_compared",
-            caveat="how close the likeliest tokens were: a tie can flip.",
-        ),
-        *_JS,
-    ),
-)
-"""The divergences are means over n_compared positions."""

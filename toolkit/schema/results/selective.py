@@ -5,7 +5,17 @@ from __future__ import annotations
 import pyarrow as pa
 
 from toolkit.schema.base import LABEL, Column, Table, known, metric, setting, total
-from toolkit.schema.results.calibration import ACCURACY, N_MISSING, N, with_interval
+from toolkit.schema.results.calibration import (
+    ACCURACY,
+    CLUSTERS,
+    N_MISSING,
+    SHARE,
+    How,
+    N,
+    ends,
+    no_interval,
+    with_interval,
+)
 
 SHORTFALLS = ("no_answers", "too_few", "not_reached")
 """Why there is no threshold: no complete answer, too few answers for a bound to reach the target
@@ -25,16 +35,27 @@ def _by_coverage(end: str, doc: str, formula: str, source: str = "") -> Column:
     )
 
 
+_BOOTSTRAP = How(
+    "the percentiles of a bootstrap over clusters, or of Student's t around the score less its "
+    "bias, whichever is further out",
+    "Efron 1979",
+    "see no_interval",
+)
+_AUROC = How(
+    "method 5, for as many answers of each kind as clustered ones are worth",
+    "Newcombe 2006; Obuchowski 1997",
+    "all answers are correct, or all are wrong",
+)
 SELECTIVE = Table(
     "selective",
     "One row per group of answers: how well confidence separates correct answers from wrong ones. "
     "Columns of `by` come first. Scores are means over all orders of equal confidences. They are "
-    "null without answers; their intervals (percentile bootstrap over answers) are also null "
-    "without resamples.",
+    "null without answers.",
     (),
     (
         N,
         N_MISSING,
+        *CLUSTERS,
         total("n_wrong", "Wrong answers among n.", "answers"),
         ACCURACY,
         *with_interval(
@@ -42,6 +63,7 @@ SELECTIVE = Table(
             "Probability that a correct answer has a higher confidence than a wrong one; "
             "equal ones count half; 0.5 is chance. Null if all answers are correct, or all "
             "are wrong.",
+            how=_AUROC,
             formula="P(confidence of a correct answer > that of a wrong one) + P(equal) / 2",
             source="Hanley and McNeil 1982",
             caveat="whether confidence is calibrated.",
@@ -50,6 +72,7 @@ SELECTIVE = Table(
             "auprc",
             "Average precision at finding the correct answers; chance is the accuracy. Null "
             "if all answers are correct, or all are wrong.",
+            how=_BOOTSTRAP,
             formula="sum((R_i - R_(i-1)) P_i) of precision P and recall R",
             caveat="whether confidence is calibrated; it depends on the accuracy.",
         ),
@@ -57,6 +80,7 @@ SELECTIVE = Table(
             "auprc_errors",
             "Average precision at finding the wrong answers by low confidence; chance is 1 "
             "- accuracy. Null if all answers are correct, or all are wrong.",
+            how=_BOOTSTRAP,
             formula="as auprc, for wrong answers by low confidence",
             source="Hendrycks and Gimpel 2017",
             caveat="whether confidence is calibrated; it depends on the accuracy.",
@@ -65,6 +89,7 @@ SELECTIVE = Table(
             "aurc",
             "Mean risk over all coverages, where risk is the share of wrong answers among "
             "the accepted ones; less is better.",
+            how=_BOOTSTRAP,
             formula="mean of risk over coverages 1/n … n/n",
             source="Geifman et al. 2019",
             caveat="whether confidence ranks well: a model that is always right has 0 with any "
@@ -73,6 +98,7 @@ SELECTIVE = Table(
         *with_interval(
             "eaurc",
             "Excess of aurc over that of the best order of the same answers; 0 is perfect.",
+            how=_BOOTSTRAP,
             formula="aurc - aurc of the best order",
             source="Geifman et al. 2019",
             caveat="how many answers are wrong.",
@@ -81,6 +107,7 @@ SELECTIVE = Table(
             "prr",
             "Prediction rejection ratio: 1 is perfect, 0 is chance, below 0 is worse. Null "
             "if all answers are correct, or all are wrong.",
+            how=_BOOTSTRAP,
             formula="(A - A_random) / (A_best - A_random), where A is the mean accuracy over all "
             "coverages",
             source="Malinin and Gales 2021",
@@ -94,11 +121,16 @@ SELECTIVE = Table(
         *(
             _by_coverage(
                 f"_{end}",
-                f"{end.capitalize()} end of its bootstrap interval",
-                f"(1 {sign} level) / 2 quantile over resamples of the answers",
-                "Efron 1979",
+                f"{end.capitalize()} end of its interval",
+                f"{end} end of {SHARE.formula}",
+                SHARE.source,
             )
-            for end, sign in (("lower", "-"), ("upper", "+"))
+            for end in ("lower", "upper")
+        ),
+        no_interval(
+            "Why auprc, auprc_errors, aurc, eaurc and prr have no interval: few_wrong (fewer than "
+            "10 clusters have a wrong answer), few_right (a right one), one_cluster, no_answers, "
+            "no_resamples."
         ),
     ),
 )
@@ -109,6 +141,9 @@ RISK_COVERAGE = Table(
     ("n_accepted",),
     (
         total("n_accepted", "Answers with at least this confidence.", "answers"),
+        total(
+            "n_clusters", "Clusters of these answers; n_accepted if each is its own.", "clusters"
+        ),
         metric(
             "coverage",
             "1",
@@ -136,24 +171,7 @@ RISK_COVERAGE = Table(
             source="Geifman and El-Yaniv 2017",
             caveat="what holds for other answers: the threshold was seen with these.",
         ),
-        metric(
-            "risk_lower",
-            "1",
-            "",
-            "Lower bound of the risk by Wilson's score interval, for this threshold alone.",
-            formula="Wilson's lower limit",
-            source="Wilson 1927",
-            caveat="what holds if the best of many thresholds is chosen: see threshold_for.",
-        ),
-        metric(
-            "risk_upper",
-            "1",
-            "",
-            "Upper bound of the risk, likewise.",
-            formula="Wilson's upper limit",
-            source="Wilson 1927",
-            caveat="what holds if the best of many thresholds is chosen: see threshold_for.",
-        ),
+        *ends("risk", SHARE),
         total(
             "n_missing",
             "Answers that lack confidence or correctness; the same number in each row.",
@@ -171,6 +189,13 @@ THRESHOLD_FOR = Table(
         setting("level", "1", "Requested certainty."),
         N,
         N_MISSING,
+        CLUSTERS[0],
+        total(
+            "n_clusters",
+            "Clusters of these answers, and answers that are tested: one of each, chosen by a hash "
+            "of its label and of the place in its cluster.",
+            "clusters",
+        ),
         metric(
             "threshold",
             "",
@@ -187,14 +212,13 @@ THRESHOLD_FOR = Table(
             "all were correct), not_reached (no threshold passed). Null: there is one.",
             labels=SHORTFALLS,
         ),
-        known("n_accepted", "answers", "", "Accepted answers; null without a threshold."),
+        known("n_accepted", "answers", "", "Accepted ones of these; null without a threshold."),
         metric(
             "coverage",
             "1",
             "",
-            "Share of the answers with known confidence and correctness that are accepted; "
-            "null without a threshold.",
-            formula="n_accepted / n",
+            "Share of the tested answers that are accepted; null without a threshold.",
+            formula="n_accepted / n_clusters",
             caveat="how many of the accepted answers are wrong.",
         ),
         metric(
@@ -228,7 +252,7 @@ THRESHOLD_FOR = Table(
             "observed_threshold",
             "",
             "higher",
-            "Lowest threshold at which these answers reach the target, without a guarantee "
+            "Lowest threshold at which the tested answers reach the target, without a guarantee "
             "for other answers. Null: none.",
             formula="lowest confidence with accuracy >= target",
             caveat="what holds for other answers: it has no guarantee.",
@@ -237,7 +261,7 @@ THRESHOLD_FOR = Table(
             "observed_coverage",
             "1",
             "",
-            "Share of answers accepted at observed_threshold; null: none.",
+            "Share of them accepted at observed_threshold; null: none.",
             formula="accepted at observed_threshold / n",
             caveat="what holds for other answers.",
         ),

@@ -57,7 +57,7 @@ def noise_floor(
 
     Notes
     -----
-    σ = 1.4826 · median |a − b| / √2 over the tokens that both answers start with, because a
+    σ = 1.4826 · median abs(a − b) / √2 over the tokens that both answers start with, because a
     difference of two noisy values has √2 times the noise of one.
 
     A token that is nearly certain hardly moves, however noisy its logit is, so σ is small where

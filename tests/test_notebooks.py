@@ -169,3 +169,33 @@ def test_same_model_says_what_is_so(data):
     assert round(gap.loc["token", "k3"], 3) == 0.002
     assert gap.loc["token", "share_above_2"] == 0
     assert gap.loc["sequence", ["ess", "share_above_2"]].round(2).tolist() == [0.68, 0.1]
+
+
+def test_comparison_of_models_says_what_is_so(data):
+    finer, coarser = (toolkit.read(data / f"given_{q}.jsonl.gz") for q in ("q4_1", "q4_0"))
+    report = toolkit.metrics.divergence(finer, coarser, channel="prompt").set_index("measure")
+    mean = report["mean"].round(2)
+    assert mean[["kl_lower", "tv_lower", "tv_upper", "same_top1"]].tolist() == [
+        0.27,
+        0.25,
+        0.51,
+        0.58,
+    ]
+    assert mean[["acceptance_lower", "acceptance_upper"]].tolist() == [0.49, 0.75]
+    assert report["n_clusters"].eq(30).all()
+    assert report.loc["kl_lower", ["median", "p99"]].round(2).tolist() == [0.16, 1.98]
+    bits = [toolkit.metrics.text_perplexity(lp)["bits_per_byte"][0] for lp in (finer, coarser)]
+    assert [round(x, 2) for x in bits] == [1.25, 1.3]
+    options = pd.read_csv(data / "options.csv")
+    scores = [
+        toolkit.metrics.option_scores(toolkit.read(data / f"options_{q}.jsonl.gz"), options)
+        for q in ("q4_1", "q4_0")
+    ]
+    chosen = [toolkit.metrics.multiple_choice(each) for each in scores]
+    by_norm = chosen[0][chosen[0]["measure"] == "acc_norm"]
+    assert by_norm["is_changed"].mean() == 0.4
+    versus = toolkit.compare_evaluations(*chosen, on="question", by="measure", score="is_correct")
+    assert (versus["mcnemar_p"].dropna() == 1).all()
+    right = [each[each["is_correct"]] for each in scores]
+    found = toolkit.compare_evaluations(*right, on="question", score="acc").iloc[0]
+    assert found["difference_upper"] < 0

@@ -74,6 +74,7 @@ def _body(number):
 
 
 TABLES = toolkit.from_responses([_body(number) for number in range(3)], custom_id=["a", "b", "c"])
+OPTIONS = pd.DataFrame({"custom_id": ["a"], "option": ["A"], "text": ["day"]})
 JUDGED = {"confidence": [0.1, 0.9, 0.8, 0.3, 0.7], "correct": [0, 1, 1, 0, 0]}
 SOURCE = Path(__file__).resolve().parents[1] / "data" / "capitals_batch.jsonl"
 CALLS = {
@@ -102,7 +103,14 @@ NEEDED = {
     "compare_tokens": {"a": TABLES, "b": TABLES},
     **dict.fromkeys(("noise_floor", "prefix_survival", "same_model"), {"a": TABLES, "b": TABLES}),
     "rollout_mismatch": {"rollout": TABLES, "trainer": TABLES},
+    "divergence": {"a": TABLES, "b": TABLES},
     "compare_summary": {"pairs": toolkit.compare(TABLES, TABLES)},
+    "option_scores": {"options": OPTIONS},
+    "multiple_choice": {"scores": toolkit.metrics.option_scores(TABLES, OPTIONS)},
+    "evaluate": {"table": pd.DataFrame({"correct": [0, 1, 1], "custom_id": ["a", "b", "b"]})},
+    "compare_evaluations": {
+        name: pd.DataFrame({"correct": [0, 1], "custom_id": ["a", "b"]}) for name in "ab"
+    },
     "concat": {"parts": [TABLES]},
     "equals": {"other": TABLES},
     "export": {"sources": SOURCE, "directory": "answers"},

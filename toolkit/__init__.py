@@ -51,6 +51,11 @@ Can its confidence be trusted?::
     threshold_for       Find the lowest confidence whose accepted answers reach an accuracy.
     fit_calibrator      Fit a calibrator: a map from confidence to the probability of being right.
 
+How good are the answers?::
+
+    evaluate            Compute the mean score of an evaluation, with a clustered standard error.
+    compare_evaluations Compare two runs of one evaluation, question by question.
+
 Two runs::
 
     compare             Compare two runs of the same requests, answer by answer.
@@ -117,6 +122,8 @@ _HOMES = {
         "selective",
         "threshold_for",
         "fit_calibrator",
+        "evaluate",
+        "compare_evaluations",
     ),
     "toolkit.view.token_view": ("show",),
     "toolkit.view.report": ("report",),

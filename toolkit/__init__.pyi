@@ -18,10 +18,12 @@ from toolkit.metrics import agreement as agreement
 from toolkit.metrics import calibration as calibration
 from toolkit.metrics import check as check
 from toolkit.metrics import compare as compare
+from toolkit.metrics import compare_evaluations as compare_evaluations
 from toolkit.metrics import compare_summary as compare_summary
 from toolkit.metrics import compare_tokens as compare_tokens
 from toolkit.metrics import confidence_metrics as confidence_metrics
 from toolkit.metrics import corpus_metrics as corpus_metrics
+from toolkit.metrics import evaluate as evaluate
 from toolkit.metrics import expected_score as expected_score
 from toolkit.metrics import field_metrics as field_metrics
 from toolkit.metrics import fit_calibrator as fit_calibrator

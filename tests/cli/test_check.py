@@ -138,6 +138,19 @@ def test_two_runs_are_summed_up_and_the_most_different_come_first(write):
     assert last.split()[2:4] == ["b", "c"]
 
 
+def test_the_divergence_of_two_runs_is_a_report_of_measures(write):
+    a = write("a.jsonl", body([(b"a", -0.5, [("a", -0.5), ("b", -1.0)])], id="1"))
+    b = write("b.jsonl", body([(b"a", -0.75, [("a", -0.75), ("b", -0.7)])], id="1"))
+    text = run("compare", a, b, "--divergence", "--text").stdout
+    assert "kl lower" in text
+    assert any(line.split()[:1] == ["median"] for line in text.splitlines())
+    rows = [json.loads(line) for line in run("compare", a, b, "--divergence").stdout.splitlines()]
+    found = toolkit.metrics.divergence(toolkit.read(a), toolkit.read(b))
+    assert [row["measure"] for row in rows] == found["measure"].tolist()
+    assert [row["mean"] for row in rows] == found["mean"].tolist()
+    assert rows[-1]["mean"] == 0.25
+
+
 def test_what_has_no_partner_is_said(write):
     a = write("a.jsonl", body([(b"a", -1.0)]), body([(b"b", -1.0)]))
     b = write("b.jsonl", body([(b"a", -1.0)]))

@@ -1,8 +1,10 @@
 """Make answers of many kinds, call each plot, and read the texts and boxes of axes."""
 
+import math
 import warnings
 
 import numpy as np
+import pyarrow.compute as pc
 
 import toolkit
 from toolkit import plot
@@ -85,6 +87,24 @@ def _judged(lp):
     return confidence, np.arange(len(confidence)) % 2 == 0
 
 
+def _evaluated(lp):
+    """Return two runs of an evaluation, and what names and groups the questions."""
+    table = toolkit.sequence_metrics(lp)
+    table["response_id"] = table["response_key"].astype(str)
+    other = table.assign(mean_logprob=table["mean_logprob"] - 0.1 * (table["n_tokens"] % 3))
+    return table, other
+
+
+def _duller(lp):
+    """Return the same answers with every alternative half as likely."""
+    table = lp.alternatives
+    at = table.schema.get_field_index("logprob")
+    halved = table.set_column(
+        at, table.schema.field(at), pc.subtract(table["logprob"], math.log(2))
+    )
+    return toolkit.LogprobTables(lp.responses, lp.choices, lp.tokens, halved, lp.rejects)
+
+
 def _first(lp, function, **options):
     """Call a plot of one answer for the first response."""
     return function(lp, response=0, **options)
@@ -94,8 +114,12 @@ PLOTS = {
     "agreement": plot.agreement,
     "alternatives": lambda lp, **o: _first(lp, plot.alternatives, **o),
     "compare": lambda lp, **o: plot.compare(lp, lp, on="position", **o),
+    "compare_evaluations": lambda lp, **o: plot.compare_evaluations(
+        *_evaluated(lp), on="response_id", score="mean_logprob", by="model", **o
+    ),
     "confidence_over_position": plot.confidence_over_position,
     "confidence_over_position_one": lambda lp, **o: _first(lp, plot.confidence_over_position, **o),
+    "divergence": lambda lp, **o: plot.divergence(lp, _duller(lp), on="position", **o),
     "entropy_by_position": plot.entropy_by_position,
     "field_confidence": plot.field_confidence,
     "finish_reasons": plot.finish_reasons,

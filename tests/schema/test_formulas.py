@@ -22,6 +22,9 @@ def frames(data):
     judged = judged["probability"], judged["correct"]
     cold, warm = (toolkit.read(data / n) for n in ("pairs_whole.jsonl", "pairs_stream.sse"))
     pairs = toolkit.compare(cold, warm, on="position")
+    given, options = (toolkit.read(data / f"{name}_q4_1.jsonl.gz") for name in ("given", "options"))
+    sums_a = toolkit.sequence_metrics(given)
+    sums_b = toolkit.sequence_metrics(toolkit.read(data / "given_q4_0.jsonl.gz"))
     return {
         "token_metrics": toolkit.token_metrics(lp, vocab_size=262_144),
         "sequence_metrics": toolkit.sequence_metrics(lp),
@@ -36,6 +39,10 @@ def frames(data):
         "threshold_for": toolkit.threshold_for(*judged, accuracy=0.8),
         "compare_tokens": toolkit.compare_tokens(cold, warm, on="position"),
         "compare_summary": toolkit.compare_summary(pairs),
+        "text_metrics": metrics.text_metrics(given),
+        "text_perplexity": metrics.text_perplexity(given),
+        "option_scores": metrics.option_scores(options, pd.read_csv(data / "options.csv")),
+        "compare_evaluations": toolkit.compare_evaluations(sums_a, sums_b, score="mean_logprob"),
         "token_histogram": metrics.token_histogram(lp),
         "ecdf": metrics.ecdf(lp),
         "check": toolkit.check(lp),

@@ -76,6 +76,7 @@ def storing(lp: LogprobTables, data: Path, folder: Path) -> None:
 
 def measuring(lp: LogprobTables) -> list[pd.DataFrame]:
     """Compute the metrics of tokens, answers and corpora."""
+    options = pd.DataFrame({"custom_id": ["capital-000"], "option": ["A"], "text": ["Paris"]})
     answers = toolkit.sequence_metrics(lp, vocab_size=100_000, threshold=0.5)
     found: list[pd.DataFrame] = [
         answers,
@@ -102,6 +103,10 @@ def measuring(lp: LogprobTables) -> list[pd.DataFrame]:
         metrics.ecdf(lp, by=["model"]),
         metrics.finish_reasons(lp),
         metrics.usage_histogram(lp, bins=4),
+        metrics.multiple_choice(metrics.option_scores(lp, options, channel="content")),
+        metrics.text_metrics(lp, channel="content", start=3),
+        metrics.text_perplexity(lp, by="model"),
+        metrics.divergence(lp, lp, channel="content", clusters=["a"] * lp.choices.num_rows),
     ]
     found += [
         metrics.noise_floor(lp, lp, on="custom_id"),
@@ -127,6 +132,8 @@ def judging(lp: LogprobTables, data: Path) -> pd.DataFrame:
         toolkit.threshold_for(confidence, correct, accuracy=0.8),
         metrics.risk_coverage(confidence, correct),
         metrics.length_confounding(confidence, correct, judged["n_tokens"]),
+        toolkit.evaluate(judged, by="model", clusters=judged["custom_id"], level=0.9),
+        toolkit.compare_evaluations(judged, judged, on=["custom_id"], clusters="custom_id"),
     ]
     assert all(len(frame) for frame in found)
     calibrator = toolkit.fit_calibrator(confidence, correct, method="temperature")
@@ -142,6 +149,8 @@ def showing(lp: LogprobTables, judged: pd.DataFrame, folder: Path) -> None:
         plot.agreement(lp),
         plot.alternatives(lp, response=0, position=0),
         plot.compare(lp, lp),
+        plot.divergence(lp, lp, channel="prompt"),
+        plot.compare_evaluations(judged, judged, by="model"),
         plot.confidence_over_position(lp, response="capital-000"),
         plot.entropy_by_position(lp),
         plot.field_confidence(lp),

@@ -187,3 +187,12 @@ def test_bad_tables_and_paths_are_named(capitals, tmp_path):
         toolkit.report([], tmp_path / "report.html")
     with pytest.raises(ExportError, match="cannot be written"):
         toolkit.report(capitals[0], tmp_path / "no" / "report.html")
+
+
+def test_given_texts_have_a_section_and_others_have_none(data, tmp_path):
+    lp = toolkit.read(data / "given_q4_1.jsonl.gz")
+    page = toolkit.report(lp, tmp_path / "given.html").read_text("utf-8")
+    assert "<h2>Given texts</h2>" in page
+    assert "113.3" in page  # perplexity per word
+    other = toolkit.report(answers()["one"], tmp_path / "other.html").read_text("utf-8")
+    assert "Given texts" not in other

@@ -32,14 +32,13 @@ if TYPE_CHECKING:
 _SEVERITIES = ("error", "warning")  # that --fail-on can name, the most severe first
 _COLOURS = {"error": "red", "warning": "yellow", "info": "blue"}
 _INDENT = 11  # terminal columns before the text of a finding
-_PAIRS_SHOWN = (
-    "custom_id response_key_a choice n_tokens_a n_tokens_b first_divergence same_text delta_nll "
-    "n_flips js_lower"
-)
-_TOKENS_SHOWN = (
-    "custom_id response_key_a choice position token_a token_b logprob_a logprob_b same_prefix "
-    "is_flip js_lower"
-)
+_SHOWN = {  # columns of a readable table, by what its rows are; None: answers
+    None: "custom_id response_key_a choice n_tokens_a n_tokens_b first_divergence same_text "
+    "delta_nll n_flips js_lower",
+    "tokens": "custom_id response_key_a choice position token_a token_b logprob_a logprob_b "
+    "same_prefix is_flip js_lower",
+}
+_MEASURES = ("kl_lower", "tv_lower", "tv_upper", "same_top1", "delta_p", "ln_ppl_ratio")
 _TOKEN_TEXTS = ("token_a", "token_b")
 
 
@@ -171,14 +170,21 @@ def _selector(responses: pa.Table, key: int) -> str:
 @click.option(
     "--channel", type=CHANNEL, default="content", show_default=True, help="Channel of the tokens."
 )
-@click.option("--tokens", is_flag=True, help="Print rows of tokens instead of answers.")
+@click.option("--tokens", "rows", flag_value="tokens", help="Print rows of tokens.")
+@click.option(
+    "--divergence",
+    "rows",
+    flag_value="divergence",
+    help="Print KL divergence, total variation and Δp, as llama-perplexity does; of a text that "
+    "both models were given with --channel prompt.",
+)
 @row_options
 def compare(
     first: str,
     second: str,
     on: str | None,
     channel: str,
-    tokens: bool,
+    rows: str | None,
     form: str | None,
     limit: int | None,
     columns: str | None,
@@ -186,42 +192,56 @@ def compare(
     """Compare two runs of the same requests.
 
     The runs may be of two models, two settings or two days. Prints a summary with intervals, then
-    the answers that differ most; in a pipe, all answers (or tokens) as rows.
+    the answers that differ most; in a pipe, all answers (or tokens, or measures) as rows.
 
     \b
     Examples:
       logprobs compare monday.jsonl tuesday.jsonl
       logprobs compare a.jsonl b.jsonl --tokens --csv > tokens.csv
+      logprobs compare f16.jsonl q4.jsonl --divergence --channel prompt
     """
     import pyarrow as pa
 
     sides = [load((each,)) for each in (first, second)]
     for side in sides:
         require_responses(side)
-    function = toolkit.compare_tokens if tokens else toolkit.compare
+    function = {
+        "tokens": toolkit.compare_tokens,
+        "divergence": toolkit.metrics.divergence,
+    }.get(rows or "", toolkit.compare)
     found = function(*sides, on=on, channel=channel)
-    if not tokens:
+    if rows is None:
         order = found["delta_nll"].abs().sort_values(ascending=False, kind="stable").index
-        shown = found.loc[order]
         summary = toolkit.compare_summary(found).iloc[0]
-    table = pa.Table.from_pandas(found if tokens else shown, preserve_index=False)
+        found = found.loc[order]
+    table = pa.Table.from_pandas(found, preserve_index=False)
 
     def lines(part: pa.Table) -> Iterator[str]:
-        names = (_TOKENS_SHOWN if tokens else _PAIRS_SHOWN).split()
+        if rows == "divergence":
+            yield from _divergence_lines(found)
+            return
+        names = _SHOWN[rows].split()
         names = [name for name in names if part[name].null_count < part.num_rows]
         if "custom_id" in names:
             names.remove("response_key_a")
-        if not any(part["choice"].to_pylist()):  # every answer is the first choice
+        if "choice" in names and not any(part["choice"].to_pylist()):  # always the first choice
             names.remove("choice")
-        if not tokens:
+        if rows is None:
             yield from _summary_lines(summary)
             yield ""
-        rows = part.select(names).to_pylist()
-        for row in rows:
+        cells = part.select(names).to_pylist()
+        for row in cells:
             row |= {name: _token(row[name]) for name in _TOKEN_TEXTS if name in row}
-        yield from grid(names, [list(row.values()) for row in rows])
+        yield from grid(names, [list(row.values()) for row in cells])
 
     print_rows(table, form, limit, columns, lines)
+
+
+def _divergence_lines(report: Any) -> Iterator[str]:
+    """Yield the lines of a divergence report: a column for each measure, as wide as they are."""
+    measures = report.set_index("measure").loc[list(_MEASURES)]
+    names = [name for name in measures if name != "cluster" and measures[name].notna().any()]
+    yield from grid(["", *_MEASURES], [[name, *measures[name].tolist()] for name in names])
 
 
 def _token(text: str | None) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -13,8 +13,8 @@ from toolkit import arguments, arrow, schema
 from toolkit.errors import ArgumentError
 from toolkit.metrics import tokens
 from toolkit.metrics._alignment.texts import token_runs
-from toolkit.metrics._arrays import divergence
-from toolkit.metrics._arrays.logprobs import clipped
+from toolkit.metrics._arrays import divergence, truncated
+from toolkit.metrics._arrays.logprobs import clipped, half_unit
 from toolkit.metrics._arrays.segments import (
     segment_count,
     segment_max,
@@ -24,6 +24,7 @@ from toolkit.metrics._arrays.segments import (
 from toolkit.metrics._arrays.types import Array, Counts, Flags
 from toolkit.metrics._blocks import Block, rows_of
 from toolkit.metrics._clusters import request_labels
+from toolkit.metrics._results import integers, text_type
 from toolkit.tables import require_tables
 
 if TYPE_CHECKING:
@@ -66,6 +67,9 @@ class Positions(NamedTuple):
     top: list[Counts]  # of either run: rows of the likeliest alternatives, -1 without a list
     js_lower: Array
     js_upper: Array
+    kl_lower: Array
+    tv_lower: Array
+    tv_upper: Array
 
 
 def pair(a: LogprobTables, b: LogprobTables, on: str | None, channel: str) -> Pairs:
@@ -176,6 +180,8 @@ def align(a: LogprobTables, b: LogprobTables, pairs: Pairs) -> Positions:
     known, tops = _entries(a, b, rows, both & same_prefix)
     n = len(owner)
     lower, upper = divergence.bounds(known[0], known[1], n)
+    matched = truncated.matched(known[0], known[1], n)
+    accepted = truncated.acceptance(matched, n)
     is_compared = both & same_prefix & (tops[0] >= 0) & (tops[1] >= 0)
     is_flip = is_compared.copy()
     best = [_entry_bytes(side, top[is_compared]) for side, top in zip((a, b), tops, strict=True)]
@@ -183,6 +189,7 @@ def align(a: LogprobTables, b: LogprobTables, pairs: Pairs) -> Positions:
     return Positions(
         owner, position, rows, is_same, same_prefix, n_common, n_common < length,
         is_compared, is_flip, tops, lower, upper,
+        truncated.kl_lower(matched, n), 1.0 - accepted[1], 1.0 - accepted[0],
     )  # fmt: skip
 
 
@@ -210,7 +217,7 @@ def _entries(
     raw = [_entry_bytes(side, own.rows) for side, own in zip((a, b), found, strict=True)]
     codes = pc.dictionary_encode(pa.concat_arrays(raw)).indices.to_numpy().astype(np.int64)
     known = [
-        divergence.Known(own.ids, own_codes, own.p, own.cap)
+        divergence.Known(own.ids, own_codes, own.p, own.cap, own.spread)
         for own, own_codes in zip(found, np.split(codes, [len(raw[0])]), strict=True)
     ]
     return known, [own.top for own in found]
@@ -224,6 +231,7 @@ class _Listed(NamedTuple):
     p: Array
     cap: Array  # by position: the most that a token outside the list may have
     top: Counts  # by position: row of the likeliest entry, -1 without a list
+    spread: float  # how far each logprob may lie from its true value, because it was rounded
 
 
 def _own_entries(lp: LogprobTables, rows: Counts, wanted: Flags) -> _Listed:
@@ -253,4 +261,31 @@ def _own_entries(lp: LogprobTables, rows: Counts, wanted: Flags) -> _Listed:
     top = np.full(len(rows), -1, np.int64)
     leads = np.flatnonzero(usable & (p == best[ids]))[::-1]  # first of equals last
     top[place[ids[leads]]] = at[leads]
-    return _Listed(place[ids[usable]], at[usable], p[usable], cap, top)
+    spread = half_unit(entries.logprob[usable])
+    return _Listed(place[ids[usable]], at[usable], p[usable], cap, top, spread)
+
+
+def keys_of_pairs(
+    a: LogprobTables, b: LogprobTables, pairs: Pairs, *, models: bool
+) -> dict[str, Any]:
+    """Return the keys, ids and models of the pairs."""
+    columns: dict[str, Any] = {}
+    ids, choice = [], np.zeros(len(pairs.row_a), np.int32)
+    for letter, side, rows in (("a", a, pairs.row_a), ("b", b, pairs.row_b)):
+        exists = rows >= 0
+        keys = np.zeros(len(rows), np.int64)
+        keys[exists] = side.choices["response_key"].to_numpy()[rows[exists]]
+        choice[exists] = side.choices["choice"].to_numpy()[rows[exists]]
+        columns[f"response_key_{letter}"] = integers(keys, exists)
+        response = np.full(len(rows), -1, np.int64)
+        response[exists] = response_rows(side)[rows[exists]]
+        ids.append(texts_at(side.responses["custom_id"], response))
+        if models:
+            columns[f"model_{letter}"] = texts_at(side.responses["model"], response)
+    return columns | {"choice": choice, "custom_id": ids[0].fillna(ids[1])}
+
+
+def texts_at(column: pa.ChunkedArray, rows: Counts) -> pd.Series:
+    """Return the texts at rows; null for -1."""
+    taken = column.take(pa.array(np.maximum(rows, 0), mask=rows < 0))
+    return pd.Series(taken.to_pylist(), dtype=text_type())

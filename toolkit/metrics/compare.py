@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 from toolkit import arrow, schema
 from toolkit.metrics._arrays.segments import ratio, segment_count, segment_nansum
 from toolkit.metrics._arrays.types import Counts
-from toolkit.metrics._pairing import Pairs, align, logprobs_at, pair, response_rows
-from toolkit.metrics._results import integers, result_frame, text_type
+from toolkit.metrics._pairing import Pairs, align, keys_of_pairs, logprobs_at, pair, texts_at
+from toolkit.metrics._results import integers, result_frame
 
 if TYPE_CHECKING:
     from toolkit.tables import LogprobTables
@@ -85,7 +85,7 @@ def compare(
         columns[f"n_tokens_{letter}"] = integers(pairs.counts[i], exists)
         columns[f"n_ok_{letter}"] = integers(sums[i]["n"], exists)
         columns[f"sum_logprob_{letter}"] = sums[i]["sum"]
-    return result_frame(schema.COMPARE, _which(a, b, pairs, models=True) | columns)
+    return result_frame(schema.COMPARE, keys_of_pairs(a, b, pairs, models=True) | columns)
 
 
 def compare_tokens(
@@ -129,14 +129,14 @@ def compare_tokens(
     """
     pairs = pair(a, b, on, channel)
     found = align(a, b, pairs)
-    which = _which(a, b, pairs, models=False)
+    which = keys_of_pairs(a, b, pairs, models=False)
     repeated = pd.DataFrame(which).take(found.owner).reset_index(drop=True)
     columns: dict[str, Any] = dict(repeated.items())
     logprob = [logprobs_at(side, found.rows[i]) for i, side in enumerate((a, b))]
     for i, (letter, side) in enumerate((("a", a), ("b", b))):
-        columns[f"token_{letter}"] = _texts(side.tokens["token"], found.rows[i])
+        columns[f"token_{letter}"] = texts_at(side.tokens["token"], found.rows[i])
         columns[f"logprob_{letter}"] = logprob[i]
-        columns[f"top1_{letter}"] = _texts(side.alternatives["token"], found.top[i])
+        columns[f"top1_{letter}"] = texts_at(side.alternatives["token"], found.top[i])
     return result_frame(
         schema.COMPARE_TOKENS,
         columns
@@ -146,8 +146,10 @@ def compare_tokens(
             "same_prefix": found.same_prefix,
             "delta_logprob": np.where(found.is_same, logprob[1] - logprob[0], np.nan),
             "is_flip": pd.arrays.BooleanArray(found.is_flip, ~found.is_compared),
-            "js_lower": np.where(found.is_compared, found.js_lower, np.nan),
-            "js_upper": np.where(found.is_compared, found.js_upper, np.nan),
+            **{
+                name: np.where(found.is_compared, getattr(found, name), np.nan)
+                for name in ("js_lower", "js_upper", "kl_lower", "tv_lower", "tv_upper")
+            },
         },
     )
 
@@ -171,27 +173,3 @@ def _same_text(a: LogprobTables, b: LogprobTables, pairs: Pairs) -> pd.arrays.Bo
     same = pc.equal(*texts).to_pylist()
     known = np.array([value is not None for value in same], np.bool_)
     return pd.arrays.BooleanArray(np.array([bool(value) for value in same], np.bool_), ~known)
-
-
-def _which(a: LogprobTables, b: LogprobTables, pairs: Pairs, *, models: bool) -> dict[str, Any]:
-    """Return the keys, ids and models of the pairs."""
-    columns: dict[str, Any] = {}
-    ids, choice = [], np.zeros(len(pairs.row_a), np.int32)
-    for letter, side, rows in (("a", a, pairs.row_a), ("b", b, pairs.row_b)):
-        exists = rows >= 0
-        keys = np.zeros(len(rows), np.int64)
-        keys[exists] = side.choices["response_key"].to_numpy()[rows[exists]]
-        choice[exists] = side.choices["choice"].to_numpy()[rows[exists]]
-        columns[f"response_key_{letter}"] = integers(keys, exists)
-        response = np.full(len(rows), -1, np.int64)
-        response[exists] = response_rows(side)[rows[exists]]
-        ids.append(_texts(side.responses["custom_id"], response))
-        if models:
-            columns[f"model_{letter}"] = _texts(side.responses["model"], response)
-    return columns | {"choice": choice, "custom_id": ids[0].fillna(ids[1])}
-
-
-def _texts(column: pa.ChunkedArray, rows: Counts) -> pd.Series:
-    """Return the texts at rows; null for -1."""
-    taken = column.take(pa.array(np.maximum(rows, 0), mask=rows < 0))
-    return pd.Series(taken.to_pylist(), dtype=text_type())

@@ -10,6 +10,8 @@ from toolkit.plot.alternatives import alternatives
 from toolkit.plot.calibration import reliability
 from toolkit.plot.compare import compare
 from toolkit.plot.distributions import finish_reasons, logprob_histogram, perplexity_ecdf
+from toolkit.plot.divergence import divergence
+from toolkit.plot.evaluations import compare_evaluations
 from toolkit.plot.fields import field_confidence
 from toolkit.plot.labels import label_heatmap
 from toolkit.plot.positions import confidence_over_position, entropy_by_position
@@ -22,7 +24,9 @@ __all__ = [
     "agreement",
     "alternatives",
     "compare",
+    "compare_evaluations",
     "confidence_over_position",
+    "divergence",
     "entropy_by_position",
     "field_confidence",
     "finish_reasons",

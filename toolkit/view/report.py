@@ -24,6 +24,7 @@ from toolkit.metrics import (
     join_labels,
     selective,
     sequence_metrics,
+    text_perplexity,
     usage,
 )
 from toolkit.metrics._clusters import request_labels
@@ -63,8 +64,9 @@ def report(
 ) -> Path:
     """Write a report as one self-contained HTML page.
 
-    The page has sections for the certainty of each model, the findings of `toolkit.check`, usage,
-    the least certain answers with their texts, rejected records and, with `labels`, calibration.
+    The page has sections for the certainty of each model, texts that were given to it, the findings
+    of `toolkit.check`, usage, the least certain answers with their texts, rejected records and,
+    with `labels`, calibration.
     It has no script and loads nothing; it is light or dark as the reader prefers. The same tables
     give the same page.
 
@@ -136,6 +138,7 @@ def _sections(
     yield facts_html(facts_of(lp))
     sequences = sequence_metrics(lp)
     yield from _certainty(lp, sequences)
+    yield from _given(lp)
     yield from _findings(lp)
     yield from _usage(lp)
     if labels is not None:
@@ -187,6 +190,25 @@ def _certainty(lp: LogprobTables, sequences: pd.DataFrame) -> Iterator[str]:
         ),
         (lambda ax: plot.finish_reasons(lp, ax=ax), "Why answers ended, by model"),
     )
+
+
+def _given(lp: LogprobTables) -> Iterator[str]:
+    """Describe the texts that models scored instead of generating them, if there are any."""
+    pooled = text_perplexity(lp, by="model")
+    if not pooled["n_texts"].any():
+        return
+    yield "<h2>Given texts</h2>"
+    columns = {
+        "model": "model",
+        "n_texts": "texts",
+        "n_pooled": "whole",
+        "n_words": "words",
+        "n_scored": "scored tokens",
+        "perplexity": "perplexity/token ↓",
+        "word_perplexity": "perplexity/word ↓",
+        "bits_per_byte": "bits/byte ↓",
+    }
+    yield _table(pooled, columns, "given texts by model")
 
 
 def _findings(lp: LogprobTables) -> Iterator[str]:

@@ -193,3 +193,14 @@ def _within(angle: float, df: int) -> float:
         return sine * (1.0 + float(terms.sum()))
     odd = cosine * (1.0 + float(terms.sum())) if df > 1 else 0.0
     return 2 / math.pi * (angle + sine * odd)
+
+
+def t_p_value(t: float, df: int) -> float:
+    """Return the probability that Student's t is as far from 0 as `t`, on either side.
+
+    Examples
+    --------
+    >>> round(t_p_value(2.228139, 10), 5)
+    0.05
+    """
+    return max(0.0, 1.0 - _within(math.atan(abs(t) / math.sqrt(df)), df))

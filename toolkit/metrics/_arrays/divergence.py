@@ -22,12 +22,15 @@ class Known(NamedTuple):
         The probability.
     cap : ndarray of float64, shape (n,)
         The most that an unknown entry of each distribution may have.
+    spread : float
+        How far each logprob may lie from its true value, because it was rounded.
     """
 
     ids: Counts
     codes: Counts
     p: Array
     cap: Array
+    spread: float = 0.0
 
 
 def jensen_shannon(p: Array, q: Array) -> Array:
@@ -65,7 +68,7 @@ def bounds(a: Known, b: Known, n: int) -> tuple[Array, Array]:
     lower, upper : ndarray of float64, shape (n,)
         From 0 to ln 2.
     """
-    (ids_a, p), (ids_b, q) = _merged(a), _merged(b)
+    (ids_a, p), (ids_b, q) = merged(a), merged(b)
     both, at_a, at_b = np.intersect1d(ids_a, ids_b, assume_unique=True, return_indices=True)
     owner = both >> 32
     shared = _sum(owner, jensen_shannon(p[at_a], q[at_b]), n)
@@ -99,7 +102,7 @@ def _apart(own: Array, rest: Array, other_rest: Array, most: Array) -> Array:
     return jensen_shannon(own, given) + jensen_shannon(rest - own, other_rest - given)
 
 
-def _merged(known: Known) -> tuple[Counts, Array]:
+def merged(known: Known) -> tuple[Counts, Array]:
     """Add up equal entries of one distribution; return sorted keys and their sums."""
     keys, inverse = np.unique((known.ids << 32) + known.codes, return_inverse=True)
     return keys, _sum(inverse, known.p, len(keys))

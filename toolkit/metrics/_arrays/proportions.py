@@ -60,6 +60,56 @@ def agresti_coull(share: Array, n: Array, level: float) -> tuple[Array, Array]:
     return np.where(n > 0, lower, np.nan), np.where(n > 0, upper, np.nan)
 
 
+def newcombe(both: int, first: int, second: int, neither: int, level: float) -> tuple[float, float]:
+    """Return the score interval of the second proportion less the first one, of paired answers.
+
+    Parameters
+    ----------
+    both, first, second, neither : int
+        Pairs that are right in both, in the first alone, in the second alone, in neither.
+    level : float
+
+    Notes
+    -----
+    Method 10 of Newcombe (1998, Statistics in Medicine 17, 2635): Wilson's intervals of both
+    proportions, combined with their correlation φ, which is corrected for continuity.
+
+    Examples
+    --------
+    >>> [round(x, 4) for x in newcombe(36, 2, 12, 0, 0.95)]
+    [0.0569, 0.3404]
+    """
+    n = both + first + second + neither
+    if not n:
+        return math.nan, math.nan
+    p, q = (both + second) / n, (both + first) / n
+    (low_p, high_p), (low_q, high_q) = (
+        (float(x), float(y)) for x, y in (wilson(share * n, n, level) for share in (p, q))
+    )
+    cross: float = both * neither - first * second
+    cross = max(cross - n / 2, 0) if cross > 0 else cross
+    sides = (both + second) * (first + neither) * (both + first) * (second + neither)
+    phi = cross / math.sqrt(sides) if sides else 0.0
+
+    def reach(one: float, other: float) -> float:
+        return math.sqrt(max(one * one - 2 * phi * one * other + other * other, 0.0))
+
+    lower = p - q - reach(p - low_p, high_q - q)
+    return lower, p - q + reach(high_p - p, q - low_q)
+
+
+def mcnemar(first: int, second: int) -> float:
+    """Return the exact two-sided p value of so many pairs that differ either way (McNemar 1947).
+
+    Examples
+    --------
+    >>> round(mcnemar(2, 12), 4), mcnemar(0, 0)
+    (0.0129, 1.0)
+    """
+    n = first + second
+    return min(1.0, 2.0 * binomial_tail(max(first, second), n, 0.5))
+
+
 def binomial_tail(successes: int, n: int, chance: float) -> float:
     """Return the probability of `successes` or more in `n` trials.
 

@@ -36,6 +36,40 @@ JS = (
     ),
 )
 
+_KL_TV = (
+    metric(
+        "kl_lower",
+        "nats",
+        "",
+        "Lower bound of KL(P‖Q), the Kullback-Leibler divergence of the second run's distribution "
+        "Q from the first one's P: what the entries of both lists and the rests as one show, also "
+        "if logprobs were rounded.",
+        formula="at least sum(p ln(p/q)) over shared entries + m_p ln(m_p/m_q), m: what they lack",
+        source="Kullback and Leibler 1951; bound: Donsker and Varadhan 1975",
+        caveat="how great the divergence is: a cut list has no finite upper bound.",
+    ),
+    metric(
+        "tv_lower",
+        "1",
+        "",
+        "Lower bound of the total variation: 0 equal, 1 nothing in common. 1 - tv is the "
+        "acceptance of speculative decoding, whichever run drafts.",
+        formula="1 - sum(min(p, q)), with the greatest overlap possible outside the lists",
+        source="Leviathan et al. 2023; bound derived",
+        caveat="which of the two is better.",
+    ),
+    metric(
+        "tv_upper",
+        "1",
+        "",
+        "Upper bound of the total variation: texts that are not in both lists have nothing in "
+        "common.",
+        formula="1 - sum(min(p, q)) over shared entries",
+        source="Leviathan et al. 2023; bound derived",
+        caveat="which of the two is better.",
+    ),
+)
+
 COMPARE = Table(
     "compare",
     "Two runs, answer by answer: one row per pair, and one per answer without a partner.",
@@ -142,5 +176,6 @@ COMPARE_TOKENS = Table(
             "answers have a list.",
         ),
         *JS,
+        *_KL_TV,
     ),
 )

@@ -114,8 +114,10 @@ class CodedReader : public ShapeReader {
     const Index values = get(logprobs, "token_logprobs", "tokenLogprobs");
     Index tops = get(logprobs, "top_logprobs", "topLogprobs");
     if (is_null(tops)) tops = kNone;
-    for (const Index other : {tree_.get(logprobs, "content"), get(logprobs, "token_ids", "tokenIds")})
-      if (!is_null(other)) doubtful();
+    if (!is_null(get(logprobs, "token_ids", "tokenIds"))) doubtful();
+    for (const std::string_view channel : {"content", "prompt", "reasoning", "reasoning_content",
+                                           "reasoningContent", "refusal"})
+      if (!is_null(tree_.get(logprobs, channel))) doubtful();
     if (!tree_.is(texts, Type::kArray) || !tree_.is_list(values)) return doubtful(), kAbsent;
     if (tops != kNone && !tree_.is(tops, Type::kArray)) return doubtful(), kAbsent;
     if (tree_.at(texts).n > 0) return arrays(texts, values, tops), kPresent;

@@ -70,6 +70,7 @@ def changed(record, path, value):
 UNCERTAIN = {
     "echo": changed(LEGACY, "choices[0].logprobs.token_logprobs", [None, -1]),
     "arrays of unequal length": changed(LEGACY, "choices[0].logprobs.tokens", ["Hi"]),
+    "arrays with another channel": changed(LEGACY, "choices[0].logprobs.refusal", ""),
     "a label": changed(LEGACY, "choices[0].logprobs.tokens", ["token_id:5", "x"]),
     "spelled bytes": changed(LEGACY, "choices[0].logprobs.tokens", ["bytes:\\xe2", "x"]),
     "a thought": changed(GEMINI, "candidates[0].content.parts[0].thought", True),

@@ -31,6 +31,8 @@ class Container(NamedTuple):
         Whether the whole file is one JSON value, an array.
     texts : callable
         Makes the records' texts from the file's content, unless it is one value.
+    key : str
+        The key under which the record is in what is written; empty: it is all of it.
     """
 
     head: str = ""
@@ -40,6 +42,7 @@ class Container(NamedTuple):
     ends_streams: bool = False
     is_value: bool = False
     texts: Callable[[bytes], Iterator[bytes]] = bytes.splitlines
+    key: str = ""
 
     def joined(self, lines: list[str], *, is_first: bool) -> str:
         """Return the text of an answer, which is in one line or in several."""
@@ -65,11 +68,22 @@ def _documents(data: bytes) -> Iterator[bytes]:
     return iter(re.split(rb"(?<=\n\})\n(?=\{)", data))
 
 
+def _event(line: str) -> str:
+    return f'{{"data":{line}}}'
+
+
+def _row(line: str) -> str:
+    asked = '{"model":"m","messages":[{"role":"user","content":"Who?"}],"logprobs":true}'
+    return f'{{"id":"r","request":{asked},"response":{line},"expected":"yes"}}'
+
+
 CONTAINERS = {
     "lines": Container(),
     "sse": Container("data: ", "\n\ndata: ", "\n\n", ends_streams=True, texts=_payloads),
     "array": Container("[", ", ", "]\n", is_value=True),
     "pretty": Container(written=_pretty, texts=_documents),
+    "data": Container(written=_event, key="data"),
+    "rows": Container(written=_row, key="response"),
     "pretty array": Container("[\n", ",\n", "\n]\n", written=_pretty_element, is_value=True),
 }
 """Containers by name."""

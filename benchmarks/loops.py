@@ -99,6 +99,8 @@ def dict_records(
     found = map(loads, lines(path))
     if spec.container != "lines":
         found = containers.records(path, spec.container, loads, loads)
+    if key := containers.CONTAINERS[spec.container].key:
+        found = (row[key] for row in found)
     for record in found:
         choices = record["choices"]
         logprobs = choices[0]["logprobs"] if choices else None

@@ -83,15 +83,15 @@ def read(settings: Settings) -> Iterator[Table]:
 
 
 _KEPT = {
-    "whole responses": (False, ("lines", "array", "pretty", "pretty array")),
-    "stream chunks": (True, ("lines", "sse", "array")),
+    "whole responses": (False, ("lines", "rows", "array", "pretty", "pretty array")),
+    "stream chunks": (True, ("lines", "data", "rows", "sse", "array")),
 }
 """Whether the records of a table are chunks, and the containers to compare; lines are the first."""
 SCRIPTS = ("json", "msgspec")  # what people would write instead
 
 
 def containers(settings: Settings) -> Iterator[Table]:
-    """Time the same answers as lines, events, arrays and pretty-printed; one thread."""
+    """Time the same answers as lines, in rows, events, arrays and pretty-printed; one thread."""
     peers = [peer for peer in installed(settings) if peer.module in ("toolkit", *SCRIPTS)]
     for title, (streamed, names) in _KEPT.items():
         contestants = []

@@ -33,6 +33,8 @@ SPECS = {
     "pretty": Spec(container="pretty"),
     "pretty array": Spec(container="pretty array"),
     "sse": Spec(streamed=True, container="sse"),
+    "data": Spec(streamed=True, container="data"),
+    "rows": Spec(container="rows"),
 }
 # Columns that differ between a stream and a completion.
 PLACE = ["response_key", "chunk"]
@@ -69,6 +71,8 @@ def answers(tmp_path_factory):
         "pretty": Spec(container="pretty"),
         "pretty array": Spec(container="pretty array"),
         "sse": as_streamed(Spec(container="sse")),
+        "data": as_streamed(Spec(container="data")),
+        "rows": Spec(container="rows"),
     }
     return {
         name: toolkit.read(write(folder / f"{name}.jsonl", spec, answers=10))
@@ -125,7 +129,8 @@ def test_gzip_holds_the_same_lines(corpora, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "form", ["camel", "chunks", "interleaved", "array", "pretty", "pretty array", "sse"]
+    "form",
+    ["camel", "chunks", "interleaved", "array", "pretty", "pretty array", "sse", "data", "rows"],
 )
 def test_every_form_says_the_same(answers, form):
     whole, other = answers["whole"], answers[form]

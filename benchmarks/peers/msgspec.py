@@ -69,11 +69,16 @@ def read(path: Path, spec: Spec, threads: int) -> Flat:
 
 def _records(path: Path, spec: Spec) -> Iterator[tuple[str, list[Entry | CamelEntry]]]:
     kind = Record[CamelEntry if spec.camel else Entry]
+    key = containers.CONTAINERS[spec.container].key
+    if key:
+        kind = msgspec.defstruct("Row", [(key, kind)], gc=False)
     decode = or_repaired(msgspec.json.Decoder(kind).decode, msgspec.DecodeError)
     found = map(decode, lines(path))
     if spec.container != "lines":
         decode_all = msgspec.json.Decoder(list[kind]).decode
         found = containers.records(path, spec.container, decode, decode_all)
+    if key:
+        found = (getattr(row, key) for row in found)
     for record in found:
         logprobs = record.choices[0].logprobs if record.choices else None
         if logprobs is not None:

@@ -107,6 +107,13 @@ inline bool begins_like_json(const Slice& text) {
   return head.substr(0, kData.size()) == kData || head.substr(0, kData.size()).find('\\') != head.npos;
 }
 
+// Returns whether a text cannot be a number, `nan` or `inf`, because of its first letter.
+inline bool begins_like_word(const Slice& text) {
+  if (text.start == text.stop) return false;
+  const int c = static_cast<unsigned char>(*text.start) | 0x20;
+  return c >= 'a' && c <= 'z' && c != 'i' && c != 'n';
+}
+
 // Returns whether a text may have "choices", "candidates" or a name of logprobs in it. Letters that
 // can be written in several ways are not compared.
 inline bool speaks_of_answers(std::string_view text) {

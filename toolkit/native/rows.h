@@ -32,6 +32,7 @@ struct Level {
   bool is_odd_response = false;    // that of the object under `response` is not 200
   bool is_message = false;         // `message` is an object
   bool is_text = false;            // `custom_id` is a text or null
+  bool has_word = false;           // a value is a text that is no number
   bool is_null = false, is_object = false;  // what `response` is
   uint64_t response = 0, data = 0;          // bits of the keys of the objects under these keys
   size_t n_response = 0;                    // number of keys of the object under `response`
@@ -174,7 +175,10 @@ class Rows {
       case RowKey::kFlag: here.doubt |= c == 't' || c == 'f'; break;
       case RowKey::kError: here.is_error = c != 'n'; break;
       case RowKey::kMessage: here.is_message = c == '{'; break;
-      case RowKey::kEntry: json_.note_list(); break;
+      case RowKey::kEntry:
+        json_.note_list();
+        here.doubt |= c == '{';  // a token with its logprob, as TGI streams it
+        break;
       case RowKey::kResponse:
         here.is_null = c == 'n';
         here.is_object = c == '{';
@@ -192,7 +196,7 @@ class Rows {
     if (Json::speaks_of_logprobs(name.text())) {
       here.seen |= name.text() == "logprobs" && c != 'n' ? bit(RowKey::kLogprobs) : 0;
       here.doubt |= !json_.holds_no_logprobs(p);
-      json_.note_list();
+      if (name.text().back() != 's') json_.note_list();  // the logprob of an entry, even null
     }
   }
 
@@ -220,12 +224,13 @@ class Rows {
   const char* array(const char* p, Level& here, Reader& reader) {
     return json_.array(p, [&](const char* q) {
       const char c = json_.peek(q);
-      if (c == '[' || c == '{') json_.note_list();
+      if (c == '[') json_.note_list();
       if (c == '[') return array(q, here, reader);
       if (c == '"') return text(q, RowKey::kOther, here);
       if (c != '{') return json_.skip(q);
       Level inner;  // a body in a list may be part of an exchange
       q = object(q, kMostKeys + 1, inner, reader);
+      if (!inner.has_word) json_.note_list();  // it may be a dict of logprobs
       here.doubt |= inner.doubt;
       return q;
     });
@@ -236,6 +241,7 @@ class Rows {
     p = json_.string(p, value);
     if (p == nullptr) return nullptr;
     const bool begins = begins_like_json(value);
+    here.has_word |= begins_like_word(value);
     here.doubt |= (begins && key == RowKey::kData) || (begins && speaks_of_answers(value.text()));
     here.doubt |= key == RowKey::kType && !is_plain_type(value.text());
     return p;

@@ -60,6 +60,7 @@ UNCERTAIN = [
     {"answer": "@", "scores": {"logprobs": [-0.5]}},
     {"answer": "@", "step": {"finish_reason": "stop", "message": {"content": "x"}}},
     {"answer": "@", "log": {"entries": []}},
+    {"answer": "@", "token": {"text": "a", "logprob": 4}},
     {"answer": "@", "meta": {"finish_reason": "stop"}},
     {"answer": "@", "meta.finish_reason": "stop"},
     {"answer": "@", "type": "response.created"},
@@ -87,8 +88,7 @@ def test_a_body_inside_a_row_is_read_natively(template, path, custom_id, body):
     record = row(template, body)
     assert not compare.differ([record])
     assert not compare.joins_differ([record, record])
-    has_list = body is OPENING and "request" in template  # it may be the list of the tokens
-    assert bool(compare.taken([record])) is not has_list
+    assert compare.taken([record])
     read = compare.native(compare.framed([record]))
     assert read.bodies["path"].to_pylist() == [path]
     assert read.bodies["custom_id"].to_pylist() == [custom_id]
@@ -132,6 +132,15 @@ def test_the_marks_of_each_declared_format_are_doubts(shape):
             value = [value] if step in ("[]", "[1]", "[1") else {step: value}
         marked[first.split("[")[0]] = value
     assert not compare.taken([json.dumps(marked).encode()])
+
+
+@pytest.mark.parametrize(
+    "values", [[{"a": "1"}], [{"a": -0.5}], [[1]], [{"token": "a", "logprob": 0}], [{"a": "nan"}]]
+)
+def test_a_list_beside_a_body_without_tokens_may_be_the_tokens(values):
+    assert not compare.taken([row({"answer": "@", "other": values}, OPENING)])
+    assert compare.taken([row({"answer": "@", "other": [*values, {"a": "x"}]}, CHUNK)])
+    assert not compare.differ([row({"answer": "@", "other": values}, OPENING)])
 
 
 def test_chunks_of_two_places_or_rows_are_not_joined():

@@ -132,7 +132,7 @@ def judging(lp: LogprobTables, data: Path) -> pd.DataFrame:
         toolkit.threshold_for(confidence, correct, accuracy=0.8),
         metrics.risk_coverage(confidence, correct),
         metrics.length_confounding(confidence, correct, judged["n_tokens"]),
-        toolkit.evaluate(judged, by="model", clusters=judged["custom_id"], level=0.9),
+        toolkit.evaluate(judged, by="model", clusters="custom_id", level=0.9),
         toolkit.compare_evaluations(judged, judged, on=["custom_id"], clusters="custom_id"),
     ]
     assert all(len(frame) for frame in found)

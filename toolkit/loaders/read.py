@@ -108,8 +108,8 @@ def read(
     if isinstance(sources, str | os.PathLike) and is_dataset(sources):
         return read_parquet(sources)
     options = ReadOptions(
-        # Large batches cost less; smaller ones are merged while other threads scan ahead.
-        batch_bytes=_READ_BYTES if arguments.threads(threads) == 1 else 4 * BATCH_BYTES,
+        # Large batches cost less; smaller ones are assembled on several threads.
+        batch_bytes=_READ_BYTES if arguments.threads(threads) == 1 else BATCH_BYTES,
         on_error=on_error,
         rejects=rejects,
         progress=progress,

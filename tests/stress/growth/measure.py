@@ -5,6 +5,8 @@ the other cores count.
 """
 
 import contextlib
+import ctypes
+import gc
 import io
 import math
 import multiprocessing
@@ -14,6 +16,7 @@ import warnings
 from pathlib import Path
 from time import process_time
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 import toolkit
@@ -54,14 +57,26 @@ def _export(source):
 
 def _measure(make, n, pipe):
     source = make(n)
+    size = size_of(source)
+    _trim()
     Path("/proc/self/clear_refs").write_text("5")  # the peak is now what it holds now
     before, start = _memory("VmRSS"), process_time()
     load(source)
-    pipe.send((process_time() - start, _memory("VmHWM") - before))
+    pipe.send((process_time() - start, _memory("VmHWM") - before, size))
+
+
+def _trim():
+    """Return freed memory to the system, because a load that used it again would show no growth."""
+    gc.collect()
+    pa.default_memory_pool().release_unused()
+    ctypes.CDLL(None).malloc_trim(0)
 
 
 def in_process(make, n):
-    """Return the CPU seconds and the peak of memory of a load in a process of its own."""
+    """Load in a process of its own; return its CPU seconds, its peak of memory and its size.
+
+    The source is made there too, so that this process does not keep the memory.
+    """
     ours, theirs = _FORK.Pipe(duplex=False)
     process = _FORK.Process(target=_measure, args=(make, n, theirs))
     process.start()
@@ -69,7 +84,7 @@ def in_process(make, n):
     try:
         return ours.recv()
     except EOFError:
-        return math.inf, math.inf
+        return math.inf, math.inf, 1
     finally:
         process.join()
 
@@ -106,11 +121,11 @@ def growth(make, n, repeats=2):
         for size in (1, *(n * factor for factor in SIZES))
     }
     seconds = [runs[n * factor][0] for factor in SIZES]
-    fixed, smallest = runs[1]
+    fixed, smallest, _ = runs[1]
     least = max(seconds[0] - fixed, 1e-3)
     exponent = math.log(max(seconds[-1] - fixed, 1e-3) / least, SIZES[-1] / SIZES[0])
-    more = max(runs[n * SIZES[-1]][1] - smallest, 0)
-    return seconds, exponent, more, size_of(make(n * SIZES[-1]))
+    _, memory, size = runs[n * SIZES[-1]]
+    return seconds, exponent, max(memory - smallest, 0), size
 
 
 def warm():

@@ -203,7 +203,7 @@ def pairs_of_streams_beside_one_without_id(n):
     return lines([chunk("")] + [chunk(f"s{i}") for i in order])
 
 
-@shape(4000)
+@shape(64_000)
 def streams_without_end(n):
     return lines(chunk(f"s{i}") for i in range(n))
 
@@ -229,12 +229,12 @@ def finished_streams_junk_and_done(n):
     return lines(ends) + (JUNK + b"[DONE]\n") * n
 
 
-@shape(8000)
+@shape(32_000)
 def finished_streams_then_done(n):
     return lines(chunk(f"s{i}", finish="stop") for i in range(n)) + b"[DONE]\n" * n
 
 
-@shape(8000)
+@shape(128_000)
 def finished_streams_then_late_chunks(n):
     streams = [chunk(f"s{i}", finish="stop") for i in range(n)]
     return lines(streams) + b"[DONE]\n" * n + lines(streams)
@@ -610,7 +610,7 @@ def lists_of_dicts_by_token(n):
     return lines({"id": i, "logprobs": [{"a": -0.5}, {"b": -0.25}]} for i in range(n))
 
 
-@shape(4000)
+@shape(64_000)
 def completions_with_lists(n):
     lists = {"tokens": ["a"], "token_logprobs": [-0.5], "top_logprobs": [{"a": -0.5, "b": -1.0}]}
     return lines(
@@ -672,7 +672,7 @@ def members_of_gzip(n):
     return b"".join(gzip.compress(lines([whole(i)])) for i in range(n))
 
 
-@shape(500)
+@shape(8000)
 def members_of_zip(n):
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:

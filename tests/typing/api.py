@@ -129,6 +129,7 @@ def judging(lp: LogprobTables, data: Path) -> pd.DataFrame:
         toolkit.calibration([0.2, 0.9], [False, True], n_bootstrap=10, by=None),
         toolkit.reliability(confidence.to_numpy(), correct.to_numpy(), strategy="mass"),
         toolkit.selective(confidence, correct, coverages=[0.5], n_bootstrap=10),
+        toolkit.selective(confidence, correct, n_tokens=judged["n_tokens"], n_bootstrap=0),
         toolkit.threshold_for(confidence, correct, accuracy=0.8),
         metrics.risk_coverage(confidence, correct),
         metrics.length_confounding(confidence, correct, judged["n_tokens"]),

@@ -13,6 +13,7 @@ import pyarrow as pa
 from toolkit import arguments, schema
 from toolkit.errors import ArgumentError
 from toolkit.metrics._arrays.clusters import cluster_sums
+from toolkit.metrics._arrays.length import length_confounding
 from toolkit.metrics._arrays.logprobs import ROUNDING
 from toolkit.metrics._arrays.types import Array, Counts, Flags
 from toolkit.metrics._clusters import (
@@ -44,6 +45,8 @@ class Judged(NamedTuple):
         Answers that lack either; they are omitted.
     cluster : str
         What the clusters are; "answer": each answer is its own.
+    length : ndarray of float64
+        Tokens of each answer; NaN if unknown.
     """
 
     confidence: Array
@@ -51,6 +54,7 @@ class Judged(NamedTuple):
     codes: Counts
     n_missing: int
     cluster: str
+    length: Array
 
     @property
     def n_clusters(self) -> int:
@@ -65,6 +69,11 @@ class Judged(NamedTuple):
             "cluster": self.cluster,
             "n_clusters": self.n_clusters,
         }
+
+    def length_columns(self) -> dict[str, float]:
+        """Return the columns that compare confidence and length; NaN if no length is known."""
+        known = ~np.isnan(self.length)
+        return length_confounding(self.confidence[known], self.correct[known], self.length[known])
 
     def n_minority(self) -> tuple[int, int]:
         """Return the number of clusters that have a wrong answer, and of those with a right one."""
@@ -109,19 +118,23 @@ def judged(
     confidence: npt.ArrayLike,
     correct: npt.ArrayLike,
     clusters: ClusterLabels = None,
+    n_tokens: npt.ArrayLike | None = None,
     *,
     as_probability: bool = True,
 ) -> Judged:
     """Return the complete answers; `as_probability`: refuse confidences outside [0, 1]."""
     values = _checked(confidence, correct, as_probability)
     found = _clusters(confidence, clusters, len(values[0]))
-    answers = complete(values[0], values[1], found.codes, found)
+    length = _lengths(confidence, n_tokens, len(values[0]))
+    answers = complete(*values, found.codes, length, found)
     warn_if_few(answers.n_clusters, len(answers.codes), found.name)
     return answers
 
 
-def complete(confidence: Array, correct: Array, codes: Counts, clusters: Clusters) -> Judged:
-    """Return the answers that have both values, sorted."""
+def complete(
+    confidence: Array, correct: Array, codes: Counts, length: Array, clusters: Clusters
+) -> Judged:
+    """Return the answers that have confidence and correctness, sorted."""
     known = _known(confidence, correct)
     missing = len(known) - int(known.sum())
     confidence, correct, codes = confidence[known], correct[known], codes[known]
@@ -131,7 +144,8 @@ def complete(confidence: Array, correct: Array, codes: Counts, clusters: Cluster
     else:
         order = np.lexsort((correct, confidence))
         codes = np.arange(len(order))
-    return Judged(confidence[order], correct[order], codes, missing, clusters.name)
+    length = length[known][order]
+    return Judged(confidence[order], correct[order], codes, missing, clusters.name, length)
 
 
 def independent(
@@ -142,7 +156,8 @@ def independent(
     found = _clusters(confidence, clusters, len(values[0]))
     known = _known(*values)
     rows = one_of_each(found, known)
-    chosen = complete(values[0][rows], values[1][rows], found.codes[rows], found)
+    length = _lengths(confidence, None, len(rows))
+    chosen = complete(values[0][rows], values[1][rows], found.codes[rows], length, found)
     return chosen._replace(n_missing=int((~known).sum())), int(known.sum())
 
 
@@ -156,12 +171,26 @@ def _clusters(confidence: npt.ArrayLike, labels: ClusterLabels, n: int) -> Clust
     return found
 
 
+def _lengths(confidence: npt.ArrayLike, n_tokens: npt.ArrayLike | None, n: int) -> Array:
+    """Return checked lengths of answers, null as NaN; all NaN without `n_tokens`."""
+    if n_tokens is None:
+        return np.full(n, np.nan)
+    values = floats("n_tokens", n_tokens)
+    if len(values) != n:
+        raise ArgumentError(f"n_tokens has {len(values)} values for {n} answers: expected one each")
+    _check_index("confidence", confidence, "n_tokens", n_tokens)
+    if len(odd := values[(values < 0) | np.isinf(values)]):
+        raise ArgumentError(f"n_tokens holds {odd[0]:g}: expected lengths, null for unknown")
+    return values
+
+
 def judged_groups(
     confidence: npt.ArrayLike,
     correct: npt.ArrayLike,
     by: SeriesBy,
     taken: Sequence[str],
     clusters: ClusterLabels = None,
+    n_tokens: npt.ArrayLike | None = None,
     *,
     as_probability: bool = True,
 ) -> tuple[pd.DataFrame, list[Judged]]:
@@ -170,12 +199,13 @@ def judged_groups(
     Raises
     ------
     ArgumentError
-        If `confidence` or `correct` is not a valid column, or if a Series of `by` has no name, a
-        name in `taken`, or not one value per answer.
+        If `confidence`, `correct` or `n_tokens` is not a valid column, or if a Series of `by` has
+        no name, a name in `taken`, or not one value per answer.
     """
     values = _checked(confidence, correct, as_probability)
     n = len(values[0])
     found = _clusters(confidence, clusters, n)
+    length = _lengths(confidence, n_tokens, n)
     columns = [by] if isinstance(by, pd.Series) else ([] if by is None else by)
     if isinstance(columns, str | bytes) or not isinstance(columns, Sequence):
         raise _no_series(by)
@@ -195,8 +225,8 @@ def judged_groups(
         groups = grouped(pd.DataFrame(keys, index=range(n)), list(keys))
     except TypeError as error:
         raise ArgumentError(f"by: values that cannot be grouped by ({error})") from error
-    answers = zip(*map(groups.split, values), groups.split(found.codes), strict=True)
-    rows = [complete(sure, right, codes, found) for sure, right, codes in answers]
+    parts = zip(*map(groups.split, (*values, found.codes, length)), strict=True)
+    rows = [complete(sure, right, codes, tokens, found) for sure, right, codes, tokens in parts]
     if shared := [each for each in rows if each.n_clusters < len(each.codes)]:
         fewest = min(shared, key=lambda each: each.n_clusters)
         warn_if_few(fewest.n_clusters, len(fewest.codes), found.name)
@@ -267,4 +297,7 @@ def floats(name: str, values: npt.ArrayLike, *, booleans: bool = False) -> Array
         raise ArgumentError(f"{name} holds True and False; are {name} and correct swapped?")
     if kind not in (*_NUMBERS, "boolean"):
         raise ArgumentError(f"{name} holds {kind}: expected numbers, null for unknown")
-    return column.to_numpy(np.float64, na_value=np.nan, copy=True)
+    try:
+        return column.to_numpy(np.float64, na_value=np.nan, copy=True)
+    except OverflowError as error:
+        raise ArgumentError(f"{name} holds a number that is too large for a float") from error

@@ -6,11 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from toolkit import schema
-from toolkit.errors import ArgumentError
-from toolkit.metrics._arrays import length
-from toolkit.metrics._judged import floats, judged
-from toolkit.metrics._results import result_frame
+from toolkit import arguments, schema
+from toolkit.metrics._judged import judged, judged_frame
 
 
 def length_confounding(
@@ -38,7 +35,7 @@ def length_confounding(
     Raises
     ------
     ArgumentError
-        As `toolkit.selective`, and if there is not one length per answer.
+        As `toolkit.selective`.
 
     Notes
     -----
@@ -48,7 +45,8 @@ def length_confounding(
     Correlation: Spearman's. Santilli et al. 2025.
 
     It does not say that the confidence is useless where ``auroc_length`` is high: length itself may
-    be a sign of trouble. Compare ``auroc_within_length`` with the AUROC of `toolkit.selective`.
+    be a sign of trouble. Compare ``auroc_within_length`` with the AUROC of `toolkit.selective`,
+    which has these columns too if it is given `n_tokens`.
 
     Examples
     --------
@@ -57,18 +55,9 @@ def length_confounding(
     >>> row[["auroc_length", "length_correlation"]].round(3).tolist()
     [0.778, -1.0]
     """
-    judged(confidence, correct, as_probability=False)  # checks both
-    columns = [
-        floats("confidence", confidence),
-        floats("correct", correct, booleans=True),
-        floats("n_tokens", n_tokens),
-    ]
-    if len(columns[2]) != len(columns[0]):
-        raise ArgumentError(
-            f"n_tokens has {len(columns[2])} values for {len(columns[0])} answers: expected one "
-            "each"
-        )
-    known = ~np.isnan(columns).any(axis=0)
-    found = length.length_confounding(*(each[known] for each in columns))
-    row = {"n": int(known.sum()), "n_missing": int((~known).sum())} | found
-    return result_frame(schema.LENGTH_CONFOUNDING, {name: [value] for name, value in row.items()})
+    if n_tokens is None:
+        raise arguments.invalid("n_tokens", n_tokens, "the length of each answer")
+    group = judged(confidence, correct, n_tokens=n_tokens, as_probability=False)
+    missing = int(np.isnan(group.length).sum())
+    counts = {"n": len(group.length) - missing, "n_missing": group.n_missing + missing}
+    return judged_frame(schema.LENGTH_CONFOUNDING, [counts | group.length_columns()])

@@ -57,6 +57,7 @@ def selective(
     coverages: Sequence[float] = (0.5, 0.8, 0.9, 1.0),
     by: SeriesBy = None,
     clusters: ClusterLabels = None,
+    n_tokens: npt.ArrayLike | None = None,
     n_bootstrap: int = 1000,
     level: float = 0.95,
     seed: int = 0,
@@ -81,6 +82,10 @@ def selective(
     clusters : array_like of shape (n,), optional
         What each answer belongs to, such as its question, as in `calibration`. Default: each answer
         is taken as independent.
+    n_tokens : array_like of shape (n,), optional
+        Length of each answer, to compare the confidence with it in ``auroc_length``,
+        ``auroc_within_length`` and ``length_correlation``, as `toolkit.metrics.length_confounding`
+        does. Null for unknown: these columns omit such answers. Default: they are NaN.
     n_bootstrap : int
         Resamples for the intervals of ``auprc``, ``auprc_errors``, ``aurc``, ``eaurc`` and ``prr``;
         0: these have none.
@@ -134,7 +139,7 @@ def selective(
     n_bootstrap = arguments.whole("n_bootstrap", n_bootstrap, 0, MOST_RESAMPLES)
     level, seed = arguments.level("level", level), arguments.whole("seed", seed, 0)
     keys, groups = judged_groups(
-        confidence, correct, by, schema.SELECTIVE.names, clusters, as_probability=False
+        confidence, correct, by, schema.SELECTIVE.names, clusters, n_tokens, as_probability=False
     )
     rows = [_ranked(group, wanted, n_bootstrap, level, seed) for group in groups]
     return pd.concat([keys, judged_frame(schema.SELECTIVE, rows)], axis=1)
@@ -156,7 +161,7 @@ def _ranked(
     """Return the row of one group; columns that it lacks are null."""
     sure, wrong, codes = group.confidence[::-1], 1.0 - group.correct[::-1], group.codes[::-1]
     n, n_wrong = len(sure), int(wrong.sum())
-    row: dict[str, Any] = group.counts() | {"n_wrong": n_wrong}
+    row: dict[str, Any] = group.counts() | group.length_columns() | {"n_wrong": n_wrong}
     row |= {name: dict.fromkeys(wanted, np.nan) for name in _MAPS}
     row["no_interval"] = reason = group.no_interval(_FEW)
     if not n:

@@ -16,6 +16,7 @@ from toolkit.schema.results.calibration import (
     no_interval,
     with_interval,
 )
+from toolkit.schema.results.length_confounding import LENGTH
 
 SHORTFALLS = ("no_answers", "too_few", "not_reached")
 """Why there is no threshold: no complete answer, too few answers for a bound to reach the target
@@ -50,7 +51,8 @@ SELECTIVE = Table(
     "selective",
     "One row per group of answers: how well confidence separates correct answers from wrong ones. "
     "Columns of `by` come first. Scores are means over all orders of equal confidences. They are "
-    "null without answers.",
+    "null without answers. Those that compare with length omit answers of unknown length, and are "
+    "null without n_tokens=.",
     (),
     (
         N,
@@ -68,6 +70,7 @@ SELECTIVE = Table(
             source="Hanley and McNeil 1982",
             caveat="whether confidence is calibrated.",
         ),
+        *LENGTH,
         *with_interval(
             "auprc",
             "Average precision at finding the correct answers; chance is the accuracy. Null "

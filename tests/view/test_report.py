@@ -118,6 +118,11 @@ def test_figures_are_those_of_the_metrics(capitals, tmp_path):
         assert row[1:] == [f"{right[name + end]:.4g}" for end in ("", "_lower", "_upper")]
     (ece,) = [row for row in cells if row[0] == "ece"]
     assert ece[1:] == [f"{right['ece']:.4g}", "–", "–"]
+    columns = (judged[name] for name in ("min_probability", "correct", "n_tokens"))
+    length = toolkit.metrics.length_confounding(*columns).iloc[0]
+    for name in ("auroc_within_length", "auroc_length", "length_correlation"):
+        (row,) = [row for row in cells if row[0] == name]
+        assert row[1:] == [f"{length[name]:.4g}", "–", "–"]
     assert "over 100 answers that are taken as independent" in text
     titles = [node.text() for node in tree.css(".lp-title")]
     worst = toolkit.sequence_metrics(lp).nlargest(5, "perplexity")["custom_id"]

@@ -43,6 +43,7 @@ _CALIBRATION = (
     *("accuracy", "mean_confidence", "gap", "ece", "ece_if_calibrated", "p_calibrated"),
     *("brier", "log_loss"),
 )
+_RANKING = ("auroc", "auroc_within_length", "auroc_length", "length_correlation", "aurc", "prr")
 _PROBABILITIES = ("probability", "mean_probability", "min_probability")
 _SCORES = (
     *_PROBABILITIES,
@@ -272,8 +273,8 @@ def _calibration(
     judged = join_labels(answers[answers["channel"] == "content"], labels, on=on)
     scores, correct, clusters = judged[confidence], judged["correct"], request_labels(judged)
     is_probability = confidence in _PROBABILITIES
-    ranked = selective(scores, correct, clusters=clusters).iloc[0]
-    figures = dict.fromkeys(("auroc", "aurc", "prr"), ranked)
+    ranked = selective(scores, correct, clusters=clusters, n_tokens=judged["n_tokens"]).iloc[0]
+    figures = dict.fromkeys(_RANKING, ranked)
     if is_probability:
         found = calibration(scores, correct, clusters=clusters).iloc[0]
         figures = dict.fromkeys(_CALIBRATION, found) | figures
@@ -288,22 +289,19 @@ def _calibration(
         '<p class="faint">ece is above 0 even if the model is calibrated: ece_if_calibrated is its '
         "mean then, and p_calibrated the chance of one as large. Too few wrong (or right) answers "
         "leave a figure without an interval.</p>"
+        '<p class="faint">auroc_within_length compares only answers of about the same length: near '
+        "0.5, the confidence says little more than the length does. auroc_length is the auroc of "
+        "the length alone, shortest first.</p>"
     )
-    pictures = [
-        (
-            lambda ax: plot.risk_coverage(scores, correct, clusters=clusters, ax=ax),
-            "Share of wrong answers by share of answers kept",
-        ),
-    ]
-    if is_probability:
-        pictures.insert(
-            0,
-            (
-                lambda ax: plot.reliability(scores, correct, clusters=clusters, ax=ax),
-                "Share of right answers by confidence",
-            ),
-        )
-    yield _pictures(*pictures, height=4.4)
+    reliability = (
+        lambda ax: plot.reliability(scores, correct, clusters=clusters, ax=ax),
+        "Share of right answers by confidence",
+    )
+    risk_coverage = (
+        lambda ax: plot.risk_coverage(scores, correct, clusters=clusters, ax=ax),
+        "Share of wrong answers by share of answers kept",
+    )
+    yield _pictures(*([reliability] if is_probability else []), risk_coverage, height=4.4)
 
 
 def _figures(figures: dict[str, pd.Series]) -> str:

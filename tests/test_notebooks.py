@@ -112,6 +112,10 @@ def test_calibration_says_what_is_so(data):
         0.87,
     ]
     assert ranked["n_wrong"] == 13
+    length = toolkit.selective(confidence, correct, n_tokens=answers["n_tokens"]).iloc[0]
+    assert round(length["auroc_length"], 2) == 0.66
+    assert round(length["auroc_within_length"], 2) == 0.84
+    assert length["length_correlation"] < 0
     promised = [
         toolkit.threshold_for(confidence, correct, accuracy=target).iloc[0]
         for target in (0.8, 0.85, 0.9)

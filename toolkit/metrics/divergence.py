@@ -92,8 +92,7 @@ def divergence(
     pairs = pair(a, b, on, channel)
     keys = keys_of_pairs(a, b, pairs, models=False)
     if clusters is None:
-        frame = pd.DataFrame(keys)
-        clusters = request_labels(frame, "_a").astype(object).fillna(frame["response_key_b"])
+        clusters = request_labels(pd.DataFrame(keys), "_a")
     of_pair = clusters_of(clusters, len(pairs.row_a))
     rows = [_row(values, of_pair.codes[owner], level) for values, owner in _measured(a, b, pairs)]
     table = pd.DataFrame(rows)

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import math
 
 import numpy as np
 import pandas as pd
@@ -141,8 +142,14 @@ def test_wrong_options_are_named():
         option_scores(lp, table("a").drop(columns="text"))
     with pytest.raises(ArgumentError, match="text is missing"):
         option_scores(lp, table(""))
-    with pytest.raises(ArgumentError, match="texts as option"):
-        option_scores(lp, table("a").assign(option=[3]))
+    for wrong in (3, 1.5, ["A"], b"\xff", pd.Timestamp(0), pd.Period("2026")):
+        with pytest.raises(ArgumentError, match="texts as option"):
+            option_scores(lp, table("a").assign(option=pd.Series([wrong])))
+    for wrong, message in (("\ud800", "texts as option"), (math.nan, "option is missing")):
+        with pytest.raises(ArgumentError, match=message):
+            option_scores(lp, table("a").assign(option=pd.Series([wrong], dtype=object)))
+    with pytest.raises(ArgumentError, match="option is missing"):
+        option_scores(lp, table("a").assign(option=math.nan))
     with pytest.raises(ArgumentError, match="correct"):
         option_scores(lp, table("a", correct=["yes"]))
     with pytest.raises(SchemaError, match="lacks column"):

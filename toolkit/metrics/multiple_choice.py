@@ -206,9 +206,11 @@ def _checked(options: pd.DataFrame) -> pd.DataFrame:
     if "question" not in table:
         table["question"] = table["custom_id"]
     for name in ("custom_id", "option", "text", "question"):
+        # Objects, because pyarrow 17 converts no column of numbers to texts, not even an empty one.
+        table[name] = table[name].astype(object)
         try:
             values = pa.array(table[name], schema.TEXT)
-        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        except (pa.ArrowException, ValueError) as error:
             raise ArgumentError(f"options: expected texts as {name}") from error
         if values.null_count or not arrow.truth(pc.not_equal(values, "")).all():
             raise ArgumentError(f"options: {name} is missing in a row; expected a text")
@@ -251,7 +253,7 @@ def _response_of(lp: LogprobTables, table: pd.DataFrame, name: str) -> Counts:
     ids = pd.Series(lp.responses["custom_id"].to_pylist(), dtype=object)
     have = pd.MultiIndex.from_arrays([ids, ids.groupby(ids, dropna=False).cumcount()])
     number = table.groupby("custom_id").cumcount()
-    rows = have.get_indexer(pd.MultiIndex.from_arrays([table["custom_id"].astype(object), number]))
+    rows = have.get_indexer(pd.MultiIndex.from_arrays([table["custom_id"], number]))
     counts = [each.value_counts() for each in (ids, table["custom_id"])]
     unequal = counts[1].index[counts[0].reindex(counts[1].index, fill_value=0) != counts[1]]
     if len(unequal):

@@ -271,9 +271,17 @@ def _chunks(value: Any) -> list[Any]:
 def _slices(part: Any) -> Iterator[Any]:
     """Yield the rows of a batch or an array, few enough to be converted at a time."""
     n = len(part)
-    step = max(1, _SLICE_BYTES * n // max(1, part.nbytes))
+    step = max(1, _SLICE_BYTES * n // max(1, _n_bytes(part)))
     for start in range(0, n, step):
         yield part.slice(start, step)
+
+
+def _n_bytes(part: Any) -> int:
+    """Return the bytes of a batch or an array, about."""
+    try:
+        return part.nbytes
+    except pa.ArrowTypeError:  # pyarrow 17 does not count views, such as the texts of Polars
+        return part.get_total_buffer_size()
 
 
 def arrow_lines(batches: Iterable[Any]) -> Iterator[bytes]:

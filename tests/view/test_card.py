@@ -37,8 +37,8 @@ def test_the_card_says_what_there_is():
         lp = toolkit.read("data/")
     said = facts(lp)
     whole = lp.responses["kind"].to_pylist().count("completion")
-    assert said["responses"] == f"{len(lp)} ({whole} whole, {len(lp) - whole} streamed)"
-    assert said["rejected"].startswith(f"{lp.rejects.num_rows} records: ")
+    assert said["responses"] == f"{len(lp):,} ({whole:,} whole, {len(lp) - whole:,} streamed)"
+    assert said["rejected"].startswith(f"{lp.rejects.num_rows:,} records: ")
     spread = toolkit.metrics.ecdf(lp)
     middle = spread.loc[spread["share"] >= 0.5, "value"].iloc[0]
     assert said["perplexity"].startswith(f"{middle:.3g} in the median of ")

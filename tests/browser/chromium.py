@@ -97,8 +97,8 @@ class Page:
                 return message["result"]
             self.events.append(message)
 
-    def open(self, path: Path, *, width: int = 1280, dark: bool = False) -> None:
-        """Open a file in a window of this width, in pixels."""
+    def open(self, path: Path, *, query: str = "", width: int = 1280, dark: bool = False) -> None:
+        """Open a file, with a query, in a window of this width, in pixels."""
         self.call(
             "Emulation.setDeviceMetricsOverride",
             width=width, height=900, deviceScaleFactor=1, mobile=width < 600,
@@ -106,7 +106,7 @@ class Page:
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
         self.events.clear()
-        self.call("Page.navigate", url=path.as_uri())
+        self.call("Page.navigate", url=path.as_uri() + query)
         for _ in range(300):
             if self.run("document.readyState") == "complete":
                 return

@@ -165,8 +165,7 @@ class TestInTheBrowser:
         [("perplexity_lower", "metrics.html"), ("tee", "toolkit.tee.html"), ("jq", "ci_gate.html")],
     )
     def test_search_needs_no_server(self, page, site, words, expected):
-        page.open(site / "search.html")
-        page.run(f"location.search = '?q={words}'")
+        page.open(site / "search.html", query=f"?q={words}")
         for _ in range(100):
             found = page.run("[...document.querySelectorAll('.search li a')].map(a => a.href)")
             if any(expected in href for href in found):

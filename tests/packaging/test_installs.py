@@ -38,7 +38,7 @@ def toured(scripts, sdist, folder):
     return json.loads(out)
 
 
-def tested(scripts, sdist, *arguments):
+def run_tests(scripts, sdist, *arguments):
     """Run tests of the sdist; nothing but what is installed can be imported as toolkit."""
     ran(scripts / "python", "-m", "pytest", "-q", *arguments, cwd=sdist)
 
@@ -53,7 +53,7 @@ def test_a_wheel_from_the_sdist_in_a_clean_environment(tmp_path):
     assert "-cp311-abi3-" in wheel.name
     scripts = environment(tmp_path, wheel, *TEST_TOOLS)
     assert toured(scripts, sdist, tmp_path)["decoder"] == "native"
-    tested(
+    run_tests(
         scripts, sdist, "-n", "0", "tests/test_data.py", "tests/loaders/decoding/test_reference.py"
     )
 
@@ -81,4 +81,4 @@ def test_quick_tests_of_the_sdist(tmp_path, resolution, request):
     tools = ("duckdb", "polars", "openai", "genai-prices", "pyyaml", "scikit-learn", "selectolax")
     scripts = environment(tmp_path, wheel, *TEST_TOOLS, *tools, resolution=resolution)
     assert toured(scripts, sdist, tmp_path)["decoder"] == "native"
-    tested(scripts, sdist, "-m", "not slow", *(f"tests/{name}" for name in TESTED))
+    run_tests(scripts, sdist, "-m", "not slow", *(f"tests/{name}" for name in TESTED))

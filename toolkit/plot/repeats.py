@@ -52,7 +52,7 @@ def prefix_survival(
     --------
     >>> import toolkit
     >>> lp = toolkit.read("data/pairs_whole.jsonl")
-    >>> prefix_survival(lp, lp).lines[0].get_ydata().min()
+    >>> float(prefix_survival(lp, lp).lines[0].get_ydata().min())
     1.0
     """
     found = table_of(a, b, on=on, channel=channel, level=level)

@@ -13,6 +13,7 @@ from time import process_time
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
 import toolkit
 from toolkit import metrics
@@ -83,6 +84,23 @@ def corpus(n):
     )
 
 
+def _scores(data):
+    """Score every answer to a prompt as one of its options."""
+    texts = data.repeated.choices["content"].to_pylist()
+    options = pd.DataFrame(
+        {
+            "custom_id": data.repeated.responses["custom_id"].to_pylist(),
+            "option": [str(i % 10) for i in range(len(texts))],
+            "text": texts,
+        }
+    )
+    return metrics.option_scores(data.repeated, options, channel="content")
+
+
+def _labelled(data):
+    return pd.DataFrame({"custom_id": np.arange(len(data.correct)), "correct": data.correct})
+
+
 CASES = {
     **{
         name: lambda c, name=name: getattr(metrics, name)(c.lp)
@@ -106,6 +124,15 @@ CASES = {
     "compare_summary": lambda c: metrics.compare_summary(
         metrics.compare(c.lp, c.lp, on="position"), n_bootstrap=100
     ),
+    "divergence": lambda c: metrics.divergence(c.lp, c.lp, on="position"),
+    "text_metrics": lambda c: metrics.text_metrics(c.lp, channel="content"),
+    "text_perplexity": lambda c: metrics.text_perplexity(
+        metrics.text_metrics(c.lp, channel="content")
+    ),
+    "option_scores": _scores,
+    "multiple_choice": lambda c: metrics.multiple_choice(_scores(c)),
+    "evaluate": lambda c: metrics.evaluate(_labelled(c)),
+    "compare_evaluations": lambda c: metrics.compare_evaluations(_labelled(c), _labelled(c)),
     "noise_floor": lambda c: metrics.noise_floor(c.lp, c.lp, on="position"),
     "prefix_survival": lambda c: metrics.prefix_survival(c.lp, c.lp, on="position"),
     "rollout_mismatch": lambda c: metrics.rollout_mismatch(c.lp, c.lp, on="position"),

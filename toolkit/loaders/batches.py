@@ -342,7 +342,8 @@ class BatchReader:
 
 def _detached(frames: Frames, scanned: Scanned | None) -> Frames:
     """Return frames without the memory of a thread: with a copy of it, if a decoder needs it."""
-    if scanned is not None and len(scanned.verdicts) and np.all(scanned.verdicts != DEFERRED):
+    is_read = scanned is not None and np.all(scanned.verdicts != DEFERRED)
+    if is_read or not len(frames.starts):
         return frames._replace(data=b"")
     return frames._replace(data=bytes(frames.data))
 

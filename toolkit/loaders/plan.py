@@ -86,11 +86,12 @@ class Plan:
     def _range_file(self, source: Source) -> RangeFile | None:
         """Open a file of JSON lines that is larger than a block."""
         file = RangeFile.open(source, self._block_bytes + 1, self._limits)
-        if file is not None and not is_lines(file.head, len(file.head) == file.size):
+        if file is None:
+            return None
+        if not is_lines(file.head, len(file.head) == file.size):
             file.close()
             return None
-        if file is not None:
-            self._files.add(file)
+        self._files.add(file)
         return file
 
     def _ranges(self, file: RangeFile) -> Iterator[LineRange]:

@@ -1,5 +1,6 @@
 """Ranges of a file have the frames of the file read as one, wherever it is cut."""
 
+import errno
 import itertools
 
 import numpy as np
@@ -129,3 +130,16 @@ def test_a_file_that_is_cut_while_it_is_read(tmp_path, monkeypatch):
         lp = toolkit.concat([first, *parts])
     assert lp.rejects["reason"].to_pylist()[-1] == "changed_source"
     assert len(lp) >= 22
+
+
+@pytest.mark.filterwarnings("ignore::toolkit.ToolkitWarning")
+def test_a_file_whose_head_cannot_be_read_is_read_as_a_stream(tmp_path, monkeypatch):
+    monkeypatch.setattr("toolkit.loaders.batches._BLOCK_BYTES", 100)
+    path = tmp_path / "log.jsonl"
+    path.write_bytes(b'{"choices": [{"message": {"content": "x"}}]}\n' * 10)
+
+    def fails(*_):
+        raise OSError(errno.EIO, "input/output error")
+
+    monkeypatch.setattr("toolkit.loaders.sources.ranges.os.pread", fails)
+    assert len(toolkit.read(path, progress=False)) == 10

@@ -43,7 +43,10 @@ class RangeFile:
             file = source.location.open()
         except (OSError, ValueError):
             return None  # whoever reads it as a stream reports the error
-        head = os.pread(file.fileno(), _HEAD_BYTES, 0)
+        try:
+            head = os.pread(file.fileno(), _HEAD_BYTES, 0)
+        except OSError:
+            head = b""
         if not head.startswith(_FIRST) or b"\0" in head[:_TEXT_BYTES]:
             file.close()
             return None

@@ -1,4 +1,4 @@
-"""Which answers belong together, and what is said where there are few clusters."""
+"""Answers are put into clusters, and few clusters give a warning."""
 
 import warnings
 

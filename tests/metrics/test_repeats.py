@@ -76,7 +76,7 @@ def test_flips_are_near_ties_or_changes():
     )  # fmt: skip
     row = noise_floor(a, b).iloc[0]
     assert row["sigma"] == pytest.approx(1.4826 * 0.003 / math.sqrt(2))
-    # The gaps 0.002 and 0.002 are noise, 0.5 and 0.5 are a change; an exact tie is no flip here,
+    # The gaps 0.002 and 0.002 are noise, 0.5 and 0.5 are a change; an exact tie is not a flip here,
     # because the first of equals is taken; a list of one entry has no gap.
     assert row[["n_flips", "n_near_ties", "n_changes", "n_unknown"]].tolist() == [4, 2, 1, 1]
 

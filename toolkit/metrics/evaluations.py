@@ -207,7 +207,7 @@ def compare_evaluations(
     The paired t of Miller (2024) on the differences, clustered. For right and wrong also McNemar's
     exact test (1947), and the interval of Newcombe (1998), which keeps its coverage where the t of
     few questions does not (Bowyer et al. 2025). ``least_detectable`` says which difference so many
-    questions can show at all: a smaller observed one is no evidence of equality.
+    questions can show at all: a smaller observed one is not evidence of equality.
 
     Examples
     --------

@@ -353,7 +353,7 @@ class ListReader : public EntryReader {
       if (!tree_.is(ids, Type::kNumbers) || tree_.at(ids).n != tree_.at(list).n)
         return (void)doubtful();
       id = json_.take(tree_.text_start(tree_.at(ids)), '[');
-      are_ids = true;  // if one key is no number, the record is in doubt
+      are_ids = true;  // if one key is not a number, the record is in doubt
     }
     tree_.each(list, [&](Index i) {
       if (tree_.doubt) return;

@@ -22,7 +22,7 @@ enum class RowKey : uint8_t {
   // Keys that matter beside others.
   kMessage, kFinish, kLogprobs, kValue, kMeta, kType,
   // Keys of other formats: a doubt whatever the value is, or unless it is a text or null, unless it
-  // is neither an object nor an array, or unless it is no boolean.
+  // is neither an object nor an array, or unless it is not a boolean.
   kChoices, kDoubt, kOutput, kContainer, kFlag,
   kEntry,  // a field of an entry of logprobs
   kOther

@@ -32,7 +32,7 @@ struct Level {
   bool is_odd_response = false;    // that of the object under `response` is not 200
   bool is_message = false;         // `message` is an object
   bool is_text = false;            // `custom_id` is a text or null
-  bool has_word = false;           // a value is a text that is no number
+  bool has_word = false;           // a value is a text that is not a number
   bool is_null = false, is_object = false;  // what `response` is
   uint64_t response = 0, data = 0;          // bits of the keys of the objects under these keys
   size_t n_response = 0;                    // number of keys of the object under `response`
@@ -134,7 +134,7 @@ class Rows {
     return reader.body(start);
   }
 
-  // Reads a member of a row. `is_body`: the object is no row, but a body.
+  // Reads a member of a row. `is_body`: the object is a body, not a row.
   template <class Reader>
   const char* member(const char* p, const Slice& name, int level, Level& here, bool& is_body,
                      Reader& reader) {

@@ -180,7 +180,7 @@ class ShapeReader : public BodyReader {
       return;
     }
     if (tree_.is(from, Type::kNumbers)) {
-      doubtful();  // its elements are no nodes
+      doubtful();  // its elements are not nodes
       return;
     }
     if (!tree_.is(from, Type::kArray)) return;

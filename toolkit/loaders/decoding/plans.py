@@ -55,7 +55,7 @@ def _path(text: str) -> dict[str, Any]:
 
 
 def _step(steps: tuple[Step, ...]) -> dict[str, Any]:
-    """Return the first of some steps, and what stands for it and those that follow it."""
+    """Return the first step: an index, a pair, or the keys that it and later ones may share."""
     step = steps[0]
     if step is ALL:
         return {}

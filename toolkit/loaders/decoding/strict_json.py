@@ -126,7 +126,7 @@ def _parse(text: str, at: int) -> tuple[Any, int]:
         except ValueError:  # an integer of more digits than int() takes
             return _JSON_LONG.raw_decode(text, at)
     except json.JSONDecodeError as error:
-        message = f"{error.msg} at character {error.pos - at} of the value"
+        message = f"{error.msg.removesuffix(' at')} at character {error.pos - at} of the value"
         raise Reject("truncated" if _is_cut(text, error) else "not_json", message) from None
 
 

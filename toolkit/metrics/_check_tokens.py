@@ -44,7 +44,7 @@ def _habits(lp: LogprobTables, owners: Counts, n: int) -> _Habits:
     low: Counter[tuple[int, float]] = Counter()
     for block in blocks(lp):
         own = owners[block.rows]
-        entries = tokens.entries(block)
+        entries = tokens.entries(block.alternatives, block.offsets)
         n_entries[block.rows] = segment_count(entries.usable, block.offsets)
         is_ok = arrow.codes(block.tokens["status"], schema.STATUSES) == tokens.OK
         logprob = arrow.floats(block.tokens["logprob"])
@@ -130,7 +130,7 @@ def of_tokens(lp: LogprobTables, groups: Origins) -> list[Finding]:
 def _flags(block: Block, own: Counts, habits: _Habits) -> tuple[dict[str, Flags], Counts]:
     """Return the flags of each token of a block, and how often it has the least logprob."""
     table, offsets = block.tokens, block.offsets
-    entries = tokens.entries(block)
+    entries = tokens.entries(block.alternatives, block.offsets)
     status = arrow.codes(table["status"], schema.STATUSES)
     codes = {name: status == code for code, name in enumerate(schema.STATUSES)}
     least = habits.least[own]

@@ -142,7 +142,8 @@ def renumbered(codes: Counts) -> Counts:
     >>> renumbered(np.array([7, 3, 7])).tolist()
     [1, 0, 1]
     """
-    return np.unique(codes, return_inverse=True)[1].astype(np.int64).reshape(-1)
+    occurs = np.bincount(codes) > 0
+    return (np.cumsum(occurs) - 1)[codes]
 
 
 def warn_if_few(n_clusters: int, n: int, name: str, stacklevel: int = 4) -> None:

@@ -13,16 +13,10 @@ from toolkit import arguments, arrow, schema
 from toolkit.errors import ArgumentError
 from toolkit.metrics import tokens
 from toolkit.metrics._alignment.texts import token_runs
-from toolkit.metrics._arrays import divergence, truncated
-from toolkit.metrics._arrays.logprobs import clipped, half_unit
-from toolkit.metrics._arrays.segments import (
-    segment_count,
-    segment_max,
-    segment_min,
-    segment_sum,
-)
+from toolkit.metrics._arrays.logprobs import clipped
+from toolkit.metrics._arrays.segments import segment_count
 from toolkit.metrics._arrays.types import Array, Counts, Flags
-from toolkit.metrics._blocks import Block, rows_of
+from toolkit.metrics._blocks import rows_of
 from toolkit.metrics._clusters import request_labels
 from toolkit.metrics._results import integers, text_type
 from toolkit.tables import require_tables
@@ -31,7 +25,6 @@ if TYPE_CHECKING:
     from toolkit.tables import LogprobTables
 
 _ON = ("custom_id", "position", None)
-_EXCESS = 1e-2  # mass above 1 up to which a list is compared
 
 
 class Pairs(NamedTuple):
@@ -53,7 +46,7 @@ class Pairs(NamedTuple):
 
 
 class Positions(NamedTuple):
-    """The positions of all pairs, one after the other, and how their tokens compare."""
+    """The positions of all pairs, one after the other, and which tokens are the same."""
 
     owner: Counts  # index of the pair
     position: Counts
@@ -62,14 +55,6 @@ class Positions(NamedTuple):
     same_prefix: Flags  # whether all tokens before are the same
     n_common: Counts  # by pair: tokens before the first difference
     diverges: Flags  # by pair
-    is_compared: Flags  # whether both lists can be compared
-    is_flip: Flags  # whether the likeliest tokens differ
-    top: list[Counts]  # of either run: rows of the likeliest alternatives, -1 without a list
-    js_lower: Array
-    js_upper: Array
-    kl_lower: Array
-    tv_lower: Array
-    tv_upper: Array
 
 
 def pair(a: LogprobTables, b: LogprobTables, on: str | None, channel: str) -> Pairs:
@@ -131,7 +116,7 @@ def same_tokens(a: LogprobTables, b: LogprobTables, pairs: Pairs) -> Flags:
     own = np.flatnonzero(same)
     counts = pairs.counts[0][own]
     rows = [arrow.run_rows(start[own], counts) for start in pairs.starts]
-    written = [_token_bytes(side, at) for side, at in zip((a, b), rows, strict=True)]
+    written = [joined_bytes(side.tokens, at) for side, at in zip((a, b), rows, strict=True)]
     differs = ~pc.equal(*written).to_numpy(zero_copy_only=False)
     same[own] = segment_count(differs, arrow.offsets(counts)) == 0
     return same
@@ -160,7 +145,7 @@ def _names(a: LogprobTables, b: LogprobTables, on: str | None) -> list[np.ndarra
 
 
 def align(a: LogprobTables, b: LogprobTables, pairs: Pairs) -> Positions:
-    """Align the tokens of each pair by position, and compare them."""
+    """Align the tokens of each pair by position."""
     length = np.where(pairs.is_paired, np.maximum(*pairs.counts), 0)
     owner = np.repeat(np.arange(len(length)), length)
     position = arrow.run_rows(np.zeros(len(length), np.int64), length)
@@ -170,99 +155,22 @@ def align(a: LogprobTables, b: LogprobTables, pairs: Pairs) -> Positions:
     ]
     both = (rows[0] >= 0) & (rows[1] >= 0)
     is_same = both.copy()
-    written = [_token_bytes(side, own[both]) for side, own in zip((a, b), rows, strict=True)]
+    written = [joined_bytes(side.tokens, own[both]) for side, own in zip((a, b), rows, strict=True)]
     is_same[both] = pc.equal(*written).to_numpy(zero_copy_only=False)
     differs = np.flatnonzero(~is_same)
     ends = np.cumsum(length)
     first = np.append(differs, len(is_same))[np.searchsorted(differs, ends - length)]
     n_common = np.minimum(first, ends) - (ends - length)
     same_prefix = position <= n_common[owner]
-    known, tops = _entries(a, b, rows, both & same_prefix)
-    n = len(owner)
-    lower, upper = divergence.bounds(known[0], known[1], n)
-    matched = truncated.matched(known[0], known[1], n)
-    accepted = truncated.acceptance(matched, n)
-    is_compared = both & same_prefix & (tops[0] >= 0) & (tops[1] >= 0)
-    is_flip = is_compared.copy()
-    best = [_entry_bytes(side, top[is_compared]) for side, top in zip((a, b), tops, strict=True)]
-    is_flip[is_compared] = pc.not_equal(*best).to_numpy(zero_copy_only=False)
-    return Positions(
-        owner, position, rows, is_same, same_prefix, n_common, n_common < length,
-        is_compared, is_flip, tops, lower, upper,
-        truncated.kl_lower(matched, n), 1.0 - accepted[1], 1.0 - accepted[0],
-    )  # fmt: skip
+    return Positions(owner, position, rows, is_same, same_prefix, n_common, n_common < length)
 
 
-def _token_bytes(lp: LogprobTables, rows: Counts) -> pa.Array:
-    return _joined(lp.tokens.select(["token", "bytes"]).take(rows))
-
-
-def _entry_bytes(lp: LogprobTables, rows: Counts) -> pa.Array:
-    return _joined(lp.alternatives.select(["token", "bytes"]).take(rows))
-
-
-def _joined(table: pa.Table) -> pa.Array:
+def joined_bytes(table: pa.Table, rows: Counts | None = None) -> pa.Array:
+    """Return the bytes of tokens or alternatives, or those of their text if none were sent."""
+    table = table.select(["token", "bytes"])
+    table = table if rows is None else arrow.take(table, rows)
     raw = pc.coalesce(table["bytes"], table["token"].cast(schema.BINARY))
     return raw.combine_chunks() if isinstance(raw, pa.ChunkedArray) else raw
-
-
-def _entries(
-    a: LogprobTables, b: LogprobTables, rows: list[Counts], wanted: Flags
-) -> tuple[list[divergence.Known], list[Counts]]:
-    """Return the entries of both lists at the wanted positions, and the likeliest ones.
-
-    Entries of the same text have the same code.
-    """
-    found = [_own_entries(side, own, wanted) for side, own in zip((a, b), rows, strict=True)]
-    raw = [_entry_bytes(side, own.rows) for side, own in zip((a, b), found, strict=True)]
-    codes = pc.dictionary_encode(pa.concat_arrays(raw)).indices.to_numpy().astype(np.int64)
-    known = [
-        divergence.Known(own.ids, own_codes, own.p, own.cap, own.spread)
-        for own, own_codes in zip(found, np.split(codes, [len(raw[0])]), strict=True)
-    ]
-    return known, [own.top for own in found]
-
-
-class _Listed(NamedTuple):
-    """The usable alternatives of one run at some positions."""
-
-    ids: Counts  # position that each entry belongs to
-    rows: Counts  # of the entries in ``lp.alternatives``
-    p: Array
-    cap: Array  # by position: the most that a token outside the list may have
-    top: Counts  # by position: row of the likeliest entry, -1 without a list
-    spread: float  # how far each logprob may lie from its true value, because it was rounded
-
-
-def _own_entries(lp: LogprobTables, rows: Counts, wanted: Flags) -> _Listed:
-    """Read the usable alternatives of one run at the wanted positions."""
-    counts = lp.tokens["n_alternatives"].to_numpy()
-    ends = np.cumsum(counts, dtype=np.int64)
-    place = np.flatnonzero(wanted)
-    token = rows[place]
-    sizes = counts[token] if len(token) else token
-    first = ends[token] - sizes if len(token) else token
-    at = arrow.run_rows(first, sizes)
-    ids = np.repeat(np.arange(len(place)), sizes)
-    offsets = arrow.offsets(sizes)
-    block = Block(slice(0, 0), lp.tokens.take(token), lp.alternatives.take(at), offsets)
-    entries = tokens.entries(block)
-    p = np.where(entries.usable, np.exp(np.where(entries.usable, entries.logprob, 0.0)), 0.0)
-    # The sampled token may have been added below the top k, so it does not set the cap.
-    others = entries.usable & ~entries.own
-    lowest = segment_min(np.where(others, p, np.inf), offsets)
-    cap = np.ones(len(rows))
-    cap[place] = np.where(np.isfinite(lowest), lowest, 1.0)
-    # Tokens outside a list with an unreadable entry may outrank its entries.
-    cap[place[ids[entries.unreadable]]] = 1.0
-    mass = segment_sum(p, offsets)
-    usable = entries.usable & (mass <= 1.0 + _EXCESS)[ids]
-    best = segment_max(np.where(usable, p, -1.0), offsets, empty=-1.0)
-    top = np.full(len(rows), -1, np.int64)
-    leads = np.flatnonzero(usable & (p == best[ids]))[::-1]  # first of equals last
-    top[place[ids[leads]]] = at[leads]
-    spread = half_unit(entries.logprob[usable])
-    return _Listed(place[ids[usable]], at[usable], p[usable], cap, top, spread)
 
 
 def keys_of_pairs(

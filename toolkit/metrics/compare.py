@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from toolkit import arrow, schema
 from toolkit.metrics._arrays.segments import ratio, segment_count, segment_nansum
 from toolkit.metrics._arrays.types import Counts
+from toolkit.metrics._lists import compare_lists, jensen_shannon, kullback_leibler
 from toolkit.metrics._pairing import Pairs, align, keys_of_pairs, logprobs_at, pair, texts_at
 from toolkit.metrics._results import integers, result_frame
 
@@ -63,11 +64,12 @@ def compare(
     """
     pairs = pair(a, b, on, channel)
     found = align(a, b, pairs)
+    lists = compare_lists(a, b, found, jensen_shannon)
     n = len(pairs.row_a)
     sums = [_sums(side, pairs.starts[i], pairs.counts[i]) for i, side in enumerate((a, b))]
     owner = found.owner
     both = pairs.is_paired
-    compared = np.bincount(owner, found.is_compared, minlength=n)
+    compared = np.bincount(owner, lists.is_compared, minlength=n)
     columns = {
         "is_paired": both,
         "n_common": integers(found.n_common, both),
@@ -75,10 +77,10 @@ def compare(
         "same_text": _same_text(a, b, pairs),
         "delta_nll": ratio(-sums[1]["sum"], sums[1]["n"]) - ratio(-sums[0]["sum"], sums[0]["n"]),
         "n_compared": integers(compared.astype(np.int64), both),
-        "n_flips": integers(np.bincount(owner, found.is_flip, minlength=n).astype(np.int64), both),
+        "n_flips": integers(np.bincount(owner, lists.is_flip, minlength=n).astype(np.int64), both),
     }
-    for name, values in (("js_lower", found.js_lower), ("js_upper", found.js_upper)):
-        kept = np.where(found.is_compared, values, 0.0)
+    for name, values in lists.measures.items():
+        kept = np.where(lists.is_compared, values, 0.0)
         columns[name] = ratio(np.bincount(owner, kept, minlength=n), compared)
     for i, letter in enumerate("ab"):
         exists = pairs.rows(i) >= 0
@@ -129,6 +131,7 @@ def compare_tokens(
     """
     pairs = pair(a, b, on, channel)
     found = align(a, b, pairs)
+    lists = compare_lists(a, b, found, jensen_shannon, kullback_leibler)
     which = keys_of_pairs(a, b, pairs, models=False)
     repeated = pd.DataFrame(which).take(found.owner).reset_index(drop=True)
     columns: dict[str, Any] = dict(repeated.items())
@@ -136,7 +139,7 @@ def compare_tokens(
     for i, (letter, side) in enumerate((("a", a), ("b", b))):
         columns[f"token_{letter}"] = texts_at(side.tokens["token"], found.rows[i])
         columns[f"logprob_{letter}"] = logprob[i]
-        columns[f"top1_{letter}"] = texts_at(side.alternatives["token"], found.top[i])
+        columns[f"top1_{letter}"] = texts_at(side.alternatives["token"], lists.top[i])
     return result_frame(
         schema.COMPARE_TOKENS,
         columns
@@ -145,12 +148,9 @@ def compare_tokens(
             "same_token": found.is_same,
             "same_prefix": found.same_prefix,
             "delta_logprob": np.where(found.is_same, logprob[1] - logprob[0], np.nan),
-            "is_flip": pd.arrays.BooleanArray(found.is_flip, ~found.is_compared),
-            **{
-                name: np.where(found.is_compared, getattr(found, name), np.nan)
-                for name in ("js_lower", "js_upper", "kl_lower", "tv_lower", "tv_upper")
-            },
-        },
+            "is_flip": pd.arrays.BooleanArray(lists.is_flip, ~lists.is_compared),
+        }
+        | lists.measures,
     )
 
 

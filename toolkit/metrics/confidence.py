@@ -224,7 +224,7 @@ def _read(lp: LogprobTables, k: int | None) -> _Lists:
     n_tokens = lp.tokens.num_rows
     n_entries = np.zeros(n_tokens, np.int64)
     for block in blocks(lp):
-        usable = tokens.entries(block).usable
+        usable = tokens.entries(block.alternatives, block.offsets).usable
         n_entries[block.rows] = segment_count(usable, block.offsets)
     if k is None:
         some = n_entries[n_entries > 0]
@@ -239,7 +239,8 @@ def _read(lp: LogprobTables, k: int | None) -> _Lists:
 
 def _reduce(block: Block, k: int) -> Columns:
     """Reduce the k likeliest entries of each token of a block."""
-    found, offsets = tokens.entries(block), block.offsets
+    offsets = block.offsets
+    found = tokens.entries(block.alternatives, offsets)
     ranking = np.where(found.usable, found.logprob, -np.inf)
     falls = (ranking[1:] <= ranking[:-1]) | (found.ids[1:] != found.ids[:-1])
     order = np.arange(len(ranking)) if falls.all() else np.lexsort((-ranking, found.ids))

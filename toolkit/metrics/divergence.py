@@ -14,6 +14,7 @@ from toolkit.metrics._arrays.clusters import bounded_t_interval, mean_error
 from toolkit.metrics._arrays.effective import clustered_interval, of_answers
 from toolkit.metrics._arrays.types import Array, Counts
 from toolkit.metrics._clusters import ClusterLabels, clusters_of, renumbered, request_labels
+from toolkit.metrics._lists import compare_lists, kullback_leibler
 from toolkit.metrics._pairing import Pairs, align, keys_of_pairs, logprobs_at, pair
 from toolkit.metrics._results import categorical, result_frame, text_type
 
@@ -119,15 +120,16 @@ class _Values(NamedTuple):
 def _measured(a: LogprobTables, b: LogprobTables, pairs: Pairs) -> Iterator[tuple[_Values, Counts]]:
     """Yield each measure, in the order of its rows, and the pair that each value belongs to."""
     found = align(a, b, pairs)
-    at = found.is_compared
+    lists = compare_lists(a, b, found, kullback_leibler)
+    at = lists.is_compared
     owner = found.owner[at]
-    tv = [found.tv_lower[at], found.tv_upper[at]]
-    yield _Values("kl_lower", found.kl_lower[at]), owner
+    kl, *tv = (lists.measures[name][at] for name in ("kl_lower", "tv_lower", "tv_upper"))
+    yield _Values("kl_lower", kl), owner
     yield _Values("tv_lower", tv[0]), owner
     yield _Values("tv_upper", tv[1]), owner
     yield _Values("acceptance_lower", 1.0 - tv[1]), owner
     yield _Values("acceptance_upper", 1.0 - tv[0]), owner
-    yield _Values("same_top1", (~found.is_flip[at]).astype(np.float64)), owner
+    yield _Values("same_top1", (~lists.is_flip[at]).astype(np.float64)), owner
     given = found.is_same & found.same_prefix
     one, other = (logprobs_at(side, found.rows[i][given]) for i, side in enumerate((a, b)))
     known = ~(np.isnan(one) | np.isnan(other))
@@ -139,12 +141,13 @@ def _measured(a: LogprobTables, b: LogprobTables, pairs: Pairs) -> Iterator[tupl
 def _row(measured: _Values, codes: Counts, level: float) -> dict[str, object]:
     """Return the row of one measure."""
     name, values, correlation = measured
-    n, n_clusters = len(values), len(np.unique(codes))
+    codes, n = renumbered(codes), len(values)
+    n_clusters = int(codes.max(initial=-1)) + 1
     row: dict[str, object] = {"n_positions": n, "n_clusters": n_clusters}
     shares = list(schema.PERCENTILES.values())
     percentiles = np.quantile(values, shares) if n else np.full(len(shares), np.nan)
     mean = values.mean() if n else math.nan
-    ends = _interval(name, values, renumbered(codes), level) if n else (math.nan, math.nan)
+    ends = _interval(name, values, codes, level) if n else (math.nan, math.nan)
     return row | {
         "mean": mean,
         "mean_lower": ends[0],

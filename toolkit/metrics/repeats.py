@@ -10,8 +10,9 @@ import pandas as pd
 
 from toolkit import arguments, arrow, schema
 from toolkit.metrics._arrays.survival import kaplan_meier
-from toolkit.metrics._arrays.types import Array, Counts, Flags
+from toolkit.metrics._arrays.types import Array, Flags
 from toolkit.metrics._clusters import ClusterLabels, clusters_of, renumbered
+from toolkit.metrics._lists import compare_lists, list_gaps
 from toolkit.metrics._pairing import (
     Pairs,
     Positions,
@@ -21,7 +22,6 @@ from toolkit.metrics._pairing import (
     pair,
 )
 from toolkit.metrics._results import result_frame
-from toolkit.metrics.tokens import token_metrics
 
 if TYPE_CHECKING:
     from toolkit.tables import LogprobTables
@@ -94,9 +94,10 @@ def noise_floor(
     difference = np.abs(values[0] - values[1])[shared]
     difference = difference[~np.isnan(difference)]
     sigma = _NORMAL * _percentile(difference, 50) / math.sqrt(2)
-    own = found.is_compared
-    both_gaps = np.array([_gaps(side, found.rows[i][own]) for i, side in enumerate((a, b))])
-    is_flip = found.is_flip[own]
+    lists = compare_lists(a, b, found, list_gaps)
+    own = lists.is_compared
+    both_gaps = np.array([lists.measures[name][own] for name in ("gap_a", "gap_b")])
+    is_flip = lists.is_flip[own]
     gap_difference = np.abs(both_gaps[0] - both_gaps[1])[~is_flip]
     gap_noise = _percentile(gap_difference[~np.isnan(gap_difference)], 99)
     near_tie = 3 * sigma * math.sqrt(2) if math.isnan(gap_noise) else gap_noise
@@ -110,7 +111,7 @@ def noise_floor(
         "p90_abs_difference": _percentile(difference, 90),
         "p99_abs_difference": _percentile(difference, 99),
         "max_abs_difference": difference.max() if len(difference) else np.nan,
-        "n_compared": int(found.is_compared.sum()),
+        "n_compared": int(own.sum()),
         "n_flips": len(gaps),
         "near_tie": near_tie,
         "n_near_ties": int((gaps <= near_tie).sum()),
@@ -210,13 +211,6 @@ def _bit_equal(pairs: Pairs, found: Positions, values: list[Array]) -> Flags:
     differs = np.bincount(found.owner, ~(found.is_same & same), minlength=len(pairs.row_a))
     flags: Flags = pairs.is_paired & (differs == 0)
     return flags
-
-
-def _gaps(lp: LogprobTables, rows: Counts) -> Array:
-    """Return the gaps of the two likeliest entries at token rows, in nats."""
-    if not len(rows):
-        return np.empty(0)
-    return token_metrics(lp)["margin_logprob"].to_numpy()[rows]
 
 
 def _percentile(values: Array, share: float) -> float:

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-import pyarrow.compute as pc
 
-from toolkit import arguments, arrow, schema
+from toolkit import arguments, schema
 from toolkit.errors import ArgumentError
 from toolkit.metrics import tokens
 from toolkit.metrics._alignment.texts import token_runs
@@ -16,7 +15,9 @@ from toolkit.metrics._arrays.clusters import mean_error, t_interval
 from toolkit.metrics._arrays.permutation import holm, least_p_value, mean_differences, p_value
 from toolkit.metrics._arrays.types import Array, Counts, Flags
 from toolkit.metrics._bins import MOST_RESAMPLES
-from toolkit.metrics._blocks import Block, rows_of
+from toolkit.metrics._blocks import rows_of
+from toolkit.metrics._lists import TakenLists
+from toolkit.metrics._pairing import joined_bytes
 from toolkit.metrics._results import result_frame, text_type
 from toolkit.tables import require_tables
 
@@ -182,13 +183,9 @@ def _read(lp: LogprobTables, letter: str, channel: str) -> _Side:
 
 def _lists(lp: LogprobTables, rows: Counts) -> list[_List]:
     """Return the usable entries at token rows, the likeliest first."""
-    counts = lp.tokens["n_alternatives"].to_numpy()
-    sizes = counts[rows].astype(np.int64)
-    at = arrow.run_rows(arrow.offsets(counts)[rows], sizes)
-    offsets = arrow.offsets(sizes)
-    table = lp.alternatives.take(at)
-    entries = tokens.entries(Block(slice(0, 0), lp.tokens.take(rows), table, offsets))
-    texts = pc.coalesce(table["bytes"], table["token"].cast(schema.BINARY)).to_pylist()
+    taken = TakenLists.of(lp, rows)
+    entries = tokens.entries(taken.table, taken.offsets)
+    texts = joined_bytes(taken.table).to_pylist()
     order = np.lexsort((-np.where(entries.usable, entries.logprob, -np.inf), entries.ids))
     order = order[entries.usable[order]]
     cuts = np.searchsorted(entries.ids[order], np.arange(1, len(rows)))

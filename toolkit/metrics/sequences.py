@@ -160,7 +160,9 @@ def find_sequences(lp: LogprobTables) -> Sequences:
     with_tokens = choice_rows(lp, response_key, choice) * len(schema.CHANNELS) + channel
     check_increasing(with_tokens, "tokens")
     written = with_tokens[channel != schema.CHANNELS.index("prompt")]
-    bare = np.setdiff1d(np.arange(lp.choices.num_rows), written // len(schema.CHANNELS))
+    is_bare = np.ones(lp.choices.num_rows, np.bool_)
+    is_bare[written // len(schema.CHANNELS)] = False
+    bare = np.flatnonzero(is_bare)
     content = schema.CHANNELS.index("content")
     every = np.sort(np.concatenate([with_tokens, bare * len(schema.CHANNELS) + content]))
     choice_row, channel = np.divmod(every, len(schema.CHANNELS))

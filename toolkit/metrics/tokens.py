@@ -230,10 +230,9 @@ class Entries(NamedTuple):
     unreadable: Flags
 
 
-def entries(block: Block) -> Entries:
-    """Read the alternatives of a block."""
-    n_tokens, table = len(block.offsets) - 1, block.alternatives
-    ids = segment_ids(block.offsets)
+def entries(table: pa.Table, offsets: Counts) -> Entries:
+    """Read alternatives; those of token i are rows ``offsets[i]:offsets[i + 1]``."""
+    n_tokens, ids = len(offsets) - 1, segment_ids(offsets)
     status = arrow.codes(table["status"], schema.STATUSES)
     usable = status == OK
     logprob = clipped(arrow.floats(table["logprob"]))
@@ -249,18 +248,32 @@ def entries(block: Block) -> Entries:
     return Entries(ids, logprob, usable, own, listed, status >= MISSING)
 
 
+class Highest(NamedTuple):
+    """The greatest and the second greatest logprob of lists, -inf without one; equal if tied."""
+
+    top: Array
+    second: Array
+
+
+def highest(found: Entries, offsets: Counts) -> Highest:
+    """Return the two greatest logprobs among the usable entries of each list."""
+    ranking = np.where(found.usable, found.logprob, -np.inf)
+    top = segment_max(ranking, offsets, empty=-np.inf)
+    at_top = found.usable & (ranking == top[found.ids])
+    below = segment_max(np.where(at_top, -np.inf, ranking), offsets, empty=-np.inf)
+    return Highest(top, np.where(segment_count(at_top, offsets) > 1, top, below))
+
+
 def _read_lists(block: Block, sampled: Array) -> _Lists:
     """Reduce the alternatives; `sampled` is the logprob of the tokens, NaN unless ok."""
     offsets = block.offsets
-    ids, logprob, usable, own, listed, unreadable = entries(block)
+    found = entries(block.alternatives, offsets)
+    ids, logprob, usable, own, listed, unreadable = found
+    top, second = highest(found, offsets)
 
     logprob = np.where(usable, logprob, 0.0)
     p = np.where(usable, np.exp(logprob), 0.0)
     n_entries = segment_count(usable, offsets)
-    ranking = np.where(usable, logprob, -np.inf)
-    top = segment_max(ranking, offsets, empty=-np.inf)
-    at_top = usable & (logprob == top[ids])
-    below = segment_max(np.where(at_top, -np.inf, ranking), offsets, empty=-np.inf)
     # The sampled token may have been added below the top k, so it never sets the cap. A list with
     # an unreadable entry has no cap, because tokens outside of it may outrank its entries.
     log_cap = segment_min(np.where(usable & ~own, logprob, 0.0), offsets, empty=0.0)
@@ -284,7 +297,7 @@ def _read_lists(block: Block, sampled: Array) -> _Lists:
         (np.maximum(0.0, 1.0 - mass * np.exp(half)), np.maximum(0.0, 1.0 - mass * np.exp(-half))),
         np.minimum(log_cap + half, 0.0),
         top,
-        np.where(segment_count(at_top, offsets) > 1, top, below),
+        second,
         listed,
         _excess(mass, ids, usable, logprob, added),
     )

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from toolkit.metrics._arrays.divergence import Known, bounds, jensen_shannon
+from toolkit.metrics._arrays.divergence import Known, bounds, jensen_shannon, matched
 
 
 def exact(p, q):
@@ -38,7 +38,7 @@ def test_bounds_enclose_the_truth(size):
     near = np.abs(p + rng.normal(0, 0.02, p.shape))
     q = np.where(q.sum(axis=1, keepdims=True) > 0, q, near / near.sum(axis=1, keepdims=True))
     k_a, k_b = rng.integers(0, size + 1, n), rng.integers(0, size + 1, n)
-    lower, upper = bounds(cut(p.tolist(), k_a), cut(q.tolist(), k_b), n)
+    lower, upper = bounds(matched(cut(p.tolist(), k_a), cut(q.tolist(), k_b)))
     true = np.array([exact(a, b) for a, b in zip(p.tolist(), q.tolist(), strict=True)])
     assert (lower <= true + 1e-12).all()
     assert (true <= upper + 1e-12).all()
@@ -49,7 +49,7 @@ def test_bounds_enclose_the_truth(size):
 
 def test_the_same_lists_have_no_distance():
     same = cut([[0.5, 0.3, 0.2]], [2])
-    lower, upper = bounds(same, same, 1)
+    lower, upper = bounds(matched(same, same))
     assert lower.tolist() == [0.0]
     assert upper.tolist() == pytest.approx([math.log(2) * 0.2])
 
@@ -57,21 +57,21 @@ def test_the_same_lists_have_no_distance():
 def test_what_the_other_cannot_have_counts():
     a = Known(np.array([0]), np.array([1]), np.array([0.9]), np.array([0.9]))
     b = Known(np.array([0, 0]), np.array([2, 3]), np.array([0.9, 0.09]), np.array([0.09]))
-    lower, upper = bounds(a, b, 1)
+    lower, upper = bounds(matched(a, b))
     assert lower[0] > 0.45
     assert upper[0] == pytest.approx(math.log(2))
 
 
 def test_nothing_known_is_anything():
     empty = Known(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0), np.ones(1))
-    lower, upper = bounds(empty, empty, 1)
+    lower, upper = bounds(matched(empty, empty))
     assert (lower.tolist(), upper.tolist()) == ([0.0], pytest.approx([math.log(2)]))
 
 
 def test_texts_that_stand_twice_are_one():
     twice = Known(np.array([0, 0]), np.array([1, 1]), np.array([0.25, 0.25]), np.array([0.25]))
     once = Known(np.array([0]), np.array([1]), np.array([0.5]), np.array([0.5]))
-    assert bounds(twice, once, 1)[0].tolist() == [0.0]
+    assert bounds(matched(twice, once))[0].tolist() == [0.0]
 
 
 def test_one_outcome():

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from toolkit.metrics._arrays.divergence import Known
-from toolkit.metrics._arrays.truncated import acceptance, kl_lower, matched
+from toolkit.metrics._arrays.divergence import Known, matched
+from toolkit.metrics._arrays.truncated import acceptance, bounded, kl_lower
 
 
 def cut(distributions, k, decimals=None):
@@ -25,6 +25,10 @@ def cut(distributions, k, decimals=None):
     return Known(np.array(ids), np.array(codes), np.array(p), np.array(caps), spread)
 
 
+def match(a, b):
+    return bounded(matched(a, b))
+
+
 def pairs(size, n, seed):
     """Return pairs of whole distributions: some alike, some far apart, peaked and flat."""
     rng = np.random.default_rng(seed)
@@ -39,13 +43,13 @@ def pairs(size, n, seed):
 def test_bounds_enclose_the_truth_also_if_logprobs_were_rounded(size, decimals):
     n = 500
     p, q, k = pairs(size, n, size)
-    entries = matched(cut(p, k, decimals), cut(q, k, decimals), n)
-    low, high = acceptance(entries, n)
+    entries = match(cut(p, k, decimals), cut(q, k, decimals))
+    low, high = acceptance(entries)
     overlap = np.minimum(p, q).sum(axis=1)
     assert (low <= overlap + 1e-12).all()
     assert (overlap <= high + 1e-12).all()
     truth = (p * np.log(p / q)).sum(axis=1)
-    found = kl_lower(entries, n)
+    found = kl_lower(entries)
     assert (found <= truth + 1e-9).all()
     assert (found >= 0).all()
     if decimals is None and size == 3:  # most lists are nearly whole
@@ -54,7 +58,7 @@ def test_bounds_enclose_the_truth_also_if_logprobs_were_rounded(size, decimals):
 
 def test_the_bound_is_at_least_that_of_shared_entries_and_the_rest():
     p, q, k = pairs(60, 300, 1)
-    found = kl_lower(matched(cut(p, k), cut(q, k), 300), 300)
+    found = kl_lower(match(cut(p, k), cut(q, k)))
     for i in range(300):
         top = [set(np.argsort(-x[i], kind="stable")[: k[i]].tolist()) for x in (p, q)]
         shared = sorted(top[0] & top[1])
@@ -66,9 +70,9 @@ def test_the_bound_is_at_least_that_of_shared_entries_and_the_rest():
 
 def test_whole_lists_are_compared_exactly():
     p, q = np.array([[0.6, 0.3, 0.1]]), np.array([[0.2, 0.5, 0.3]])
-    entries = matched(cut(p, [3]), cut(q, [3]), 1)
-    assert kl_lower(entries, 1)[0] == pytest.approx((p * np.log(p / q)).sum(), abs=1e-5)
-    low, high = acceptance(entries, 1)
+    entries = match(cut(p, [3]), cut(q, [3]))
+    assert kl_lower(entries)[0] == pytest.approx((p * np.log(p / q)).sum(), abs=1e-5)
+    low, high = acceptance(entries)
     assert low[0] == pytest.approx(0.6)
     assert high[0] == pytest.approx(0.6, abs=1e-5)
 
@@ -78,21 +82,21 @@ def test_entries_of_one_list_alone_count_with_the_cap_of_the_other():
     # 0.1 on x, 0.2 on what a leaves for everything else.
     a = Known(np.array([0]), np.array([7]), np.array([0.8]), np.array([0.8]))
     b = Known(np.array([0, 0]), np.array([1, 2]), np.array([0.7, 0.1]), np.array([0.1]))
-    entries = matched(a, b, 1)
-    low, high = acceptance(entries, 1)
+    entries = match(a, b)
+    low, high = acceptance(entries)
     assert low[0] == 0.0
     assert high[0] == pytest.approx(0.3, abs=1e-5)
     # Sum over x, and over all else: no less than the divergence of these two outcomes.
     two = 0.8 * math.log(0.8 / 0.1) + 0.2 * math.log(0.2 / 0.9)
-    assert kl_lower(entries, 1)[0] >= two - 1e-4
+    assert kl_lower(entries)[0] >= two - 1e-4
 
 
 def test_equal_lists_are_at_distance_0_and_no_list_shows_nothing():
     p, _, k = pairs(30, 50, 2)
-    same = matched(cut(p, k), cut(p, k), 50)
-    assert (kl_lower(same, 50) == 0).all()
-    assert (acceptance(same, 50)[1] == 1).all()
+    same = match(cut(p, k), cut(p, k))
+    assert (kl_lower(same) == 0).all()
+    assert (acceptance(same)[1] == 1).all()
     none = Known(np.empty(0, int), np.empty(0, int), np.empty(0), np.ones(1))
-    entries = matched(none, none, 1)
-    assert kl_lower(entries, 1).tolist() == [0.0]
-    assert [float(x[0]) for x in acceptance(entries, 1)] == [0.0, 1.0]
+    entries = match(none, none)
+    assert kl_lower(entries).tolist() == [0.0]
+    assert [float(x[0]) for x in acceptance(entries)] == [0.0, 1.0]

@@ -14,7 +14,6 @@ ROUNDING = 1e-6
 """Probability mass that a softmax in single precision may gain or lose."""
 _BINARY = 1024.0  # fractions with this denominator are those of numbers in half precision
 _MOST_DECIMALS = 7  # half a unit in the seventh decimal is below ROUNDING
-_SAMPLE = 64  # numbers that are looked at before all are
 
 
 def clipped(logprobs: Array) -> Array:
@@ -117,7 +116,8 @@ def half_units(values: Array, ids: Counts, n: int) -> Array:
 
     The unit is that of the number with the most decimals, because the others may have lost trailing
     zeros. It is 0, for numbers that were not rounded, if a number has more than 6 decimals, or if
-    all are multiples of 1/1024, as are those of models in half precision.
+    all are multiples of 1/1024, as are those of models in half precision. Each list has its own
+    unit, because a recording may hold answers of several servers, which do not all round.
 
     Parameters
     ----------
@@ -145,25 +145,6 @@ def half_units(values: Array, ids: Counts, n: int) -> Array:
     digits = np.zeros(n, np.int64)
     np.maximum.at(digits, ids[rows], decimals(values[rows]))
     return np.where(digits > 0, 0.5 * 10.0 ** -digits.astype(np.float64), 0.0)
-
-
-def half_unit(values: Array) -> float:
-    """Return how far rounding may have moved numbers: half a unit in the last decimal of any.
-
-    Parameters
-    ----------
-    values : ndarray
-        Finite. Any number of more than 6 decimals gives 0, because the others then have as many.
-
-    Examples
-    --------
-    >>> half_unit(np.array([-2.0, -0.25])), half_unit(np.array([-2.0, -0.13843293488025665]))
-    (0.005, 0.0)
-    """
-    if not len(values) or decimals(values[:_SAMPLE]).max() >= _MOST_DECIMALS:
-        return 0.0
-    digits = int(decimals(values).max())
-    return 0.0 if digits >= _MOST_DECIMALS else 0.5 * 10.0**-digits
 
 
 def mass_exceeds_one(mass: Array, digits: Counts) -> Flags:

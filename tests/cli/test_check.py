@@ -151,6 +151,35 @@ def test_the_divergence_of_two_runs_is_a_report_of_measures(write):
     assert rows[-1]["mean"] == 0.25
 
 
+@pytest.mark.parametrize(
+    ("option", "name", "pair"),
+    [
+        ("--same-model", "same_model", ("repeats_bf16", "repeats_q4_0")),
+        ("--noise", "noise_floor", ("rollout_bf16", "rollout_fp32")),
+        ("--survival", "prefix_survival", ("rollout_bf16", "rollout_fp32")),
+    ],
+)
+def test_other_measures_of_two_runs_are_those_of_the_library(option, name, pair, data):
+    paths = [data / f"{each}.jsonl.gz" for each in pair]
+    rows = [
+        json.loads(line) for line in run("compare", *paths, option, "--json").stdout.splitlines()
+    ]
+    found = getattr(toolkit.metrics, name)(*map(toolkit.read, paths))
+    assert len(rows) == len(found) > 0
+    for column in found.select_dtypes("number"):
+        got = [float("nan") if row[column] is None else row[column] for row in rows]
+        assert got == pytest.approx(found[column].astype(float).tolist(), nan_ok=True), column
+    text = run("compare", *paths, option, "--text").stdout
+    shown = "p_value" if option == "--same-model" else "n_pairs" if option == "--noise" else "risk"
+    assert shown in text
+
+
+def test_the_same_model_is_tested_by_custom_id_alone(data):
+    path = data / "repeats_bf16.jsonl.gz"
+    error = run("compare", path, path, "--same-model", "--on", "position", status=2).stderr
+    assert "--on=position: expected --on=custom_id with --same-model" in error
+
+
 def test_what_has_no_partner_is_said(write):
     a = write("a.jsonl", body([(b"a", -1.0)]), body([(b"b", -1.0)]))
     b = write("b.jsonl", body([(b"a", -1.0)]))

@@ -11,6 +11,7 @@ from tests.conftest import ROOT
 from toolkit.cli.entry import main
 
 DATA = str(ROOT / "data" / "capitals_batch.jsonl")
+LABELS = str(ROOT / "data" / "capitals_labels.csv")
 PRINTS = {
     "read": ["read", DATA],
     "check": ["check", DATA, "--json"],
@@ -22,6 +23,7 @@ PRINTS = {
 COMMANDS = {
     "check": [],
     "compare": [DATA],
+    "evaluate": ["--labels", LABELS],
     "export": ["-o", "answers", "--overwrite"],
     "plot": ["-o", "picture.png"],
     "read": [],
@@ -88,7 +90,7 @@ def test_closed_standard_input_is_no_source(tmp_path):
 def test_any_width_of_the_terminal_will_do(name, columns, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", str(columns))
-    text = ["--text"] if name in ("read", "check", "compare", "tokens") else []
+    text = ["--text"] if name in ("read", "check", "compare", "evaluate", "tokens") else []
     done = CliRunner().invoke(main, [name, DATA, *COMMANDS[name], *text])
     assert done.exit_code == 0, (done.stderr, done.exception)
 

@@ -7,6 +7,7 @@ import re
 import shlex
 import textwrap
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -24,6 +25,7 @@ from toolkit.cli.group import (
     row_options,
 )
 from toolkit.cli.output import beside, grid, print_rows, safe, terminal_columns
+from toolkit.errors import ArgumentError
 from toolkit.visible_text import spelled_token
 
 if TYPE_CHECKING:
@@ -37,6 +39,12 @@ _SHOWN = {  # columns of a readable table, by what its rows are; None: answers
     "delta_nll n_flips js_lower",
     "tokens": "custom_id response_key_a choice position token_a token_b logprob_a logprob_b "
     "same_prefix is_flip js_lower",
+}
+_REPORTS = {  # functions of `toolkit.metrics` whose rows are neither answers nor tokens
+    "divergence": "divergence",
+    "same-model": "same_model",
+    "noise": "noise_floor",
+    "survival": "prefix_survival",
 }
 _MEASURES = ("kl_lower", "tv_lower", "tv_upper", "same_top1", "delta_p", "ln_ppl_ratio")
 _TOKEN_TEXTS = ("token_a", "token_b")
@@ -178,6 +186,25 @@ def _selector(responses: pa.Table, key: int) -> str:
     help="Print KL divergence, total variation and Δp, as llama-perplexity does; of a text that "
     "both models were given with --channel prompt.",
 )
+@click.option(
+    "--same-model",
+    "rows",
+    flag_value="same-model",
+    help="Test whether both are the same model, by several answers to each prompt.",
+)
+@click.option(
+    "--noise",
+    "rows",
+    flag_value="noise",
+    help="Print how far the same requests differ when they are sent twice, and which different "
+    "tokens are near ties.",
+)
+@click.option(
+    "--survival",
+    "rows",
+    flag_value="survival",
+    help="Print the share of answers that are still equal after each token.",
+)
 @row_options
 def compare(
     first: str,
@@ -199,17 +226,24 @@ def compare(
       logprobs compare monday.jsonl tuesday.jsonl
       logprobs compare a.jsonl b.jsonl --tokens --csv > tokens.csv
       logprobs compare f16.jsonl q4.jsonl --divergence --channel prompt
+      logprobs compare june.jsonl july.jsonl --same-model
     """
     import pyarrow as pa
 
     sides = [load((each,)) for each in (first, second)]
     for side in sides:
         require_responses(side)
-    function = {
-        "tokens": toolkit.compare_tokens,
-        "divergence": toolkit.metrics.divergence,
-    }.get(rows or "", toolkit.compare)
-    found = function(*sides, on=on, channel=channel)
+    if rows in _REPORTS:
+        function = getattr(toolkit.metrics, _REPORTS[rows])
+    else:
+        function = toolkit.compare_tokens if rows else toolkit.compare
+    if rows == "same-model":  # the answers to a prompt are those of one custom_id
+        if on == "position":
+            raise ArgumentError("--on=position: expected --on=custom_id with --same-model")
+        function = partial(function, *sides)
+    else:
+        function = partial(function, *sides, on=on)
+    found = function(channel=channel)
     if rows is None:
         order = found["delta_nll"].abs().sort_values(ascending=False, kind="stable").index
         summary = toolkit.compare_summary(found).iloc[0]
@@ -217,8 +251,8 @@ def compare(
     table = pa.Table.from_pandas(found, preserve_index=False)
 
     def lines(part: pa.Table) -> Iterator[str]:
-        if rows == "divergence":
-            yield from _divergence_lines(found)
+        if rows in _REPORTS:
+            yield from _report_lines(part, rows)
             return
         names = _SHOWN[rows].split()
         names = [name for name in names if part[name].null_count < part.num_rows]
@@ -237,11 +271,18 @@ def compare(
     print_rows(table, form, limit, columns, lines)
 
 
-def _divergence_lines(report: Any) -> Iterator[str]:
-    """Yield the lines of a divergence report: a column for each measure, as wide as they are."""
-    measures = report.set_index("measure").loc[list(_MEASURES)]
-    names = [name for name in measures if name != "cluster" and measures[name].notna().any()]
-    yield from grid(["", *_MEASURES], [[name, *measures[name].tolist()] for name in names])
+def _report_lines(table: pa.Table, rows: str) -> Iterator[str]:
+    """Yield the lines of a report: one row, or each measure, is a column, as wide as its values."""
+    names = [name for name in table.column_names if table[name].null_count < table.num_rows]
+    if rows == "survival":
+        yield from grid(names, [list(row.values()) for row in table.select(names).to_pylist()])
+        return
+    heads = [""]
+    if rows == "divergence":
+        table = table.filter([each in _MEASURES for each in table["measure"].to_pylist()])
+        heads = table["measure"].to_pylist()
+    names = [name for name in names if name not in ("measure", "cluster")]
+    yield from grid(["", *heads], [[name, *table[name].to_pylist()] for name in names])
 
 
 def _token(text: str | None) -> str | None:

@@ -8,6 +8,7 @@ import sys
 import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -24,6 +25,8 @@ from toolkit.errors import (
 )
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from toolkit import LogprobTables
 
 CHANNEL = click.Choice(["content", "prompt", "reasoning", "refusal"])
@@ -270,6 +273,11 @@ RESPONSE_HELP = (
     "A row number, a response_id, a custom_id, or FILE:LINE where it begins; id:7 for an id that "
     "is a number."
 )
+table_option = partial(
+    click.option,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="CSV",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 
@@ -316,6 +324,20 @@ def require_responses(lp: LogprobTables) -> None:
     if not len(lp):
         n = lp.rejects.num_rows + lp.n_unlisted
         raise Failure(f"no response in {n} records: all were rejected")
+
+
+def read_labels(option: str, path: Path) -> pd.DataFrame:
+    """Read a table of people's own, which an option names; ids and texts as they are written."""
+    import pandas as pd
+
+    texts = ("custom_id", "expected", "question", "option", "text")
+    try:
+        # "NA" and "None" are answers; only an empty cell is null.
+        return pd.read_csv(
+            path, dtype=dict.fromkeys(texts, str), keep_default_na=False, na_values=[""]
+        )
+    except (OSError, ValueError) as error:
+        raise ArgumentError(f"{option}={str(path)!r}: expected a CSV file ({error})") from error
 
 
 def selector(text: str) -> int | str:

@@ -17,9 +17,11 @@ from toolkit.cli.group import (
     inputs_argument,
     load,
     main,
+    read_labels,
     read_options,
     require_responses,
     selector,
+    table_option,
 )
 from toolkit.cli.output import print_texts, safe
 from toolkit.errors import ArgumentError
@@ -122,11 +124,8 @@ def show(
     show_default=True,
     help="Path of the page.",
 )
-@click.option(
-    "--labels",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    metavar="CSV",
-    help="Ground truth: a table with the columns custom_id and correct (1 or 0).",
+@table_option(
+    "--labels", help="Ground truth: a table with the columns custom_id and correct (1 or 0)."
 )
 @click.option("--title", default="Logprob report", show_default=True, help="Title of the page.")
 def report(inputs: tuple[str, ...], output: Path, labels: Path | None, title: str) -> None:
@@ -140,14 +139,9 @@ def report(inputs: tuple[str, ...], output: Path, labels: Path | None, title: st
       logprobs report logs/
       logprobs report batch.jsonl --labels truth.csv -o batch.html
     """
-    import pandas as pd
-
     lp = load(inputs)
     require_responses(lp)
-    try:
-        truth = None if labels is None else pd.read_csv(labels)
-    except (OSError, ValueError) as error:
-        raise ArgumentError(f"--labels={str(labels)!r}: expected a CSV file ({error})") from error
+    truth = None if labels is None else read_labels("--labels", labels)
     click.echo(safe(toolkit.report(lp, output, labels=truth, title=title)))
 
 

@@ -191,6 +191,7 @@ DOORS = {
     "matplotlib": {"plot"},
     "click": {"cli"},
     "tqdm": {"loaders.session"},
+    "duckdb": {"cli"},
     "toolkit._scan": {"loaders.scanner"},
 }
 DECLARATIONS = (ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign)

@@ -29,6 +29,7 @@ Store::
 
 How certain was the model?::
 
+    answers             List answers with text, perplexity and weakest token, sorted and filtered.
     token_metrics       Compute surprisal, margin, entropy bounds and other metrics of each token.
     sequence_metrics    Compute perplexity, confidence and counts of each answer.
     corpus_metrics      Pool sequences into corpora: compute one row for all, or one per group.
@@ -98,6 +99,7 @@ _HOMES = {
     "toolkit.tables": ("LogprobTables", "concat"),
     "toolkit.dataset": ("export", "read_parquet"),
     "toolkit.metrics": (
+        "answers",
         "token_metrics",
         "sequence_metrics",
         "corpus_metrics",

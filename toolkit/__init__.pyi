@@ -15,6 +15,7 @@ from toolkit.loaders.read import scan as scan
 from toolkit.loaders.scanner import decoder as decoder
 from toolkit.loaders.tee import tee as tee
 from toolkit.metrics import agreement as agreement
+from toolkit.metrics import answers as answers
 from toolkit.metrics import calibration as calibration
 from toolkit.metrics import check as check
 from toolkit.metrics import compare as compare

@@ -21,6 +21,7 @@ PRINTS = {
     "version": ["--version"],
 }
 COMMANDS = {
+    "answers": [],
     "check": [],
     "compare": [DATA],
     "evaluate": ["--labels", LABELS],
@@ -32,6 +33,9 @@ COMMANDS = {
     "summary": [],
     "tokens": [],
 }
+
+
+TABLES = ("answers", "check", "compare", "evaluate", "read", "tokens")
 
 
 def test_every_command_that_reads_is_listed():
@@ -90,7 +94,7 @@ def test_closed_standard_input_is_no_source(tmp_path):
 def test_any_width_of_the_terminal_will_do(name, columns, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", str(columns))
-    text = ["--text"] if name in ("read", "check", "compare", "evaluate", "tokens") else []
+    text = ["--text"] if name in TABLES else []
     done = CliRunner().invoke(main, [name, DATA, *COMMANDS[name], *text])
     assert done.exit_code == 0, (done.stderr, done.exception)
 

@@ -80,6 +80,7 @@ def measuring(lp: LogprobTables) -> list[pd.DataFrame]:
     answers = toolkit.sequence_metrics(lp, vocab_size=100_000, threshold=0.5)
     found: list[pd.DataFrame] = [
         answers,
+        toolkit.answers(lp, sort="perplexity", ascending=False, where=["n_tokens>1"]),
         toolkit.token_metrics(lp, vocab_size=None),
         toolkit.corpus_metrics(lp, by="model"),
         toolkit.corpus_metrics(answers, by=["model"]),

@@ -23,8 +23,9 @@ from toolkit.cli.group import (
     quiet_option,
     require_responses,
     row_options,
+    stored_tables,
 )
-from toolkit.cli.output import beside, grid, print_rows, safe, terminal_columns
+from toolkit.cli.output import RowOptions, beside, grid, print_rows, safe, terminal_columns
 from toolkit.errors import ArgumentError
 from toolkit.visible_text import spelled_token
 
@@ -40,7 +41,9 @@ _SHOWN = {  # columns of a readable table, by what its rows are; None: answers
     "tokens": "custom_id response_key_a choice position token_a token_b logprob_a logprob_b "
     "same_prefix is_flip js_lower",
 }
-_REPORTS = {  # functions of `toolkit.metrics` whose rows are neither answers nor tokens
+_FUNCTIONS = {  # of `toolkit.metrics`
+    None: "compare",
+    "tokens": "compare_tokens",
     "divergence": "divergence",
     "same-model": "same_model",
     "noise": "noise_floor",
@@ -70,9 +73,7 @@ def check(
     inputs: tuple[str, ...],
     fail_on: str,
     ignore: tuple[str, ...],
-    form: str | None,
-    limit: int | None,
-    columns: str | None,
+    rows: RowOptions,
 ) -> None:
     """Find oddities in a load, and what they mean for the metrics.
 
@@ -90,7 +91,8 @@ def check(
     lp = load(inputs)
     found = toolkit.check(lp, ignore=ignore)
     table = pa.Table.from_pandas(found, preserve_index=False)
-    print_rows(table, form, limit, columns, lambda part: _finding_lines(lp, inputs, part))
+    views = stored_tables(lp) | {"findings": table}  # check is a word of SQL
+    print_rows(table, rows, lambda part: _finding_lines(lp, inputs, part), views)
     severe = () if fail_on == "never" else _SEVERITIES[: _SEVERITIES.index(fail_on) + 1]
     n = int(found["severity"].isin(severe).sum())
     if n:
@@ -178,30 +180,30 @@ def _selector(responses: pa.Table, key: int) -> str:
 @click.option(
     "--channel", type=CHANNEL, default="content", show_default=True, help="Channel of the tokens."
 )
-@click.option("--tokens", "rows", flag_value="tokens", help="Print rows of tokens.")
+@click.option("--tokens", "of", flag_value="tokens", help="Print rows of tokens.")
 @click.option(
     "--divergence",
-    "rows",
+    "of",
     flag_value="divergence",
     help="Print KL divergence, total variation and Δp, as llama-perplexity does; of a text that "
     "both models were given with --channel prompt.",
 )
 @click.option(
     "--same-model",
-    "rows",
+    "of",
     flag_value="same-model",
     help="Test whether both are the same model, by several answers to each prompt.",
 )
 @click.option(
     "--noise",
-    "rows",
+    "of",
     flag_value="noise",
     help="Print how far the same requests differ when they are sent twice, and which different "
     "tokens are near ties.",
 )
 @click.option(
     "--survival",
-    "rows",
+    "of",
     flag_value="survival",
     help="Print the share of answers that are still equal after each token.",
 )
@@ -211,10 +213,8 @@ def compare(
     second: str,
     on: str | None,
     channel: str,
-    rows: str | None,
-    form: str | None,
-    limit: int | None,
-    columns: str | None,
+    of: str | None,
+    rows: RowOptions,
 ) -> None:
     """Compare two runs of the same requests.
 
@@ -233,34 +233,30 @@ def compare(
     sides = [load((each,)) for each in (first, second)]
     for side in sides:
         require_responses(side)
-    if rows in _REPORTS:
-        function = getattr(toolkit.metrics, _REPORTS[rows])
-    else:
-        function = toolkit.compare_tokens if rows else toolkit.compare
-    if rows == "same-model":  # the answers to a prompt are those of one custom_id
-        if on == "position":
-            raise ArgumentError("--on=position: expected --on=custom_id with --same-model")
-        function = partial(function, *sides)
-    else:
-        function = partial(function, *sides, on=on)
-    found = function(channel=channel)
-    if rows is None:
+    name = _FUNCTIONS[of]
+    function = partial(getattr(toolkit.metrics, name), *sides, channel=channel)
+    if of != "same-model":
+        function = partial(function, on=on)
+    elif on == "position":  # the answers to a prompt are those of one custom_id
+        raise ArgumentError("--on=position: expected --on=custom_id with --same-model")
+    found = function()
+    if of is None:
         order = found["delta_nll"].abs().sort_values(ascending=False, kind="stable").index
         summary = toolkit.compare_summary(found).iloc[0]
         found = found.loc[order]
     table = pa.Table.from_pandas(found, preserve_index=False)
 
     def lines(part: pa.Table) -> Iterator[str]:
-        if rows in _REPORTS:
-            yield from _report_lines(part, rows)
+        if of not in _SHOWN:
+            yield from _report_lines(part, of)
             return
-        names = _SHOWN[rows].split()
+        names = _SHOWN[of].split()
         names = [name for name in names if part[name].null_count < part.num_rows]
         if "custom_id" in names:
             names.remove("response_key_a")
         if "choice" in names and not any(part["choice"].to_pylist()):  # always the first choice
             names.remove("choice")
-        if rows is None:
+        if of is None:
             yield from _summary_lines(summary)
             yield ""
         cells = part.select(names).to_pylist()
@@ -268,17 +264,18 @@ def compare(
             row |= {name: _token(row[name]) for name in _TOKEN_TEXTS if name in row}
         yield from grid(names, [list(row.values()) for row in cells])
 
-    print_rows(table, form, limit, columns, lines)
+    views = stored_tables(sides[0], "_a") | stored_tables(sides[1], "_b")
+    print_rows(table, rows, lines, views | {name: table})
 
 
-def _report_lines(table: pa.Table, rows: str) -> Iterator[str]:
+def _report_lines(table: pa.Table, of: str | None) -> Iterator[str]:
     """Yield the lines of a report: one row, or each measure, is a column, as wide as its values."""
     names = [name for name in table.column_names if table[name].null_count < table.num_rows]
-    if rows == "survival":
+    if of == "survival":
         yield from grid(names, [list(row.values()) for row in table.select(names).to_pylist()])
         return
     heads = [""]
-    if rows == "divergence":
+    if of == "divergence":
         table = table.filter([each in _MEASURES for each in table["measure"].to_pylist()])
         heads = table["measure"].to_pylist()
     names = [name for name in names if name not in ("measure", "cluster")]

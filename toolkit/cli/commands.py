@@ -19,6 +19,7 @@ from toolkit.cli.group import (
     row_options,
     selector,
     sources_of,
+    stored_tables,
 )
 from toolkit.cli.layout import (
     SHOWN,
@@ -28,7 +29,7 @@ from toolkit.cli.layout import (
     table_lines,
     token_lines,
 )
-from toolkit.cli.output import json_text, print_lines, print_rows, safe
+from toolkit.cli.output import RowOptions, json_text, print_lines, print_rows, safe
 from toolkit.cli.summary import summarise, summary_lines
 from toolkit.errors import ArgumentError, SelectionError
 
@@ -48,9 +49,7 @@ _RARE = ("unlisted", "envelopes", "blank", "done", "comments", "control")  # oft
 def read(
     inputs: tuple[str, ...],
     table: str,
-    form: str | None,
-    limit: int | None,
-    columns: str | None,
+    rows: RowOptions,
 ) -> None:
     """Print the rows of one table; by default, one row per response.
 
@@ -59,6 +58,7 @@ def read(
       logprobs read logs/*.jsonl
       logprobs read logs/ --table rejects
       logprobs read batch.jsonl --table tokens --columns token,logprob --csv
+      logprobs read logs/ --sql "select model, count(*) from responses group by all"
     """
     lp = load(inputs)
     keys = lp.responses["response_key"].to_numpy()
@@ -69,10 +69,9 @@ def read(
         hidden = tuple(name for name in _RARE if not any(lp.ledger[name].to_pylist()))
     print_rows(
         lp[table],
-        form,
-        limit,
-        columns,
+        rows,
         lambda part: table_lines(part, SHOWN[table], keys, hidden=hidden),
+        stored_tables(lp),
     )
     require_responses(lp)
 
@@ -116,9 +115,7 @@ def tokens(
     response: str | None,
     choice: int | None,
     channel: str | None,
-    form: str | None,
-    limit: int | None,
-    columns: str | None,
+    rows: RowOptions,
 ) -> None:
     """Print how certain the model was of each token.
 
@@ -145,7 +142,8 @@ def tokens(
     metrics = toolkit.token_metrics(lp)
     at = np.flatnonzero((channel is None) | (metrics["channel"] == channel).to_numpy())
     table = pa.Table.from_pandas(metrics.iloc[at], preserve_index=False)
-    print_rows(table, form, limit, columns, lambda part: token_lines(lp, part, at, keys))
+    views = stored_tables(lp) | {"token_metrics": table}
+    print_rows(table, rows, lambda part: token_lines(lp, part, at, keys), views)
 
 
 @main.command()

@@ -19,7 +19,7 @@ from toolkit.cli.group import (
     row_options,
     table_option,
 )
-from toolkit.cli.output import grid, print_rows
+from toolkit.cli.output import RowOptions, grid, print_rows
 from toolkit.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -66,9 +66,7 @@ def evaluate(
     against: str | None,
     by: tuple[str, ...],
     clusters: str | None,
-    form: str | None,
-    limit: int | None,
-    columns: str | None,
+    rows: RowOptions,
 ) -> None:
     """Print the share of right answers, with an interval; of two runs, the difference.
 
@@ -105,7 +103,8 @@ def evaluate(
             *judged, on=on, score=score, by=groups, clusters=clusters
         )
     table = pa.Table.from_pandas(found, preserve_index=False)
-    print_rows(table, form, limit, columns, lambda part: _lines(part, groups))
+    views = {"evaluate" if against is None else "compare_evaluations": table}
+    print_rows(table, rows, lambda part: _lines(part, groups), views)
 
 
 def _lines(table: pa.Table, groups: list[str]) -> Iterator[str]:

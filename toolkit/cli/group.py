@@ -7,14 +7,14 @@ import re
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import partial, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 import toolkit
-from toolkit.cli.output import complain, discard, fill_streams, safe
+from toolkit.cli.output import RowOptions, complain, discard, fill_streams, safe
 from toolkit.errors import (
     ArgumentError,
     NoRecordsError,
@@ -26,9 +26,11 @@ from toolkit.errors import (
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
     from toolkit import LogprobTables
 
+STORED = ("responses", "choices", "tokens", "alternatives", "rejects", "ledger")
 CHANNEL = click.Choice(["content", "prompt", "reasoning", "refusal"])
 _AMOUNT = re.compile(r"([0-9]{1,15})(|KiB|MiB|GiB)")
 _SHAPE_CALL = re.compile(r"shape=toolkit\.Shape\(([^()]*)\)")
@@ -249,7 +251,7 @@ inputs_argument = _options(
     _rejects,
     quiet_option,
 )
-row_options = _options(
+_row_options = _options(
     click.option("--json", "form", flag_value="json", help="Print one JSON object per line."),
     click.option(
         "--csv",
@@ -268,7 +270,32 @@ row_options = _options(
         help="Print at most N rows; 0: all.  [default: 40 in a readable table, else all]",
     ),
     click.option("--columns", metavar="A,B,...", help="Print only these columns, in this order."),
+    click.option(
+        "--sql",
+        metavar="QUERY",
+        help="Print the rows of a query in SQL instead (extra sql). Its tables are those of "
+        "`logprobs read --table` and that of the command, by its name in `logprobs schema`.",
+    ),
 )
+
+
+def row_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options of commands that print rows; the command gets them as `rows`."""
+
+    @wraps(command)
+    def with_rows(
+        form: str | None, limit: int | None, columns: str | None, sql: str | None, **given: Any
+    ) -> None:
+        command(**given, rows=RowOptions(form, limit, columns, sql))
+
+    return _row_options(with_rows)
+
+
+def stored_tables(lp: LogprobTables, suffix: str = "") -> dict[str, pa.Table]:
+    """Return the tables of a load as --sql names them."""
+    return {f"{name}{suffix}": lp[name] for name in STORED}
+
+
 RESPONSE_HELP = (
     "A row number, a response_id, a custom_id, or FILE:LINE where it begins; id:7 for an id that "
     "is a number."

@@ -71,7 +71,8 @@ def table_lines(
         p = cells[shown.index("probability")] if "probability" in shown else None
         return None if p is None or p >= 0.5 else "yellow" if p >= 0.1 else "red"
 
-    yield from grid(shown, [[row[name] for name in shown] for row in rows], tint)
+    cells = [[row[name] for name in shown] for row in rows]
+    yield from grid(shown, cells, tint, can_omit=True)
 
 
 def token_lines(

@@ -17,12 +17,13 @@ import shutil
 import sys
 import textwrap
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, TextIO
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 import click
 
+from toolkit.cli.sql import query
 from toolkit.errors import ArgumentError
 from toolkit.visible_text import plain, spelled_token
 
@@ -32,7 +33,9 @@ if TYPE_CHECKING:
 ROWS = 40
 """Most rows of a readable table, unless --limit sets another number."""
 _LEAST_COLUMNS = 24  # of a terminal; lines are longer than a narrower one
-_PLACE_WIDTH = 32  # columns that the place of a record keeps
+_IDS = ("id", "custom_id", "response_id")  # clipped in the middle, because many share a beginning
+_PATHS = ("source", "place")  # clipped at the start
+_KEPT_WIDTH = {"place": 32} | dict.fromkeys(_IDS, 16)  # clipped last: they can be pasted back
 _HEAD_WIDTH = 8  # terminal columns; longer heads are broken if their cells are narrower
 _CELL_LENGTH = 4000  # characters of a text that a cell uses; no terminal is wider
 _FORMULA = re.compile(
@@ -43,6 +46,23 @@ _FORMULA = re.compile(
 
 class Number(str):
     """A formatted number, which a table aligns to the right."""
+
+
+class RowOptions(NamedTuple):
+    """How rows are printed: the options of commands that print a table.
+
+    Attributes
+    ----------
+    form : {"text", "json", "csv", "csv-raw"}, optional
+        Default: text on a terminal, else json.
+    limit, columns, sql : int, str, str, optional
+        As --limit, --columns and --sql.
+    """
+
+    form: str | None
+    limit: int | None
+    columns: str | None
+    sql: str | None
 
 
 def safe(text: object) -> str:
@@ -63,10 +83,13 @@ def _width(text: str) -> int:
     return len(text) + wide - sum(unicodedata.category(c) in ("Mn", "Me", "Cf") for c in text)
 
 
-def clip(text: str, width: int, *, at_start: bool = False) -> str:
+def clip(text: str, width: int, *, at_start: bool = False, in_middle: bool = False) -> str:
     """Shorten a text to a number of terminal columns; an ellipsis replaces the rest."""
     if _width(text) <= width:
         return text
+    if in_middle:
+        head = clip(text, width // 2)
+        return head + clip(text, width + 1 - _width(head), at_start=True)[1:]
     kept, room = "", width - 1
     for char in reversed(text) if at_start else text:
         room -= _width(char)
@@ -78,6 +101,8 @@ def clip(text: str, width: int, *, at_start: bool = False) -> str:
 
 def _cell(value: Any) -> str:
     """Write one value; null is a dash."""
+    if isinstance(value, Decimal):
+        value = _plain_number(value)
     if value is None or value != value:
         return "–"
     if isinstance(value, bool):
@@ -149,7 +174,7 @@ def beside(head: str, items: Iterable[str], indent: int) -> Iterator[str]:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float | Number | None) and not isinstance(value, bool)
+    return isinstance(value, int | float | Decimal | Number | None) and not isinstance(value, bool)
 
 
 def grid(
@@ -157,6 +182,8 @@ def grid(
     rows: Sequence[Sequence[Any]],
     tint: Callable[[Sequence[Any]], str | None] = lambda row: None,
     lead: int = 0,
+    *,
+    can_omit: bool = False,
 ) -> Iterator[str]:
     """Yield the lines of a table that fits the terminal; numbers are aligned to the right.
 
@@ -170,11 +197,14 @@ def grid(
         Returns the colour of a row.
     lead : int
         Least width of the first column.
+    can_omit : bool
+        Whether the last columns are named below the table if the terminal is too narrow for them.
     """
     cells = [[_cell(value) for value in row] for row in rows]
     right: list[bool] = []
     heads: list[list[str]] = []
     widths: list[int] = []
+    names = [safe(name) for name in names]
     for i, name in enumerate(names):
         right.append(all(_is_number(row[i]) for row in rows))
         width = max([_HEAD_WIDTH, *(_width(row[i]) for row in cells)])
@@ -184,31 +214,51 @@ def grid(
         texts = [*heads[i], *(row[i] for row in cells)]
         widths.append(max([0 if i else lead, *map(_width, texts)]))
     room = terminal_columns()
-    widths = [min(width, room) for width in widths]
-    least = [max([6, *map(_width, head)]) for head in heads]
-    for i, name in enumerate(names):
-        if name == "place":  # it can be pasted back, so it is clipped last
-            least[i] = min(widths[i], _PLACE_WIDTH)
-    while sum(widths) + 2 * len(widths) > room:
-        wide = [i for i in range(len(names)) if not right[i] and widths[i] > least[i]]
-        if not wide:
-            break
-        widths[max(wide, key=lambda i: widths[i])] -= 1
+    least = [
+        widths[i]
+        if right[i]
+        else min(widths[i], _KEPT_WIDTH.get(name) or max([6, *map(_width, heads[i])]))
+        for i, name in enumerate(names)
+    ]
+    n = len(names)
+    while can_omit and n > 1 and sum(least[:n]) + 2 * n > room:
+        n -= 1
+    widths = _shrunk([min(width, room) for width in widths[:n]], least, room - 2 * n)
 
     def line(texts: Iterable[str]) -> str:
         padded = []
-        for name, text, width, to_right in zip(names, texts, widths, right, strict=True):
-            text = clip(text, width, at_start=name in ("source", "place"))
+        for name, text, width, to_right in zip(names, texts, widths, right, strict=False):
+            text = clip(text, width, at_start=name in _PATHS, in_middle=name in _IDS)
             space = " " * (width - _width(text))
             padded.append(space + text if to_right else text + space)
         return "  " + "  ".join(padded).rstrip()
 
-    height = max(map(len, heads))
-    for head in zip(*([""] * (height - len(head)) + head for head in heads), strict=True):
+    height = max(map(len, heads[:n]))
+    for head in zip(*([""] * (height - len(head)) + head for head in heads[:n]), strict=True):
         yield click.style(line(head), bold=True)
     for row, texts in zip(rows, cells, strict=True):
         colour = tint(row)
         yield click.style(line(texts), fg=colour) if colour else line(texts)
+    if n < len(names):
+        noun = "column" if n + 1 == len(names) else "columns"
+        more = f"  … {len(names) - n} more {noun}; --columns prints them: {', '.join(names[n:])}"
+        for each in textwrap.wrap(more, room, subsequent_indent="    "):
+            yield click.style(each, dim=True)
+
+
+def _shrunk(widths: list[int], least: Sequence[int], room: int) -> list[int]:
+    """Return widths that fit the room, if they need not become less than the least ones."""
+    while sum(widths) > room:
+        wide = [i for i, width in enumerate(widths) if width > least[i]]
+        if not wide:
+            break
+        widths[max(wide, key=lambda i: widths[i])] -= 1
+    return widths
+
+
+def _plain_number(value: Decimal) -> int | float:
+    """Return a decimal number of SQL as a whole number, which is exact, or as a float."""
+    return int(value) if value == value.to_integral_value() else float(value)
 
 
 def _json_value(value: Any) -> Any:
@@ -219,11 +269,13 @@ def _json_value(value: Any) -> Any:
         return value if abs(value) < float("inf") else "Infinity" if value > 0 else "-Infinity"
     if isinstance(value, bytes):
         return list(value)
-    if isinstance(value, datetime):
+    if isinstance(value, Decimal):
+        return _plain_number(value)
+    if hasattr(value, "isoformat"):
         return value.isoformat()
     if isinstance(value, dict):
         return {key: _json_value(item) for key, item in value.items()}
-    return [_json_value(item) for item in value] if isinstance(value, list) else value
+    return [_json_value(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def json_text(value: Any, indent: int | None = None) -> str:
@@ -240,7 +292,7 @@ def _csv(values: Iterable[Any], *, raw: bool) -> str:
     for value in values:
         if not isinstance(value, float) or value != value:
             value = _json_value(value)
-        if isinstance(value, bool | list | dict):
+        if isinstance(value, bool | list | tuple | dict):
             value = json_text(value)
         elif isinstance(value, str) and _FORMULA.match(value) and not raw:
             value = f"'{value}"
@@ -274,23 +326,26 @@ def print_texts(texts: Iterable[str]) -> None:
 
 def print_rows(
     table: pa.Table,
-    form: str | None,
-    limit: int | None,
-    columns: str | None,
+    options: RowOptions,
     shown: Callable[[pa.Table], Iterable[str]],
+    views: Mapping[str, pa.Table],
 ) -> None:
-    """Print the rows of a table as a readable table, JSON lines or CSV.
+    """Print the rows of a table, or of a query, as a readable table, JSON lines or CSV.
 
     Parameters
     ----------
     table : pyarrow.Table
-    form : {"text", "json", "csv", "csv-raw"}, optional
-        Default: text on a terminal, else json.
-    limit, columns : int, str, optional
-        As --limit and --columns.
+    options : RowOptions
     shown : callable
         Returns the lines of the readable table from the rows that fit the limit.
+    views : mapping of str to pyarrow.Table
+        The tables that --sql may name.
     """
+    form, limit, columns, sql = options
+    names = None
+    if sql is not None:
+        table = query(sql, views)
+        names = table.column_names
     if columns is not None:
         names = [name.strip() for name in columns.split(",")]
         if unknown := [name for name in names if name not in table.column_names]:
@@ -302,7 +357,7 @@ def print_rows(
     limit = ROWS if limit is None and form == "text" else limit
     table = table.slice(0, limit or None)
     if form == "text":
-        if columns is None:
+        if names is None:
             print_lines(shown(table))
         else:
             print_lines(grid(names, [list(row.values()) for row in table.to_pylist()]))
@@ -315,4 +370,5 @@ def print_rows(
         print_lines(map(json_text, rows))
     else:
         lines = (_csv(row.values(), raw=form == "csv-raw") for row in rows)
-        print_lines(itertools.chain([_csv(table.column_names, raw=True)], lines), exact=True)
+        is_raw = sql is None or form == "csv-raw"  # a query may name columns after values
+        print_lines(itertools.chain([_csv(table.column_names, raw=is_raw)], lines), exact=True)

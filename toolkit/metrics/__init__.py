@@ -1,6 +1,7 @@
 """Metrics of tokens, answers and corpora: tables in, DataFrames out."""
 
 from toolkit.metrics.agreement import agreement, votes
+from toolkit.metrics.answers import answers
 from toolkit.metrics.calibration import calibration, reliability
 from toolkit.metrics.calibrators import Calibrator, fit_calibrator
 from toolkit.metrics.checks import check
@@ -31,6 +32,7 @@ from toolkit.metrics.usage_distributions import usage_histogram, usage_over_time
 __all__ = [
     "Calibrator",
     "agreement",
+    "answers",
     "calibration",
     "check",
     "compare",

@@ -32,6 +32,7 @@ from toolkit.schema.codes import (
 )
 from toolkit.schema.results import (
     AGREEMENT,
+    ANSWERS,
     CALIBRATION,
     CHECK,
     COMPARE,
@@ -94,6 +95,7 @@ __all__ = [
     "AGREEMENT",
     "ALIGNMENTS",
     "ALTERNATIVES",
+    "ANSWERS",
     "ANSWER_CHANNELS",
     "BINARY",
     "CALIBRATION",

@@ -104,7 +104,13 @@ def _labelled(data):
 CASES = {
     **{
         name: lambda c, name=name: getattr(metrics, name)(c.lp)
-        for name in ("sequence_metrics", "token_metrics", "corpus_metrics", "position_metrics")
+        for name in (
+            "sequence_metrics",
+            "token_metrics",
+            "corpus_metrics",
+            "position_metrics",
+            "answers",
+        )
         + ("confidence_metrics", "token_confidence", "spans", "word_metrics", "check", "usage")
         + ("usage_over_time", "usage_histogram", "token_histogram", "ecdf", "finish_reasons")
     },

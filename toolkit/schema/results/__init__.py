@@ -2,6 +2,7 @@
 
 from toolkit.schema.base import Table
 from toolkit.schema.results.agreement import AGREEMENT, VOTES
+from toolkit.schema.results.answers import ANSWERS
 from toolkit.schema.results.calibration import CALIBRATION, RELIABILITY
 from toolkit.schema.results.checks import CHECK
 from toolkit.schema.results.compare import COMPARE, COMPARE_TOKENS
@@ -29,6 +30,7 @@ from toolkit.schema.results.usage_distributions import USAGE_HISTOGRAM, USAGE_OV
 
 __all__ = [
     "AGREEMENT",
+    "ANSWERS",
     "CALIBRATION",
     "CHECK",
     "COMPARE",
@@ -77,6 +79,7 @@ RESULTS: tuple[Table, ...] = (
     TOKEN_METRICS,
     POSITION_METRICS,
     SEQUENCE_METRICS,
+    ANSWERS,
     CORPUS_METRICS,
     TEXT_METRICS,
     TEXT_PERPLEXITY,

@@ -231,3 +231,30 @@ def test_an_answer_of_logits_has_no_difference():
     found = compare(lp, lp, on="position")
     assert found["delta_nll"].isna().tolist() == [True, False]
     assert found["n_ok_a"].tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("channel", ["content", "refusal"])
+def test_both_texts_are_those_of_the_runs(channel):
+    def run(*texts):
+        return toolkit.from_responses(
+            [
+                {
+                    "model": f"m{len(texts)}",
+                    "choices": [
+                        {
+                            "message": {channel: text},
+                            "logprobs": {channel: [{"token": "x", "logprob": -1.0}]},
+                        }
+                    ],
+                }
+                for text in texts
+            ],
+            custom_id=list("abc")[: len(texts)],
+        )
+
+    first, second = run("same", "one", None), run("same", "two")
+    pairs = compare(first, second, channel=channel)
+    assert pairs["text_a"].tolist() == ["same", "one", "x"]  # joined from tokens if none was sent
+    assert pairs["text_b"].fillna("none").tolist() == ["same", "two", "none"]
+    assert pairs["same_text"].fillna("unknown").tolist() == [True, False, "unknown"]
+    assert pairs["model_a"].tolist() == ["m3"] * 3

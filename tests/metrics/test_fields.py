@@ -208,3 +208,13 @@ def test_answers_without_json_have_no_row():
     got = field_metrics(spoken([(b"plain words", -0.5)]))
     assert len(got) == 0
     assert list(got) == schema.FIELD_METRICS.names
+
+
+def test_a_field_names_its_request_and_model(data):
+    lp = toolkit.read(data / "structured.jsonl")
+    fields = field_metrics(lp)
+    plain = fields.drop(columns=["custom_id", "model"])
+    again = lp.attach(plain, "custom_id", "model")
+    assert fields["model"].tolist() == again["model"].tolist()
+    assert fields["custom_id"].fillna("-").tolist() == again["custom_id"].fillna("-").tolist()
+    assert fields["model"].notna().all()

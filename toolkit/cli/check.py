@@ -36,8 +36,8 @@ _SEVERITIES = ("error", "warning")  # that --fail-on can name, the most severe f
 _COLOURS = {"error": "red", "warning": "yellow", "info": "blue"}
 _INDENT = 11  # terminal columns before the text of a finding
 _SHOWN = {  # columns of a readable table, by what its rows are; None: answers
-    None: "custom_id response_key_a choice n_tokens_a n_tokens_b first_divergence same_text "
-    "delta_nll n_flips js_lower",
+    None: "custom_id response_key_a choice text_a text_b delta_nll same_text first_divergence "
+    "n_tokens_a n_tokens_b n_flips js_lower",
     "tokens": "custom_id response_key_a choice position token_a token_b logprob_a logprob_b "
     "same_prefix is_flip js_lower",
 }
@@ -262,7 +262,7 @@ def compare(
         cells = part.select(names).to_pylist()
         for row in cells:
             row |= {name: _token(row[name]) for name in _TOKEN_TEXTS if name in row}
-        yield from grid(names, [list(row.values()) for row in cells])
+        yield from grid(names, [list(row.values()) for row in cells], can_omit=True)
 
     views = stored_tables(sides[0], "_a") | stored_tables(sides[1], "_b")
     print_rows(table, rows, lines, views | {name: table})

@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from toolkit import arrow, schema
 from toolkit.metrics._arrays.segments import ratio, segment_count, segment_nansum
 from toolkit.metrics._arrays.types import Counts
 from toolkit.metrics._lists import compare_lists, jensen_shannon, kullback_leibler
-from toolkit.metrics._pairing import Pairs, align, keys_of_pairs, logprobs_at, pair, texts_at
-from toolkit.metrics._results import integers, result_frame
+from toolkit.metrics._pairing import align, keys_of_pairs, logprobs_at, pair, texts_at
+from toolkit.metrics._results import integers, result_frame, text_type
+from toolkit.tables.attaching import texts
 
 if TYPE_CHECKING:
     from toolkit.tables import LogprobTables
@@ -70,11 +69,17 @@ def compare(
     owner = found.owner
     both = pairs.is_paired
     compared = np.bincount(owner, lists.is_compared, minlength=n)
+    text = [_texts(side, pairs.rows(i), channel) for i, side in enumerate((a, b))]
+    known = text[0].notna() & text[1].notna()
     columns = {
         "is_paired": both,
         "n_common": integers(found.n_common, both),
         "first_divergence": integers(found.n_common, both & found.diverges),
-        "same_text": _same_text(a, b, pairs),
+        "text_a": text[0],
+        "text_b": text[1],
+        "same_text": pd.arrays.BooleanArray(
+            (known & (text[0] == text[1])).to_numpy(bool), ~known.to_numpy()
+        ),
         "delta_nll": ratio(-sums[1]["sum"], sums[1]["n"]) - ratio(-sums[0]["sum"], sums[0]["n"]),
         "n_compared": integers(compared.astype(np.int64), both),
         "n_flips": integers(np.bincount(owner, lists.is_flip, minlength=n).astype(np.int64), both),
@@ -164,12 +169,10 @@ def _sums(lp: LogprobTables, start: Counts, count: Counts) -> dict[str, np.ndarr
     }
 
 
-def _same_text(a: LogprobTables, b: LogprobTables, pairs: Pairs) -> pd.arrays.BooleanArray:
-    """Return whether the contents of each pair are equal; NA where one is null."""
-    texts = []
-    for side, rows in zip((a, b), (pairs.row_a, pairs.row_b), strict=True):
-        own = side.choices["content"].take(pa.array(np.maximum(rows, 0), mask=rows < 0))
-        texts.append(own)
-    same = pc.equal(*texts).to_pylist()
-    known = np.array([value is not None for value in same], np.bool_)
-    return pd.arrays.BooleanArray(np.array([bool(value) for value in same], np.bool_), ~known)
+def _texts(lp: LogprobTables, rows: Counts, channel: str) -> pd.Series:
+    """Return the texts of rows of choices; null for -1."""
+    found: list[str | None] = [None] * len(rows)
+    exists = np.flatnonzero(rows >= 0)
+    for i, text in zip(exists.tolist(), texts(lp, channel, rows[exists]), strict=True):
+        found[i] = text
+    return pd.Series(found, dtype=text_type())

@@ -17,6 +17,7 @@ from toolkit.metrics._alignment.spans import SpanTokens, tokens_of_spans, withou
 from toolkit.metrics._alignment.texts import Text, aligned, found_outside, texts, token_runs
 from toolkit.metrics._arrays.logprobs import probability
 from toolkit.metrics._arrays.types import Counts
+from toolkit.metrics._pairing import response_rows, texts_at
 from toolkit.metrics._results import integers, result_frame, text_type
 from toolkit.metrics._span_columns import span_columns
 from toolkit.metrics.tokens import token_metrics
@@ -159,9 +160,11 @@ def _keys(lp: LogprobTables, fields: list[_Field]) -> dict[str, Any]:
     rows = np.array([field.row for field in fields], np.int64)
     calls = [field.tool_call for field in fields]
     leaves = [field.leaf for field in fields]
+    responses = response_rows(lp)[rows]
     return {
         "response_key": lp.choices["response_key"].to_numpy()[rows],
         "choice": lp.choices["choice"].to_numpy()[rows],
+        **{name: texts_at(lp.responses[name], responses) for name in ("custom_id", "model")},
         "tool_call": integers(
             np.array([call or 0 for call in calls], np.int64),
             np.array([call is not None for call in calls], np.bool_),

@@ -89,6 +89,8 @@ COMPARE = Table(
             "Position of the first token that differs; null: no token differs, and both have the "
             "same length.",
         ),
+        Column("text_a", TEXT, "Text of the first answer, as LogprobTables.text gives it."),
+        Column("text_b", TEXT, "Text of the second answer."),
         Column("same_text", pa.bool_(), "Whether both texts are equal; null: one has no text."),
         metric(
             "sum_logprob_a",

@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from toolkit.schema.base import TEXT, Column, Table, known, metric, total
 from toolkit.schema.results.spans import SPAN_COLUMNS, TEXT_OF
-from toolkit.schema.tables import CHOICE, RESPONSE_KEY
+from toolkit.schema.tables import CHOICE, RESPONSE_KEY, RESPONSES
 
 ALTERNATIVE = pa.struct([("token", TEXT), ("probability", pa.float64())])
 FIELD_METRICS = Table(
@@ -16,6 +16,8 @@ FIELD_METRICS = Table(
     (
         RESPONSE_KEY,
         CHOICE,
+        RESPONSES["custom_id"],
+        RESPONSES["model"],
         known(
             "tool_call", "", "", "0-based ordinal of the tool call; null: a value of the content."
         ),

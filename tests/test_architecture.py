@@ -185,7 +185,12 @@ ROOMS = {
     "__main__": ("`python -m toolkit`", ("cli",)),
 }
 # Conveniences that reach upwards, inside a function and nowhere else.
-LATE = {("tables", "dataset.write"), ("tables", "view"), ("tables", "loaders.raw")}
+LATE = {
+    ("tables", "dataset.write"),
+    ("tables", "view"),
+    ("tables", "loaders.raw"),
+    ("metrics", "view"),
+}
 # Packages that stay behind one door.
 DOORS = {
     "matplotlib": {"plot"},

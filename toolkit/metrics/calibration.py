@@ -28,7 +28,7 @@ from toolkit.metrics._arrays.types import Array
 from toolkit.metrics._bins import MOST_BINS, MOST_RESAMPLES
 from toolkit.metrics._clusters import ClusterLabels
 from toolkit.metrics._judged import Judged, SeriesBy, judged, judged_frame, judged_groups
-from toolkit.metrics._results import result_frame
+from toolkit.metrics._results import result_frame, wide_frame
 
 _FEW = 5  # clusters with a wrong, and with a right answer, that the interval of a mean loss needs
 
@@ -124,7 +124,9 @@ def calibration(
         _scored(group, bins=bins, clip=clip, n_bootstrap=n_bootstrap, level=level, seed=seed)
         for group in groups
     ]
-    return pd.concat([keys, judged_frame(schema.CALIBRATION, rows)], axis=1)
+    return wide_frame(
+        schema.CALIBRATION, pd.concat([keys, judged_frame(schema.CALIBRATION, rows)], axis=1)
+    )
 
 
 def _scored(

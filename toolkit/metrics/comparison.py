@@ -32,6 +32,7 @@ from toolkit.metrics._clusters import (
     warn_if_few,
 )
 from toolkit.metrics._judged import judged_frame
+from toolkit.metrics._results import wide_frame
 
 _FEW = 5  # clusters that differ, which the interval of a mean difference needs
 _FEW_FLIPS = 10  # clusters with a flip, which the t interval of their rate needs
@@ -117,7 +118,7 @@ def compare_summary(
         **_difference(paired, codes, n_bootstrap, level, seed),
         **_positions(paired, codes, level),
     }
-    return judged_frame(schema.COMPARE_SUMMARY, [row])
+    return wide_frame(schema.COMPARE_SUMMARY, judged_frame(schema.COMPARE_SUMMARY, [row]))
 
 
 def _difference(

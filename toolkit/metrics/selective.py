@@ -33,7 +33,7 @@ from toolkit.metrics._judged import (
     judged_frame,
     judged_groups,
 )
-from toolkit.metrics._results import result_frame
+from toolkit.metrics._results import result_frame, wide_frame
 
 _MAPS = ("accuracy_at_coverage", "accuracy_at_coverage_lower", "accuracy_at_coverage_upper")
 # Measures whose interval is a bootstrap's, with the least and the greatest value of each.
@@ -142,7 +142,9 @@ def selective(
         confidence, correct, by, schema.SELECTIVE.names, clusters, n_tokens, as_probability=False
     )
     rows = [_ranked(group, wanted, n_bootstrap, level, seed) for group in groups]
-    return pd.concat([keys, judged_frame(schema.SELECTIVE, rows)], axis=1)
+    return wide_frame(
+        schema.SELECTIVE, pd.concat([keys, judged_frame(schema.SELECTIVE, rows)], axis=1)
+    )
 
 
 def _coverages(coverages: object) -> list[float]:

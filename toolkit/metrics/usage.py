@@ -17,7 +17,7 @@ from toolkit.metrics._arrays.types import Array, Counts
 from toolkit.metrics._blocks import rows_of
 from toolkit.metrics._groups import Groups, grouped
 from toolkit.metrics._prices import Price, costs
-from toolkit.metrics._results import integers, result_frame
+from toolkit.metrics._results import integers, result_frame, wide_frame
 from toolkit.tables import require_tables
 
 if TYPE_CHECKING:
@@ -113,7 +113,8 @@ def usage(
         **_rates(groups, lp.responses["created"], tokens),
         **_choice_columns(lp, groups, tokens["completion_tokens"]),
     }
-    return pd.concat([groups.keys, result_frame(schema.USAGE, columns)], axis=1)
+    found = pd.concat([groups.keys, result_frame(schema.USAGE, columns)], axis=1)
+    return wide_frame(schema.USAGE, found)
 
 
 def response_groups(lp: LogprobTables, by: GroupBy, declared: schema.Table) -> Groups:

@@ -70,7 +70,7 @@ What is unusual?::
 Tokens used::
 
     usage               Count tokens, finish reasons and cost, over all responses or per group.
-    usage_over_time     Count responses and tokens per span of time.
+    usage_over_time     Count responses, tokens and their cost per span of time.
 
 Look::
 

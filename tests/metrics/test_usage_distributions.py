@@ -34,7 +34,7 @@ def timed(make):
 
 
 def test_spans_count_what_was_made_in_them(timed):
-    got = usage_over_time(timed)
+    got = usage_over_time(timed, span="1min")
     assert list(got) == schema.USAGE_OVER_TIME.names
     begin = datetime.fromtimestamp(1_700_000_000 // 60 * 60, UTC)
     assert got["start"].tolist() == [
@@ -56,7 +56,7 @@ def test_a_span_that_reports_nothing_has_no_rate(timed):
 
 
 def test_groups_share_the_spans(timed):
-    got = usage_over_time(timed, by="model")
+    got = usage_over_time(timed, span="1min", by="model")
     assert got["model"].tolist() == ["m"] * 4 + ["n"] * 4
     assert got["n_responses"].tolist() == [2, 0, 0, 1, 0, 0, 1, 0]
     assert got.iloc[:4]["start"].tolist() == got.iloc[4:]["start"].tolist()
@@ -78,7 +78,7 @@ def test_no_response_makes_no_rows(make):
     assert usage_histogram(make.tables([]), bins=[0, 1])["share"].isna().all()
 
 
-@pytest.mark.parametrize("span", ["", "soon", "1ME", None, 7, "-1min", "0s", "1us"])
+@pytest.mark.parametrize("span", ["", "soon", "1ME", 7, "-1min", "0s", "1us"])
 def test_spans_that_are_none(timed, span):
     with pytest.raises(ArgumentError, match="span=.*: expected a length of time"):
         usage_over_time(timed, span=span)
@@ -189,3 +189,36 @@ def test_without_the_package(timed, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "genai_prices", None)
     with pytest.raises(ArgumentError, match=r"pip install 'logprob-toolkit\[prices\]'"):
         usage(timed, prices="genai-prices")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "span"),
+    [(0, "1s"), (299, "1s"), (301, "10s"), (2_990, "10s"), (3_600, "1min"), (86_400, "10min")]
+    + [(10 * 86_400, "1h"), (30 * 86_400, "6h"), (365 * 86_400, "1D"), (4e9, "1D")],
+)
+def test_a_span_is_picked(make, seconds, span):
+    entry = make.entry("a", -1.0)
+    bodies = [
+        make.body(entry) | {"created": 1_000_000_000 * (seconds < 1e9) + t} for t in (0, seconds)
+    ]
+    lp = toolkit.from_responses(bodies)
+    picked = usage_over_time(lp)
+    pd.testing.assert_frame_equal(picked, usage_over_time(lp, span=span))
+    assert picked["n_responses"].sum() == 2
+    assert len(picked) <= 301 or span == "1D"
+
+
+def test_cost_of_each_span_and_group(timed):
+    prices = {"m": (1.0, 2.0)}
+    got = usage_over_time(timed, span="1min", by="model", prices=prices)
+    assert got["n_priced"].tolist() == [2, 0, 0, 0, 0, 0, 0, 0]
+    assert got["cost"][0] == pytest.approx((5 * 1 + 10 * 2 + 5 * 1 + 20 * 2) / 1e6)
+    assert got["cost"].isna().tolist() == [False] + [True] * 7
+    assert got["unpriced_models"].tolist() == [[], [], [], [], [], [], ["n"], []]
+    whole = usage(timed.filter(created=timed.responses["created"].to_pylist()[:4]), prices=prices)
+    together = usage_over_time(timed, span="1min", prices=prices)
+    assert together["cost"].sum() == pytest.approx(whole["cost"][0])
+    assert together["unpriced_models"].tolist() == [[], [], ["n"], []]
+    without = usage_over_time(timed, span="1min")
+    assert without["cost"].isna().all()
+    assert without["unpriced_models"].tolist() == [[]] * 4

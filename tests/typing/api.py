@@ -97,7 +97,7 @@ def measuring(lp: LogprobTables) -> list[pd.DataFrame]:
         toolkit.votes(lp, equal=lambda a, b: a == b),
         toolkit.check(lp),
         toolkit.usage(lp, by="model", prices={"gpt-4o": (2.5, 10.0)}),
-        toolkit.usage_over_time(lp, span="1h"),
+        toolkit.usage_over_time(lp, span="1h", by="model", prices={"gpt-4o": (2.5, 10.0)}),
         metrics.position_metrics(lp, channel="content"),
         metrics.token_confidence(lp),
         metrics.token_histogram(lp, bins=[0.0, 0.5, 1.0]),
@@ -164,7 +164,7 @@ def showing(lp: LogprobTables, judged: pd.DataFrame, folder: Path) -> None:
         plot.reliability(judged["min_probability"], judged["correct"]),
         plot.risk_coverage(judged["min_probability"], judged["correct"]),
         plot.token_confidence(lp, response=0),
-        plot.usage_over_time(lp),
+        plot.usage_over_time(lp, by="model"),
     ]
     assert drawn[0].figure is not None
     view = toolkit.show(lp, response=0)

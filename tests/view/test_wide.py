@@ -51,7 +51,8 @@ def test_each_score_has_a_line_with_value_unit_and_meaning(results, name):
             assert column.name in lines
         elif not pd.isna(value):
             shown, unit, _, meaning = lines[column.name]
-            assert meaning == column.doc.partition(". ")[0].rstrip(".")
+            assert column.doc.startswith(meaning)
+            assert "ull: " not in meaning
             assert unit == ("" if column.unit == "1" else column.unit)
             if isinstance(value, float):
                 number = float(shown.split(" [")[0].replace(",", ""))

@@ -96,18 +96,12 @@ def usage(
     """
     groups = response_groups(lp, by, schema.USAGE)
     tokens = {name: arrow.floats(lp.responses[name]) for name in _TOKENS}
-    cost = costs(lp.responses, prices)
-    n_priced = groups.total(~np.isnan(cost))
     columns = {
         "n_responses": np.diff(groups.offsets),
         "n_errors": groups.total(pc.is_valid(lp.responses["error"]).to_numpy()),
         "n_finished": groups.total(arrow.flags(lp.responses["finished"])),
         "n_with_usage": groups.total(np.logical_or.reduce([~np.isnan(n) for n in tokens.values()])),
-        "n_priced": n_priced,
-        "cost": np.where(n_priced > 0, groups.exact_total(np.nan_to_num(cost)), np.nan),
-        "unpriced_models": _unpriced(lp.responses["model"], groups, cost, tokens)
-        if prices is not None
-        else [[] for _ in groups.offsets[1:]],
+        **cost_columns(lp, groups, prices),
         **_token_columns(groups, tokens),
         "cached_share": _cached_share(groups, tokens["cached_tokens"], tokens["prompt_tokens"]),
         **_rates(groups, lp.responses["created"], tokens),
@@ -197,12 +191,34 @@ def _token_columns(groups: Groups, tokens: Mapping[str, Array]) -> dict[str, obj
     return columns
 
 
-def _unpriced(
-    model: pa.ChunkedArray, groups: Groups, cost: Array, tokens: Mapping[str, Array]
-) -> list[list[str]]:
+def cost_columns(
+    lp: LogprobTables, groups: Groups, prices: Mapping[str, Price] | str | None
+) -> dict[str, object]:
+    """Return the cost of each group, of how many responses it is, and the models without a price.
+
+    Parameters
+    ----------
+    lp : LogprobTables
+    groups : Groups
+        Groups of responses.
+    prices : mapping, str or None
+        As in `usage`.
+    """
+    cost = costs(lp.responses, prices)
+    n_priced = groups.total(~np.isnan(cost))
+    return {
+        "n_priced": n_priced,
+        "cost": np.where(n_priced > 0, groups.exact_total(np.nan_to_num(cost)), np.nan),
+        "unpriced_models": _unpriced(lp.responses, groups, cost)
+        if prices is not None
+        else [[] for _ in groups.offsets[1:]],
+    }
+
+
+def _unpriced(responses: pa.Table, groups: Groups, cost: Array) -> list[list[str]]:
     """Return the models of each group that report tokens and have no price, sorted."""
-    counted = ~np.isnan(tokens["prompt_tokens"]) & ~np.isnan(tokens["completion_tokens"])
-    names = np.array(pc.fill_null(model, "null").to_pylist(), object)
+    counted = pc.and_(*(responses[name].is_valid() for name in _TOKENS[:2])).to_numpy()
+    names = np.array(pc.fill_null(responses["model"], "null").to_pylist(), object)
     names[~(counted & np.isnan(cost))] = None
     return [sorted(set(own) - {None}) for own in groups.split(names)]
 

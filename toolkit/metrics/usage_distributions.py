@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,9 +13,10 @@ import pyarrow.compute as pc
 from toolkit import arguments, arrow, schema
 from toolkit.metrics._arrays.segments import ratio, segment_ids
 from toolkit.metrics._bins import bin_edges
-from toolkit.metrics._groups import with_keys
+from toolkit.metrics._groups import Groups, with_keys
+from toolkit.metrics._prices import Price
 from toolkit.metrics._results import integers, result_frame
-from toolkit.metrics.usage import GroupBy, response_groups
+from toolkit.metrics.usage import GroupBy, cost_columns, response_groups
 
 if TYPE_CHECKING:
     from toolkit.tables import LogprobTables
@@ -23,18 +24,27 @@ if TYPE_CHECKING:
 _SUMMED = ("prompt_tokens", "completion_tokens", "total_tokens")
 _COUNTED = [column.name for column in schema.USAGE_COLUMNS]
 _MOST_SPANS = 1_000_000  # rows of one group
+_SPANS = ("1s", "10s", "1min", "10min", "1h", "6h", "1D")  # from which a span is picked
+_FEW_SPANS = 300  # that a picked span divides the time into, if it is not the longest
 
 
-def usage_over_time(lp: LogprobTables, *, span: str = "1min", by: GroupBy = None) -> pd.DataFrame:
-    """Count responses and tokens per span of time.
+def usage_over_time(
+    lp: LogprobTables,
+    *,
+    span: str | None = None,
+    by: GroupBy = None,
+    prices: Mapping[str, Price] | str | None = None,
+) -> pd.DataFrame:
+    """Count responses, tokens and their cost per span of time.
 
     Parameters
     ----------
     lp : LogprobTables
-    span : str
+    span : str, optional
         Length of a span in the notation of pandas: ``"10s"``, ``"1min"``, ``"1h"``, ``"1D"``. Spans
-        begin at whole multiples of this length since 1970, UTC.
-    by : str, Series or sequence of them, optional
+        begin at whole multiples of this length since 1970, UTC. Default: the shortest of 1 s, 10 s,
+        1 min, 10 min, 1 h, 6 h and 1 day that gives at most 300 spans, else 1 day.
+    by, prices : optional
         As in `toolkit.usage`.
 
     Returns
@@ -48,7 +58,7 @@ def usage_over_time(lp: LogprobTables, *, span: str = "1min", by: GroupBy = None
     ------
     ArgumentError
         If `span` is not a fixed length of time, or so short that there would be more than a million
-        spans; for `by`, as in `toolkit.usage`.
+        spans; for `by` and `prices`, as in `toolkit.usage`.
 
     Examples
     --------
@@ -61,8 +71,8 @@ def usage_over_time(lp: LogprobTables, *, span: str = "1min", by: GroupBy = None
     >>> spread[["n_responses", "completion_tokens_per_minute"]].values.tolist()
     [[2.0, 60.0], [0.0, 0.0], [1.0, 30.0]]
     """
-    length = _milliseconds(span)
     groups = response_groups(lp, by, schema.USAGE_OVER_TIME)
+    length = _milliseconds(span_of(lp, span))
     created = lp.responses["created"].cast(pa.int64())
     timed = pc.is_valid(created).to_numpy()
     number = pc.fill_null(created, 0).to_numpy() // length
@@ -95,6 +105,9 @@ def usage_over_time(lp: LogprobTables, *, span: str = "1min", by: GroupBy = None
         silent = ~found & (columns["n_responses"] > 0)
         columns[f"{name}_per_minute"] = np.where(silent, np.nan, total * (60_000 / length))
     columns["n_with_usage"] = np.bincount(cell[reported], minlength=n_cells)
+    order = np.flatnonzero(timed)[np.argsort(cell, kind="stable")]
+    cells = Groups(groups.keys, order, arrow.offsets(columns["n_responses"]))
+    columns |= cost_columns(lp, cells, prices)
     return with_keys(groups, n_spans, result_frame(schema.USAGE_OVER_TIME, columns))
 
 
@@ -161,6 +174,16 @@ def usage_histogram(
         "share": ratio(counts, np.repeat(known[:, None], n_bins, axis=1)).ravel(),
     }
     return with_keys(groups, n_bins, result_frame(schema.USAGE_HISTOGRAM, columns))
+
+
+def span_of(lp: LogprobTables, span: str | None) -> str:
+    """Return the span of `usage_over_time` that is asked for, or that the times of a load need."""
+    if span is not None:
+        return span
+    created = lp.responses["created"].cast(pa.int64()).drop_null().to_numpy()
+    length = int(np.ptp(created)) if len(created) else 0
+    few = (each for each in _SPANS if length // _milliseconds(each) < _FEW_SPANS)
+    return next(few, _SPANS[-1])
 
 
 def _milliseconds(span: str) -> int:

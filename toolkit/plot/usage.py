@@ -2,37 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from matplotlib import dates
 from matplotlib.axes import Axes
 
+from toolkit import arguments
 from toolkit.metrics import usage_over_time as table_of
+from toolkit.metrics._prices import Price
+from toolkit.metrics.usage_distributions import span_of
 from toolkit.plot._axes import axes
-from toolkit.plot._style import SERIES, STROKES, bare, legend_below, say, title
+from toolkit.plot._style import MOST_SERIES, SERIES, STROKES, bare, legend_below, say, title
 from toolkit.tables import LogprobTables
 
 
-def usage_over_time(lp: LogprobTables, *, span: str = "1min", ax: Axes | None = None) -> Axes:
-    """Draw how many tokens were used in each span of time.
+def usage_over_time(
+    lp: LogprobTables,
+    *,
+    span: str | None = None,
+    by: str | None = None,
+    prices: Mapping[str, Price] | str | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw how many tokens were used in each span of time, or what they cost.
 
     Parameters
     ----------
     lp : LogprobTables
-    span : str
-        As in `toolkit.usage_over_time`: ``"10s"``, ``"1min"``, ``"1h"``, ``"1D"``.
+    span : str, optional
+        As in `toolkit.usage_over_time`: ``"10s"``, ``"1min"``, ``"1h"``, ``"1D"``. Default: picked.
+    by : str, optional
+        A column of responses to group by, such as ``"model"``; at most six groups. Prompt and
+        completion tokens are drawn together then.
+    prices : mapping or "genai-prices", optional
+        As in `toolkit.usage`. The cost is drawn instead of the tokens, in the currency of the
+        prices; the title names the models without a price.
     ax : Axes, optional
         Where to draw. Default: a new figure.
 
     Returns
     -------
     Axes
-        Steps of prompt and completion tokens, time in UTC; a gap where responses report no usage.
+        Steps of prompt and completion tokens, or of each group; time in UTC; a gap where no
+        response of a span reports usage.
 
     Raises
     ------
     ArgumentError
-        As `toolkit.usage_over_time`.
+        As `toolkit.usage_over_time`, or if there are more than six groups.
 
     See Also
     --------
@@ -45,32 +64,55 @@ def usage_over_time(lp: LogprobTables, *, span: str = "1min", ax: Axes | None = 
     >>> [line.get_label() for line in ax.lines]
     ['prompt tokens', 'completion tokens']
     """
-    table = table_of(lp, span=span)
+    by = by if by is None else arguments.text("by", by, "the name of one column")
+    table = table_of(lp, span=span, by=by, prices=prices)
+    span = span_of(lp, span)
     ax = axes(ax, 9, 3.4)
     n = int(table["n_responses"].sum())
-    title(ax, [f"tokens used per {span}", f"{n:,} responses with a time"])
+    what = "tokens used" if prices is None else "cost"
+    unpriced = sorted({model for models in table["unpriced_models"] for model in models})
+    parts = [f"{what} per {span}", f"{n:,} responses with a time"]
+    title(ax, [*parts, f"no price: {', '.join(unpriced)}" if unpriced else None])
     if not n:
         return say(ax, "no response has a time")
-    length = pd.Timedelta(pd.tseries.frequencies.to_offset(span))
-    starts = table["start"].dt.tz_localize(None).to_numpy()
-    edges = np.append(starts, starts[-1] + length.to_timedelta64())
-    for name, colour, stroke in zip(
-        ("prompt_tokens", "completion_tokens"), SERIES, STROKES, strict=False
-    ):
-        values = table[name].to_numpy(float, na_value=np.nan)
-        silent = np.isnan(values) & (table["n_responses"].to_numpy() > 0)
+    names = ["prompt_tokens", "completion_tokens"] if by is None else ["total_tokens"]
+    series = _series(table, by, names if prices is None else ["cost"])
+    length = pd.Timedelta(pd.tseries.frequencies.to_offset(span)).to_timedelta64()
+    for (label, rows, name), colour, stroke in zip(series, SERIES, STROKES, strict=False):
+        starts = rows["start"].dt.tz_localize(None).to_numpy()
+        values = rows[name].to_numpy(float, na_value=np.nan)
+        silent = np.isnan(values) & (rows["n_responses"].to_numpy() > 0)
         values = np.where(np.isnan(values) & ~silent, 0.0, values)
         ax.plot(
-            edges, np.append(values, values[-1]), drawstyle="steps-post", color=colour, ls=stroke,
-            lw=1.6, label=name.replace("_", " "),
+            np.append(starts, starts[-1] + length), np.append(values, values[-1]),
+            drawstyle="steps-post", color=colour, ls=stroke, lw=1.6, label=label,
         )  # fmt: skip
+    _time_axis(ax)
+    ax.set_ylabel("tokens" if prices is None else "cost, in the currency of the prices")
+    ax.yaxis.set_major_formatter("{x:,.0f}" if prices is None else "{x:,.3g}")
+    legend_below(ax)
+    return ax
+
+
+def _series(
+    table: pd.DataFrame, by: str | None, names: list[str]
+) -> list[tuple[str, pd.DataFrame, str]]:
+    """Return the label, the rows and the column of each line."""
+    if by is None:
+        return [(name.replace("_", " "), table, name) for name in names]
+    groups = list(table.groupby(by, dropna=False, observed=True, sort=True))
+    if len(groups) > MOST_SERIES:
+        expected = f"a column of at most {MOST_SERIES} values"
+        raise arguments.invalid("by", by, f"{expected}, it has {len(groups)} values; filter first")
+    label = {key: "null" if pd.isna(key) else str(key) for key, _ in groups}
+    return [(label[key], rows, name) for key, rows in groups for name in names]
+
+
+def _time_axis(ax: Axes) -> None:
+    """Label the x axis with times, and begin the y axis at 0."""
     ax.set_ylim(bottom=0)
-    ax.set_ylabel("tokens")
     ax.set_xlabel("time (UTC)", loc="left")  # the axis writes the date on the right
     locator = dates.AutoDateLocator(maxticks=8)
     ax.xaxis.set_major_locator(locator)
     ax.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
-    ax.yaxis.set_major_formatter("{x:,.0f}")
     bare(ax)
-    legend_below(ax)
-    return ax

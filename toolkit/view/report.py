@@ -250,19 +250,7 @@ def _usage(lp: LogprobTables) -> Iterator[str]:
     }
     yield _table(counted, columns, "usage by model")
     if lp.responses["created"].null_count < len(lp):
-        yield _pictures(
-            (lambda ax: plot.usage_over_time(lp, span=_span(lp), ax=ax), "Tokens used over time")
-        )
-
-
-def _span(lp: LogprobTables) -> str:
-    """Return a span of time that divides the load into at most 300 steps, or days."""
-    created = lp.responses["created"].to_pandas().dropna()
-    seconds = (created.max() - created.min()).total_seconds()
-    for span, length in (("1s", 1), ("10s", 10), ("1min", 60), ("10min", 600), ("1h", 3600)):
-        if seconds / length <= 300:
-            return span
-    return "1D"
+        yield _pictures((lambda ax: plot.usage_over_time(lp, ax=ax), "Tokens used over time"))
 
 
 def _calibration(

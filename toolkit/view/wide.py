@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from toolkit.visible_text import plain
 if TYPE_CHECKING:
     import pandas as pd
 
+_NULL_RULE = re.compile("(; n|N)ull: .*|; null .*")  # such a line has a value
 MOST_ROWS = 6
 """Above this, a result is shown as any other DataFrame."""
 _BETTER = {  # which end of a score is good, where that is not about certainty
@@ -63,7 +65,7 @@ def _line(column: schema.Column, rows: list[dict[str, Any]], table: schema.Table
             f"{column.direction}: more certain" if column.direction else ""
         )
         unit = "" if column.unit == "1" else column.unit
-        meaning = column.doc.partition(". ")[0].rstrip(".")
+        meaning = _NULL_RULE.sub("", column.doc.partition(". ")[0].rstrip("."))
         yield _row("td", [f"<b>{name}</b>", *cells, unit, end, safe(meaning)])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 
 from toolkit.schema.base import Column, Table, metric, setting, tokens_column, total
+from toolkit.schema.results.usage import USAGE
 
 USAGE_OVER_TIME = Table(
     "usage_over_time",
@@ -31,6 +32,7 @@ USAGE_OVER_TIME = Table(
             )
             for name in ("completion_tokens", "total_tokens")
         ),
+        *(USAGE[name] for name in ("n_priced", "cost", "unpriced_models")),
     ),
 )
 USAGE_HISTOGRAM = Table(

@@ -57,7 +57,7 @@ ROOMS = {
     ),
     "loaders.json_values": ("the JSON vocabulary: kinds, paths, rejects", ("limits",)),
     "loaders.buffers": ("column buffers between decoding and merging", ("schema", "arrow")),
-    "loaders.scanner": ("the one door to the native scanner", ()),
+    "loaders.scanner": ("the one door to the native scanner", ("arrow",)),
     "loaders.prefetch": ("ordered parallel map with look-ahead", ()),
     "loaders.sources": (
         "paths, globs, URIs, file objects, tables to blocks of bytes",

@@ -75,24 +75,38 @@ bool run_unlocked(F f) {
   return good;
 }
 
-// Reads the records; false: out of memory.
-bool read(Scanner& scanner, std::vector<char>& verdicts, const View& data, const View& starts,
-          const View& stops, const View& breaks) {
+// What was read, ready for Python.
+struct Read {
+  std::vector<char> verdicts;
+  int64_t envelopes = 0;
+  std::vector<std::unique_ptr<Handover>> tables;
+};
+
+std::vector<toolkit::Plan> plans;  // the declared formats
+
+// Reads the records; false: out of memory. The scanner's memory comes and goes without the GIL too.
+bool read(Read& found, const View& data, const View& starts, const View& stops, const View& breaks,
+          size_t total, size_t window) {
   const auto* text = static_cast<const char*>(data.buffer.buf);
   const auto* start = static_cast<const int64_t*>(starts.buffer.buf);
   const auto* stop = static_cast<const int64_t*>(stops.buffer.buf);
   const auto* next = static_cast<const int64_t*>(breaks.buffer.buf);
   const auto* const last = next + breaks.buffer.len / kItem;
   return run_unlocked([&] {
-    for (size_t i = 0; i < verdicts.size(); ++i) {
-      for (; next != last && *next <= static_cast<int64_t>(i); ++next) scanner.interrupt();
-      verdicts[i] = scanner.record(text + start[i], text + stop[i], i);
+    const auto scanner = std::make_unique<Scanner>(total, window, plans);
+    found.verdicts.resize(static_cast<size_t>(starts.buffer.len / kItem));
+    for (size_t i = 0; i < found.verdicts.size(); ++i) {
+      for (; next != last && *next <= static_cast<int64_t>(i); ++next) scanner->interrupt();
+      found.verdicts[i] = scanner->record(text + start[i], text + stop[i], i);
     }
-    scanner.finish();
+    scanner->finish();
+    found.envelopes = scanner->envelopes;
+    toolkit::Table* const filled[] = {&scanner->bodies, &scanner->parts, &scanner->tokens,
+                                      &scanner->alternatives, &scanner->members()};
+    for (toolkit::Table* table : filled)
+      found.tables.push_back(std::make_unique<Handover>(*table));
   });
 }
-
-std::vector<toolkit::Plan> plans;  // the declared formats
 
 PyObject* declare(PyObject*, PyObject* args) {
   PyObject* text;
@@ -123,30 +137,22 @@ PyObject* scan(PyObject*, PyObject* args) {
     return nullptr;
   size_t total = 0;
   if (!lie_within(first, last, between, text.buffer.len, total)) return nullptr;
-  try {
-    const auto scanner =
-        std::make_unique<Scanner>(total, window < 0 ? 0 : static_cast<size_t>(window), plans);
-    std::vector<char> verdicts(static_cast<size_t>(first.buffer.len / kItem));
-    if (!read(*scanner, verdicts, text, first, last, between)) return nullptr;
-    constexpr int kTables = 5;
-    PyObject* tables[kTables] = {};
-    toolkit::Table* const filled[] = {&scanner->bodies, &scanner->parts, &scanner->tokens,
-                                      &scanner->alternatives, &scanner->members()};
-    bool good = true;
-    for (int i = 0; i < kTables && good; ++i) {
-      tables[i] = Handover(*filled[i]).capsules();
-      good = tables[i] != nullptr;
-    }
-    if (good)
-      return Py_BuildValue("(y#LNNNNN)", verdicts.empty() ? "" : verdicts.data(),
-                           static_cast<Py_ssize_t>(verdicts.size()),
-                           static_cast<long long>(scanner->envelopes), tables[0], tables[1],
-                           tables[2], tables[3], tables[4]);
-    for (PyObject* table : tables) Py_XDECREF(table);
+  Read found;
+  if (!read(found, text, first, last, between, total, window < 0 ? 0 : static_cast<size_t>(window)))
     return nullptr;
-  } catch (const std::exception&) {
-    return PyErr_NoMemory();
+  PyObject* const tables = PyList_New(0);
+  bool good = tables != nullptr;
+  for (size_t i = 0; i < found.tables.size() && good; ++i) {
+    PyObject* const pair = found.tables[i]->capsules();
+    good = pair != nullptr && PyList_Append(tables, pair) == 0;
+    Py_XDECREF(pair);
   }
+  if (good)
+    return Py_BuildValue("(y#LN)", found.verdicts.empty() ? "" : found.verdicts.data(),
+                         static_cast<Py_ssize_t>(found.verdicts.size()),
+                         static_cast<long long>(found.envelopes), tables);
+  Py_XDECREF(tables);
+  return nullptr;
 }
 
 // Gets a buffer and checks that data[start:stop] lies in it.

@@ -18,19 +18,52 @@ _FEW_RUNS, _LONG_RUN = (
 )  # slice at most this many runs, of at least this many rows on average
 
 
+def numbers(array: pa.Array) -> np.ndarray:
+    """Return numbers or flags without nulls as a NumPy array, without a copy of numbers.
+
+    The interpreter lock is kept, because to hand it over for each small array costs more than the
+    conversion.
+    """
+    n, (_, data) = len(array), array.buffers()
+    if pa.types.is_boolean(array.type):
+        return _bits(data, array.offset, n)
+    dtype = np.dtype(array.type.to_pandas_dtype())
+    return np.frombuffer(data or b"", dtype, n, array.offset * dtype.itemsize if n else 0)
+
+
+def _bits(data: pa.Buffer | None, start: int, n: int) -> np.ndarray:
+    packed = np.frombuffer(data or b"", np.uint8)
+    return np.unpackbits(packed, count=start + n, bitorder="little")[start:].view(bool)
+
+
+def _is_valid(array: pa.Array) -> np.ndarray:
+    if not array.null_count:
+        return np.ones(len(array), bool)
+    return _bits(array.buffers()[0], array.offset, len(array))
+
+
+def _joined(parts: list[np.ndarray]) -> np.ndarray:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def _chunks(column: pa.ChunkedArray) -> list[pa.Array]:
+    return column.chunks or [column.combine_chunks()]
+
+
 def numpy(table: pa.Table, name: str) -> np.ndarray:
-    """Return a column without nulls as one NumPy array."""
-    return table[name].combine_chunks().to_numpy(zero_copy_only=False)
+    """Return a column of numbers or flags without nulls as one NumPy array."""
+    return _joined([numbers(chunk) for chunk in _chunks(table[name])])
 
 
 def valid(table: pa.Table, name: str) -> np.ndarray:
     """Return which rows of a column are not null."""
-    return table[name].is_valid().combine_chunks().to_numpy(zero_copy_only=False)
+    return _joined([_is_valid(chunk) for chunk in _chunks(table[name])])
 
 
 def truth(flags: pa.Array | pa.ChunkedArray) -> np.ndarray:
     """Return a boolean column as a writable NumPy array, null as False."""
-    return np.array(pc.fill_null(flags, False), dtype=bool)
+    chunks = _chunks(flags) if isinstance(flags, pa.ChunkedArray) else [flags]
+    return _joined([numbers(chunk) & _is_valid(chunk) for chunk in chunks])
 
 
 def offsets(counts: np.ndarray) -> np.ndarray:
@@ -38,6 +71,29 @@ def offsets(counts: np.ndarray) -> np.ndarray:
     bounds = np.zeros(len(counts) + 1, np.int64)
     np.cumsum(counts, out=bounds[1:])
     return bounds
+
+
+def joined_texts(texts: pa.ChunkedArray, bounds: np.ndarray) -> pa.Array:
+    """Join the texts of consecutive runs, without copying them.
+
+    Parameters
+    ----------
+    texts : pyarrow.ChunkedArray of large strings or binaries, without nulls
+    bounds : int64 array, shape (n + 1,)
+        Boundaries of the runs, as `offsets` returns them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> texts = pa.chunked_array([["a", "b", "c"]], pa.large_string())
+    >>> joined_texts(texts, np.array([0, 2, 2, 3])).to_pylist()
+    ['ab', '', 'c']
+    """
+    pieces = texts.combine_chunks()
+    _, starts, data = pieces.buffers()
+    every = np.frombuffer(starts or bytes(8), np.int64)[pieces.offset :]
+    joined = pa.py_buffer(every[bounds].copy())
+    return pa.Array.from_buffers(texts.type, len(bounds) - 1, [None, joined, data])
 
 
 def take(table: pa.Table, rows: np.ndarray) -> pa.Table:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from toolkit import schema
-from toolkit.arrow import numpy, offsets
+from toolkit.arrow import joined_texts, numpy, offsets, truth, valid
 from toolkit.loaders.formats.embedded import NAME as ROW
 from toolkit.loaders.framing.detect import BOM
 from toolkit.loaders.merging.merger import Settled, merge
@@ -117,7 +117,9 @@ def assembled(batch: Batch) -> LogprobTables:
     """Merge and assemble the records of a batch."""
     merged = merge(batch.settled)
     merged = merged._replace(bodies=_named_by_file(merged.bodies, batch.documents))
-    ledger = pa.Table.from_pylist(batch.ledger, schema.LEDGER.arrow)
+    ledger = schema.LEDGER.empty()
+    if batch.ledger:
+        ledger = pa.Table.from_pylist(batch.ledger, schema.LEDGER.arrow)
     return LogprobTables(*assemble(merged, batch.origins), ledger=ledger)
 
 
@@ -235,42 +237,33 @@ def _alternatives(merged: Merged, keys: _Keys) -> pa.Table:
 
 
 class _Joined:
-    """The bytes of consecutive tokens, joined without copying."""
+    """The bytes of the tokens of each run, joined without copying."""
 
     def __init__(self, tokens: pa.Table, bounds: np.ndarray) -> None:
         sent = tokens["bytes"]
         text = tokens["token"].cast(schema.BINARY)
         self._bounds = bounds
         # Where bytes were not sent, the text is used instead, and only equality proves it right.
-        self._guessed = np.concatenate([[0], np.cumsum(sent.is_null().to_numpy())])
-        pieces = pc.coalesce(sent, text).combine_chunks()
-        self._data = b""
-        self._every = np.zeros(1, np.int64)
-        if len(pieces):
-            _, every, data = pieces.buffers()
-            self._every = np.frombuffer(every, np.int64)[pieces.offset :]
-            self._data = data
-
-    def runs(self, runs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the offsets of the first byte of each run of tokens, and after its last."""
-        return self._every[self._bounds[runs]], self._every[self._bounds[runs + 1]]
+        self._guessed = offsets(~valid(tokens, "bytes"))
+        self._runs = joined_texts(pc.coalesce(sent, text), bounds)
 
     def align(self, text: pa.ChunkedArray, runs: np.ndarray) -> np.ndarray:
         """Compare the joined bytes of each run with its text; return int8 codes of `ALIGNMENTS`."""
-        out = np.full(len(runs), _UNKNOWN, np.int8)
-        starts, stops = self.runs(runs)
-        has_tokens = self._bounds[runs + 1] > self._bounds[runs]
-        guessed = self._guessed[self._bounds[runs + 1]] > self._guessed[self._bounds[runs]]
-        data = memoryview(self._data)
-        texts = text.cast(schema.BINARY).to_pylist()
-        for i in np.flatnonzero(has_tokens).tolist():
-            verdict = _compare(bytes(data[starts[i] : stops[i]]), texts[i] or b"")
+        first, stop = self._bounds[runs], self._bounds[runs + 1]
+        joined = self._runs.take(pa.array(runs))
+        texts = pc.fill_null(text.cast(schema.BINARY), b"").combine_chunks()
+        is_exact = truth(pc.equal(joined, texts))
+        guessed = self._guessed[stop] > self._guessed[first]
+        out = np.where(is_exact, np.int8(_EXACT), np.int8(_UNKNOWN))
+        for i in np.flatnonzero(~is_exact & (stop > first)).tolist():
+            verdict = _compare(joined[i].as_py(), texts[i].as_py())
             out[i] = _UNKNOWN if guessed[i] and verdict != _EXACT else verdict
+        out[stop == first] = _UNKNOWN
         return out
 
 
 def _compare(joined: bytes, text: bytes) -> int:
-    if joined == text or joined.decode("utf-8", "replace").encode() == text:
+    if joined.decode("utf-8", "replace").encode() == text:
         return _EXACT
     if text.startswith(joined):
         return _SHORT

@@ -12,6 +12,7 @@ response. Then ``n_records`` records make one body, and all of them but the firs
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -149,9 +150,10 @@ class Decoded(NamedTuple):
     @classmethod
     def concat(cls, pieces: list[Decoded]) -> Decoded:
         """Concatenate column buffers of consecutive records; no pieces give no rows."""
+        if not pieces:
+            return nothing()
         tables = {
-            name: pa.concat_tables([empty.empty_table(), *(getattr(each, name) for each in pieces)])
-            for name, empty in _SCHEMAS.items()
+            name: pa.concat_tables([getattr(each, name) for each in pieces]) for name in _TABLES
         }
         counts = {
             name: sum(getattr(each, name) for each in pieces) for name in ("envelopes", "control")
@@ -175,11 +177,17 @@ class Decoded(NamedTuple):
             take(self.parts, parts),
             take(self.tokens, tokens),
             take(self.alternatives, entries),
-            REJECTS.empty_table(),
-            REJECTED.empty_table(),
+            nothing().rejects,
+            nothing().rejected,
             members,
         )
 
 
-_TABLES = (BODIES, PARTS, TOKENS, ALTERNATIVES, REJECTS, REJECTED, MEMBERS)
-_SCHEMAS = dict(zip(Decoded._fields, _TABLES, strict=False))
+_TABLES = ("bodies", "parts", "tokens", "alternatives", "rejects", "rejected", "members")
+
+
+@cache
+def nothing() -> Decoded:
+    """Return the column buffers of no records; not at import, because that imports pandas."""
+    schemas = (BODIES, PARTS, TOKENS, ALTERNATIVES, REJECTS, REJECTED, MEMBERS)
+    return Decoded(*(declared.empty_table() for declared in schemas))

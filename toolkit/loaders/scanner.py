@@ -9,6 +9,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from toolkit.arrow import numbers
+
 _scan: ModuleType | None
 try:
     from toolkit import _scan
@@ -95,10 +97,10 @@ def scan_block(
     """
     if _scan is None:
         return None
-    verdicts, envelopes, *capsules = _scan.scan(data, starts, stops, breaks, window)
+    verdicts, envelopes, capsules = _scan.scan(data, starts, stops, breaks, window)
     *tables, members = (pa.RecordBatch._import_from_c_capsule(*pair) for pair in capsules)
     bodies, parts, tokens, alternatives = tables
-    frames = members["frame"].to_numpy()
+    frames = numbers(members["frame"])
     found = np.frombuffer(verdicts, np.uint8)
     return Scanned(found, envelopes, bodies, parts, tokens, alternatives, frames)
 

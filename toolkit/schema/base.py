@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -99,6 +99,10 @@ class Table:
 
     def empty(self) -> pa.Table:
         """Return a table of this schema with no rows."""
+        return self._empty
+
+    @cached_property
+    def _empty(self) -> pa.Table:
         return self.arrow.empty_table()
 
 
@@ -155,7 +159,12 @@ def known(
 
 def label_array(codes: object, labels: tuple[str, ...]) -> pa.DictionaryArray:
     """Build a `LABEL` array from small integer codes into one of the declared lists."""
-    return pa.DictionaryArray.from_arrays(pa.array(codes, pa.int8()), pa.array(labels, pa.string()))
+    return pa.DictionaryArray.from_arrays(pa.array(codes, pa.int8()), _label_values(labels))
+
+
+@cache
+def _label_values(labels: tuple[str, ...]) -> pa.Array:
+    return pa.array(labels, pa.string())
 
 
 def conform(table: pa.Table, declared: Table) -> pa.Table:
@@ -188,18 +197,21 @@ def conform(table: pa.Table, declared: Table) -> pa.Table:
     """
     arrays = []
     names = table.column_names
+    is_declared = table.schema.equals(declared.arrow, check_metadata=True)
     for declared_column in declared.columns:
         name = declared_column.name
         if name not in names:
             raise SchemaError(f"table {declared.name} lacks column {name!r}; it has {names}")
-        column = _cast(table[name], declared_column, declared.name)
+        given = table[name]
+        column = _cast(given, declared_column, declared.name)
+        is_declared &= column is given
         if declared_column.required and column.null_count:
             raise SchemaError(
                 f"column {declared.name}.{name} must not be null, but "
                 f"{column.null_count} of {len(column)} rows are"
             )
         arrays.append(column)
-    return pa.Table.from_arrays(arrays, schema=declared.arrow)
+    return table if is_declared else pa.Table.from_arrays(arrays, schema=declared.arrow)
 
 
 def _cast(column: pa.ChunkedArray, declared: Column, table: str) -> pa.ChunkedArray:
@@ -215,7 +227,7 @@ def _cast(column: pa.ChunkedArray, declared: Column, table: str) -> pa.ChunkedAr
 
 def _labelled(column: pa.ChunkedArray, declared: Column, table: str) -> pa.ChunkedArray:
     """Encode labels with the declared codes, whatever codes they had."""
-    labels = pa.array(declared.labels, pa.string())
+    labels = _label_values(declared.labels)
     if column.type == LABEL and all(chunk.dictionary.equals(labels) for chunk in column.chunks):
         return column
     if pa.types.is_dictionary(column.type):

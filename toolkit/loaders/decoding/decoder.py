@@ -99,7 +99,7 @@ class Decoder:
             self.envelopes += scanned.envelopes
             record = np.arange(before.record, before.record + n)
             self._placed.append(place(scanned, frames, record, before))
-            return buffers.REJECTS.empty_table()
+            return buffers.nothing().rejects
         deferred = self._reference.frames(frames, np.flatnonzero(scanned.verdicts == DEFERRED))
         if self._ordinals.scope != before.scope:
             # Exchanges began scopes within the block, which the scanner knows nothing of.
@@ -123,7 +123,7 @@ class Decoder:
         columns.add(Reject(reason, message), self._ordinals, place)
         self._ordinals.advance(records=1)
         rejects, rejected = columns.tables()
-        nothing = Decoded.concat([])
+        nothing = buffers.nothing()
         self._add(nothing._replace(rejects=rejects, rejected=rejected, reasons=columns.reasons))
 
     def _add(self, decoded: Decoded) -> pa.Table:

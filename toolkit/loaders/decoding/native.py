@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from toolkit.arrow import numbers
 from toolkit.limits import LIMITS, Limits
 from toolkit.loaders import buffers
 from toolkit.loaders.buffers import Decoded, Ints
@@ -53,7 +54,7 @@ def scan_frames(frames: Frames, window: int = 0, limits: Limits = LIMITS) -> Sca
     scanned = scan_block(frames.data, frames.starts, frames.stops, frames.breaks, window)
     if scanned is None:
         return None
-    most = scanned.tokens["n_alternatives"].to_numpy().max(initial=0)
+    most = numbers(scanned.tokens["n_alternatives"]).max(initial=0)
     return scanned if most <= limits.alternatives else None
 
 
@@ -117,8 +118,8 @@ def complete(blocks: list[Placed]) -> Decoded:
         ),
         tokens=_complete([each.tokens for each in scanned], buffers.TOKENS),
         alternatives=_complete([each.alternatives for each in scanned], buffers.ALTERNATIVES),
-        rejects=buffers.REJECTS.empty_table(),
-        rejected=buffers.REJECTED.empty_table(),
+        rejects=buffers.nothing().rejects,
+        rejected=buffers.nothing().rejected,
         members=pa.table(
             _concatenated([block.members for block in blocks]), schema=buffers.MEMBERS
         ),

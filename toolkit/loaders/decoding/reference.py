@@ -399,7 +399,7 @@ class _Batch:
             alternatives,
             rejects=rejects,
             rejected=rejected,
-            members=buffers.MEMBERS.empty_table(),
+            members=buffers.nothing().members,
             envelopes=self._envelopes,
             control=self._control,
             reasons=self._rejects.reasons,

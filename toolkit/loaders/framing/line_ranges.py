@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol, cast
 from toolkit.loaders.framing.frames import Frames, Position, without_long
 from toolkit.loaders.framing.lines import PartialLine, framed_lines
 
-_REST = 1 << 16  # bytes after a range that are read with it, for the end of its last line
+_REST = 1 << 18  # bytes after a range that are read with it, for the end of its last line
 _MORE = 1 << 20  # bytes that are read at a time, if the last line is longer
 
 

@@ -106,7 +106,7 @@ class Merger:
         last = _last_records(decoded)
         owner = self._owners(decoded, facts, last)
         rejects = _with_late(decoded, owner)
-        decoded = decoded._replace(members=buffers.MEMBERS.empty_table())
+        decoded = decoded._replace(members=buffers.nothing().members)
         if self._held is not None:
             decoded = Decoded.concat([self._held, decoded])
             owner = np.concatenate([self._held_owner, owner])

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from toolkit import schema
-from toolkit.arrow import numpy, offsets, take, take_runs, truth, valid
+from toolkit.arrow import joined_texts, numpy, offsets, take, take_runs, truth, valid
 from toolkit.loaders import buffers
 from toolkit.loaders.buffers import (
     KIND_CHUNK,
@@ -268,14 +268,7 @@ def _merge_parts(parts: pa.Table, group: Ints, is_stream: Flags) -> pa.Table:
 
 def _join_texts(texts: pa.ChunkedArray, starts: Ints) -> pa.Array:
     """Join consecutive texts, which keeps the bytes and drops offsets; null if all are empty."""
-    if len(starts) == 1:
-        return pa.array([], schema.TEXT)
-    pieces = pc.fill_null(texts, "").combine_chunks()
-    _, bounds, data = pieces.buffers()
-    every = np.frombuffer(bounds, np.int64)[pieces.offset :]
-    joined = pa.Array.from_buffers(
-        schema.TEXT, len(starts) - 1, [None, pa.py_buffer(every[starts].copy()), data]
-    )
+    joined = joined_texts(pc.fill_null(texts, ""), starts)
     return pc.if_else(pc.equal(pc.binary_length(joined), 0), pa.scalar(None, schema.TEXT), joined)
 
 

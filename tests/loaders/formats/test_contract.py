@@ -11,6 +11,7 @@ import toolkit
 from tests.loaders.formats.samples import SAMPLES, TOGETHER_STREAM, events, lines
 from tests.oracle import assert_conserved
 from toolkit.loaders.formats import detect
+from toolkit.loaders.formats.token_lists import is_bare_entry
 
 WHOLE = {name: sample for name, sample in SAMPLES.items() if sample.whole}
 STREAMED = {name: sample for name, sample in SAMPLES.items() if sample.stream}
@@ -150,3 +151,9 @@ def test_wrong_values_are_rejected_or_noted(data):
         record[data.draw(st.sampled_from(FORMAT_KEYS))] = odd
     lp = toolkit.from_responses([record, {"choices": []}])
     assert_conserved(lp)
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_no_answer_has_only_the_keys_of_an_entry(name):
+    """Rows are searched for answers, and entries are not tried as one."""
+    assert not is_bare_entry(RECORDS[name][1])

@@ -37,7 +37,7 @@ from toolkit.loaders.formats.paths import along, find, steps_of
 from toolkit.loaders.formats.refusal import refusal
 from toolkit.loaders.formats.row_ids import row_id, with_keys_as_ids
 from toolkit.loaders.formats.shape import Shape
-from toolkit.loaders.formats.token_lists import list_kind
+from toolkit.loaders.formats.token_lists import is_bare_entry, list_kind
 from toolkit.loaders.formats.unread import has_tokens, identities, lists_of, unread
 from toolkit.loaders.json_values import Reject, keys_of, kind_of
 
@@ -347,8 +347,10 @@ def _noted(obj: dict[str, Any], path: str, found: list[Found], left: list[Any]) 
 
 def is_answer(obj: object) -> bool:
     """Return whether an object is an answer in a known format, in an envelope or not."""
+    if not isinstance(obj, dict) or is_bare_entry(obj):
+        return False
     modules: tuple[_Module, ...] = (*FORMATS, *ENVELOPES)
-    return isinstance(obj, dict) and any(module.matches(obj) for module in modules)
+    return any(module.matches(obj) for module in modules)
 
 
 def is_envelope(obj: object) -> bool:

@@ -54,6 +54,8 @@ def _find(
     custom_id = row_id(obj, custom_id)
     members: Iterable[tuple[Any, Any]] = obj.items() if isinstance(obj, dict) else enumerate(obj)
     for key, value in members:
+        if not isinstance(value, str | dict | list):
+            continue
         inner_path = child(path, key)
         if isinstance(value, str) and speaks_of_logprobs(key) and not _WHOLE.search(value):
             continue  # the text of a list, which is not an answer

@@ -5,6 +5,7 @@ Test recorders write ``{"__type__": ..., "__data__": {...}}`` instead.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +16,7 @@ NAME = "event_data"
 SHAPE = "data or __data__ with an answer"
 _KEYS = ("data", "__data__")
 _ANSWER = ("choices", "error", "output", "candidates", "type")
+_TEXT = re.compile(r'\s*\{.*"(?:' + "|".join(_ANSWER) + ')"', re.DOTALL)
 
 
 def matches(obj: dict[str, Any]) -> bool:
@@ -24,7 +26,7 @@ def matches(obj: dict[str, Any]) -> bool:
     inner = [obj[key] for key in _KEYS if key in obj]
     return len(inner) == 1 and (
         (isinstance(inner[0], dict) and any(key in inner[0] for key in _ANSWER))
-        or (isinstance(inner[0], str) and inner[0].lstrip()[:1] == "{")
+        or (isinstance(inner[0], str) and _TEXT.match(inner[0]) is not None)
     )
 
 

@@ -31,6 +31,7 @@ CHANNELS = {
 }
 """Keys of a logprobs object whose lists belong to a channel."""
 
+_ENTRY = frozenset({*TOKEN, *LOGPROB, *TOKEN_ID, *BYTES, *TOP})
 _LOOK = 8  # positions that decide what a list is
 
 
@@ -151,6 +152,17 @@ def object_kind(value: dict[str, Any]) -> str | None:
     if all(is_logprob(each) for each in value.values()):
         return "dicts"
     return None
+
+
+def is_bare_entry(value: dict[str, Any]) -> bool:
+    """Return whether an object has only keys of an entry, and so cannot be an answer.
+
+    Examples
+    --------
+    >>> is_bare_entry({"token": "a", "logprob": -0.5}), is_bare_entry({"token": {"logprob": -0.5}})
+    (True, False)
+    """
+    return _ENTRY.issuperset(value) and not isinstance(value.get("token"), dict)
 
 
 _NEED_A_NAME = ("pairs", "triples", "dicts")

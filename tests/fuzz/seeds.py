@@ -93,6 +93,8 @@ HAND_MADE = tuple(
         '"logprobs":null,"finish_reason":null}],"obfuscation":"xyz","nvext":{"a":[1,{"b":null}]}}',
         '{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"call_1","type":"function",'
         '"function":{"name":"f","arguments":"{\\"a\\":1}"}}]},"finish_reason":"tool_calls"}]}',
+        '{"choices":[{"message":{"content":null,"toolCalls":[{"type":"function","id":"call_1",'
+        '"args":{"b":[0.1,1.0,-0.0,100000.0,12],"a":{"z":null,"é":"\\u00e9\\/\\n"}}}]},"logprobs":null}]}',
         '{"choices":[{"delta":{"content":"\\"\\\\\\/\\b\\f\\n\\r\\t\\u0041\\ud83d\\ude00\\u0000"},'
         '"logprobs":{"content":[{"token":"\\ud83d\\ude00","logprob":0,"bytes":[240,159,152,128],'
         '"token_id":5,"top_logprobs":[{"token":"😀","logprob":-0.0,"bytes":[240,159,152,128],'

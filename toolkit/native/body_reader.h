@@ -11,6 +11,7 @@
 #include "columns.h"
 #include "list_reader.h"
 #include "json.h"
+#include "json_writer.h"
 #include "keys.h"
 
 namespace toolkit {
@@ -35,6 +36,7 @@ class BodyReader : public ListReader {
   Parts parts;
 
  protected:
+  JsonWriter writer_{json_};
   int64_t usage_[kUsageCounts] = {};  // counts of the body, if it has a usage; -1: unknown
 
   const char* field(const char* p, Body& body, Key key) {
@@ -151,7 +153,7 @@ class BodyReader : public ListReader {
         case Key::kRole: return name(q, parts.role, row);
         case Key::kContent: return text(q, parts.content, row);
         case Key::kRefusal: return text(q, parts.refusal, row);
-        case Key::kToolCalls: return empty_or_null(q);
+        case Key::kToolCalls: return tool_calls(q, row);
         case Key::kProviderFields: return no_refusal(q);
         default: return text(q, parts.reasoning, row);  // one of two keys
       }
@@ -175,11 +177,17 @@ class BodyReader : public ListReader {
     put_name(slice, column, row);
     return p;
   }
-  const char* empty_or_null(const char* p) {
+  // Reads tool calls, or fragments of them, as JSON; none are null.
+  const char* tool_calls(const char* p, size_t row) {
     const char* const after = json_.null(p);
     if (after != nullptr) return after;
-    p = json_.take(p, '[');
-    return p == nullptr ? nullptr : json_.take(p, ']');
+    writer_.text.clear();
+    p = writer_.array(p, [&](const char* q) {
+      json_.note_list();
+      return json_.peek(q) == '{' ? writer_.value(q) : nullptr;
+    });
+    if (p != nullptr && writer_.text != "[]") parts.tool_calls.put(row, writer_.text);
+    return p;
   }
 
   const char* logprobs(const char* p, State& state, int32_t (&counts)[3]) {

@@ -250,6 +250,11 @@ class Text : public Column {  // format "U" or "Z": large strings or binaries
     stops_.data[row + 1] = static_cast<int64_t>(size_);
     filled_ = row + 1;
   }
+  void put(size_t row, std::string_view text) {
+    char* const out = begin(row);
+    std::memcpy(out, text.data(), text.size());
+    end(row, out + text.size());
+  }
   std::string_view at(size_t row) const {
     const int64_t start = stops_.data[row];
     return {bytes_.data + start, static_cast<size_t>(stops_.data[row + 1] - start)};

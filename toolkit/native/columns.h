@@ -45,15 +45,17 @@ struct Parts : Table {
   Text content{"content", "U"};
   Text refusal{"refusal", "U"};
   Text reasoning{"reasoning", "U"};
+  Text tool_calls{"tool_calls", "U"};
   Text finish_reason{"finish_reason", "U"};
   Int8 state{"state", "c"};
   Int32 n_content{"n_content", "i"};
   Int32 n_reasoning{"n_reasoning", "i"};
   Int32 n_refusal{"n_refusal", "i"};
   Parts() {
-    columns = {&choice,        &role,  &content,   &refusal,     &reasoning,
-               &finish_reason, &state, &n_content, &n_reasoning, &n_refusal};
-    texts_ = {&role, &content, &refusal, &reasoning, &finish_reason};
+    columns = {&choice,     &role,          &content, &refusal,   &reasoning,
+               &tool_calls, &finish_reason, &state,   &n_content, &n_reasoning,
+               &n_refusal};
+    texts_ = {&role, &content, &refusal, &reasoning, &tool_calls, &finish_reason};
   }
 };
 

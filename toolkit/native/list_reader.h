@@ -402,10 +402,7 @@ class ListReader : public EntryReader {
   // Adds a token that is one of the alternatives.
   void copy(size_t from) {
     const size_t row = tokens.rows++;
-    const std::string_view text = alternatives.token.at(from);
-    char* const out = tokens.token.begin(row);
-    std::memcpy(out, text.data(), text.size());
-    tokens.token.end(row, out + text.size());
+    tokens.token.put(row, alternatives.token.at(from));
     if (alternatives.token_id.has(from)) tokens.token_id.set(row, alternatives.token_id.at(from));
     if (alternatives.logprob.has(from)) tokens.logprob.set(row, alternatives.logprob.at(from));
     tokens.status.set(row, alternatives.status.at(from));

@@ -246,12 +246,13 @@ class Scanner : public CodedReader {
     return one.start == other.start || (one.start != nullptr && other.start != nullptr &&
                                         one.text() == other.text());
   }
-  // Returns whether a body has one unfinished choice, tokens of its content only, and no usage.
+  // Returns whether a body has one unfinished choice, tokens of its content only, and neither tool
+  // calls nor usage.
   bool is_plain(const Body& body) const {
     if (body.n_parts != 1 || body.has_usage) return false;
     const size_t row = parts.rows - 1;
-    return !parts.finish_reason.has(row) && parts.n_reasoning.at(row) == 0 &&
-           parts.n_refusal.at(row) == 0;
+    return !parts.finish_reason.has(row) && !parts.tool_calls.has(row) &&
+           parts.n_reasoning.at(row) == 0 && parts.n_refusal.at(row) == 0;
   }
   bool brings_text(size_t row) const {
     for (const Text* text : {&parts.content, &parts.refusal, &parts.reasoning})
@@ -283,8 +284,7 @@ class Scanner : public CodedReader {
     bodies.format.set(row, static_cast<int8_t>(format));
     put_name(body.id, bodies.response_id, row);
     put_name(custom_id, bodies.custom_id, row);
-    if (is_inside) std::memcpy(bodies.path.begin(row), path_.data(), path_.size());
-    if (is_inside) bodies.path.end(row, bodies.path.begin(row) + path_.size());
+    if (is_inside) bodies.path.put(row, path_);
     if (body.created >= 0) bodies.created.set(row, body.created);
     put_name(body.model, bodies.model, row);
     put_name(body.fingerprint, bodies.system_fingerprint, row);

@@ -234,21 +234,25 @@ def rounds(wanted: dict[str, int], seconds: float, seed: int) -> list[str]:
     violations: list[str] = []
     turns = Rounds(random.Random(seed))
     end, n = time.monotonic() + seconds, 0
-    while time.monotonic() < end:
-        due = [kind for kind in wanted if counts[kind]["stopped"] < wanted[kind]]
-        if not due:
-            break
-        kind = due[n % len(due)]
-        n += 1
-        with tempfile.TemporaryDirectory() as folder:
-            try:
-                counts[kind][turns.round(kind, Path(folder))] += 1
-            except (Violation, toolkit.ToolkitError, OSError) as error:
-                counts[kind]["VIOLATION"] += 1
-                violations.append(f"{kind}, round {n}: {type(error).__name__}: {error}")
-    for kind, outcomes in counts.items():
-        listed = ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(outcomes.items()))
-        print(f"{kind:<10}{outcomes.total():>7,} rounds  {listed}")
+    try:
+        while time.monotonic() < end:
+            due = [kind for kind in wanted if counts[kind]["stopped"] < wanted[kind]]
+            if not due:
+                break
+            kind = due[n % len(due)]
+            n += 1
+            with tempfile.TemporaryDirectory() as folder:
+                try:
+                    counts[kind][turns.round(kind, Path(folder))] += 1
+                except (Violation, toolkit.ToolkitError, OSError) as error:
+                    counts[kind]["VIOLATION"] += 1
+                    violations.append(f"{kind}, round {n}: {type(error).__name__}: {error}")
+    finally:  # also of a run that is interrupted
+        for kind, outcomes in counts.items():
+            listed = ", ".join(
+                f"{count:,} {outcome}" for outcome, count in sorted(outcomes.items())
+            )
+            print(f"{kind:<10}{outcomes.total():>7,} rounds  {listed}")
     return violations
 
 

@@ -143,7 +143,31 @@ ROOMS = {
         "`tee`: a live stream to a file",
         ("errors", "arguments", "loaders.line_file", "loaders.plain_data"),
     ),
-    "dataset.shards": ("sources to shards, the unit of retry", ("loaders.sources",)),
+    "loaders.cutting": (
+        "large files of JSON lines to parts that can be read apart",
+        (
+            *("errors", "limits", "loaders.sources", "loaders.framing", "loaders.plan"),
+            "loaders.prefetch",
+        ),
+    ),
+    "dataset.shards": (
+        "sources to shards, the unit of retry",
+        (
+            *("errors", "limits", "schema", "dataset.layout", "loaders.sources"),
+            *("loaders.formats", "loaders.decoding", "loaders.options", "loaders.cutting"),
+        ),
+    ),
+    "dataset.shard_files": (
+        "one shard to its files, in any process",
+        (
+            *("tables", "dataset.parquet_writer", "dataset.write", "dataset.shards"),
+            *("loaders.plan", "loaders.session"),
+        ),
+    ),
+    "dataset.workers": (
+        "shards on other processes, each tried again if its process dies",
+        ("errors", "dataset.shards", "dataset.shard_files"),
+    ),
     "dataset.checkpoints": (
         "the shards that an export has finished",
         (
@@ -151,13 +175,28 @@ ROOMS = {
             "loaders.sources",
         ),
     ),
+    "dataset.finishing": (
+        "ledger, small files and manifest, when all shards are written",
+        (
+            *("schema", "dataset.layout", "dataset.parquet_writer", "dataset.write"),
+            "dataset.shards",
+        ),
+    ),
     "dataset.exporting": (
         "`export`: sources to a dataset",
         (
-            *(*_GROUND, "dataset.layout", "dataset.publish", "dataset.parquet_writer"),
-            *("dataset.write", "dataset.shards", "dataset.checkpoints"),
-            *("loaders.formats", "loaders.options", "loaders.sources", "loaders.batches"),
+            *(*_GROUND, "dataset.layout", "dataset.publish", "dataset.write", "dataset.shards"),
+            *("dataset.shard_files", "dataset.workers", "dataset.checkpoints"),
+            *("dataset.finishing", "loaders.formats", "loaders.options", "loaders.sources"),
             "loaders.session",
+        ),
+    ),
+    "dataset.machines": (
+        "`plan_export`, `export_shard`, `finish_export`: an export on many machines",
+        (
+            *(*_GROUND, "dataset.layout", "dataset.publish", "dataset.write", "dataset.shards"),
+            *("dataset.shard_files", "dataset.finishing", "dataset.exporting"),
+            *("loaders.formats", "loaders.options", "loaders.sources"),
         ),
     ),
     "metrics._arrays": ("array functions under the metrics: NumPy alone", ()),

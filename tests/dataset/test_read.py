@@ -366,7 +366,7 @@ def test_memory_is_given_back_every_few_batches(data, tmp_path, monkeypatch, sys
         patch.setattr(
             "toolkit.dataset.parquet_writer.ctypes", SimpleNamespace(CDLL=lambda name: Library)
         )
-        own_os = SimpleNamespace(name=system, fsync=os.fsync, cpu_count=os.cpu_count)
+        own_os = SimpleNamespace(**vars(os) | {"name": system})
         patch.setattr("toolkit.dataset.parquet_writer.os", own_os)
         for table in STORED:
             (tmp_path / table.name).mkdir()

@@ -49,7 +49,7 @@ def stopping(monkeypatch):
             made.append(shard)
             return parquet_writer.write_files(parts, folder, shard, threads)
 
-        monkeypatch.setattr("toolkit.dataset.exporting.write_files", write)
+        monkeypatch.setattr("toolkit.dataset.shard_files.write_files", write)
         made.clear()
         return made
 

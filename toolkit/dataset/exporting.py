@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from concurrent.futures import Executor
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,17 +17,19 @@ from typing import Any
 import pyarrow as pa
 
 from toolkit import __version__, arguments, schema
-from toolkit.dataset.checkpoints import Checkpoint, Checkpoints
+from toolkit.dataset.checkpoints import Checkpoints
+from toolkit.dataset.finishing import finish, tables_of
 from toolkit.dataset.layout import is_dataset, objection
-from toolkit.dataset.parquet_writer import write_files
 from toolkit.dataset.publish import Staging, staged
-from toolkit.dataset.shards import SHARD_BYTES, Shard, shards
-from toolkit.dataset.write import verified, write_manifest
+from toolkit.dataset.shard_files import write_shard
+from toolkit.dataset.shards import Shard, ShardReport, files_to_repeat, plan
+from toolkit.dataset.workers import Workers, run_shards
+from toolkit.dataset.write import sweep
 from toolkit.errors import ArgumentError
 from toolkit.limits import LIMITS, Limits
 from toolkit.loaders.formats.shape import Shape
 from toolkit.loaders.options import STREAM_WINDOW, OnError, ReadOptions, Rejects
-from toolkit.loaders.session import ReadSession
+from toolkit.loaders.session import LoadSummary, progress_bar
 from toolkit.loaders.sources.resolve import resolve
 
 _BATCH_BYTES = 32 << 20  # of decompressed sources; memory grows with it
@@ -47,6 +51,9 @@ def export(
     shape: Shape | None = None,
     threads: int | None = None,
     limits: Limits = LIMITS,
+    workers: int | None = None,
+    executor: Executor | None = None,
+    shard_bytes: int | None = None,
 ) -> Path:
     """Load recordings and write their tables as Parquet, in bounded memory.
 
@@ -63,10 +70,22 @@ def export(
         manifest of the export does not list, or is not an export.
     resume : bool
         If the export is interrupted, keep its finished work in a hidden directory beside the
-        target; and start from the work that an earlier call kept. Work is checkpointed per shard of
-        about 256 MiB of sources. A shard is reused only if its sources (size, time and hash) and
+        target; and start from the work that an earlier call kept. Work is checkpointed per
+        shard. A shard is reused only if its sources (size, time and hash) and
         the options are unchanged, so a resumed export has the same files as an uninterrupted one. A
         call without `resume` removes the kept work.
+    workers : int, optional
+        Number of processes that read and write, each with one thread; a script guards the call with
+        ``if __name__ == "__main__":``. A process that is killed is replaced, and its shard is run
+        again. Default: this process, with threads.
+    executor : concurrent.futures.Executor, optional
+        Runs the shards instead, for example on the machines of a cluster that see the same disk. It
+        is not shut down.
+    shard_bytes : int, optional
+        Bytes of sources in a shard, about. A plain file of JSON lines of at least twice this size
+        is cut, unless it holds streams. Default: 256 MiB, and up to 4 GiB for more than 640 GB.
+
+    The files are the same, byte by byte, whoever runs the shards.
 
     Returns
     -------
@@ -83,8 +102,9 @@ def export(
     Warns
     -----
     ToolkitWarning
-        As `toolkit.read` does; and if an earlier export was replaced in two steps, because the
-        system cannot exchange directories (Windows, some network drives).
+        As `toolkit.read` does; if an earlier export was replaced in two steps, because the
+        system cannot exchange directories (Windows, some network drives); and if shards had to be
+        run again, because a worker died.
 
     Examples
     --------
@@ -101,6 +121,14 @@ def export(
         arguments.flag(name, value)
     if isinstance(sources, str | os.PathLike) and is_dataset(sources):
         raise ArgumentError(f"{os.fspath(sources)} is already an exported dataset")
+    for name, number in (("workers", workers), ("shard_bytes", shard_bytes)):
+        if number is not None:
+            arguments.whole(name, number)
+    if executor is not None:
+        if not callable(getattr(executor, "submit", None)):
+            raise arguments.invalid("executor", executor, "a concurrent.futures.Executor")
+        if workers is not None:
+            raise ArgumentError("expected either workers or executor, found both")
     options = ReadOptions(
         batch_bytes=_BATCH_BYTES,
         on_error=on_error,
@@ -114,57 +142,71 @@ def export(
         threads=threads,
         limits=limits,
     )
-    session = ReadSession(options, fingerprints=True)
-    settings = {
+    with (
+        staged(target, overwrite=overwrite, objection=objection, keep=resume) as staging,
+        nullcontext(executor) if workers is None else Workers(workers) as chosen,
+    ):
+        shards = plan(resolve(sources), options, shard_bytes)
+        checkpoints = Checkpoints(staging, _settings(options)) if resume else None
+        reports = _reports(shards, staging, options, chosen, checkpoints)
+        finish(staging.content, reports)
+        conclude(reports)
+    return target
+
+
+def conclude(reports: Sequence[ShardReport]) -> None:
+    """Raise if no record was read, else warn about rejects and missing logprobs."""
+    summary = LoadSummary()
+    for report in reports:
+        summary.add_counts(report.counts)
+    summary.require_records()
+    summary.warn()
+
+
+def _settings(options: ReadOptions) -> dict[str, Any]:
+    """Return what the files of a shard depend on besides its sources."""
+    return {
         "schema": schema.SCHEMA_VERSION,
         "toolkit": __version__,
         "pyarrow": pa.__version__,
-        "shard_bytes": SHARD_BYTES,
         "on_error": options.on_error,
         "rejects": options.rejects,
         "stream_window": options.stream_window,
         "lookup": asdict(options.lookup),
         "limits": asdict(options.limits),
     }
-    with staged(target, overwrite=overwrite, objection=objection, keep=resume) as staging:
-        _export(list(shards(resolve(sources))), session, staging, settings, keep=resume)
-        session.finish()
-    return target
 
 
-def _export(
-    found: list[Shard],
-    session: ReadSession,
+def _reports(
+    shards: list[Shard],
     staging: Staging,
-    settings: dict[str, Any],
-    *,
-    keep: bool,
-) -> None:
-    """Write the shards that have no checkpoint, then the manifest."""
-    checkpoints = Checkpoints(staging, settings)
-    reusable = [checkpoints.get(shard) if keep else None for shard in found]
-    checkpoints.clear(filter(None, reusable))
-    finished = []
-    for shard, checkpoint in zip(found, reusable, strict=True):
-        if checkpoint is not None:
-            session.summary.add_counts(checkpoint["counts"])
-        else:
-            checkpoint = _written(shard, session, staging)
-            if keep:
-                checkpoints.add(shard, checkpoint)
-        finished.append(checkpoint)
-    write_manifest(staging, finished)
+    options: ReadOptions,
+    executor: Executor | None,
+    checkpoints: Checkpoints | None,
+) -> list[ShardReport]:
+    """Run the shards that have no checkpoint; then whole files that should not have been cut."""
+    stored = [] if checkpoints is None else map(checkpoints.get, shards)
+    finished = {report.shard.ordinal: report for report in stored if report is not None}
+    sweep(staging.content, tables_of(finished.values()))
+    todo = [shard for shard in shards if shard.ordinal not in finished]
 
+    def here(shard: Shard) -> ShardReport:
+        before = sum(report.counts.get("bytes", 0) for report in finished.values())
+        return write_shard(
+            *(shard, staging.content),
+            threads=options.threads,
+            progress=options.progress if executor is None else False,
+            bytes_before=before,
+        )
 
-def _written(shard: Shard, session: ReadSession, staging: Staging) -> Checkpoint:
-    """Read the sources of a shard, write its files and return its checkpoint."""
-    before = session.summary.counts()
-    batches = session.batches(shard.sources)
-    threads = session.options.thread_count
-    tables = write_files(batches, staging.content, shard.ordinal, threads)
-    n = len(shard.sources)
-    return {
-        "sources": session.summary.fingerprints[-n:] if n else [],
-        "tables": verified(staging, tables),
-        "counts": session.summary.counts(since=before),
-    }
+    with progress_bar(False if executor is None else options.progress) as bar:
+        while todo:
+            for report in run_shards(todo, staging.content, executor, here):
+                finished[report.shard.ordinal] = report
+                bar.update(report.counts.get("bytes", 0))
+                if checkpoints is not None and not report.refused:
+                    checkpoints.add(report)
+            todo = files_to_repeat(finished.values())
+            cut = {shard.sources[0][0] for shard in todo}
+            finished = {i: each for i, each in finished.items() if each.shard.part_of not in cut}
+    return [finished[ordinal] for ordinal in sorted(finished)]

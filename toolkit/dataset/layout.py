@@ -21,7 +21,7 @@ import json
 import os
 import re
 from collections.abc import Iterator
-from typing import Any, NamedTuple, NotRequired, TypedDict
+from typing import NamedTuple, TypedDict
 
 from toolkit import schema
 
@@ -35,35 +35,12 @@ _MOST_NAMES = 3  # of foreign files that a message lists
 
 
 class Part(TypedDict):
-    """A Parquet file, as the manifest lists it.
-
-    Attributes
-    ----------
-    name : str
-    rows : int
-    bytes, sha256 : int, str
-        Added when the file is written.
-    """
+    """A Parquet file, as the manifest lists it."""
 
     name: str
     rows: int
-    bytes: NotRequired[int]
-    sha256: NotRequired[str]
-
-
-class FinishedShard(TypedDict):
-    """What the manifest takes from a shard whose files are written.
-
-    Attributes
-    ----------
-    sources : list of dict
-        Name, bytes, time of modification and SHA-256 of each source, as it was read.
-    tables : dict of str to list of Part
-        The files of each table.
-    """
-
-    sources: list[dict[str, Any]]
-    tables: dict[str, list[Part]]
+    bytes: int
+    sha256: str
 
 
 def part_name(shard: int, n: int) -> str:

@@ -6,9 +6,11 @@ import ctypes
 import hashlib
 import io
 import os
+import uuid
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +31,6 @@ _SMALL_BYTES = 4 << 20  # copy waiting tables below this size, so that they hold
 # These repeat in short cycles, so that plain encoding compresses faster and to fewer bytes.
 _SMALL_NUMBERS = {"choice", "slot", "rank", "sampled_rank", "n_alternatives"}
 _RELEASE_EVERY = 3  # batches; memory is released seldom, because re-allocating it is not free
-_LEAST_WRITERS = 2  # threads, also if one thread reads
 
 
 def write_files(
@@ -37,7 +38,8 @@ def write_files(
 ) -> dict[str, list[Part]]:
     """Write the Parquet files of a shard, each on one of several threads.
 
-    Where a file ends depends on the batches alone, so the files do not depend on the threads.
+    Where a file ends depends on the batches alone, so the files do not depend on the threads. They
+    get their names when all are written, so what another process wrote of the shard is replaced.
 
     Parameters
     ----------
@@ -47,30 +49,49 @@ def write_files(
     shard : int
         Its ordinal. The first shard has a file of each table, even of one without rows.
     threads : int, optional
-        Default: the number of cores.
+        Default: the number of cores. One: the files are written on this thread.
 
     Returns
     -------
     dict of str to list of Part
         The files of each table.
     """
-    n_writers = max(threads or os.cpu_count() or 1, _LEAST_WRITERS)
+    n_writers = threads or os.cpu_count() or 1
     writing: deque[Future[None]] = deque()
-    with ThreadPoolExecutor(n_writers) as pool:
-        tables = [_Files(table, folder / table.name, shard) for table in reversed(STORED)]
-        for i, batch in enumerate(batches, start=1):
-            if i % _RELEASE_EVERY == 0:
-                _release_memory()
-            for files in tables:  # the largest come first
-                for part, content in files.add(batch[files.declared.name]):
-                    while len(writing) >= n_writers:
-                        writing.popleft().result()
-                    writing.append(pool.submit(files.write, part, content))
+    tables = [_Files(table, folder / table.name, shard) for table in reversed(STORED)]
+    try:
+        with ThreadPoolExecutor(n_writers) as pool:
+            for files, part, content in _due(tables, batches):
+                if n_writers == 1:
+                    files.write(part, content)
+                    continue
+                while len(writing) >= n_writers:
+                    writing.popleft().result()
+                writing.append(pool.submit(files.write, part, content))
+            for future in writing:
+                future.result()
         for files in tables:
-            writing += [pool.submit(files.write, *each) for each in files.finish()]
-        for future in writing:
-            future.result()
+            files.publish()
+    except BaseException:
+        for files in tables:
+            files.discard()
+        raise
     return {files.declared.name: files.parts for files in reversed(tables)}
+
+
+def _due(
+    tables: list[_Files], batches: Iterable[LogprobTables]
+) -> Iterator[tuple[_Files, Part, pa.Table]]:
+    """Yield the files that are to be written, the largest first, with their rows."""
+    for i, batch in enumerate(batches, start=1):
+        if i % _RELEASE_EVERY == 0:
+            _release_memory()
+        for files in tables:
+            for part, content in files.add(batch[files.declared.name]):
+                yield files, part, content
+    for files in tables:
+        for part, content in files.finish():
+            yield files, part, content
 
 
 def _release_memory() -> None:
@@ -93,6 +114,7 @@ class _Files:
         self.parts: list[Part] = []
         self._folder = folder
         self._shard = shard
+        self._attempt = uuid.uuid4().hex  # others may write the same shard
         self._waiting: list[pa.Table] = []
         self._bytes = 0  # of the waiting tables
 
@@ -104,34 +126,55 @@ class _Files:
         self._waiting.append(table)
         self._bytes += n_bytes
         if self._bytes >= _PART_BYTES:
-            yield from self._due()
+            yield from self._all()
 
     def finish(self) -> list[tuple[Part, pa.Table]]:
         """Return the last files, with their rows."""
         if any(table.num_rows for table in self._waiting):
-            return list(self._due())
+            return list(self._all())
         return [] if self.parts or self._shard else [(self._part(), self.declared.empty())]
 
-    def _due(self) -> Iterator[tuple[Part, pa.Table]]:
+    def _all(self) -> Iterator[tuple[Part, pa.Table]]:
         table = pa.concat_tables(self._waiting)
         self._waiting, self._bytes = [], 0
         for start in range(0, table.num_rows, PART_ROWS):
             yield self._part(), table.slice(start, PART_ROWS)
 
     def _part(self) -> Part:
-        self.parts.append({"name": part_name(self._shard, len(self.parts)), "rows": 0})
+        name = part_name(self._shard, len(self.parts))
+        self.parts.append({"name": name, "rows": 0, "bytes": 0, "sha256": ""})
         return self.parts[-1]
 
     def write(self, part: Part, table: pa.Table) -> None:
         """Write a file, flush it to the disk, and note its rows, bytes and hash."""
-        # A file object, because pyarrow would take a path with a colon for a URI, and expand a ~.
-        with (
-            _HashedFile(self._folder / part["name"]) as file,
-            pq.ParquetWriter(file, self.declared.arrow, **_encodings(self.declared)) as writer,
-        ):
-            writer.write_table(table, row_group_size=ROW_GROUP)
-        part["rows"] = table.num_rows
-        part["bytes"], part["sha256"] = file.size, file.hash.hexdigest()
+        written = write_part(self._hidden(part), self.declared, table)
+        part.update({**written, "name": part["name"]})
+
+    def publish(self) -> None:
+        """Give the files their names."""
+        for part in self.parts:
+            os.replace(self._hidden(part), self._folder / part["name"])
+
+    def discard(self) -> None:
+        """Remove the files that have no name yet."""
+        for part in self.parts:
+            with suppress(OSError):
+                os.unlink(self._hidden(part))
+
+    def _hidden(self, part: Part) -> Path:
+        return self._folder / f".{part['name']}.{self._attempt}"
+
+
+def write_part(path: Path, declared: schema.Table, table: pa.Table) -> Part:
+    """Write a file of a table, flush it to the disk, and return its name, rows, bytes and hash."""
+    # A file object, because pyarrow would take a path with a colon for a URI, and expand a ~.
+    with (
+        _HashedFile(path) as file,
+        pq.ParquetWriter(file, declared.arrow, **_encodings(declared)) as writer,
+    ):
+        writer.write_table(table, row_group_size=ROW_GROUP)
+    sha256 = file.hash.hexdigest()
+    return {"name": path.name, "rows": table.num_rows, "bytes": file.size, "sha256": sha256}
 
 
 class _HashedFile(io.FileIO):

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 
 from toolkit import __version__, arguments, schema
-from toolkit.dataset.layout import MANIFEST, STORED, FinishedShard, Part, objection
+from toolkit.dataset.layout import MANIFEST, STORED, Part, objection
 from toolkit.dataset.parquet_writer import write_files
-from toolkit.dataset.publish import Staging, staged
+from toolkit.dataset.publish import staged
 from toolkit.tables import LogprobTables
 
 
@@ -24,29 +24,53 @@ def write_tables(
     target = arguments.target("directory", directory)
     arguments.flag("overwrite", overwrite)
     with staged(target, overwrite=overwrite, objection=objection) as staging:
-        for table in STORED:
-            (staging.content / table.name).mkdir()
+        sweep(staging.content, {})
         tables = write_files([lp], staging.content, 0)
-        write_manifest(staging, [{"sources": [], "tables": verified(staging, tables)}])
+        write_manifest(staging.content, [], verified(staging.content, tables))
     return target
 
 
-def write_manifest(staging: Staging, finished: Sequence[FinishedShard]) -> None:
-    """Write the manifest of a dataset from its finished shards."""
-    tables: dict[str, dict[str, Any]] = {}
-    for table in STORED:
-        parts = [part for shard in finished for part in shard["tables"].get(table.name, ())]
-        tables[table.name] = {"rows": sum(part["rows"] for part in parts), "files": parts}
+def write_manifest(
+    content: Path, sources: list[dict[str, Any]], tables: dict[str, list[Part]]
+) -> dict[str, Any]:
+    """Write the manifest of a dataset; return it."""
     manifest = {
         "schema": schema.SCHEMA_VERSION,
         "toolkit": __version__,
-        "sources": [source for shard in finished for source in shard["sources"]],
-        "tables": tables,
+        "sources": sources,
+        "tables": {
+            table.name: {
+                "rows": sum(part["rows"] for part in tables[table.name]),
+                "files": tables[table.name],
+            }
+            for table in STORED
+        },
     }
-    (staging.content / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", "utf-8")
+    (content / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", "utf-8")
+    return manifest
 
 
-def verified(staging: Staging, tables: dict[str, list[Part]]) -> dict[str, list[Part]]:
+def sweep(content: Path, tables: dict[str, list[Part]]) -> None:
+    """Remove files that are none of these, such as those of a killed process; create the folders.
+
+    Parameters
+    ----------
+    content : path
+        The parent of the folders of the tables.
+    tables : dict of str to list of Part
+        The files of each table that are kept.
+    """
+    kept = {content / name / part["name"] for name, parts in tables.items() for part in parts}
+    for folder, _, names in os.walk(content):
+        for name in names:
+            if Path(folder, name) not in kept:
+                os.unlink(os.path.join(folder, name))
+    for table in STORED:
+        with suppress(FileExistsError):
+            (content / table.name).mkdir()
+
+
+def verified(content: Path, tables: dict[str, list[Part]]) -> dict[str, list[Part]]:
     """Read the ends of files back to verify their rows and bytes; return the files.
 
     Raises
@@ -56,7 +80,7 @@ def verified(staging: Staging, tables: dict[str, list[Part]]) -> dict[str, list[
     """
     for name, parts in tables.items():
         for part in parts:
-            _verify(staging.content / name / part["name"], part)
+            _verify(content / name / part["name"], part)
     return tables
 
 

@@ -33,12 +33,12 @@ from toolkit.loaders.framing.frames import Frames
 from toolkit.loaders.framing.line_ranges import LineRange
 from toolkit.loaders.merging.merger import LATE_CHUNK, Merger
 from toolkit.loaders.options import ReadOptions
-from toolkit.loaders.plan import Begin, End, Plan, Step
+from toolkit.loaders.plan import Begin, CannotCutError, End, Plan, Step
 from toolkit.loaders.prefetch import ordered_map
 from toolkit.loaders.scanner import DEFERRED, Scanned
 from toolkit.loaders.sources.fingerprint import FingerprintRecord
 from toolkit.loaders.sources.ranges import RangeFile
-from toolkit.loaders.sources.source import Source, faults_of
+from toolkit.loaders.sources.source import Source, Span, faults_of
 from toolkit.tables import LogprobTables
 
 _BLOCK_BYTES = 8 << 20  # bytes that are read, framed and scanned at a time, at most
@@ -81,6 +81,7 @@ class _Progress:
     listed: int = 0
     line: int = 1  # that reading has reached, for the line of a fault
     ended: bool = False
+    span: Span | None = None
 
     def count(self, frames: Frames) -> None:
         for name, n in frames.counts._asdict().items():
@@ -236,11 +237,15 @@ class BatchReader:
     def _begin(self, begin: Begin) -> None:
         self._decoder.begin_source()
         self.names.append(begin.name)
-        now, decoder = self._decoder.ordinals(), self._decoder
+        now, decoder, span = self._decoder.ordinals(), self._decoder, begin.span
         progress = _Progress(
             *(begin.name, begin.ordinal, now.record, now.scope),
             *(decoder.envelopes, decoder.control, begin.document, begin.file),
         )
+        if span is not None:
+            progress.span = span
+            progress.first_record -= span.records
+            progress.line += span.lines
         progress.counts["skipped"] = sum(begin.skipped.values())
         self._sources.append(progress)
         if begin.skipped:
@@ -250,6 +255,11 @@ class BatchReader:
         source, fault, fingerprint = self._sources[-1], end.fault, end.fingerprint
         if plan is not None and source.file is not None:
             fault, fingerprint = self._end_ranges(source, plan, end.hashing)
+        n_records = self._decoder.ordinals().record - source.first_record
+        if source.span is not None:
+            n_records -= source.span.records
+            if fault is not None or n_records != source.span.n_records:
+                raise CannotCutError("it has a fault, or lines of several records")
         if fingerprint is not None:
             self.fingerprints.append({"source": source.name, **fingerprint})
         if fault is not None:
@@ -259,8 +269,9 @@ class BatchReader:
             reason = getattr(fault, "reason", "unreadable_source")
             place = Place(source.line, source.counts["bytes"], 0)
             self._decoder.reject(place, reason, str(fault))
+            n_records += 1
         source.next_record = self._decoder.ordinals().record
-        source.counts["records"] = self._decoder.ordinals().record - source.first_record
+        source.counts["records"] = n_records
         source.counts["envelopes"] = self._decoder.envelopes - source.envelopes_before
         source.counts["control"] += self._decoder.control - source.control_before
         self.n_records += source.counts["records"] - (fault is not None)
@@ -304,6 +315,8 @@ class BatchReader:
         newest = self._sources[-1]
         is_last = newest.ended
         decoded = self._decoder.take()
+        if newest.span is not None and decoded.has_chunks:
+            raise CannotCutError("it holds the chunks of streams")
         settled = self._merger.settle(decoded, is_last=is_last, scope=newest.scope)
         self._raise_first(settled.rejects)
         origins = self._origins()

@@ -147,6 +147,11 @@ class Decoded(NamedTuple):
     control: int = 0
     reasons: Mapping[str, int] = MappingProxyType({})
 
+    @property
+    def has_chunks(self) -> bool:
+        """Whether some records may be parts of streams; an error alone is not."""
+        return not np.isin(numpy(self.bodies, "kind"), (KIND_WHOLE, KIND_ERROR)).all()
+
     @classmethod
     def concat(cls, pieces: list[Decoded]) -> Decoded:
         """Concatenate column buffers of consecutive records; no pieces give no rows."""

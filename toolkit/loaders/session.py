@@ -34,6 +34,8 @@ class ReadSession:
     options : ReadOptions
     fingerprints : bool
         Whether to record the size and SHA-256 of each source, as it is stored.
+    bytes_before : int
+        Bytes that other sessions have read, for the progress bar.
 
     Attributes
     ----------
@@ -41,10 +43,13 @@ class ReadSession:
         Counts of all passes so far.
     """
 
-    def __init__(self, options: ReadOptions, *, fingerprints: bool = False) -> None:
+    def __init__(
+        self, options: ReadOptions, *, fingerprints: bool = False, bytes_before: int = 0
+    ) -> None:
         self.options = options
         self.summary = LoadSummary()
         self._fingerprints = fingerprints
+        self._bytes_before = bytes_before
 
     def read(self, sources: Any) -> Iterator[LogprobTables]:
         """Resolve the sources now; yield their batches, then warn or raise as `finish` does.
@@ -71,10 +76,11 @@ class ReadSession:
         summary, threads = self.summary, self.options.thread_count
         with ExitStack() as stack:
             pool = stack.enter_context(ThreadPoolExecutor(threads)) if threads > 1 else None
-            bar = stack.enter_context(_bar(self.options.progress, summary.bytes))
+            before = self._bytes_before + summary.bytes
+            bar = stack.enter_context(progress_bar(self.options.progress, before))
             size = 0  # bytes of the waiting batches
             for batch, n_bytes in reader.batches(sources, pool, summary.add_bytes):
-                bar.update(summary.bytes - bar.n)
+                bar.update(self._bytes_before + summary.bytes - bar.n)
                 summary.add(batch)
                 waiting.append(batch)
                 size += n_bytes
@@ -92,6 +98,7 @@ class ReadSession:
 
 
 _COUNTS = ("bytes", "records", "responses", "tokens")
+_COUNTERS = ("reasons", "formats", "notes")
 
 
 class LoadSummary:
@@ -153,22 +160,31 @@ class LoadSummary:
         self.skipped += reader.skipped
         self.reasons.update(reader.unlisted)
 
-    def counts(self, since: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return the counts as a dict for JSON, less the earlier counts `since`."""
-        before = since or {"reasons": {}, "examples": {}}
-        counts = {name: getattr(self, name) - before.get(name, 0) for name in _COUNTS}
-        new = self.examples.keys() - before["examples"].keys()
-        return counts | {
-            "reasons": dict(self.reasons - Counter(before["reasons"])),
-            "examples": {reason: self.examples[reason] for reason in sorted(new)},
-        }
+    def counts(self) -> dict[str, Any]:
+        """Return all but the fingerprints as a dict for JSON."""
+        numbers = {name: getattr(self, name) for name in _COUNTS}
+        counters = {name: dict(getattr(self, name)) for name in _COUNTERS}
+        return (
+            numbers
+            | counters
+            | {
+                "names": self.names,
+                "examples": self.examples,
+                "faults": [str(fault) for fault in self.faults],
+                "skipped": [[name, dict(kinds)] for name, kinds in self.skipped],
+            }
+        )
 
     def add_counts(self, counts: dict[str, Any]) -> None:
-        """Add counts that `counts` returned, for example those of an earlier process."""
+        """Add counts that `counts` returned, for example those of another process."""
         for name in _COUNTS:
             setattr(self, name, getattr(self, name) + int(counts[name]))
-        self.reasons.update(counts["reasons"])
+        for name in _COUNTERS:
+            getattr(self, name).update(counts[name])
+        self.names += counts["names"][: _MOST_NAMES - len(self.names)]
         self.examples = counts["examples"] | self.examples
+        self.faults += map(SourceError, counts["faults"])
+        self.skipped += [(name, kinds) for name, kinds in counts["skipped"]]
 
     def require_records(self) -> None:
         """Raise `NoRecordsError`, or `SourceError` if a source failed, if no record was read."""
@@ -233,7 +249,8 @@ class LoadSummary:
                 yield f"{files} of {name} {were} not read: {describe_skipped(skipped)}"
 
 
-def _bar(progress: bool | None, before: int) -> Any:
+def progress_bar(progress: bool | None, before: int = 0) -> Any:
+    """Return a progress bar of the bytes that are read; None: only if a terminal sees it."""
     from tqdm import tqdm
 
     disable = None if progress is None else not progress

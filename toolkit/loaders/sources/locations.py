@@ -178,3 +178,28 @@ class Folder:
     def size(self) -> int:
         """Return 0."""
         return 0
+
+
+# What another process can open: its kind and its place, without handles and credentials
+
+
+def address(location: Location) -> tuple[str, str] | None:
+    """Return kind and place of a location that another process can open; else None.
+
+    Examples
+    --------
+    >>> address(File("/logs/a.jsonl")), address(Memory(b"{}"))
+    (('file', '/logs/a.jsonl'), None)
+    """
+    if isinstance(location, File):
+        return "file", os.path.abspath(location.path)
+    if isinstance(location, Unavailable):
+        return "unavailable", location.message
+    return ("folder", "") if isinstance(location, Folder) else None
+
+
+def located(kind: str, place: str) -> Location:
+    """Return the location of an address."""
+    if kind == "file":
+        return File(place)
+    return Folder() if kind == "folder" else Unavailable(place)

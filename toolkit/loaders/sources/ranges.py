@@ -19,8 +19,8 @@ class RangeFile:
 
     Attributes
     ----------
-    size : int
-        Bytes when it was opened; what is appended later is not read.
+    size, modified_ns : int
+        Bytes and time of its last change when it was opened; what is appended later is not read.
     head : bytes
         The first 64 KiB.
     """
@@ -29,6 +29,7 @@ class RangeFile:
         self._name = name
         self._file = file
         self.size = size
+        self.modified_ns = os.fstat(file.fileno()).st_mtime_ns
         self.head = head
 
     @classmethod

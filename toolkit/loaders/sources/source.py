@@ -7,8 +7,8 @@ import os
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import ClassVar
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, NamedTuple
 
 from toolkit import arguments
 from toolkit.errors import SourceError
@@ -28,6 +28,30 @@ class UnreadableSourceError(SourceError):
     reason: ClassVar[str] = "unreadable_source"
 
 
+class Span(NamedTuple):
+    """A part of a plain file of JSON lines: the lines that begin in a range of its bytes.
+
+    Attributes
+    ----------
+    start, stop : int
+        The range.
+    records, lines : int
+        Records and lines of the file before the range.
+    n_records : int
+        Records in the range.
+    size, modified_ns : int
+        Of the file when it was cut.
+    """
+
+    start: int
+    stop: int
+    records: int
+    lines: int
+    n_records: int
+    size: int
+    modified_ns: int
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """One stream of bytes with a name.
@@ -41,6 +65,8 @@ class Source:
         The location that its bytes come from.
     skipped : mapping of str to int
         Of a folder: the files that were not taken, by kind.
+    span : Span, optional
+        The part of the file that is read; None: all of it.
 
     Examples
     --------
@@ -53,9 +79,12 @@ class Source:
     name: str
     location: Location = field(repr=False, compare=False)
     skipped: Mapping[str, int] = field(default_factory=dict, repr=False, compare=False)
+    span: Span | None = None
 
     def size(self) -> int | None:
         """Return the stored size in bytes; None if it is unknown before the source is read."""
+        if self.span is not None:
+            return self.span.stop - self.span.start
         try:
             return self.location.size()
         except OSError:
@@ -66,7 +95,7 @@ class Source:
         stem, suffix = os.path.splitext(os.path.basename(self.name))
         if suffix.lower() != ".json" or not isinstance(self.location, File):
             return None
-        size = self.size()
+        size = replace(self, span=None).size()
         return None if size is None else (size, stem)
 
     def fingerprint(self) -> FingerprintRecord | None:
@@ -82,6 +111,11 @@ class Source:
         fingerprint = Fingerprint()
         with self.location.open() as reader:
             wrapped = fingerprint.wrap(reader)
+            if self.span is not None and isinstance(reader, WatchedFile):
+                reader.seek(self.span.start)
+                for at in range(self.span.start, self.span.stop, _HASHED_BYTES):
+                    wrapped.read(min(_HASHED_BYTES, self.span.stop - at))
+                return fingerprint.finish()
             while wrapped.read(_HASHED_BYTES):
                 pass
         return fingerprint.finish()

@@ -1,0 +1,139 @@
+"""Finish a dataset of which all shards are written: ledger, small files, manifest."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from toolkit import schema
+from toolkit.dataset.layout import STORED, Part, part_name
+from toolkit.dataset.parquet_writer import write_part
+from toolkit.dataset.shards import ShardReport
+from toolkit.dataset.write import sweep, write_manifest
+
+_MOST_FILES = 1000  # of a table, above which small files are joined
+_JOINED_BYTES = 16 << 20  # of a file that is joined of others, at most
+
+
+def finish(content: Path, reports: Sequence[ShardReport]) -> dict[str, Any]:
+    """Write what depends on all shards, remove what none of them reports, write the manifest.
+
+    Parameters
+    ----------
+    content : path
+        The parent of the folders of the tables.
+    reports : list of ShardReport
+        One for each shard, in order.
+
+    Returns
+    -------
+    dict
+        The manifest.
+    """
+    tables = tables_of(reports)
+    tables["ledger"] = _with_added_rows(content / "ledger", tables["ledger"], reports)
+    sweep(content, tables)
+    for table in STORED:
+        tables[table.name] = _joined(content / table.name, table, tables[table.name])
+    return write_manifest(content, list(_sources(reports)), tables)
+
+
+def tables_of(reports: Iterable[ShardReport]) -> dict[str, list[Part]]:
+    """Return the files of each table."""
+    found: dict[str, list[Part]] = {table.name: [] for table in STORED}
+    for report in reports:
+        for name, parts in report.tables.items():
+            found[name] += parts
+    return found
+
+
+def _parts_of_files(reports: Iterable[ShardReport]) -> dict[int, list[ShardReport]]:
+    """Return the reports of the parts of each file that was cut."""
+    found: dict[int, list[ShardReport]] = {}
+    for report in reports:
+        if report.shard.part_of is not None:
+            found.setdefault(report.shard.part_of, []).append(report)
+    return found
+
+
+def _sources(reports: Sequence[ShardReport]) -> Iterator[dict[str, Any]]:
+    """Yield what the manifest says of each source; one that was cut has a hash of each part."""
+    parts = _parts_of_files(reports)
+    for report in reports:
+        of = report.shard.part_of
+        if of is None:
+            yield from report.sources
+        elif report is parts[of][0]:
+            hashes = [(part.sources[0]["span"], part.sources[0]["sha256"]) for part in parts[of]]
+            yield {
+                "source": report.sources[0]["source"],
+                "bytes": hashes[0][0][5],
+                "modified_ns": report.sources[0]["modified_ns"],
+                "parts": [{"start": s[0], "stop": s[1], "sha256": hash_} for s, hash_ in hashes],
+            }
+
+
+def _with_added_rows(folder: Path, files: list[Part], reports: Sequence[ShardReport]) -> list[Part]:
+    """Write the row of the ledger of each file that was cut; return all files, in order."""
+    found = {part["name"]: part for part in files}
+    for parts in _parts_of_files(reports).values():
+        first = parts[0].shard
+        name = part_name(first.ordinal, 0)
+        counts: Counter[str] = Counter()
+        for part in parts:
+            for row in part.ledger:
+                counts.update({key: n for key, n in row.items() if key != "source"})
+        rows = [{"source": first.sources[0][1].name, **counts}]
+        table = pa.Table.from_pylist(rows, schema.LEDGER.arrow)
+        hidden = folder / f".{name}.new"
+        found[name] = {**write_part(hidden, schema.LEDGER, table), "name": name}
+        os.replace(hidden, folder / name)
+    return [found[name] for name in sorted(found, key=_numbers)]
+
+
+def _numbers(name: str) -> list[int]:
+    return [int(digits) for digits in re.findall(r"\d+", name)]
+
+
+def _joined(folder: Path, declared: schema.Table, parts: list[Part]) -> list[Part]:
+    """Join small files that follow each other, if there are very many."""
+    if len(parts) <= _MOST_FILES:
+        return parts
+    joined = []
+    for group in _groups(parts):
+        if len(group) == 1:
+            joined += group
+            continue
+        tables = [_read(folder / part["name"]) for part in group]
+        name = group[0]["name"]
+        hidden = folder / f".{name}.new"
+        joined.append({**write_part(hidden, declared, pa.concat_tables(tables)), "name": name})
+        for part in group[1:]:
+            os.unlink(folder / part["name"])
+        os.replace(hidden, folder / name)
+    return joined
+
+
+def _groups(parts: list[Part]) -> Iterator[list[Part]]:
+    group: list[Part] = []
+    size = 0
+    for part in parts:
+        if group and size + part["bytes"] > _JOINED_BYTES:
+            yield group
+            group, size = [], 0
+        group.append(part)
+        size += part["bytes"]
+    yield group
+
+
+def _read(path: Path) -> pa.Table:
+    # A file object, because pyarrow would take a path with a colon for a URI.
+    with path.open("rb") as file:
+        return pq.read_table(file)

@@ -1,0 +1,61 @@
+"""Write the files of one shard: `write_shard`. Any process may do it, any number of times."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from toolkit.dataset.parquet_writer import write_files
+from toolkit.dataset.shards import Shard, ShardReport
+from toolkit.dataset.write import verified
+from toolkit.loaders.plan import CannotCutError
+from toolkit.loaders.session import ReadSession
+from toolkit.tables import LogprobTables
+
+
+def write_shard(
+    shard: Shard,
+    folder: Path,
+    *,
+    threads: int | None = 1,
+    progress: bool | None = False,
+    bytes_before: int = 0,
+) -> ShardReport:
+    """Read the sources of a shard and write its files.
+
+    Parameters
+    ----------
+    shard : Shard
+    folder : path
+        The parent of the folders of the tables, which exist.
+    threads : int, optional
+        None: one for each core.
+    progress, bytes_before : bool, int
+        Whether to show a progress bar, and at how many bytes it begins.
+    """
+    options = replace(shard.options, threads=threads, progress=progress)
+    session = ReadSession(options, fingerprints=True, bytes_before=bytes_before)
+    batches = session.batches(shard.sources)
+    ledger: list[dict[str, Any]] = []
+    if shard.part_of is not None:
+        batches = _without_ledger(batches, ledger)
+    try:
+        tables = write_files(batches, folder, shard.ordinal, options.thread_count)
+    except CannotCutError as error:
+        return ShardReport(shard, {}, [], {}, [], refused=str(error))
+    sources = session.summary.fingerprints
+    if shard.part_of is not None:
+        sources = [{**sources[0], "span": list(shard.sources[0][1].span or ())}]
+    return ShardReport(shard, verified(folder, tables), sources, session.summary.counts(), ledger)
+
+
+def _without_ledger(
+    batches: Iterable[LogprobTables], rows: list[dict[str, Any]]
+) -> Iterator[LogprobTables]:
+    """Move the rows of the ledger to a list, because those of all parts are added at the end."""
+    for batch in batches:
+        rows += batch.ledger.to_pylist()
+        *tables, _ = (batch[name] for name in LogprobTables.__slots__)
+        yield LogprobTables(*tables)

@@ -160,7 +160,7 @@ ROOMS = {
     "dataset.shard_files": (
         "one shard to its files, in any process",
         (
-            *("tables", "dataset.parquet_writer", "dataset.write", "dataset.shards"),
+            *("schema", "tables", "dataset.parquet_writer", "dataset.write", "dataset.shards"),
             *("loaders.plan", "loaders.session"),
         ),
     ),

@@ -7,10 +7,23 @@ the loaders import this package.
 from importlib import import_module as _import_module
 
 _HOME_OF = {
+    "Shard": "toolkit.dataset.shards",
+    "ShardReport": "toolkit.dataset.shards",
     "export": "toolkit.dataset.exporting",
+    "export_shard": "toolkit.dataset.machines",
+    "finish_export": "toolkit.dataset.machines",
+    "plan_export": "toolkit.dataset.machines",
     "read_parquet": "toolkit.dataset.read",
 }
-__all__ = ["export", "read_parquet"]
+__all__ = [
+    "Shard",
+    "ShardReport",
+    "export",
+    "export_shard",
+    "finish_export",
+    "plan_export",
+    "read_parquet",
+]
 
 
 def __getattr__(name: str) -> object:

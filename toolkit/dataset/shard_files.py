@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from toolkit import schema
 from toolkit.dataset.parquet_writer import write_files
 from toolkit.dataset.shards import Shard, ShardReport
 from toolkit.dataset.write import verified
@@ -57,5 +58,4 @@ def _without_ledger(
     """Move the rows of the ledger to a list, because those of all parts are added at the end."""
     for batch in batches:
         rows += batch.ledger.to_pylist()
-        *tables, _ = (batch[name] for name in LogprobTables.__slots__)
-        yield LogprobTables(*tables)
+        yield LogprobTables(**{table.name: batch[table.name] for table in schema.TABLES})

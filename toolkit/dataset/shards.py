@@ -176,11 +176,11 @@ def plan(sources: list[Source], options: ReadOptions, shard_bytes: int | None) -
 
 
 def with_run(shards: Sequence[Shard]) -> list[Shard]:
-    """Return portable shards with the name of their plan."""
+    """Return shards as other processes get them: with the name of their plan and whole paths."""
     settings = [schema.SCHEMA_VERSION, __version__, pa.__version__]
-    document = [settings, [shard.to_json() for shard in shards]]
-    run = hashlib.sha256(json.dumps(document).encode()).hexdigest()[:32]
-    return [replace(shard, run=run) for shard in shards]
+    documents = [replace(shard, run="").to_json() for shard in shards]
+    run = hashlib.sha256(json.dumps([settings, documents]).encode()).hexdigest()[:32]
+    return [Shard.from_json(document | {"run": run}) for document in documents]
 
 
 def _size(total: int) -> int:

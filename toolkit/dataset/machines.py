@@ -1,0 +1,246 @@
+"""Export on many machines in three steps: `plan_export`, `export_shard`, `finish_export`.
+
+The steps exchange plain data, so that any engine can carry it. Until the last step the files are in
+a hidden directory beside the target, on a disk that all machines see::
+
+    .answers.shards-<32 digits of the plan>/
+      toolkit-<the same digits>     an empty file: the mark of a directory that an export made
+      responses/ choices/ tokens/ alternatives/ rejects/ ledger/
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from toolkit import arguments
+from toolkit.dataset.exporting import conclude
+from toolkit.dataset.finishing import finish, tables_of
+from toolkit.dataset.layout import STORED, Part, objection
+from toolkit.dataset.publish import staged
+from toolkit.dataset.shard_files import write_shard
+from toolkit.dataset.shards import Shard, ShardReport, files_to_repeat, plan, with_run
+from toolkit.dataset.write import sweep
+from toolkit.errors import ArgumentError, ExportError, ToolkitError
+from toolkit.limits import LIMITS, Limits
+from toolkit.loaders.formats.shape import Shape
+from toolkit.loaders.options import STREAM_WINDOW, OnError, ReadOptions, Rejects
+from toolkit.loaders.sources.resolve import resolve
+
+
+def plan_export(
+    sources: Any,
+    *,
+    shard_bytes: int | None = None,
+    on_error: OnError = "reject",
+    rejects: Rejects = "first",
+    stream_window: int = STREAM_WINDOW,
+    path: str | None = None,
+    id: str | None = None,
+    keep: str | Sequence[str] = (),
+    shape: Shape | None = None,
+    limits: Limits = LIMITS,
+) -> list[Shard]:
+    """Divide recordings into shards that machines can export apart.
+
+    Parameters
+    ----------
+    sources : str, path, or an iterable of these
+        As in `toolkit.read`, but only files, which all machines see under the same paths.
+    shard_bytes, on_error, rejects, stream_window, path, id, keep, shape, limits
+        As in `toolkit.export`.
+
+    Returns
+    -------
+    list of Shard
+        At least one; each is to be given to `export_shard`, on any machine.
+
+    Raises
+    ------
+    ArgumentError
+        If an option is out of range, or another process cannot open a source.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> from toolkit.dataset import export_shard, finish_export, plan_export
+    >>> answer = (b'{"choices": [{"message": {"content": "Hi"}, "logprobs": {"content":'
+    ...           b' [{"token": "Hi", "logprob": -0.25}]}}]}')
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     source = pathlib.Path(folder, "log.jsonl")
+    ...     _ = source.write_bytes(answer)
+    ...     reports = [export_shard(shard, f"{folder}/out") for shard in plan_export(source)]
+    ...     finish_export(reports, f"{folder}/out")["tables"]["tokens"]["rows"]
+    1
+    """
+    if shard_bytes is not None:
+        shard_bytes = arguments.whole("shard_bytes", shard_bytes)
+    options = ReadOptions(
+        on_error=on_error,
+        rejects=rejects,
+        stream_window=stream_window,
+        path=path,
+        id=id,
+        keep=keep,
+        shape=shape,
+        limits=limits,
+    )
+    return with_run(plan(resolve(sources), options, shard_bytes))
+
+
+def export_shard(
+    shard: Shard, out: str | os.PathLike[str], *, threads: int | None = 1
+) -> ShardReport:
+    """Read the sources of a shard, and write its files beside the target.
+
+    A call can be repeated, and run twice at once: the files are the same, and each appears whole.
+
+    Parameters
+    ----------
+    shard : Shard
+    out : path
+        The target of the export.
+    threads : int, optional
+        None: one for each core.
+
+    Returns
+    -------
+    ShardReport
+        To be given to `finish_export`. It also says if a part of a file cannot be read alone, which
+        `finish_export` makes good.
+
+    Raises
+    ------
+    RecordError, SourceError
+        Only if the plan has ``on_error="raise"``.
+    ExportError
+        If the files cannot be written.
+
+    Examples
+    --------
+    See `plan_export`.
+    """
+    arguments.instance("shard", shard, Shard, "one of those that plan_export returned")
+    folder = _folder(arguments.target("out", out), shard.run)
+    try:
+        for table in STORED:
+            (folder / table.name).mkdir(parents=True, exist_ok=True)
+        _mark(folder).touch()
+        return write_shard(shard, folder, threads=threads)
+    except OSError as error:
+        if isinstance(error, ToolkitError):
+            raise
+        raise ExportError(f"{folder} cannot be written: {error}") from error
+
+
+def finish_export(
+    reports: Iterable[ShardReport], out: str | os.PathLike[str], *, overwrite: bool = False
+) -> dict[str, Any]:
+    """Publish the dataset of which all shards are written.
+
+    Files that should not have been cut are exported here, whole. After an error the files of the
+    shards are still there, so that the call can be repeated.
+
+    Parameters
+    ----------
+    reports : iterable of ShardReport
+        One for each shard, in any order; several of one shard count once.
+    out : path
+        The target of the export.
+    overwrite : bool
+        As in `toolkit.export`.
+
+    Returns
+    -------
+    dict
+        The manifest of the dataset.
+
+    Raises
+    ------
+    ExportError
+        If reports are missing or of several plans, or as in `toolkit.export`.
+    SourceError, NoRecordsError
+        As in `toolkit.export`.
+
+    Examples
+    --------
+    See `plan_export`.
+    """
+    target = arguments.target("out", out)
+    arguments.flag("overwrite", overwrite)
+    found = _complete(reports)
+    folder = _folder(target, found[0].shard.run)
+    with staged(target, overwrite=overwrite, objection=objection) as staging:
+        repeated = [write_shard(shard, folder, threads=None) for shard in files_to_repeat(found)]
+        cut = {report.shard.sources[0][0] for report in repeated}
+        used = [each for each in found if each.shard.part_of not in cut] + repeated
+        used.sort(key=lambda report: report.shard.ordinal)
+        sweep(staging.content, {})
+        _link(folder, staging.content, tables_of(used))
+        manifest = finish(staging.content, used)
+        conclude(used)
+    _remove(folder)
+    return manifest
+
+
+def _folder(target: Path, run: str) -> Path:
+    return target.with_name(f".{target.name}.shards-{run}")
+
+
+def _mark(folder: Path) -> Path:
+    return folder / f"toolkit-{folder.name[-32:]}"
+
+
+def _complete(reports: Iterable[ShardReport]) -> list[ShardReport]:
+    """Return the reports in order, if they are those of all shards of a plan."""
+    found: dict[int, ShardReport] = {}
+    for report in reports:
+        arguments.instance("reports", report, ShardReport, "what export_shard returned")
+        found[report.shard.ordinal] = report
+    if not found:
+        raise ArgumentError("reports is empty: expected the report of each shard of a plan")
+    shards = [found[i].shard for i in sorted(found)]
+    if {shard.run for shard in shards} != {with_run(shards)[0].run}:
+        missing = sorted(set(range(max(found))) - set(found))
+        which = (
+            f"that of shard {missing[0]} is missing"
+            if missing
+            else (
+                "the last ones are missing, or they are of several plans, or another version of the "
+                "toolkit or of pyarrow made the plan"
+            )
+        )
+        raise ExportError(
+            f"found {len(found)} reports, expected those of all shards of one plan: {which}"
+        )
+    return [found[i] for i in sorted(found)]
+
+
+def _link(folder: Path, content: Path, tables: dict[str, list[Part]]) -> None:
+    """Give the files of the shards a second name, so that the call can be repeated."""
+    for name, parts in tables.items():
+        for part in parts:
+            file = folder / name / part["name"]
+            if not file.is_file() or file.stat().st_size != part["bytes"]:
+                raise ExportError(
+                    f"{file} is missing or changed; all machines have to export to the same disk"
+                )
+            try:
+                os.link(file, content / name / part["name"])
+            except OSError:  # a file system without links
+                shutil.copyfile(file, content / name / part["name"])
+
+
+def _remove(folder: Path) -> None:
+    """Remove what export_shard wrote, files of killed processes included; keep all else."""
+    if folder.is_symlink() or not _mark(folder).is_file():
+        return
+    for table in STORED:
+        shutil.rmtree(folder / table.name, ignore_errors=True)
+    with suppress(OSError):
+        os.unlink(_mark(folder))
+        os.rmdir(folder)

@@ -85,7 +85,7 @@ ROOMS = {
     "loaders.assembling": (
         "merged columns to the five tables: keys, ranks, statuses",
         (
-            *("schema", "arrow", "tables", "loaders.buffers", "loaders.scanner"),
+            *("errors", "schema", "arrow", "tables", "loaders.buffers", "loaders.scanner"),
             *("loaders.framing", "loaders.formats", "loaders.merging"),
         ),
     ),

@@ -11,7 +11,9 @@ import time
 import warnings
 from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 
+import pyarrow.parquet as pq
 import pytest
 
 import toolkit
@@ -19,10 +21,19 @@ from tests.dataset import recordings
 from tests.dataset.recordings import SHARD_BYTES
 from tests.oracle import assert_conserved
 from tests.stress.exports import contents, files
-from toolkit.dataset import Shard, ShardReport, export_shard, finish_export, plan_export, workers
-from toolkit.errors import ArgumentError, ExportError, RecordError, ToolkitWarning
+from toolkit.dataset import (
+    Shard,
+    ShardReport,
+    export_shard,
+    finish_export,
+    plan_export,
+    shards,
+    workers,
+)
+from toolkit.errors import ArgumentError, ExportError, RecordError, SourceError, ToolkitWarning
+from toolkit.loaders.sources.source import Span
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*records were rejected:toolkit.ToolkitWarning")
+pytestmark = pytest.mark.filterwarnings("ignore:.*rejected [(]:toolkit.ToolkitWarning")
 
 
 @pytest.fixture(scope="module")
@@ -164,9 +175,7 @@ def test_relative_paths_are_those_of_the_planner(sources, tmp_path, monkeypatch)
     assert read == [sources[1].name]
 
 
-@pytest.mark.parametrize(
-    ("missing", "named"), [(3, "first missing is that of shard 3"), (6, "last")]
-)
+@pytest.mark.parametrize(("missing", "named"), [(3, "shard 3 is missing"), (6, "last")])
 def test_a_missing_report_is_named(sources, tmp_path, missing, named):
     shards = plan_export(sources, shard_bytes=SHARD_BYTES)
     reports = [ShardReport(shard, {}, [], {}, []) for shard in shards if shard.ordinal != missing]
@@ -281,3 +290,54 @@ def test_wrong_options(sources, tmp_path, options, message):
     with pytest.raises(ArgumentError, match="shard is a str"):
         export_shard("0", tmp_path / "out")
     assert Shard.__doc__
+
+
+# Limits of keys
+
+
+@pytest.mark.parametrize(
+    ("ordinal", "before", "message"),
+    [
+        (1 << 31, 0, r"b-small.jsonl is source 2,147,483,649: response_key numbers 2,147,483,648"),
+        (0, (1 << 32) - 1, r"b-small.jsonl has more records than the 4,294,967,296 of a source"),
+        ((1 << 31) - 1, (1 << 32) - 40, None),
+    ],
+)
+def test_keys_that_would_be_equal_are_refused(sources, tmp_path, ordinal, before, message):
+    [shard] = plan_export(sources[1])
+    [(_, source)] = shard.sources
+    size, time_ns = source.size(), os.stat(sources[1]).st_mtime_ns
+    part = replace(source, span=Span(0, size, before, 0, 40, size, time_ns))
+    shard = replace(shard, sources=((ordinal, part),))
+    if message is not None:
+        with pytest.raises(SourceError, match=message):
+            export_shard(shard, tmp_path / "out")
+        return
+    report = export_shard(shard, tmp_path / "out")
+    [file] = tmp_path.glob(".out.shards-*/responses/*.parquet")
+    keys = pq.read_table(file)["response_key"].to_pylist()
+    assert (keys[-1], report.counts["responses"]) == ((1 << 63) - 1, 40)
+
+
+# Sizes
+
+
+@pytest.mark.parametrize(
+    ("total", "expected"), [(0, 256 << 20), (10**12, 400_000_000), (10**14, 4 << 30)]
+)
+def test_the_size_of_shards_follows_from_all_bytes(total, expected):
+    assert shards._size(total) == expected
+
+
+@pytest.mark.parametrize(("most_bytes", "n_files"), [(1, 9), (1 << 20, 1)])
+def test_small_files_of_very_many_are_joined(sources, tmp_path, monkeypatch, most_bytes, n_files):
+    many = [sources[1]] * 9
+    one = toolkit.export(many, tmp_path / "one", shard_bytes=1)
+    monkeypatch.setattr("toolkit.dataset.finishing._MOST_FILES", 8)
+    monkeypatch.setattr("toolkit.dataset.finishing._JOINED_BYTES", most_bytes)
+    out = toolkit.export(many, tmp_path / "out", shard_bytes=1)
+    for name in ("responses", "tokens", "ledger"):
+        assert len(contents(out / name)) == n_files
+        assert contents(out / name)[0] == "part-00000.parquet"
+    assert toolkit.read_parquet(out).equals(toolkit.read_parquet(one))
+    assert toolkit.export(sources[1], out, overwrite=True)

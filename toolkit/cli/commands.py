@@ -157,7 +157,15 @@ def tokens(
     is_flag=True,
     help="Keep finished work if the export is interrupted, and start from work kept earlier.",
 )
-def export(inputs: tuple[str, ...], output: str, overwrite: bool, resume: bool) -> None:
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Run on N processes, each with one thread; the files are the same.",
+)
+def export(
+    inputs: tuple[str, ...], output: str, overwrite: bool, resume: bool, workers: int | None
+) -> None:
     """Write the tables as Parquet files.
 
     DuckDB, Polars, Spark, Python and `logprobs` itself can read them.
@@ -166,10 +174,15 @@ def export(inputs: tuple[str, ...], output: str, overwrite: bool, resume: bool) 
     Examples:
       logprobs export logs/ -o answers
       logprobs export logs/ -o answers --resume
+      logprobs export logs/ -o answers --workers 8
       logprobs summary answers
     """
     out = toolkit.export(
-        sources_of(inputs), output, overwrite=overwrite, resume=resume, **read_options()
+        *(sources_of(inputs), output),
+        overwrite=overwrite,
+        resume=resume,
+        workers=workers,
+        **read_options(),
     )
     stored = json.loads((out / "manifest.json").read_text())["tables"]
     for name, table in stored.items():

@@ -209,10 +209,8 @@ def _complete(reports: Iterable[ShardReport]) -> list[ShardReport]:
         which = (
             f"that of shard {missing[0]} is missing"
             if missing
-            else (
-                "the last ones are missing, or they are of several plans, or another version of the "
-                "toolkit or of pyarrow made the plan"
-            )
+            else "the last ones are missing, or they are of several plans, or of a plan by another "
+            "version of the toolkit or of pyarrow"
         )
         raise ExportError(
             f"found {len(found)} reports, expected those of all shards of one plan: {which}"

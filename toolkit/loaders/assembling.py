@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from toolkit import schema
 from toolkit.arrow import joined_texts, numpy, offsets, truth, valid
+from toolkit.errors import SourceError
 from toolkit.loaders.formats.embedded import NAME as ROW
 from toolkit.loaders.framing.detect import BOM
 from toolkit.loaders.merging.merger import Settled, merge
@@ -22,7 +23,7 @@ from toolkit.loaders.scanner import repeat
 from toolkit.schema import ALIGNMENTS, CHANNELS, KINDS, LOGPROBS_STATES, STATUSES, label_array
 from toolkit.tables import LogprobTables
 
-_RECORD = (1 << 32) - 1  # mask of the record ordinal in a key
+_SOURCES, _RECORDS = 1 << 31, 1 << 32  # that a key can tell apart: sources, records of a source
 _EXACT, _SHORT, _EXTRA, _MISMATCH, _UNKNOWN = range(len(ALIGNMENTS))
 
 
@@ -86,6 +87,34 @@ class Origins(NamedTuple):
     def within(self, record: np.ndarray, at: np.ndarray) -> np.ndarray:
         """Return the ordinal of each record in its source."""
         return record - self.first[at]
+
+    def keys(self, record: np.ndarray, at: np.ndarray) -> np.ndarray:
+        """Return the ``response_key`` of each record.
+
+        Parameters
+        ----------
+        record : int64 array
+            Ordinals in their sources.
+        at : int64 array
+            Positions of their sources.
+
+        Raises
+        ------
+        SourceError
+            If there are so many sources, or records in one, that two keys would be equal.
+        """
+        if np.any(self.ordinal >= _SOURCES):
+            raise SourceError(
+                f"{self.names[-1]} is source {self.ordinal[-1] + 1:,}: response_key numbers "
+                f"{_SOURCES:,} sources; join small files, or export them to several directories"
+            )
+        if np.any(record >= _RECORDS):
+            name = self.names[int(at[np.argmax(record)])]
+            raise SourceError(
+                f"{name} has more records than the {_RECORDS:,} of a source that response_key "
+                "numbers; divide the file"
+            )
+        return (self.ordinal[at] << 32) + record
 
     def name(self, at: np.ndarray) -> pa.Array:
         """Return the names of sources."""
@@ -154,7 +183,7 @@ def assemble(merged: Merged, origins: Origins) -> Tables:
     record = numpy(merged.bodies, "record")
     at = origins.of(record)
     record = origins.within(record, at)
-    key = (origins.ordinal[at] << 32) + record
+    key = origins.keys(record, at)
     part_key = key[merged.part_response]
     counts = np.stack([numpy(merged.parts, f"n_{name}") for name in CHANNELS], axis=1)
     bounds = offsets(counts.ravel())
@@ -191,7 +220,7 @@ def _responses(merged: Merged, key: np.ndarray, source: pa.Array) -> pa.Table:
     created = pc.multiply(bodies["created"], 1000).cast(schema.RESPONSES["created"].type)
     values = {name: bodies[name] for name in bodies.column_names} | {
         "response_key": pa.array(key),
-        "record": pa.array(key & _RECORD),
+        "record": pa.array(key & (_RECORDS - 1)),
         "source": source,
         "kind": label_array(is_stream.astype(np.int8), KINDS),
         "created": created,

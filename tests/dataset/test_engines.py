@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import sys
 import threading
 import time
 from concurrent.futures import Executor
@@ -15,6 +16,7 @@ import pyarrow as pa
 import pytest
 
 import toolkit
+from tests.conftest import ROOT
 from tests.dataset import recordings
 from tests.dataset.recordings import SHARD_BYTES
 from tests.dataset.test_machines import tree
@@ -78,7 +80,7 @@ def exported(sources, tmp_path, executor):
     out = toolkit.export(sources, tmp_path / "out", executor=killing, shard_bytes=SHARD_BYTES)
     assert len(contents(tmp_path / "kills")) == 3
     assert contents(tmp_path) == ["kills", "out"]
-    assert killing.calls == 8  # 7 shards, and the file that should not have been cut
+    assert killing.calls == 11  # 9 shards, and two files that should not have been cut
     return out
 
 
@@ -106,10 +108,13 @@ def test_ray(sources, alone, tmp_path):
         ray.shutdown()
 
 
-def test_spark(sources, alone, tmp_path):
+def test_spark(sources, alone, tmp_path, monkeypatch):
     if shutil.which("java") is None:
         pytest.skip("Spark needs Java")
     sql = pytest.importorskip("pyspark.sql", reason="pyspark is not installed")
+    monkeypatch.setenv("PYSPARK_PYTHON", sys.executable)
+    monkeypatch.setenv("PYTHONPATH", os.fspath(ROOT))
+    monkeypatch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
     out, kills = tmp_path / "out", tmp_path / "kills"
 
     def run(batches):

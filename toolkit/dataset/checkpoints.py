@@ -13,7 +13,7 @@ from typing import Any
 
 from toolkit.dataset.layout import Part
 from toolkit.dataset.publish import Staging, digest
-from toolkit.dataset.shards import Shard, ShardReport
+from toolkit.dataset.shards import Shard, ShardReport, place_of
 from toolkit.errors import ToolkitError
 from toolkit.files import sync, write_file
 from toolkit.loaders.sources.source import Source
@@ -68,11 +68,10 @@ class Checkpoints:
 
 def _is_unchanged(source: Source, before: dict[str, Any]) -> bool:
     """Return whether a source has the size, time and hash that it had when it was read."""
-    span = None if source.span is None else list(source.span)
-    if (source.name, source.size(), span) != (
-        *(before["source"], before["bytes"]),
-        before.get("span"),
-    ):
+    if source.name != before["source"] or source.size() != before["bytes"]:
+        return False
+    place = place_of(source)
+    if {name: before[name] for name in before if name in ("start", "stop", "file_bytes")} != place:
         return False
     return source.fingerprint() == {
         name: before[name] for name in ("bytes", "modified_ns", "sha256")

@@ -22,7 +22,7 @@ from toolkit.dataset.finishing import finish, tables_of
 from toolkit.dataset.layout import is_dataset, objection
 from toolkit.dataset.publish import Staging, staged
 from toolkit.dataset.shard_files import write_shard
-from toolkit.dataset.shards import Shard, ShardReport, files_to_repeat, plan
+from toolkit.dataset.shards import Shard, ShardReport, continued, files_to_repeat, plan
 from toolkit.dataset.workers import Workers, run_shards
 from toolkit.dataset.write import sweep
 from toolkit.errors import ArgumentError
@@ -146,7 +146,7 @@ def export(
         staged(target, overwrite=overwrite, objection=objection, keep=resume) as staging,
         nullcontext(executor) if workers is None else Workers(workers) as chosen,
     ):
-        shards = plan(resolve(sources), options, shard_bytes)
+        shards = plan(resolve(sources), options, shard_bytes, count=chosen is not None)
         checkpoints = Checkpoints(staging, _settings(options)) if resume else None
         reports = _reports(shards, staging, options, chosen, checkpoints)
         finish(staging.content, reports)
@@ -193,7 +193,7 @@ def _reports(
     def here(shard: Shard) -> ShardReport:
         before = sum(report.counts.get("bytes", 0) for report in finished.values())
         return write_shard(
-            *(shard, staging.content),
+            *(continued(shard, finished.get(shard.ordinal - 1)), staging.content),
             threads=options.threads,
             progress=options.progress if executor is None else False,
             bytes_before=before,

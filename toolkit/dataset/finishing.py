@@ -71,12 +71,15 @@ def _sources(reports: Sequence[ShardReport]) -> Iterator[dict[str, Any]]:
         if of is None:
             yield from report.sources
         elif report is parts[of][0]:
-            hashes = [(part.sources[0]["span"], part.sources[0]["sha256"]) for part in parts[of]]
+            [first] = report.sources
             yield {
-                "source": report.sources[0]["source"],
-                "bytes": hashes[0][0][5],
-                "modified_ns": report.sources[0]["modified_ns"],
-                "parts": [{"start": s[0], "stop": s[1], "sha256": hash_} for s, hash_ in hashes],
+                "source": first["source"],
+                "bytes": first["file_bytes"],
+                "modified_ns": first["modified_ns"],
+                "parts": [
+                    {name: part.sources[0][name] for name in ("start", "stop", "sha256")}
+                    for part in parts[of]
+                ],
             }
 
 

@@ -89,7 +89,7 @@ def plan_export(
         shape=shape,
         limits=limits,
     )
-    return with_run(plan(resolve(sources), options, shard_bytes))
+    return with_run(plan(resolve(sources), options, shard_bytes, count=True))
 
 
 def export_shard(

@@ -9,7 +9,7 @@ from typing import Any
 
 from toolkit import schema
 from toolkit.dataset.parquet_writer import write_files
-from toolkit.dataset.shards import Shard, ShardReport
+from toolkit.dataset.shards import Shard, ShardReport, place_of
 from toolkit.dataset.write import verified
 from toolkit.loaders.plan import CannotCutError
 from toolkit.loaders.session import ReadSession
@@ -48,7 +48,7 @@ def write_shard(
         return ShardReport(shard, {}, [], {}, [], refused=str(error))
     sources = session.summary.fingerprints
     if shard.part_of is not None:
-        sources = [{**sources[0], "span": list(shard.sources[0][1].span or ())}]
+        sources = [sources[0] | place_of(shard.sources[0][1])]
     return ShardReport(shard, verified(folder, tables), sources, session.summary.counts(), ledger)
 
 

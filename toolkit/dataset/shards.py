@@ -132,6 +132,14 @@ class ShardReport:
         return {name: getattr(self, name) for name in names}
 
 
+def place_of(source: Source) -> dict[str, int]:
+    """Return where a part lies in its file; empty for a whole source."""
+    span = source.span
+    if span is None:
+        return {}
+    return {"start": span.start, "stop": span.stop, "file_bytes": span.size}
+
+
 def _source_json(ordinal: int, source: Source) -> dict[str, Any]:
     found = address(source.location)
     if found is None:
@@ -157,7 +165,9 @@ def _source_of(document: dict[str, Any]) -> tuple[int, Source]:
 # The plan
 
 
-def plan(sources: list[Source], options: ReadOptions, shard_bytes: int | None) -> list[Shard]:
+def plan(
+    sources: list[Source], options: ReadOptions, shard_bytes: int | None, *, count: bool
+) -> list[Shard]:
     """Divide sources into shards, at least one.
 
     Parameters
@@ -167,11 +177,14 @@ def plan(sources: list[Source], options: ReadOptions, shard_bytes: int | None) -
     shard_bytes : int, optional
         Bytes of stored sources after which a shard ends, at the end of a source. A plain file of
         JSON lines of at least twice this size is cut. Default: from all bytes, 256 MiB to 4 GiB.
+    count : bool
+        Whether to count the records before each part of a file; else they are read in order, and
+        `continued` fills the counts in.
     """
     sizes = [source.size() for source in sources]
     size = shard_bytes or _size(sum(each or 0 for each in sizes))
     options = replace(options, threads=None, progress=False)
-    groups = enumerate(_groups(sources, sizes, size, options))
+    groups = enumerate(_groups(sources, sizes, size, options.limits, count))
     return [Shard("", i, tuple(group), options) for i, group in groups]
 
 
@@ -188,12 +201,12 @@ def _size(total: int) -> int:
 
 
 def _groups(
-    sources: list[Source], sizes: list[int | None], shard_bytes: int, options: ReadOptions
+    sources: list[Source], sizes: list[int | None], shard_bytes: int, limits: Limits, count: bool
 ) -> Iterator[list[tuple[int, Source]]]:
     size, n = 0, 0
     taken: list[tuple[int, Source]] = []
     for i, (source, known) in enumerate(zip(sources, sizes, strict=True)):
-        parts = cut(source, max(shard_bytes, _LEAST_PART), options.limits)
+        parts = cut(source, max(shard_bytes, _LEAST_PART), limits, count=count)
         if len(parts) > 1:
             if taken:
                 yield taken
@@ -207,6 +220,21 @@ def _groups(
             size, taken, n = 0, [], n + 1
     if taken or n == 0:
         yield taken
+
+
+def continued(shard: Shard, before: ShardReport | None) -> Shard:
+    """Return a part of a file with the counts of what the part before it has read."""
+    if before is None or shard.part_of is None or before.shard.part_of != shard.part_of:
+        return shard
+    [(ordinal, source)], [(_, earlier)] = shard.sources, before.shard.sources
+    assert source.span is not None
+    assert earlier.span is not None
+    [row] = before.ledger
+    n_lines = sum(row[name] for name in ("records", "blank", "done", "comments", "control"))
+    span = source.span._replace(
+        records=earlier.span.records + row["records"], lines=earlier.span.lines + n_lines
+    )
+    return replace(shard, sources=((ordinal, replace(source, span=span)),))
 
 
 def files_to_repeat(reports: Iterable[ShardReport]) -> list[Shard]:

@@ -82,8 +82,10 @@ class _Progress:
     line: int = 1  # that reading has reached, for the line of a fault
     ended: bool = False
     span: Span | None = None
+    n_frames: int = 0
 
     def count(self, frames: Frames) -> None:
+        self.n_frames += len(frames.starts)
         for name, n in frames.counts._asdict().items():
             self.counts[name] += n
         self.line = max(self.line, frames.end_line)
@@ -258,7 +260,7 @@ class BatchReader:
         n_records = self._decoder.ordinals().record - source.first_record
         if source.span is not None:
             n_records -= source.span.records
-            if fault is not None or n_records != source.span.n_records:
+            if fault is not None or n_records != source.n_frames:
                 raise CannotCutError("it has a fault, or lines of several records")
         if fingerprint is not None:
             self.fingerprints.append({"source": source.name, **fingerprint})

@@ -12,7 +12,7 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from toolkit.errors import SourceError
 from toolkit.limits import Limits
@@ -26,11 +26,7 @@ _BLOCK_BYTES = 8 << 20  # bytes that are counted at a time
 _CHUNK = b'"delta"'  # a key of the chunks of streams, which may continue in the next part
 
 
-class _HasChunksError(Exception):
-    """The file may hold streams."""
-
-
-def cut(source: Source, part_bytes: int, limits: Limits) -> list[Source]:
+def cut(source: Source, part_bytes: int, limits: Limits, *, count: bool = True) -> list[Source]:
     """Cut a large plain file of JSON lines into parts of equal size.
 
     Parameters
@@ -39,43 +35,54 @@ def cut(source: Source, part_bytes: int, limits: Limits) -> list[Source]:
     part_bytes : int
         Least bytes of a part.
     limits : Limits
+    count : bool
+        Whether to count what is before each part. Whoever reads the parts in order knows it.
 
     Returns
     -------
     list of Source
         The parts; the source alone if it is smaller than two parts, is another kind of source, or
-        may hold streams.
+        begins with a chunk of a stream.
     """
     file = open_lines(source, 2 * part_bytes, limits)
     if file is None:
         return [source]
     try:
+        if _CHUNK in file.head:
+            return [source]
         n = file.size // part_bytes
-        return cut_at(source, file, [file.size * i // n for i in range(n + 1)], limits)
-    except (_HasChunksError, SourceError):
+        spans = spans_of(file, [file.size * i // n for i in range(n + 1)])
+        if count:
+            spans = counted(file, spans, limits)
+        return [replace(source, span=span) for span in spans]
+    except SourceError:  # whoever reads the whole file reports the error
         return [source]
     finally:
         file.close()
 
 
-def cut_at(source: Source, file: RangeFile, bounds: Sequence[int], limits: Limits) -> list[Source]:
-    """Cut a file at some offsets; the first is 0, the last its size."""
-    spans = [Span(*bound, 0, 0, 0, file.size, file.modified_ns) for bound in pairwise(bounds)]
+def spans_of(file: RangeFile, bounds: Sequence[int]) -> list[Span]:
+    """Return the parts of a file between some offsets; the first is 0, the last its size."""
+    return [Span(*bound, 0, 0, file.size, file.modified_ns) for bound in pairwise(bounds)]
+
+
+def counted(file: RangeFile, spans: Sequence[Span], limits: Limits) -> list[Span]:
+    """Return the parts of a file with the records and lines before each."""
     blocks = [(i, block) for i, span in enumerate(spans) for block in _blocks(file, span)]
     n_threads = os.cpu_count() or 1
-    counts = [(0, 0)] * len(spans)
+    n_records, n_lines = [0] * len(spans), [0] * len(spans)
     with ThreadPoolExecutor(n_threads) as pool:
         found = ordered_map(
             lambda each: _count(each[1], limits.record_bytes), blocks, pool, 2 * n_threads
         )
-        for (i, _), (n_records, n_lines) in found:
-            counts[i] = counts[i][0] + n_records, counts[i][1] + n_lines
-    parts, records, lines = [], 0, 0
-    for span, (n_records, n_lines) in zip(spans, counts, strict=True):
-        span = span._replace(records=records, lines=lines, n_records=n_records)
-        parts.append(replace(source, span=span))
-        records, lines = records + n_records, lines + n_lines
-    return parts
+        for (i, _), counts in found:
+            n_records[i] += counts[0]
+            n_lines[i] += counts[1]
+    before = zip(accumulate(n_records, initial=0), accumulate(n_lines, initial=0), strict=True)
+    return [
+        span._replace(records=records, lines=lines)
+        for span, (records, lines) in zip(spans, before, strict=False)
+    ]
 
 
 def _blocks(file: RangeFile, span: Span) -> list[LineRange]:
@@ -83,11 +90,7 @@ def _blocks(file: RangeFile, span: Span) -> list[LineRange]:
 
 
 def _count(block: LineRange, max_bytes: int) -> tuple[int, int]:
-    """Return the numbers of frames and of lines."""
-    n_frames, end_line = 0, 1
-    for frames in block.frame(max_bytes):
-        n, end_line = len(frames.starts), max(end_line, frames.end_line)
-        n_frames += n
-        if n and frames.data.find(_CHUNK, int(frames.starts[0]), int(frames.stops[-1])) >= 0:
-            raise _HasChunksError
-    return n_frames, end_line - 1
+    """Return the numbers of frames, which are records if each line holds one, and of lines."""
+    found = block.frame(max_bytes)
+    end_line = max((frames.end_line for frames in found), default=1)
+    return sum(len(frames.starts) for frames in found), end_line - 1

@@ -37,8 +37,6 @@ class Span(NamedTuple):
         The range.
     records, lines : int
         Records and lines of the file before the range.
-    n_records : int
-        Records in the range.
     size, modified_ns : int
         Of the file when it was cut.
     """
@@ -47,7 +45,6 @@ class Span(NamedTuple):
     stop: int
     records: int
     lines: int
-    n_records: int
     size: int
     modified_ns: int
 

@@ -62,7 +62,7 @@ class Workers(Executor):
     ) -> bool | None:
         self._threads.shutdown(wait=False, cancel_futures=True)
         for worker in self._all:
-            worker.end()
+            worker.end(at_once=error is not None)
         self._threads.shutdown()
         return None
 
@@ -93,10 +93,11 @@ class _Worker:
             return found
         raise found
 
-    def end(self) -> None:
-        self._process.terminate()
-        self._process.join()
+    def end(self, *, at_once: bool) -> None:
+        if at_once:
+            self._process.terminate()
         self._connection.close()
+        self._process.join()
 
 
 def _serve(connection: Any) -> None:

@@ -6,7 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 
 from toolkit import schema
@@ -251,9 +251,23 @@ class LoadSummary:
 
 def progress_bar(progress: bool | None, before: int = 0) -> Any:
     """Return a progress bar of the bytes that are read; None: only if a terminal sees it."""
+    if progress is False:
+        return _NoBar()
     from tqdm import tqdm
 
     disable = None if progress is None else not progress
     return tqdm(
         unit="B", unit_scale=True, desc="reading", disable=disable, leave=False, initial=before
     )
+
+
+class _NoBar(AbstractContextManager[Any]):
+    """Used instead of a bar that nobody sees, because tqdm makes semaphores of the system."""
+
+    n = 0
+
+    def __exit__(self, *_: object) -> None:
+        """Do nothing."""
+
+    def update(self, n: int) -> None:
+        """Do nothing."""

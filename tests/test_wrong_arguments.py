@@ -12,6 +12,7 @@ from matplotlib import pyplot
 
 import toolkit
 from tests.test_public_api import FUNCTIONS
+from toolkit.loaders.session import LoadSummary
 from toolkit.view import report
 
 WRONG = {
@@ -77,6 +78,7 @@ TABLES = toolkit.from_responses([_body(number) for number in range(3)], custom_i
 OPTIONS = pd.DataFrame({"custom_id": ["a"], "option": ["A"], "text": ["day"]})
 JUDGED = {"confidence": [0.1, 0.9, 0.8, 0.3, 0.7], "correct": [0, 1, 1, 0, 0]}
 SOURCE = Path(__file__).resolve().parents[1] / "data" / "capitals_batch.jsonl"
+[SHARD] = toolkit.dataset.plan_export(SOURCE)
 CALLS = {
     **{name: function for function, name in {f: name for name, f in FUNCTIONS.items()}.items()},
     **{
@@ -114,6 +116,12 @@ NEEDED = {
     "concat": {"parts": [TABLES]},
     "equals": {"other": TABLES},
     "export": {"sources": SOURCE, "directory": "answers"},
+    "plan_export": {"sources": SOURCE},
+    "export_shard": {"shard": SHARD, "out": "answers"},
+    "finish_export": {
+        "reports": [toolkit.dataset.ShardReport(SHARD, {}, [], LoadSummary().counts(), [])]
+    }
+    | {"out": "answers"},
     "from_responses": {"responses": [_body(0)]},
     "join_labels": {"seq": toolkit.sequence_metrics(TABLES), "labels": {"a": 1, "b": 0, "c": 1}},
     "label_distribution": {"labels": ["A", "B"]},

@@ -72,6 +72,13 @@ def storing(lp: LogprobTables, data: Path, folder: Path) -> None:
     assert_type(
         dataset.export([data / "pairs_stream.sse"], folder / "again", resume=True, threads=1), Path
     )
+    shards = dataset.plan_export(data / "pairs_stream.sse", shard_bytes=1 << 20)
+    assert_type(shards, list[dataset.Shard])
+    copies = [dataset.Shard.from_json(shard.to_json()) for shard in shards]
+    reports = [dataset.export_shard(shard, folder / "steps") for shard in copies]
+    assert_type(reports, list[dataset.ShardReport])
+    manifest = dataset.finish_export(reports, folder / "steps", overwrite=True)
+    assert manifest["tables"]
 
 
 def measuring(lp: LogprobTables) -> list[pd.DataFrame]:

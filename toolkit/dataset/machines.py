@@ -198,7 +198,7 @@ def _mark(folder: Path) -> Path:
 def _complete(reports: Iterable[ShardReport]) -> list[ShardReport]:
     """Return the reports in order, if they are those of all shards of a plan."""
     found: dict[int, ShardReport] = {}
-    for report in reports:
+    for report in arguments.instance("reports", reports, Iterable, "the reports of all shards"):
         arguments.instance("reports", report, ShardReport, "what export_shard returned")
         found[report.shard.ordinal] = report
     if not found:

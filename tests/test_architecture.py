@@ -44,7 +44,7 @@ ROOMS = {
     "dataset.write": (
         "`write_parquet`: tables in memory to a dataset",
         (
-            *("schema", "arguments", "tables"),
+            *("errors", "schema", "arguments", "tables"),
             *("dataset.layout", "dataset.publish", "dataset.parquet_writer"),
         ),
     ),
@@ -175,11 +175,18 @@ ROOMS = {
             "loaders.sources",
         ),
     ),
+    "dataset.appending": (
+        "sources added to an earlier export",
+        (
+            *("errors", "schema", "dataset.layout", "dataset.write", "dataset.shards"),
+            "loaders.sources",
+        ),
+    ),
     "dataset.finishing": (
         "ledger, small files and manifest, when all shards are written",
         (
             *("schema", "dataset.layout", "dataset.parquet_writer", "dataset.write"),
-            "dataset.shards",
+            *("dataset.shards", "dataset.appending"),
         ),
     ),
     "dataset.exporting": (
@@ -187,7 +194,13 @@ ROOMS = {
         (
             *(*_GROUND, "dataset.layout", "dataset.publish", "dataset.write", "dataset.shards"),
             *("dataset.shard_files", "dataset.workers", "dataset.checkpoints"),
-            *("dataset.finishing", "loaders.formats", "loaders.options", "loaders.sources"),
+            *(
+                "dataset.appending",
+                "dataset.finishing",
+                "loaders.formats",
+                "loaders.options",
+                "loaders.sources",
+            ),
             "loaders.session",
         ),
     ),

@@ -152,6 +152,7 @@ def tokens(
     "-o", "--output", required=True, metavar="DIR", help="Directory; created by the command."
 )
 @click.option("--overwrite", is_flag=True, help="Replace an earlier export of that name.")
+@click.option("--append", is_flag=True, help="Add what an earlier export of that name lacks.")
 @click.option(
     "--resume",
     is_flag=True,
@@ -164,7 +165,12 @@ def tokens(
     help="Run on N processes, each with one thread; the files are the same.",
 )
 def export(
-    inputs: tuple[str, ...], output: str, overwrite: bool, resume: bool, workers: int | None
+    inputs: tuple[str, ...],
+    output: str,
+    overwrite: bool,
+    append: bool,
+    resume: bool,
+    workers: int | None,
 ) -> None:
     """Write the tables as Parquet files.
 
@@ -180,6 +186,7 @@ def export(
     out = toolkit.export(
         *(sources_of(inputs), output),
         overwrite=overwrite,
+        append=append,
         resume=resume,
         workers=workers,
         **read_options(),

@@ -17,6 +17,7 @@ from typing import Any
 import pyarrow as pa
 
 from toolkit import __version__, arguments, schema
+from toolkit.dataset.appending import Earlier
 from toolkit.dataset.checkpoints import Checkpoints
 from toolkit.dataset.finishing import finish, tables_of
 from toolkit.dataset.layout import is_dataset, objection
@@ -42,6 +43,7 @@ def export(
     on_error: OnError = "reject",
     rejects: Rejects = "first",
     overwrite: bool = False,
+    append: bool = False,
     resume: bool = False,
     progress: bool | None = False,
     stream_window: int = STREAM_WINDOW,
@@ -68,6 +70,10 @@ def export(
     overwrite : bool
         Replace an earlier export of that name. It is refused if the directory holds a file that the
         manifest of the export does not list, or is not an export.
+    append : bool
+        Add sources to an earlier export of that name, if there is one. Those that it has are not
+        read again, and keep their keys; new ones are numbered after them. The options should be
+        those of the earlier export.
     resume : bool
         If the export is interrupted, keep its finished work in a hidden directory beside the
         target; and start from the work that an earlier call kept. Work is checkpointed per
@@ -117,8 +123,10 @@ def export(
     ['_SUCCESS', 'manifest.json']
     """
     target = arguments.target("directory", directory)
-    for name, value in (("overwrite", overwrite), ("resume", resume)):
+    for name, value in (("overwrite", overwrite), ("append", append), ("resume", resume)):
         arguments.flag(name, value)
+    if append and overwrite:
+        raise ArgumentError("expected either append or overwrite, found both")
     if isinstance(sources, str | os.PathLike) and is_dataset(sources):
         raise ArgumentError(f"{os.fspath(sources)} is already an exported dataset")
     for name, number in (("workers", workers), ("shard_bytes", shard_bytes)):
@@ -143,14 +151,19 @@ def export(
         limits=limits,
     )
     with (
-        staged(target, overwrite=overwrite, objection=objection, keep=resume) as staging,
+        staged(target, overwrite=overwrite or append, objection=objection, keep=resume) as staging,
         nullcontext(executor) if workers is None else Workers(workers) as chosen,
     ):
-        shards = plan(resolve(sources), options, shard_bytes, count=chosen is not None)
+        earlier = Earlier.of(target) if append else None
+        found = resolve(sources) if earlier is None else earlier.new(resolve(sources))
+        shards = plan(found, options, shard_bytes, count=chosen is not None)
+        if earlier is not None:
+            shards = earlier.renumbered(shards)
         checkpoints = Checkpoints(staging, _settings(options)) if resume else None
         reports = _reports(shards, staging, options, chosen, checkpoints)
-        finish(staging.content, reports)
-        conclude(reports)
+        finish(staging.content, reports, earlier)
+        if found or not append:  # an export to which nothing is added is no error
+            conclude(reports)
     return target
 
 

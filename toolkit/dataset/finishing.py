@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from toolkit import schema
+from toolkit.dataset.appending import Earlier
 from toolkit.dataset.layout import STORED, Part, part_name
 from toolkit.dataset.parquet_writer import write_part
 from toolkit.dataset.shards import ShardReport
@@ -22,7 +23,9 @@ _MOST_FILES = 1000  # of a table, above which small files are joined
 _JOINED_BYTES = 16 << 20  # of a file that is joined of others, at most
 
 
-def finish(content: Path, reports: Sequence[ShardReport]) -> dict[str, Any]:
+def finish(
+    content: Path, reports: Sequence[ShardReport], earlier: Earlier | None = None
+) -> dict[str, Any]:
     """Write what depends on all shards, remove what none of them reports, write the manifest.
 
     Parameters
@@ -31,6 +34,8 @@ def finish(content: Path, reports: Sequence[ShardReport]) -> dict[str, Any]:
         The parent of the folders of the tables.
     reports : list of ShardReport
         One for each shard, in order.
+    earlier : Earlier, optional
+        The export that they are added to.
 
     Returns
     -------
@@ -40,9 +45,14 @@ def finish(content: Path, reports: Sequence[ShardReport]) -> dict[str, Any]:
     tables = tables_of(reports)
     tables["ledger"] = _with_added_rows(content / "ledger", tables["ledger"], reports)
     sweep(content, tables)
+    sources = list(_sources(reports))
+    if earlier is not None:
+        earlier.link(content)
+        sources = earlier.sources + sources
+        tables = {name: earlier.tables[name] + parts for name, parts in tables.items()}
     for table in STORED:
         tables[table.name] = _joined(content / table.name, table, tables[table.name])
-    return write_manifest(content, list(_sources(reports)), tables)
+    return write_manifest(content, sources, tables)
 
 
 def tables_of(reports: Iterable[ShardReport]) -> dict[str, list[Part]]:

@@ -54,6 +54,17 @@ def part_name(shard: int, n: int) -> str:
     return f"part-{shard:05d}.parquet" if n == 0 else f"part-{shard:05d}-{n}.parquet"
 
 
+def shard_of(name: str) -> int:
+    """Return the shard of a file by its name.
+
+    Examples
+    --------
+    >>> shard_of("part-00003-1.parquet")
+    3
+    """
+    return int(re.findall(r"\d+", name)[0])
+
+
 def is_dataset(path: str | os.PathLike[str]) -> bool:
     """Return whether a path is a directory that `toolkit.export` wrote.
 

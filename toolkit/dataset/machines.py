@@ -20,11 +20,11 @@ from typing import Any
 from toolkit import arguments
 from toolkit.dataset.exporting import conclude
 from toolkit.dataset.finishing import finish, tables_of
-from toolkit.dataset.layout import STORED, Part, objection
+from toolkit.dataset.layout import STORED, objection
 from toolkit.dataset.publish import staged
 from toolkit.dataset.shard_files import write_shard
 from toolkit.dataset.shards import Shard, ShardReport, files_to_repeat, plan, with_run
-from toolkit.dataset.write import sweep
+from toolkit.dataset.write import link_files, sweep
 from toolkit.errors import ArgumentError, ExportError, ToolkitError
 from toolkit.limits import LIMITS, Limits
 from toolkit.loaders.formats.shape import Shape
@@ -180,7 +180,7 @@ def finish_export(
         used = [each for each in found if each.shard.part_of not in cut] + repeated
         used.sort(key=lambda report: report.shard.ordinal)
         sweep(staging.content, {})
-        _link(folder, staging.content, tables_of(used))
+        link_files(folder, staging.content, tables_of(used))
         manifest = finish(staging.content, used)
         conclude(used)
     _remove(folder)
@@ -216,21 +216,6 @@ def _complete(reports: Iterable[ShardReport]) -> list[ShardReport]:
             f"found {len(found)} reports, expected those of all shards of one plan: {which}"
         )
     return [found[i] for i in sorted(found)]
-
-
-def _link(folder: Path, content: Path, tables: dict[str, list[Part]]) -> None:
-    """Give the files of the shards a second name, so that the call can be repeated."""
-    for name, parts in tables.items():
-        for part in parts:
-            file = folder / name / part["name"]
-            if not file.is_file() or file.stat().st_size != part["bytes"]:
-                raise ExportError(
-                    f"{file} is missing or changed; all machines have to export to the same disk"
-                )
-            try:
-                os.link(file, content / name / part["name"])
-            except OSError:  # a file system without links
-                shutil.copyfile(file, content / name / part["name"])
 
 
 def _remove(folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from toolkit import __version__, arguments, schema
 from toolkit.dataset.layout import MANIFEST, STORED, Part, objection
 from toolkit.dataset.parquet_writer import write_files
 from toolkit.dataset.publish import staged
+from toolkit.errors import ExportError
 from toolkit.tables import LogprobTables
 
 
@@ -68,6 +70,27 @@ def sweep(content: Path, tables: dict[str, list[Part]]) -> None:
     for table in STORED:
         with suppress(FileExistsError):
             (content / table.name).mkdir()
+
+
+def link_files(folder: Path, content: Path, tables: dict[str, list[Part]]) -> None:
+    """Give files of another folder a second name here, so that they stay there too.
+
+    Raises
+    ------
+    ExportError
+        If one is missing, or has another size than was written.
+    """
+    for name, parts in tables.items():
+        for part in parts:
+            file = folder / name / part["name"]
+            if not file.is_file() or file.stat().st_size != part["bytes"]:
+                raise ExportError(
+                    f"{file} is missing or changed; all machines have to export to the same disk"
+                )
+            try:
+                os.link(file, content / name / part["name"])
+            except OSError:  # a file system without links
+                shutil.copyfile(file, content / name / part["name"])
 
 
 def verified(content: Path, tables: dict[str, list[Part]]) -> dict[str, list[Part]]:

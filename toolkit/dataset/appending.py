@@ -1,0 +1,105 @@
+"""Add sources to an export: its files stay, and the new ones are numbered after them."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from toolkit.dataset.layout import MANIFEST, STORED, Part, shard_of
+from toolkit.dataset.shards import Shard
+from toolkit.dataset.write import link_files
+from toolkit.errors import ExportError
+from toolkit.loaders.sources.locations import address
+from toolkit.loaders.sources.source import Source
+from toolkit.schema import SCHEMA_VERSION
+
+
+class Earlier(NamedTuple):
+    """An export that sources are added to.
+
+    Attributes
+    ----------
+    target : path
+    sources : list of dict
+        What its manifest says of each source.
+    tables : dict of str to list of Part
+        The files of each table.
+    """
+
+    target: Path
+    sources: list[dict[str, Any]]
+    tables: dict[str, list[Part]]
+
+    @classmethod
+    def of(cls, target: Path) -> Earlier:
+        """Read the manifest of an export; one that does not exist has no sources.
+
+        Raises
+        ------
+        ExportError
+            If it is of another version of the schema, or of tables in memory.
+        """
+        if not target.exists():
+            return cls(target, [], {table.name: [] for table in STORED})
+        manifest = json.loads((target / MANIFEST).read_bytes())
+        tables = {name: table["files"] for name, table in manifest["tables"].items()}
+        sources = manifest["sources"]
+        if manifest["schema"] != SCHEMA_VERSION or not sources:
+            found = f"schema version {manifest['schema']}" if sources else "no sources"
+            raise ExportError(
+                f"{target} has {found}: expected an export of recordings of version "
+                f"{SCHEMA_VERSION}; export all sources anew, with overwrite=True"
+            )
+        return cls(target, sources, tables)
+
+    def new(self, sources: list[Source]) -> list[Source]:
+        """Return the sources that the export does not have.
+
+        Raises
+        ------
+        ExportError
+            If one that it has is not as it was.
+        """
+        known = {each["source"]: (each["bytes"], each["modified_ns"]) for each in self.sources}
+        added = []
+        for source in sources:
+            found = address(source.location)
+            before = known.get(source.name)
+            if before is None or found is None:  # bytes in memory have no names of their own
+                added.append(source)
+            elif found[0] != "folder" and _state(found[1]) != before:
+                raise ExportError(
+                    f"{source.name} is not as it was when it was exported (its size or time has "
+                    "changed); export all sources anew, with overwrite=True"
+                )
+        return added
+
+    def link(self, content: Path) -> None:
+        """Give the files of the export a second name in another directory."""
+        link_files(self.target, content, self.tables)
+
+    def renumbered(self, shards: list[Shard]) -> list[Shard]:
+        """Return the shards of new sources, numbered after those of the export."""
+        n = sum(part["rows"] for part in self.tables["ledger"])  # one for each source
+        names = [part["name"] for parts in self.tables.values() for part in parts]
+        first = max((shard_of(name) for name in names), default=-1) + 1
+        return [
+            replace(
+                shard,
+                ordinal=first + shard.ordinal,
+                sources=tuple((n + ordinal, source) for ordinal, source in shard.sources),
+            )
+            for shard in shards
+        ]
+
+
+def _state(path: str) -> tuple[int, int] | None:
+    """Return size and time of a file; None if there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_size, found.st_mtime_ns

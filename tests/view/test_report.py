@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from selectolax.lexbor import LexborHTMLParser
 
@@ -97,6 +98,23 @@ def test_the_page_has_every_part(capitals, tmp_path):
     assert len(tree.css("img")) == 7
     assert all(node.attributes["alt"] for node in tree.css("img"))
     assert len(tree.css(".lp")) == 5
+
+
+def test_right_answers_are_counted_for_each_of_several_models(capitals, tmp_path):
+    lp, labels = capitals
+    models = [["m1", "m2"][i % 2] for i in range(len(lp))]
+    at = lp.responses.column_names.index("model")
+    field = lp.responses.schema.field(at)
+    responses = lp.responses.set_column(at, field, pa.array(models, field.type))
+    tables = (lp.choices, lp.tokens, lp.alternatives, lp.rejects, lp.ledger)
+    lp = toolkit.LogprobTables(responses, *tables)
+    tree = LexborHTMLParser(page(lp, tmp_path, labels=labels))
+    (table,) = tree.css('[aria-label="right answers by model"]')
+    cells = [[c.text() for c in row.css("td")] for row in table.css("tbody tr")]
+    assert [row[:3] for row in cells] == [["m1", "50", "50"], ["m2", "50", "50"]]
+    judged = toolkit.join_labels(toolkit.confidence_metrics(lp), labels)
+    found = toolkit.evaluate(judged, by="model")
+    assert [row[3] for row in cells] == [f"{mean:.4g}" for mean in found["mean"]]
 
 
 def test_figures_are_those_of_the_metrics(capitals, tmp_path):

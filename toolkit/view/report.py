@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import html
-import numbers
 import os
 from collections.abc import Callable, Iterator
 from importlib.resources import files
@@ -21,6 +20,7 @@ from toolkit.metrics import (
     check,
     confidence_metrics,
     corpus_metrics,
+    evaluate,
     join_labels,
     selective,
     sequence_metrics,
@@ -33,6 +33,7 @@ from toolkit.plot._style import MOST_SERIES
 from toolkit.tables import LogprobTables, require_tables
 from toolkit.view.card import facts_html, facts_of
 from toolkit.view.html import safe, style_sheet
+from toolkit.view.html_tables import cell_html, scrolled, table_html
 from toolkit.view.token_view import show
 from toolkit.visible_text import plain
 
@@ -43,6 +44,15 @@ _CALIBRATION = (
     *("accuracy", "mean_confidence", "gap", "ece", "ece_if_calibrated", "p_calibrated"),
     *("brier", "log_loss"),
 )
+_EVALUATED = {
+    "model": "model",
+    "n": "answers",
+    "n_clusters": "requests",
+    "mean": "right",
+    "mean_lower": "lower",
+    "mean_upper": "upper",
+    "least_detectable": "least detectable",
+}
 _RANKING = ("auroc", "auroc_within_length", "auroc_length", "length_correlation", "aurc", "prr")
 _PROBABILITIES = ("probability", "mean_probability", "min_probability")
 _SCORES = (
@@ -67,7 +77,7 @@ def report(
 
     The page has sections for the certainty of each model, texts that were given to it, the findings
     of `toolkit.check`, usage, the least certain answers with their texts, rejected records and,
-    with `labels`, calibration.
+    with `labels`, calibration and the share of right answers of each model.
     It has no script and loads nothing; it is light or dark as the reader prefers. The same tables
     give the same page.
 
@@ -172,7 +182,7 @@ def _certainty(lp: LogprobTables, sequences: pd.DataFrame) -> Iterator[str]:
         "n_missing": "missing",
         "n_invalid": "invalid",
     }
-    yield _table(pooled, columns, "certainty by model and channel")
+    yield table_html(pooled, columns, "certainty by model and channel")
     yield '<p class="faint">↓ lower is more certain; entropy in nats per token.</p>'
     models = sequences["model"].nunique(dropna=False)
     by = "model" if models <= MOST_SERIES else None
@@ -209,7 +219,7 @@ def _given(lp: LogprobTables) -> Iterator[str]:
         "word_perplexity": "perplexity/word ↓",
         "bits_per_byte": "bits/byte ↓",
     }
-    yield _table(pooled, columns, "given texts by model")
+    yield table_html(pooled, columns, "given texts by model")
 
 
 def _findings(lp: LogprobTables) -> Iterator[str]:
@@ -225,7 +235,7 @@ def _findings(lp: LogprobTables) -> Iterator[str]:
             f'<td><span class="severity {row["severity"]}">{row["severity"]}</span></td>',
             f"<td>{safe(row['code'])}</td>",
             f"<td>{row['count']:,} of {row['n']:,} {row['of']}{share}</td>",
-            f'<td class="t">{_cell(row["model"])}</td>',
+            f'<td class="t">{cell_html(row["model"])}</td>',
             f'<td class="m">{safe(row["message"])}</td>',
         )
         body += f"<tr>{''.join(cells)}</tr>"
@@ -233,7 +243,7 @@ def _findings(lp: LogprobTables) -> Iterator[str]:
         f'<th scope="col">{name}</th>'
         for name in ("severity", "finding", "where", "model", "meaning")
     )
-    yield _scroll(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>", "findings")
+    yield scrolled(head, body, "findings")
 
 
 def _usage(lp: LogprobTables) -> Iterator[str]:
@@ -248,7 +258,7 @@ def _usage(lp: LogprobTables) -> Iterator[str]:
         "logprob_coverage": "logprobs/completion token",
         "n_errors": "errors",
     }
-    yield _table(counted, columns, "usage by model")
+    yield table_html(counted, columns, "usage by model")
     if lp.responses["created"].null_count < len(lp):
         yield _pictures((lambda ax: plot.usage_over_time(lp, ax=ax), "Tokens used over time"))
 
@@ -273,6 +283,8 @@ def _calibration(
         f"{kind} that are taken as independent.</p>"
     )
     yield _figures(figures)
+    if judged["model"].nunique(dropna=False) > 1:
+        yield table_html(evaluate(judged, by="model"), _EVALUATED, "right answers by model")
     yield (
         '<p class="faint">ece is above 0 even if the model is calibrated: ece_if_calibrated is its '
         "mean then, and p_calibrated the chance of one as large. Too few wrong (or right) answers "
@@ -302,7 +314,7 @@ def _figures(figures: dict[str, pd.Series]) -> str:
         ]
     )
     table[list(ends)] = table[list(ends)].astype(float)
-    return _table(table, {name: name for name in table}, "calibration and ranking")
+    return table_html(table, {name: name for name in table}, "calibration and ranking")
 
 
 def _least_certain(lp: LogprobTables, sequences: pd.DataFrame) -> Iterator[str]:
@@ -329,7 +341,7 @@ def _rejects(lp: LogprobTables) -> Iterator[str]:
     yield f"<h2>Rejected: {lp.rejects.num_rows + lp.n_unlisted:,} records</h2>"
     table = lp.rejects.slice(0, _REJECTS).to_pandas()
     columns = {name: name for name in ("source", "line", "reason", "path", "message")}
-    yield _table(table, columns, "rejected records")
+    yield table_html(table, columns, "rejected records")
     if lp.rejects.num_rows > _REJECTS:
         more = f"{lp.rejects.num_rows - _REJECTS:,} more in lp.rejects."
         more += f" {lp.n_unlisted:,} are only counted: see lp.ledger." if lp.n_unlisted else ""
@@ -337,43 +349,6 @@ def _rejects(lp: LogprobTables) -> Iterator[str]:
 
 
 # Elements
-
-
-def _table(frame: pd.DataFrame, columns: dict[str, str], label: str) -> str:
-    """Write some columns of a frame; columns without a value are omitted."""
-    names = [name for name in columns if name in frame and frame[name].notna().any()]
-    sides = {
-        name: "n" if pd.api.types.is_numeric_dtype(frame[name].dtype) else "t" for name in names
-    }
-    head = "".join(
-        f'<th scope="col" class="{sides[name]}">{safe(columns[name])}</th>' for name in names
-    )
-    rows = []
-    for values in frame[names].itertuples(index=False):
-        cells = (
-            f'<td class="{sides[name]}">{_cell(value)}</td>'
-            for name, value in zip(names, values, strict=True)
-        )
-        rows.append(f"<tr>{''.join(cells)}</tr>")
-    body = "".join(rows)
-    return _scroll(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>", label)
-
-
-def _cell(value: Any) -> str:
-    """Write one value; null is a dash."""
-    if value is None or value is pd.NA or value != value:
-        return "–"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, numbers.Integral):
-        return f"{value:,}"
-    if isinstance(value, numbers.Real):
-        return f"{value:.4g}"
-    return safe(plain(str(value), 200))
-
-
-def _scroll(table: str, label: str) -> str:
-    return f'<div class="scroll" role="region" aria-label="{label}" tabindex="0">{table}</div>'
 
 
 def _pictures(*drawn: tuple[Callable[[Any], object], str], height: float = 3.3) -> str:

@@ -18,7 +18,9 @@ from toolkit import schema
 from toolkit.errors import ToolkitWarning
 from toolkit.metrics import (
     calibration,
+    compare_evaluations,
     compare_summary,
+    evaluate,
     reliability,
     risk_coverage,
     selective,
@@ -127,6 +129,11 @@ def covered(law, n, runs, n_bootstrap=200):
             held[name].append(np.nan if np.isnan(low) else low <= truth[name] <= high)
         for name, low, high, value in bins_and_points(*sample, law, truth):
             held[name].append(low <= value <= high)
+    return shares(held)
+
+
+def shares(held):
+    """Return (share that holds the truth, share with an interval) of each interval."""
     return {
         name: (float(np.nanmean(each)) if not np.isnan(each).all() else np.nan,
                float(1 - np.isnan(each).mean()))
@@ -150,8 +157,8 @@ def broken_promises(law, n, runs, target):
     return broken / runs, found / runs
 
 
-def pairs_of(n, rng, is_clustered):
-    """Return a table like that of `compare`, of pairs whose truth is known."""
+def cluster_law(n, rng, is_clustered):
+    """Return the cluster of each of n values, and a function that draws the values."""
     request = np.repeat(np.arange(n // EACH), EACH) if is_clustered else np.arange(n)
     shared = math.sqrt(RHO) if is_clustered else 0.0
 
@@ -159,6 +166,34 @@ def pairs_of(n, rng, is_clustered):
         theirs = sample(request[-1] + 1)[request]
         return np.where(rng.random(n) < shared, theirs, sample(n))
 
+    return request, values
+
+
+def evaluated(n, rng, is_clustered):
+    """Yield (name, low, high, truth) of the intervals of two evaluations of n questions."""
+    passage, values = cluster_law(n, rng, is_clustered)
+    one = pd.DataFrame({"custom_id": np.arange(n), "passage": passage})
+    chance = values(lambda size: rng.random(size))
+    drawn = [
+        (chance < 0.7, values(lambda size: rng.random(size)) < 0.8),
+        (chance, 0.1 + values(lambda size: rng.exponential(1, size))),
+    ]
+    for (a, b), names, truth in zip(
+        drawn,
+        (("evaluate", "difference of shares"), ("evaluate, scores", "difference of scores")),
+        ((0.7, 0.1), (0.5, 0.6)),
+        strict=True,
+    ):
+        a, b = (one.assign(correct=scores.astype(float)) for scores in (a, b))
+        row = quietly(evaluate, a, clusters="passage").iloc[0]
+        yield names[0], row["mean_lower"], row["mean_upper"], truth[0]
+        row = quietly(compare_evaluations, a, b, clusters="passage").iloc[0]
+        yield names[1], row["difference_lower"], row["difference_upper"], truth[1]
+
+
+def pairs_of(n, rng, is_clustered):
+    """Return a table like that of `compare`, of pairs whose truth is known."""
+    request, values = cluster_law(n, rng, is_clustered)
     delta = values(lambda size: rng.exponential(1, size) - rng.exponential(1, size) + 0.1)
     length = values(lambda size: rng.integers(5, 40, size).astype(float))
     flips = values(lambda size: (rng.random(size) < 0.3).astype(float))
@@ -183,7 +218,7 @@ def pairs_of(n, rng, is_clustered):
 
 
 def compared(n, runs, is_clustered):
-    """Return the share of intervals of compare_summary that hold the truth."""
+    """Return (share that holds the truth, share with an interval) of intervals of two runs."""
     rng, held = np.random.default_rng([n, is_clustered]), defaultdict(list)
     length = 22.0
     truth = {
@@ -198,7 +233,9 @@ def compared(n, runs, is_clustered):
             held[name].append(row[f"{name}_lower"] <= value <= row[f"{name}_upper"])
         for end, side, value in (("lower", 1, 0.1), ("upper", -1, 0.2)):
             held[f"js_interval_{end}"].append(row[f"js_interval_{end}"] * side <= value * side)
-    return {name: (float(np.mean(each)), 1.0) for name, each in held.items()}
+        for name, low, high, value in evaluated(n, rng, is_clustered):
+            held[name].append(np.nan if np.isnan(low) else low <= value <= high)
+    return shares(held)
 
 
 def cell(share, given):

@@ -1,5 +1,4 @@
-"""The work of every metric grows as the answers; ``python -m tests.stress.growth.metrics`` times "
-"it."""
+"""The work of every metric grows as the answers; `tests.stress.growth.metrics` times it."""
 
 import sys
 

@@ -47,6 +47,27 @@ def test_bounds_enclose_the_truth(size):
     np.testing.assert_allclose(upper[whole], true[whole], atol=1e-12)
 
 
+@pytest.mark.parametrize("decimals", [6, 4, 2])
+def test_bounds_enclose_the_truth_also_if_logprobs_were_rounded(decimals):
+    rng = np.random.default_rng(decimals)
+    n, size, spread = 1000, 8, 0.5 * 10.0**-decimals
+    logits = rng.normal(0, 2, (n, size))
+    near = logits + rng.normal(0, rng.choice([0.001, 0.1, 2], (n, 1)), logits.shape)
+    p, q = (np.exp(x) / np.exp(x).sum(axis=1, keepdims=True) for x in (logits, near))
+    true = np.array([exact(a, b) for a, b in zip(p.tolist(), q.tolist(), strict=True)])
+    k = rng.integers(1, size + 1, n)
+    sent = []
+    for whole in (p, q):
+        known = cut(whole.tolist(), k)
+        rounded = np.exp(np.minimum(np.round(np.log(known.p), decimals), 0.0))
+        caps = np.array([rounded[known.ids == i].min() for i in range(n)])
+        sent.append(Known(known.ids, known.codes, rounded, caps, spread))
+    lower, upper = bounds(matched(*sent))
+    assert (lower <= true + 1e-12).all()
+    assert (true <= upper + 1e-12).all()
+    assert (lower > 0.9 * true)[k == size].mean() > 0.25
+
+
 def test_the_same_lists_have_no_distance():
     same = cut([[0.5, 0.3, 0.2]], [2])
     lower, upper = bounds(matched(same, same))

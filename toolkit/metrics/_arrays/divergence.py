@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -95,38 +96,71 @@ def bounds(entries: Matched) -> tuple[Array, Array]:
     Outcomes in both lists are compared one by one. Merging outcomes never increases the divergence,
     so taking the rest as one outcome gives a lower bound. Another one comes from separating the
     entries that only one list has, with the most that the other distribution may give them. The
-    upper bound is reached if the rests have nothing in common.
+    upper bound is reached if the rests have nothing in common. Both hold for whatever the logprobs
+    were before they were rounded.
 
     Returns
     -------
     lower, upper : ndarray of float64, shape (n,)
         From 0 to ln 2.
     """
-    p, q, total = entries.p, entries.q, entries.total
+    a, b, total = entries.a, entries.b, entries.total
     both = entries.in_a & entries.in_b
-    shared = total(jensen_shannon(p, q), both)
-    shared_p, shared_q, all_p, all_q = total(p, both), total(q, both), total(p), total(q)
-    own_a, own_b = (total(np.ones(len(p)), own & ~both) for own in (entries.in_a, entries.in_b))
-    rest_p, rest_q = np.maximum(1.0 - shared_p, 0.0), np.maximum(1.0 - shared_q, 0.0)
-    missing_p, missing_q = np.maximum(1.0 - all_p, 0.0), np.maximum(1.0 - all_q, 0.0)
+    p, q = _ends(entries, entries.p, a), _ends(entries, entries.q, b)
+    rests, missing, own = [], [], []
+    for side, listed in ((p, entries.in_a), (q, entries.in_b)):
+        rests.append(_left(side, total, both))
+        missing.append(_left(side, total, listed))
+        own.append(_Range(*(total(end, listed & ~both) for end in side)))
+    ones = np.ones(len(entries.owner))
+    caps = [known.cap * np.exp(known.spread) for known in (a, b)]
+    most_q = np.minimum(missing[1].high, total(ones, entries.in_a & ~both) * caps[1])
+    most_p = np.minimum(missing[0].high, total(ones, entries.in_b & ~both) * caps[0])
     lower = np.maximum.reduce(
         [
-            jensen_shannon(rest_p, rest_q),
-            _apart(all_p - shared_p, rest_p, rest_q, np.minimum(missing_q, own_a * entries.b.cap)),
-            _apart(all_q - shared_q, rest_q, rest_p, np.minimum(missing_p, own_b * entries.a.cap)),
+            _least(rests[0], rests[1]),
+            _apart(own[0], missing[0], rests[1], most_q),
+            _apart(own[1], missing[1], rests[0], most_p),
         ]
     )
-    upper = shared + 0.5 * np.log(2.0) * (rest_p + rest_q)
-    return np.minimum(shared + lower, np.log(2.0)), np.minimum(upper, np.log(2.0))
+    upper = np.maximum(jensen_shannon(p.low, q.high), jensen_shannon(p.high, q.low))
+    upper = total(upper, both) + 0.5 * np.log(2.0) * (rests[0].high + rests[1].high)
+    lower = total(_least(p, q), both) + lower
+    return np.minimum(lower, np.log(2.0)), np.minimum(upper, np.log(2.0))
 
 
-def _apart(own: Array, rest: Array, other_rest: Array, most: Array) -> Array:
+class _Range(NamedTuple):
+    """The least and the greatest value that probabilities may have had before rounding."""
+
+    low: Array
+    high: Array
+
+
+def _ends(entries: Matched, p: Array, known: Known) -> _Range:
+    factor = np.exp(np.broadcast_to(known.spread, known.cap.shape))[entries.owner]
+    return _Range(p / factor, np.minimum(p * factor, 1.0))
+
+
+def _left(side: _Range, total: Callable[[Array, Flags], Array], where: Flags) -> _Range:
+    """Return what some entries leave of 1."""
+    high, low = (np.maximum(1.0 - total(end, where), 0.0) for end in side)
+    return _Range(low, high)
+
+
+def _least(p: _Range, q: _Range) -> Array:
+    """Return the least term of an outcome, where both probabilities are as close as they may be."""
+    near_p = np.clip(q.low, p.low, p.high)
+    return jensen_shannon(near_p, np.clip(near_p, q.low, q.high))
+
+
+def _apart(own: _Range, missing: _Range, other_rest: _Range, most: Array) -> Array:
     """Return a lower bound on the term of the rest: entries of one list alone, and all else.
 
     The divergence is least if the other distribution gives these entries their share of its rest,
-    but no more than `most`.
+    but no more than `most`. It is 0 where it may give them their share.
     """
-    own = np.clip(own, 0.0, rest)
-    share = np.divide(own, rest, out=np.zeros_like(own), where=rest > 0)
-    given = np.minimum(share * other_rest, np.minimum(most, other_rest))
-    return jensen_shannon(own, given) + jensen_shannon(rest - own, other_rest - given)
+    rest = own.low + missing.high
+    share = np.divide(own.low, rest, out=np.zeros_like(rest), where=rest > 0)
+    left = _Range(*(np.maximum(end - most, 0.0) for end in other_rest))
+    apart = _least(own, _Range(most, most)) + _least(missing, left)
+    return np.where(share * other_rest.low > most, apart, 0.0)

@@ -16,7 +16,7 @@ _GROUND = ("errors", "limits", "schema", "arrow", "arguments")
 ROOMS = {
     "errors": ("the exception tree", ()),
     "schema": ("every table, result column and code, declared once", ("errors",)),
-    "arrow": ("Arrow to NumPy and back", ()),
+    "arrow": ("Arrow to NumPy, pandas and Polars", ("errors",)),
     "arguments": ("every check of an option, one wording each", ("errors", "schema")),
     "limits": ("limits on resources that untrusted input may consume", ("errors", "arguments")),
     "visible_text": ("the one way to show a hidden character", ()),
@@ -249,6 +249,7 @@ DOORS = {
     "click": {"cli"},
     "tqdm": {"loaders.session"},
     "duckdb": {"cli"},
+    "polars": {"arrow"},
     "toolkit._scan": {"loaders.scanner"},
 }
 DECLARATIONS = (ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign)

@@ -34,10 +34,11 @@ def test_the_python_example_runs(tmp_path, monkeypatch):
     (tmp_path / "data").symlink_to(ROOT / "data")
     monkeypatch.chdir(tmp_path)
     (code,) = (block for language, block in BLOCKS if language == "python")
-    scope = {}
-    exec(compile(code, "README.md", "exec"), scope)
-    assert len(scope["lp"]) == 100
-    assert scope["toolkit"].read_parquet(scope["out"]).equals(scope["lp"])
+    for _ in range(2):  # people run a block again
+        scope = {}
+        exec(compile(code, "README.md", "exec"), scope)
+        assert len(scope["lp"]) == 100
+        assert scope["toolkit"].read_parquet(scope["out"]).equals(scope["lp"])
 
 
 def test_the_commands_of_the_table_run(tmp_path, monkeypatch):

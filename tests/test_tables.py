@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import sys
 
 import numpy as np
 import pandas as pd
@@ -51,7 +52,7 @@ def test_tables_by_name(lp):
     for name in ("responses", "choices", "tokens", "alternatives", "rejects", "ledger"):
         assert lp[name] is getattr(lp, name)
     for wrong in ("token", "equals", "__len__", ""):
-        with pytest.raises(toolkit.errors.ArgumentError, match="expected one of"):
+        with pytest.raises(toolkit.errors.ArgumentError, match="expected the name of a table"):
             lp[wrong]
 
 
@@ -332,7 +333,7 @@ def test_to_pandas_gives_tokens_by_default(lp):
 
 
 def test_to_pandas_of_what_there_is_not(lp):
-    with pytest.raises(toolkit.errors.ArgumentError, match="expected one of"):
+    with pytest.raises(toolkit.errors.ArgumentError, match="expected the name of a table"):
         lp.to_pandas("nonsense")
     with pytest.raises(toolkit.errors.ArgumentError, match="dtype_backend"):
         lp.to_pandas(dtype_backend="polars")
@@ -465,3 +466,33 @@ def test_choices_are_sorted_by_index():
     assert lp.tokens["token"].to_pylist() == ["a", "b", "c"]
     assert rows_by_response(lp) == rows_by_response(toolkit.from_responses(two_choices()))
     assert bare(lp.choices.to_pylist()[0], ())["finish_reason"] == "stop"
+
+
+@pytest.mark.parametrize("name", LogprobTables.__slots__)
+def test_to_polars_has_the_values_of_the_table(name, lp):
+    polars = pytest.importorskip("polars")
+    frame = lp.to_polars(name)
+    assert isinstance(frame, polars.DataFrame)
+    assert frame.columns == lp[name].column_names
+    assert frame.to_dicts() == lp[name].to_pylist()
+
+
+def test_to_polars_says_what_to_install(lp, monkeypatch):
+    monkeypatch.setitem(sys.modules, "polars", None)
+    with pytest.raises(toolkit.errors.ArgumentError, match="pip install polars"):
+        lp.to_polars()
+    with pytest.raises(toolkit.errors.ArgumentError, match="expected the name of a table"):
+        lp.to_polars("tables")
+
+
+@quietly
+def test_head_has_the_first_responses_whole(lp):
+    first = lp.head(2)
+    assert first.responses["response_id"].to_pylist() == ["x", "two"]
+    assert first.equals(lp.filter(response_id=["x", "two"]))
+    assert lp.head().equals(lp)
+    assert len(lp.head(0)) == 0
+    assert_conserved(lp.head(3))
+    for n in (-1, 1.5, "two"):
+        with pytest.raises(toolkit.errors.ArgumentError, match="n="):
+            lp.head(n)

@@ -83,8 +83,8 @@ CALLS = {
     **{name: function for function, name in {f: name for name, f in FUNCTIONS.items()}.items()},
     **{
         f"LogprobTables.{name}": getattr(TABLES, name)
-        for name in ("attach", "choice_row", "equals", "filter", "locate", "only", "raw", "text")
-        + ("to_pandas", "write_parquet")
+        for name in ("attach", "choice_row", "equals", "filter", "head", "locate", "only", "raw")
+        + ("text", "to_pandas", "to_polars", "write_parquet")
     },
     "Calibrator": toolkit.metrics.Calibrator,
     "Calibrator.from_dict": toolkit.metrics.Calibrator.from_dict,

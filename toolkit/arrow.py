@@ -9,8 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from toolkit.errors import ArgumentError
+
 if TYPE_CHECKING:
     import pandas as pd
+    import polars as pl
 
 _FEW_RUNS, _LONG_RUN = (
     256,
@@ -201,3 +204,14 @@ def to_pandas(table: pa.Table, backend: str | None = None) -> pd.DataFrame:
         pa.large_string(): pd.StringDtype(),
     }
     return table.to_pandas(types_mapper=nullable.get)
+
+
+def to_polars(table: pa.Table) -> pl.DataFrame:
+    """Return a table as a DataFrame of Polars."""
+    try:
+        import polars
+    except ImportError:
+        raise ArgumentError("to_polars needs the package polars: pip install polars") from None
+    frame = polars.from_arrow(table)
+    assert isinstance(frame, polars.DataFrame)  # of a table
+    return frame

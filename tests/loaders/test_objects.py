@@ -541,3 +541,29 @@ def test_objects_are_read_as_their_json(subtests):
             with subtests.test(name, kind=kind):
                 assert loaded(toolkit.from_responses, given) == expected
     assert n > 100
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "answers.jsonl",
+        "logs/*.jsonl.gz",
+        "no/such/answers.parquet",
+        ROOT / "data" / "capitals_batch.jsonl",
+        str(ROOT / "data"),
+        ["a.jsonl", "b.sse"],
+    ],
+)
+def test_files_are_refused_with_what_opens_them(given):
+    with pytest.raises(toolkit.errors.ArgumentError, match="toolkit.read.* opens files") as caught:
+        toolkit.from_responses(given)
+    first = given[0] if isinstance(given, list) else given
+    assert repr(str(first)) in str(caught.value) or len(str(first)) > 90
+
+
+@pytest.mark.parametrize(
+    "text", ["not JSON", '"a.jsonl"', "{", "[a.json", "a\nb.jsonl", "x" * 5000]
+)
+def test_other_texts_are_responses_that_cannot_be_read(text):
+    with pytest.raises(toolkit.errors.NoRecordsError):
+        toolkit.from_responses(text)

@@ -92,3 +92,26 @@ def test_null_is_a_group_and_several_columns_are_allowed():
     assert got["model"].isna().tolist() == [False, False, True]
     assert got["choice"].tolist() == [1, 2, 1]
     assert got["n"].tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("labels", "how"),
+    [
+        (["yes", "no", None], "pandas.Series(correct).map({'yes': True, 'no': False})"),
+        (["1", "0", "1"], "pandas.to_numeric(correct)"),
+        (["Wrong", "Correct", "Wrong"], "map({'Wrong': False, 'Correct': True})"),
+        (["TRUE", "FALSE", None], "map({'TRUE': True, 'FALSE': False})"),
+        (["Paris", "Rome", "Oslo"], "correct == TEXT"),
+    ],
+)
+def test_texts_are_refused_with_what_converts_them(labels, how):
+    correct = pd.Series(labels)
+    with pytest.raises(ArgumentError) as caught:
+        calibration([0.1, 0.5, 0.9], correct)
+    message = str(caught.value)
+    assert how in message
+    assert "Paris" not in message
+    code = message.partition("convert the texts: ")[2]
+    if "TEXT" not in code:
+        converted = eval(code, {"pandas": pd, "correct": correct})
+        assert calibration([0.1, 0.5, 0.9], converted, n_bootstrap=0)["n"][0] >= 2

@@ -9,7 +9,7 @@ import toolkit
 from tests.loaders.merging.test_merger import entry, stream
 from tests.loaders.test_read import whole
 from tests.test_tables import two_choices
-from toolkit.errors import SelectionError
+from toolkit.errors import ArgumentError, SelectionError
 from toolkit.tables.rows import pick
 
 
@@ -191,3 +191,15 @@ def test_a_line_of_several_responses_names_their_rows(tmp_path):
         lp = toolkit.read(path)
     with pytest.raises(SelectionError, match=r"2 responses begin at .*: 1, 2"):
         lp.locate(f"{path}:2")
+
+
+@pytest.mark.parametrize("key", [0, -1, True, "capital-000", "nothing", slice(3), None, [1], 1.5])
+def test_a_key_that_names_no_table_is_refused_with_what_to_type(lp, key):
+    with pytest.raises(
+        ArgumentError, match="expected the name of a table, one of 'alternatives'"
+    ) as caught:
+        lp[key]
+    shown = repr(key) if isinstance(key, int | str) else "ROW"
+    assert f"lp.text({shown})" in str(caught.value)
+    with pytest.raises(ArgumentError, match="expected the name of a table"):
+        list(lp)

@@ -59,6 +59,8 @@ def tables(lp: LogprobTables) -> None:
     assert len(frame) == lp.tokens.num_rows
     for table in (lp.responses, lp.choices, lp.alternatives, lp.rejects, lp.ledger):
         assert table.num_columns
+    assert lp.to_polars("tokens").height == lp.tokens.num_rows
+    assert_type(lp.head(3), LogprobTables)
     assert lp["tokens"].num_rows == lp.tokens.num_rows
 
 

@@ -7,6 +7,7 @@ which the formats find the answer, as in a file.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -22,8 +23,17 @@ from toolkit.loaders.options import OnError, ReadOptions
 from toolkit.loaders.plain_data import is_data, plain
 from toolkit.loaders.session import LoadSummary
 from toolkit.loaders.sources.rows import Table, is_table
+from toolkit.loaders.sources.suffixes import (
+    ARCHIVE_SUFFIXES,
+    RECORD_SUFFIXES,
+    SNIFFED_SUFFIXES,
+    TABLE_SUFFIXES,
+    suffix_of,
+)
 from toolkit.tables import LogprobTables
 
+_SUFFIXES = {*RECORD_SUFFIXES, *SNIFFED_SUFFIXES, *TABLE_SUFFIXES, *ARCHIVE_SUFFIXES} - {""}
+_LONGEST_PATH = 4096  # characters of a text that may name a file
 _BLOCK_BYTES = 1 << 20  # of the rows of a table that are read at a time
 
 
@@ -61,7 +71,7 @@ def from_responses(
     Raises
     ------
     ArgumentError
-        If the number of ids differs from the number of responses.
+        If the number of ids differs from the number of responses, or files are named.
     NoRecordsError, RecordError
         As in `read`.
 
@@ -98,6 +108,7 @@ def from_responses(
 def units(responses: Any, custom_id: Any) -> list[Unit]:
     """Group the arguments of `from_responses` into responses and streams."""
     items: list[Any]
+    _refuse_paths(responses)
     if is_table(responses):
         items = _rows(responses)
     elif not _is_response(responses):
@@ -132,6 +143,26 @@ def units(responses: Any, custom_id: Any) -> list[Unit]:
             f"custom_id has {len(ids)} ids: expected one for each of the {len(found)} responses"
         )
     return [unit._replace(custom_id=given) for unit, given in zip(found, ids, strict=True)]
+
+
+def _refuse_paths(responses: Any) -> None:
+    """Raise `ArgumentError` if files are named where their content is expected."""
+    given = responses if isinstance(responses, list | tuple) else [responses]
+    if given and all(map(_names_a_file, given)):
+        named = arguments.shown(os.fspath(given[0])) or "path"
+        raise ArgumentError(
+            "responses names a file: from_responses takes what is in memory; "
+            f"toolkit.read({named}) opens files, folders and globs"
+        )
+
+
+def _names_a_file(item: Any) -> bool:
+    if isinstance(item, os.PathLike):
+        return True
+    if not isinstance(item, str) or not 0 < len(item) < _LONGEST_PATH or not item.isprintable():
+        return False
+    is_text = item.lstrip()[:1] in ("{", "[", '"', "")
+    return not is_text and (suffix_of(item) in _SUFFIXES or os.path.exists(item))
 
 
 def _rows(table: Any) -> list[bytes]:

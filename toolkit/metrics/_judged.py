@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
@@ -30,6 +31,10 @@ from toolkit.metrics._results import categorical, result_frame, text_type
 SeriesBy: TypeAlias = "pd.Series | Sequence[pd.Series] | None"
 """What judged answers can be grouped by."""
 
+_TRUTH = {  # texts that people label answers with
+    **dict.fromkeys(("yes", "y", "true", "t", "right", "correct", "pass", "passed", "1"), True),
+    **dict.fromkeys(("no", "n", "false", "f", "wrong", "incorrect", "fail", "failed", "0"), False),
+}
 _NUMBERS = ("floating", "integer", "mixed-integer-float", "decimal", "empty")
 
 
@@ -296,8 +301,20 @@ def floats(name: str, values: npt.ArrayLike, *, booleans: bool = False) -> Array
     if kind == "boolean" and not booleans:
         raise ArgumentError(f"{name} holds True and False; are {name} and correct swapped?")
     if kind not in (*_NUMBERS, "boolean"):
-        raise ArgumentError(f"{name} holds {kind}: expected numbers, null for unknown")
+        how = f"; {_conversion(name, column)}" if booleans and kind == "string" else ""
+        raise ArgumentError(f"{name} holds {kind}: expected numbers, null for unknown{how}")
     try:
         return column.to_numpy(np.float64, na_value=np.nan, copy=True)
     except OverflowError as error:
         raise ArgumentError(f"{name} holds a number that is too large for a float") from error
+
+
+def _conversion(name: str, texts: pd.Series) -> str:
+    """Return what to type so that texts such as "yes" and "1" become truth or numbers."""
+    found = texts.dropna().unique().tolist()
+    if all(re.fullmatch(r"\s*[+-]?[0-9.]+\s*", text) for text in found):
+        return f"convert the texts: pandas.to_numeric({name})"
+    meant = {text: _TRUTH.get(text.strip().lower()) for text in found}
+    if None in meant.values():
+        return f"convert the texts: {name} == TEXT, where TEXT is what right answers have"
+    return f"convert the texts: pandas.Series({name}).map({meant})"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
@@ -12,13 +12,15 @@ import pyarrow as pa
 
 from toolkit import arguments, arrow, schema
 from toolkit.arrow import numpy, offsets, take_runs
-from toolkit.errors import SchemaError, SelectionError
+from toolkit.errors import SchemaError
 from toolkit.schema import conform
 from toolkit.tables import rows
 from toolkit.tables.attaching import attach, texts, token_counts
+from toolkit.tables.filtering import met_by
 
 if TYPE_CHECKING:
     import pandas as pd
+    import polars as pl
 
 Row: TypeAlias = (
     "Mapping[str, Any] | tuple[Any, ...] | pd.Series | pd.DataFrame | pa.Table | pa.StructScalar"
@@ -27,11 +29,6 @@ Row: TypeAlias = (
 Selector: TypeAlias = "int | str | Row"
 """A row number, a ``response_id``, a ``custom_id``, ``FILE:LINE``, or a row of a table."""
 Frame = TypeVar("Frame", "pd.DataFrame", pa.Table)
-
-_RESPONSE_FILTERS = tuple(
-    name for name in schema.RESPONSES.names if name not in ("notes", "finished", "error")
-)
-_CHOICE_FILTERS = ("choice", "role", "finish_reason", "logprobs_state", "alignment")
 
 
 class LogprobTables:
@@ -119,7 +116,9 @@ class LogprobTables:
 
     def __getitem__(self, name: str) -> pa.Table:
         """Return a table by its name."""
-        return getattr(self, arguments.one_of("table", name, self.__slots__))
+        if not isinstance(name, str) or name not in self.__slots__:
+            raise rows.no_table(name, self.__slots__)
+        return getattr(self, name)
 
     def equals(self, other: LogprobTables) -> bool:
         """Return whether all five tables hold the same rows.
@@ -154,14 +153,57 @@ class LogprobTables:
         Examples
         --------
         >>> import toolkit
-        >>> logprobs = {"content": [{"token": "Hello", "logprob": -0.5}]}
-        >>> choice = {"message": {"content": "Hello"}, "logprobs": logprobs}
-        >>> lp = toolkit.from_responses({"choices": [choice]})
-        >>> lp.to_pandas("choices")["content"].tolist()
-        ['Hello']
+        >>> toolkit.read("data/capitals_batch.jsonl").to_pandas("choices")["content"][0]
+        ' Paris'
         """
         arguments.one_of("dtype_backend", dtype_backend, (None, *arrow.BACKENDS))
         return arrow.to_pandas(self[name], dtype_backend)
+
+    def to_polars(self, name: str = "tokens") -> pl.DataFrame:
+        """Return one table as a DataFrame of Polars, which must be installed.
+
+        Parameters
+        ----------
+        name : str
+            As in `to_pandas`.
+
+        Returns
+        -------
+        polars.DataFrame
+
+        Raises
+        ------
+        ArgumentError
+            If the table does not exist, or Polars is not installed.
+
+        Examples
+        --------
+        >>> import toolkit
+        >>> toolkit.read("data/capitals_batch.jsonl").to_polars("responses").height
+        100
+        """
+        return arrow.to_polars(self[name])
+
+    def head(self, n: int = 5) -> LogprobTables:
+        """Return the tables of the first responses.
+
+        Parameters
+        ----------
+        n : int
+            Number of responses.
+
+        Returns
+        -------
+        LogprobTables
+
+        Examples
+        --------
+        >>> import toolkit
+        >>> toolkit.answers(toolkit.read("data/capitals_batch.jsonl").head(2))["text"].tolist()
+        [' Paris', ' Tokyo']
+        """
+        keys = numpy(self.responses, "response_key")[: arguments.whole("n", n, 0)]
+        return self.filter(response_key=keys)
 
     def locate(self, response: Selector) -> int:
         """Return the row number of one response.
@@ -239,14 +281,8 @@ class LogprobTables:
         response, choice
             As in `text`.
         """
-        row = self.locate(response)
-        choice = arguments.whole("choice", rows.pick(response, choice).choice, -arguments.MOST)
-        key = self.responses["response_key"][row].as_py()
-        mine = np.flatnonzero(numpy(self.choices, "response_key") == key)
-        found = numpy(self.choices, "choice")[mine].tolist()
-        if choice not in found:
-            raise SelectionError(f"response {row} has no choice {choice!r}; it has {found}")
-        return int(mine[found.index(choice)])
+        key = self.responses["response_key"][row := self.locate(response)].as_py()
+        return rows.choice_row(self.choices, key, row, rows.pick(response, choice).choice)
 
     def attach(self, frame: Frame, *columns: str) -> Frame:
         """Add columns of responses and choices to the rows of any table.
@@ -348,15 +384,7 @@ class LogprobTables:
         >>> len(lp.filter(model="a"))
         2
         """
-        by_response = _meets(self.responses, conditions, _RESPONSE_FILTERS)
-        by_choice = _meets(self.choices, conditions, _CHOICE_FILTERS)
-        arguments.columns("filter", list(conditions), [*_RESPONSE_FILTERS, *_CHOICE_FILTERS])
-        keys = numpy(self.responses, "response_key")
-        owner = np.searchsorted(keys, numpy(self.choices, "response_key"))
-        by_choice &= by_response[owner]
-        if set(conditions) & set(_CHOICE_FILTERS):
-            by_response &= np.bincount(owner[by_choice], minlength=len(keys)) > 0
-        return self._take(np.flatnonzero(by_response), np.flatnonzero(by_choice))
+        return self._take(*met_by(self.responses, self.choices, conditions))
 
     def _take(self, responses: np.ndarray, choices: np.ndarray) -> LogprobTables:
         """Return some rows of responses and choices with their tokens and alternatives."""
@@ -389,17 +417,3 @@ class LogprobTables:
         from toolkit.dataset.write import write_tables
 
         return write_tables(self, directory, overwrite=overwrite)
-
-
-def _meets(table: pa.Table, conditions: dict[str, Any], names: Iterable[str]) -> np.ndarray:
-    """Return which rows meet the conditions on these columns."""
-    met = np.ones(table.num_rows, bool)
-    for name in set(names) & set(conditions):
-        wanted = conditions[name]
-        values = wanted if isinstance(wanted, list | tuple | set | np.ndarray) else [wanted]
-        try:
-            met &= arrow.is_in(table[name], list(values))
-        except (pa.ArrowException, TypeError, ValueError) as error:
-            kind = arrow.plain_type(table[name].type)
-            raise arguments.invalid(name, wanted, f"values of type {kind}") from error
-    return met

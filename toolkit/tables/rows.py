@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from toolkit import arguments, arrow
 from toolkit.arrow import numpy
-from toolkit.errors import SelectionError
+from toolkit.errors import ArgumentError, SelectionError
 
 _SELECTORS = (
     "a row number, a response_id, a custom_id, FILE:LINE, or a row of a table (Series, dict ...)"
@@ -189,6 +189,26 @@ def _of_row(responses: pa.Table, rejects: pa.Table, row: dict[str, Any]) -> int:
             "was filtered out; pass it to the tables that it was computed from"
         )
     return at
+
+
+def choice_row(choices: pa.Table, key: int, row: int, choice: int) -> int:
+    """Return the row in `choices` of one choice of a response, by its key and row number."""
+    choice = arguments.whole("choice", choice, -arguments.MOST)
+    mine = np.flatnonzero(numpy(choices, "response_key") == key)
+    found = numpy(choices, "choice")[mine].tolist()
+    if choice not in found:
+        raise SelectionError(f"response {row} has no choice {choice!r}; it has {found}")
+    return int(mine[found.index(choice)])
+
+
+def no_table(name: object, tables: Sequence[str]) -> ArgumentError:
+    """Return the error for ``lp[name]`` if that is not the name of a table."""
+    key = (arguments.shown(name) if isinstance(name, int | str) else None) or "ROW"
+    return ArgumentError(
+        f"lp[{key}]: expected the name of a table, one of {', '.join(map(repr, tables))}; of a "
+        f"response, by row number or id, lp.text({key}) is the text and lp.only({key}) the tables; "
+        "lp.head() has the first responses"
+    )
 
 
 def place(row: dict[str, Any]) -> str | None:

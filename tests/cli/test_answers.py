@@ -1,11 +1,13 @@
 """``logprobs answers``: rows of `toolkit.answers`, and a table that fits the terminal."""
 
 import json
+import random
 
 import pytest
 
 import toolkit
 from tests.cli.test_commands import body, is_plain, objects, run, write  # noqa: F401
+from tests.view.test_hostile import ODD
 
 
 def test_rows_are_those_of_the_library(data):
@@ -75,3 +77,36 @@ def test_hostile_answers_reach_no_terminal(write):  # noqa: F811
     assert [row["weakest_token"] for row in found] == odd
     assert is_plain(run("answers", path).stdout)
     assert json.loads(run("answers", path, "--where", "text===1+1").stdout)["text"] == "=1+1"
+
+
+@pytest.mark.slow
+def test_the_hostile_corpus_reaches_no_terminal_and_stays_exact(write):  # noqa: F811
+    rng = random.Random(11)
+
+    def text():
+        made = "".join(rng.choices(ODD, k=rng.randint(1, 6)))
+        return made.encode("utf-8", "replace").decode()  # half a surrogate pair has no bytes
+
+    path = write(
+        *(body([text(), text()], id=text(), model=text(), custom_id=text()) for _ in range(500))
+    )
+    lp = toolkit.read(path)
+    expected = toolkit.answers(lp)
+    names = ["text", "custom_id", "model", "response_id", "weakest_token", "finish_reason"]
+    found = objects(run("answers", path))
+    asked = objects(run("answers", path, "--sql", f"select {','.join(names)} from answers"))
+    for name in names:
+        values = expected[name].astype(object).where(expected[name].notna(), None).tolist()
+        assert [row[name] for row in found] == values
+        assert [row[name] for row in asked] == values
+    for options in (
+        ["--limit", "0"],
+        ["--limit", "0", "--sql", "select * from answers"],
+        ["--limit", "0", "--sql", "select text, count(*) from answers group by text"],
+        ["--sql", "pivot answers on weakest_token using count(*) group by choice"],
+        ["--sort", "text", "--where", "model>a"],
+    ):
+        for columns in (24, 80):
+            shown = run("answers", path, "--text", *options, env={"COLUMNS": str(columns)}).stdout
+            assert is_plain(shown.replace("\u200c", "").replace("\u200d", ""))
+            assert len(shown.splitlines()) >= 2

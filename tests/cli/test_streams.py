@@ -22,20 +22,24 @@ PRINTS = {
 }
 COMMANDS = {
     "answers": [],
+    "calibrate": ["--labels", LABELS],
     "check": [],
     "compare": [DATA],
     "evaluate": ["--labels", LABELS],
     "export": ["-o", "answers", "--overwrite"],
+    "fields": [],
+    "labels": ["--label", "Paris"],
     "plot": ["-o", "picture.png"],
     "read": [],
     "report": [],
     "show": [],
     "summary": [],
     "tokens": [],
+    "usage": [],
 }
 
 
-TABLES = ("answers", "check", "compare", "evaluate", "read", "tokens")
+TABLES = ("answers", "check", "compare", "evaluate", "fields", "labels", "read", "tokens", "usage")
 
 
 def test_every_command_that_reads_is_listed():

@@ -143,6 +143,22 @@ def _alternatives(lp: LogprobTables, at: np.ndarray) -> list[str]:
     return texts
 
 
+def result_table(frame: pd.DataFrame, name: str) -> pa.Table:
+    """Return a result as an Arrow table; nested columns have their declared types."""
+    import pyarrow as pa
+
+    declared = {column.name: column.type for column in declared_tables()[name].columns}
+    columns = {}
+    for name, values in frame.items():
+        kind = declared.get(name)
+        if kind is not None and pa.types.is_nested(kind):
+            items = (list(each.items()) if isinstance(each, dict) else each for each in values)
+            columns[name] = pa.array(list(items), kind)
+        else:
+            columns[name] = pa.Array.from_pandas(values)
+    return pa.table(columns)
+
+
 def declared_tables() -> dict[str, Table]:
     """Return every declared table by name, result tables included."""
     schema = toolkit.schema

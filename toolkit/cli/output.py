@@ -324,6 +324,14 @@ def print_texts(texts: Iterable[str]) -> None:
     print_lines(texts, exact=True)
 
 
+def _rows(table: pa.Table) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a table; a map is a dict."""
+    maps = [field.name for field in table.schema if str(field.type).startswith("map<")]
+    for batch in table.to_batches(max_chunksize=500):
+        for row in batch.to_pylist():
+            yield row | {name: dict(row[name] or ()) for name in maps} if maps else row
+
+
 def print_rows(
     table: pa.Table,
     options: RowOptions,
@@ -365,7 +373,7 @@ def print_rows(
             more = f"  … {total - table.num_rows:,} more rows; --limit 0 shows all"
             click.echo(click.style(more, dim=True))
         return
-    rows = (row for batch in table.to_batches(max_chunksize=500) for row in batch.to_pylist())
+    rows = _rows(table)
     if form == "json":
         print_lines(map(json_text, rows))
     else:

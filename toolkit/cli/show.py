@@ -1,10 +1,8 @@
-"""Commands that show answers: coloured text, HTML pages, pictures."""
+"""Commands that show answers: coloured text and HTML pages."""
 
 from __future__ import annotations
 
-import io
 import os
-import re
 import sys
 from pathlib import Path
 
@@ -25,22 +23,6 @@ from toolkit.cli.group import (
 )
 from toolkit.cli.output import print_texts, safe
 from toolkit.errors import ArgumentError
-from toolkit.files import write_file
-
-_PLOTS = {  # --kind to the plot of one answer
-    "token-confidence": "token_confidence",
-    "entropy": "entropy_by_position",
-    "confidence": "confidence_over_position",
-}
-_OF_ALL = {  # --kind to the plot of all answers
-    "positions": "confidence_over_position",
-    "logprobs": "logprob_histogram",
-    "perplexity": "perplexity_ecdf",
-    "finish-reasons": "finish_reasons",
-    "fields": "field_confidence",
-    "agreement": "agreement",
-    "usage": "usage_over_time",
-}
 
 
 @main.command()
@@ -153,64 +135,3 @@ def _colours() -> int:
     if os.environ.get("COLORTERM") in ("truecolor", "24bit") or kind.endswith("-direct"):
         return 1 << 24
     return 256 if "256" in kind else 0
-
-
-@main.command()
-@inputs_argument
-@click.option("--response", default="0", show_default=True, metavar="ROW|ID", help=RESPONSE_HELP)
-@click.option(
-    "--choice", type=int, default=0, show_default=True, metavar="N", help="Index of the choice."
-)
-@click.option(
-    "--channel", type=CHANNEL, default="content", show_default=True, help="Channel of the tokens."
-)
-@click.option(
-    "--kind",
-    type=click.Choice([*_PLOTS, *_OF_ALL]),
-    default="token-confidence",
-    show_default=True,
-    help="Kind of plot.",
-)
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="PNG, SVG or PDF file.  [default: named after the input, in the current folder]",
-)
-def plot(
-    inputs: tuple[str, ...],
-    response: str,
-    choice: int,
-    channel: str,
-    kind: str,
-    output: Path | None,
-) -> None:
-    """Draw a plot of one answer or of all.
-
-    The kinds token-confidence, entropy and confidence show one answer; the others show all. Prints
-    the name of the picture.
-
-    \b
-    Examples:
-      logprobs plot batch.jsonl --response request-7
-      logprobs plot batch.jsonl --kind entropy -o entropy.svg
-      logprobs plot logs/ --kind perplexity
-    """
-    os.environ["MPLBACKEND"] = "Agg"  # opens no window
-    lp = load(inputs)
-    require_responses(lp)
-    if kind in _OF_ALL:
-        axes, which = getattr(toolkit.plot, _OF_ALL[kind])(lp), "all"
-    else:
-        which = response
-        options = {"response": selector(response), "choice": choice, "channel": channel}
-        axes = getattr(toolkit.plot, _PLOTS[kind])(lp, **options)
-    if output is None:
-        stem = "stdin" if inputs[0] == "-" else Path(inputs[0]).name.split(".")[0]
-        output = Path(re.sub(r"[^\w-]+", "_", f"{stem}-{which}-{kind}") + ".png")
-    picture = io.BytesIO()
-    try:
-        axes.figure.savefig(picture, dpi=150, format=output.suffix[1:] or "png")
-    except ValueError as error:  # an unknown format
-        raise ArgumentError(f"{output}: {error}") from error
-    click.echo(safe(write_file(output, picture.getvalue())))

@@ -63,6 +63,17 @@ def valid(table: pa.Table, name: str) -> np.ndarray:
     return _joined([_is_valid(chunk) for chunk in _chunks(table[name])])
 
 
+def text_lengths(texts: pa.ChunkedArray) -> NDArray[np.int64]:
+    """Return the number of bytes of each large string or binary; 0 for null."""
+    lengths = []
+    for chunk in _chunks(texts):
+        bounds = np.frombuffer(chunk.buffers()[1] or bytes(8), np.int64)[chunk.offset :]
+        lengths.append(np.diff(bounds[: len(chunk) + 1]))
+        if chunk.null_count:
+            lengths[-1] *= _is_valid(chunk)
+    return _joined(lengths)
+
+
 def truth(flags: pa.Array | pa.ChunkedArray) -> np.ndarray:
     """Return a boolean column as a writable NumPy array, null as False."""
     chunks = _chunks(flags) if isinstance(flags, pa.ChunkedArray) else [flags]

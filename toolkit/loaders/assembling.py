@@ -213,7 +213,7 @@ def _table(declared: schema.Table, values: dict[str, object]) -> pa.Table:
 
 def _responses(merged: Merged, key: np.ndarray, source: pa.Array) -> pa.Table:
     bodies, n = merged.bodies, len(key)
-    has_finish = merged.parts["finish_reason"].is_valid().to_numpy()
+    has_finish = valid(merged.parts, "finish_reason")
     n_choices = numpy(bodies, "n_parts")
     finished = np.bincount(merged.part_response, weights=has_finish, minlength=n)
     is_stream = merged.n_chunks >= 0

@@ -21,7 +21,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from toolkit import schema
-from toolkit.arrow import numpy, offsets, take, take_runs
+from toolkit.arrow import numpy, offsets, take, take_runs, text_lengths
 
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
@@ -189,6 +189,14 @@ class Decoded(NamedTuple):
 
 
 _TABLES = ("bodies", "parts", "tokens", "alternatives", "rejects", "rejected", "members")
+
+
+def brings(parts: pa.Table) -> Flags:
+    """Return which parts bring text, tool calls or tokens."""
+    found = np.add.reduce([numpy(parts, name) for name in PART_COUNTS]) > 0
+    for name in (*PART_TEXTS, "tool_calls"):
+        found |= text_lengths(parts[name]) > 0
+    return found
 
 
 @cache

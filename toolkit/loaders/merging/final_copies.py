@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from toolkit import schema
-from toolkit.arrow import numpy, truth
+from toolkit.arrow import numpy, text_lengths
 from toolkit.loaders.buffers import (
     KIND_COPY,
     KIND_FINAL_COPY,
@@ -23,7 +23,7 @@ from toolkit.loaders.buffers import (
 )
 
 
-def without_copies(decoded: Decoded, owner: Ints, payload: Flags) -> tuple[Decoded, Flags]:
+def without_copies(decoded: Decoded, owner: Ints) -> Decoded:
     """Remove from copies the content that their streams brought before.
 
     Parameters
@@ -31,13 +31,6 @@ def without_copies(decoded: Decoded, owner: Ints, payload: Flags) -> tuple[Decod
     decoded : Decoded
     owner : int64 array
         For each body the first record of its response.
-    payload : bool array
-        For each part whether it brings text, tool calls or tokens.
-
-    Returns
-    -------
-    Decoded
-    payload : bool array
     """
     bodies = np.repeat(np.arange(len(owner)), numpy(decoded.bodies, "n_parts"))
     is_copy = np.isin(numpy(decoded.bodies, "kind"), (KIND_FINAL_COPY, KIND_COPY))[bodies]
@@ -57,8 +50,9 @@ def without_copies(decoded: Decoded, owner: Ints, payload: Flags) -> tuple[Decod
 
     counts = np.add.reduce([numpy(decoded.parts, name) for name in PART_COUNTS])
     columns = {name: decoded.parts[name] for name in decoded.parts.column_names}
-    has_text = np.logical_or.reduce([_has_text(columns[name]) for name in PART_TEXTS])
-    for names, has in ((PART_TEXTS, has_text), (("tool_calls",), _has_text(columns["tool_calls"]))):
+    has_text = np.logical_or.reduce([text_lengths(columns[name]) > 0 for name in PART_TEXTS])
+    has_calls = text_lengths(columns["tool_calls"]) > 0
+    for names, has in ((PART_TEXTS, has_text), (("tool_calls",), has_calls)):
         drop = pa.array(came_before(has))
         for name in names:
             nothing = pa.scalar(None, schema.TEXT)
@@ -68,22 +62,14 @@ def without_copies(decoded: Decoded, owner: Ints, payload: Flags) -> tuple[Decod
         columns[name] = pa.array(np.where(drop, 0, numpy(decoded.parts, name)))
     kept = np.repeat(~drop, counts)
     kept_alternatives = np.repeat(kept, numpy(decoded.tokens, "n_alternatives"))
-    remaining = decoded._replace(
+    return decoded._replace(
         parts=pa.table(columns, schema=decoded.parts.schema),
         tokens=decoded.tokens.filter(pa.array(kept)),
         alternatives=decoded.alternatives.filter(pa.array(kept_alternatives)),
     )
-    brings = np.logical_or.reduce(
-        [*(_has_text(columns[name]) for name in (*PART_TEXTS, "tool_calls")), (counts > 0) & ~drop]
-    )
-    return remaining, payload & brings
 
 
 def _grouped(keys: list[Ints]) -> Ints:
     """Return the group of each row: rows with equal keys are of one."""
     group: Ints = np.unique(np.stack(keys, axis=1), axis=0, return_inverse=True)[1].ravel()
     return group
-
-
-def _has_text(texts: pa.Array | pa.ChunkedArray) -> Flags:
-    return truth(pc.greater(pc.binary_length(texts), 0))

@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from toolkit import schema
-from toolkit.arrow import numpy, offsets, take, take_runs, truth, valid
+from toolkit.arrow import numpy, offsets, take, take_runs, text_lengths, valid
 from toolkit.loaders import buffers
-from toolkit.loaders.buffers import KIND_WHOLE, PART_COUNTS, PART_TEXTS, Decoded, Flags, Ints
+from toolkit.loaders.buffers import KIND_WHOLE, Decoded, Flags, Ints
 from toolkit.loaders.merging.assign import LATE, Assigner
 from toolkit.loaders.merging.assign_block import Chunks, assign_block
 from toolkit.loaders.merging.responses import Merged, merge_responses
@@ -41,8 +41,6 @@ class Settled(NamedTuple):
     Attributes
     ----------
     decoded : Decoded
-    payload : bool array
-        For each part whether it brings text, tool calls or tokens.
     owner : int64 array
         For each body the first record of its response, or `LATE`.
     rows : int64 array
@@ -54,7 +52,6 @@ class Settled(NamedTuple):
     """
 
     decoded: Decoded
-    payload: Flags
     owner: Ints
     rows: Ints
     notes: dict[int, set[str]]
@@ -63,8 +60,8 @@ class Settled(NamedTuple):
 
 def merge(settled: Settled) -> Merged:
     """Merge settled records into responses, on any thread."""
-    decoded, payload, owner, rows, notes, rejects = settled
-    return merge_responses(decoded, payload, owner, rows, notes)._replace(rejects=rejects)
+    decoded, owner, rows, notes, rejects = settled
+    return merge_responses(decoded, owner, rows, notes)._replace(rejects=rejects)
 
 
 class Merger:
@@ -102,15 +99,13 @@ class Merger:
         Settled
             Of the records that were held before and of these, those whose response is complete.
         """
-        facts = _facts(decoded.parts)
         last = _last_records(decoded)
-        owner = self._owners(decoded, facts, last)
+        owner = self._owners(decoded, last)
         rejects = _with_late(decoded, owner)
         decoded = decoded._replace(members=buffers.nothing().members)
         if self._held is not None:
             decoded = Decoded.concat([self._held, decoded])
             owner = np.concatenate([self._held_owner, owner])
-            facts = _facts(decoded.parts)
             self._held = None
         rows = np.flatnonzero(owner != LATE)
         self._newest = max(self._newest, int(last.max(initial=0)))
@@ -121,15 +116,17 @@ class Merger:
             if is_held.any():
                 self._held = decoded.take(np.flatnonzero(is_held))
                 self._held_owner = owner[is_held]
-        return Settled(decoded, facts.payload, owner, rows, self._notes(owner[rows]), rejects)
+        return Settled(decoded, owner, rows, self._notes(owner[rows]), rejects)
 
     def _notes(self, owner: Ints) -> dict[int, set[str]]:
         """Return, and forget, the notes about some responses."""
         notes = self._assigner.notes
+        if not notes:
+            return {}
         noted = np.array(list(notes), np.int64)
         return {record: notes.pop(record) for record in noted[np.isin(noted, owner)].tolist()}
 
-    def _owners(self, decoded: Decoded, facts: _Facts, last: Ints) -> Ints:
+    def _owners(self, decoded: Decoded, last: Ints) -> Ints:
         """Return the first record of the response of each body (or LATE)."""
         owner = numpy(decoded.bodies, "record").copy()
         rejected = _rejected(decoded.rejected)
@@ -138,7 +135,7 @@ class Merger:
         self._assigner.begin_scope(min(scopes, default=0))
         rows = np.flatnonzero(numpy(decoded.bodies, "kind") != KIND_WHOLE)
         if len(rows):
-            chunks = _chunks(decoded, facts, last, rows)
+            chunks = _chunks(decoded, last, rows)
             found = assign_block(self._assigner, chunks, rejected)
             owner[rows] = self._one_by_one(chunks, rejected) if found is None else found
         else:
@@ -173,17 +170,16 @@ def _rejected(runs: pa.Table) -> list[Rejected]:
 
 
 def _facts(parts: pa.Table) -> _Facts:
-    payload = np.add.reduce([numpy(parts, name) for name in PART_COUNTS]) > 0
-    for name in (*PART_TEXTS, "tool_calls"):
-        payload |= truth(pc.greater(pc.binary_length(parts[name]), 0))
+    payload = buffers.brings(parts)
     finishes = valid(parts, "finish_reason")
-    first_text = truth(pc.equal(parts["content"], pa.scalar("", schema.TEXT)))
+    first_text = valid(parts, "content") & (text_lengths(parts["content"]) == 0)
     opens = valid(parts, "role") | (first_text & ~payload & ~finishes)
     return _Facts(opens, payload, finishes)
 
 
-def _chunks(decoded: Decoded, facts: _Facts, last: Ints, rows: Ints) -> Chunks:
+def _chunks(decoded: Decoded, last: Ints, rows: Ints) -> Chunks:
     """Return the properties of these bodies that decide their responses."""
+    facts = _facts(decoded.parts)
     n_parts = numpy(decoded.bodies, "n_parts")
     parts = take_runs(offsets(n_parts), rows)
     bodies = decoded.bodies.select(["response_id", "custom_id", "item", "item_id"])

@@ -32,6 +32,7 @@ from toolkit.loaders.merging.tool_calls import merge_tool_calls
 
 _FIRST = ("response_id", "custom_id", "model", "object", "error", "kept")  # the first, not null
 _JOINED = "openai_chat"  # format whose chunks may be joined before they are merged
+_IS_CHUNK = np.isin(np.arange(6), (KIND_CHUNK, KIND_FINAL_COPY, KIND_COPY))  # by kind
 _LAST = ("system_fingerprint", "service_tier")  # the last that is not null
 
 
@@ -69,15 +70,13 @@ class Merged(NamedTuple):
 
 
 def merge_responses(
-    decoded: Decoded, payload: Flags, owner: Ints, rows: Ints, notes: dict[int, set[str]]
+    decoded: Decoded, owner: Ints, rows: Ints, notes: dict[int, set[str]]
 ) -> Merged:
     """Merge some of the bodies into responses.
 
     Parameters
     ----------
     decoded : Decoded
-    payload : bool array
-        For each part whether it brings text, tool calls or tokens.
     owner : int64 array
         For each body the first record of its response.
     rows : int64 array
@@ -91,7 +90,7 @@ def merge_responses(
         With the rejects of `decoded`.
     """
     if np.any(numpy(decoded.bodies, "kind") >= KIND_FINAL_COPY):
-        decoded, payload = without_copies(decoded, owner, payload)
+        decoded = without_copies(decoded, owner)
     order = rows[np.argsort(owner[rows], kind="stable")]
     is_first = _changes(owner[order])
     response = np.cumsum(is_first) - 1
@@ -99,7 +98,7 @@ def merge_responses(
     n = len(starts)
     bodies = take(decoded.bodies, order)
     kind = numpy(bodies, "kind")
-    is_stream = _any(response, np.isin(kind, (KIND_CHUNK, KIND_FINAL_COPY, KIND_COPY)), n)
+    is_stream = _any(response, _IS_CHUNK[kind], n)
     records = offsets(numpy(bodies, "n_records"))
     chunk = np.where(is_stream[response], records[:-1] - records[starts][response], -1)
 
@@ -122,7 +121,7 @@ def merge_responses(
         for part in repeated:
             record = int(numpy(bodies, "record")[starts[part_response[new][part]]])
             notes.setdefault(record, set()).add("cumulative_logprobs")
-        brings = _any(part_body, payload[part_rows], len(order))
+        brings = _any(part_body, buffers.brings(pieces), len(order))
         several = np.bincount(part_response[new], minlength=n) > 1
         _note_usage(notes, bodies, response, brings, several)
         bodies = _merge_bodies(bodies, response, n, notes)
@@ -248,28 +247,32 @@ def _merge_notes(
 def _merge_parts(parts: pa.Table, group: Ints, is_stream: Flags) -> pa.Table:
     """Merge the deltas of each choice; the choice of a whole response is one delta."""
     n = int(group[-1]) + 1 if len(group) else 0
+    merged = dict(zip(parts.column_names, parts.columns, strict=True))
+    if n < parts.num_rows:
+        merged |= _merge_deltas(parts, group, n)
+    for name in PART_TEXTS:
+        is_empty = pc.equal(pc.binary_length(merged[name]), 0)
+        merged[name] = pc.if_else(is_empty, pa.scalar(None, schema.TEXT), merged[name])
+    merged["tool_calls"] = merge_tool_calls(parts["tool_calls"], group, n, is_stream)
+    return pa.table(merged, schema=buffers.PARTS)
+
+
+def _merge_deltas(parts: pa.Table, group: Ints, n: int) -> dict[str, Any]:
+    """Return the columns of merged parts, but for the tool calls."""
     starts = np.searchsorted(group, np.arange(n + 1))
-    first = starts[:-1]
-    merged: dict[str, Any] = {"choice": parts["choice"].take(pa.array(first))}
+    merged: dict[str, Any] = {"choice": parts["choice"].take(pa.array(starts[:-1]))}
     merged["role"] = parts["role"].take(_pick(group, valid(parts, "role"), n, last=False))
     finished = _pick(group, valid(parts, "finish_reason"), n, last=True)
     merged["finish_reason"] = parts["finish_reason"].take(finished)
-    for name in PART_TEXTS:
-        merged[name] = _join_texts(parts[name], starts)
-    merged["tool_calls"] = merge_tool_calls(parts["tool_calls"], group, n, is_stream)
+    for name in PART_TEXTS:  # joining them keeps the bytes and drops offsets
+        merged[name] = joined_texts(pc.fill_null(parts[name], ""), starts)
     state = np.zeros(n, np.int8)
     np.maximum.at(state, group, numpy(parts, "state"))
     merged["state"] = pa.array(state)
     for name in PART_COUNTS:
         sums = np.bincount(group, weights=numpy(parts, name), minlength=n)
         merged[name] = pa.array(sums.astype(np.int32))
-    return pa.table({name: merged[name] for name in buffers.PARTS.names}, schema=buffers.PARTS)
-
-
-def _join_texts(texts: pa.ChunkedArray, starts: Ints) -> pa.Array:
-    """Join consecutive texts, which keeps the bytes and drops offsets; null if all are empty."""
-    joined = joined_texts(pc.fill_null(texts, ""), starts)
-    return pc.if_else(pc.equal(pc.binary_length(joined), 0), pa.scalar(None, schema.TEXT), joined)
+    return merged
 
 
 # Tokens

@@ -34,6 +34,8 @@ def merge_tool_calls(pieces: pa.ChunkedArray, group: Ints, n: int, is_stream: Fl
     pyarrow.Array
         The calls of each choice as JSON, or null.
     """
+    if pieces.null_count == len(pieces):
+        return pa.nulls(n, schema.TEXT)
     merged: list[str | None] = [None] * n
     rows = np.flatnonzero(pieces.is_valid().to_numpy())
     texts = pieces.take(pa.array(rows)).to_pylist()

@@ -116,6 +116,8 @@ def take(table: pa.Table, rows: np.ndarray) -> pa.Table:
     if n == 0:
         return table.slice(0, 0)
     starts = np.append(0, np.flatnonzero(np.diff(rows) != 1) + 1)
+    if len(starts) == 1:
+        return table.slice(int(rows[0]), n)
     if len(starts) > min(_FEW_RUNS, n // _LONG_RUN + 1):
         return table.take(pa.array(rows))
     lengths = np.diff(starts, append=n)

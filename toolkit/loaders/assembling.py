@@ -211,6 +211,10 @@ def _table(declared: schema.Table, values: dict[str, object]) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=declared.arrow)
 
 
+def _labels(codes: pa.ChunkedArray, labels: tuple[str, ...]) -> pa.ChunkedArray:
+    return pa.chunked_array([label_array(chunk, labels) for chunk in codes.chunks], schema.LABEL)
+
+
 def _responses(merged: Merged, key: np.ndarray, source: pa.Array) -> pa.Table:
     bodies, n = merged.bodies, len(key)
     has_finish = valid(merged.parts, "finish_reason")
@@ -235,7 +239,7 @@ def _choices(merged: Merged, part_key: np.ndarray, bounds: np.ndarray) -> pa.Tab
     parts = merged.parts
     values = {name: parts[name] for name in parts.column_names} | {
         "response_key": pa.array(part_key),
-        "logprobs_state": label_array(numpy(parts, "state"), LOGPROBS_STATES),
+        "logprobs_state": _labels(parts["state"], LOGPROBS_STATES),
     }
     for name in CHANNELS:
         values[f"n_{name}_tokens"] = parts[f"n_{name}"]
@@ -248,10 +252,9 @@ def _choices(merged: Merged, part_key: np.ndarray, bounds: np.ndarray) -> pa.Tab
 
 def _tokens(merged: Merged, keys: _Keys) -> pa.Table:
     tokens = merged.tokens
-    chunk = merged.token_chunk.astype(np.int32)
     values = {name: tokens[name] for name in tokens.column_names} | {
-        "status": label_array(numpy(tokens, "status"), STATUSES),
-        "chunk": pa.array(chunk, mask=chunk < 0),
+        "status": _labels(tokens["status"], STATUSES),
+        "chunk": merged.token_chunk,
     }
     return _table(schema.TOKENS, values | keys.columns())
 
@@ -259,7 +262,7 @@ def _tokens(merged: Merged, keys: _Keys) -> pa.Table:
 def _alternatives(merged: Merged, keys: _Keys) -> pa.Table:
     entries = merged.alternatives
     values = {name: entries[name] for name in entries.column_names} | {
-        "status": label_array(numpy(entries, "status"), STATUSES),
+        "status": _labels(entries["status"], STATUSES),
     }
     sizes = numpy(merged.tokens, "n_alternatives")
     return _table(schema.ALTERNATIVES, values | keys.repeat(sizes).columns())

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import pyarrow as pa
@@ -360,7 +360,7 @@ def _detached(frames: Frames, scanned: Scanned | None) -> Frames:
     is_read = scanned is not None and np.all(scanned.verdicts != DEFERRED)
     if is_read or not len(frames.starts):
         return frames._replace(data=b"")
-    return frames._replace(data=bytes(frames.data))
+    return frames._replace(data=cast(bytes, np.array(frames.data).data))  # other threads run
 
 
 def _is_large(step: Step) -> bool:

@@ -159,7 +159,8 @@ def known(
 
 def label_array(codes: object, labels: tuple[str, ...]) -> pa.DictionaryArray:
     """Build a `LABEL` array from small integer codes into one of the declared lists."""
-    return pa.DictionaryArray.from_arrays(pa.array(codes, pa.int8()), _label_values(labels))
+    codes = codes if isinstance(codes, pa.Array) else pa.array(codes, pa.int8())
+    return pa.DictionaryArray.from_arrays(codes, _label_values(labels))
 
 
 @cache

@@ -189,13 +189,13 @@ class _Batch:
             *(span.tolist() for span in spans), strict=True
         ):
             self._ordinals.advance(records, markers)
-            self.text(frames.data[start:stop], Place(*place))
+            self.text(bytes(frames.data[start:stop]), Place(*place))
 
     def _counted(self, data: bytes, starts: Ints, stops: Ints) -> bool:
         """Count frames if the text of each is known to be rejected, and none is to be listed."""
         spans = zip(starts.tolist(), stops.tolist(), strict=True)
         reasons: Counter[str] = Counter()
-        for text, n in Counter([data[start:stop] for start, stop in spans]).items():
+        for text, n in Counter([bytes(data[start:stop]) for start, stop in spans]).items():
             if (known := self._known.get(text)) is None:
                 return False
             reasons[known.reason] += n

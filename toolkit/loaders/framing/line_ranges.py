@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 from typing import NamedTuple, Protocol, cast
 
-from toolkit.loaders.framing.frames import Frames, Position, without_long
+import numpy as np
+
+from toolkit.loaders.framing.frames import WINDOW, Frames, Position, without_long
 from toolkit.loaders.framing.lines import PartialLine, framed_lines
 
 _REST = 1 << 18  # bytes after a range that are read with it, for the end of its last line
@@ -21,11 +23,11 @@ class _File(Protocol):
 class _Buffer(threading.local):
     """Memory of a thread that is used again, because fresh memory costs as much as reading."""
 
-    data = bytearray()
+    data = memoryview(b"")
 
-    def of(self, size: int) -> bytearray:
+    def of(self, size: int) -> memoryview:
         if len(self.data) < size:
-            self.data = bytearray(size)
+            self.data = np.empty(size, np.uint8).data  # untouched, unlike a bytearray
         return self.data
 
 
@@ -62,15 +64,15 @@ class LineRange(NamedTuple):
         """
         before = self.start - (self.start > self.first)  # the byte there may end a line
         data = _buffer.of(self.stop - before + _REST)
-        n = self.file.read_into(memoryview(data)[: self.stop - before + _REST], before)
+        n = self.file.read_into(data[: self.stop - before + _REST], before)
         last = min(self.stop - before, n) - 1  # the byte that may end the last line
-        start = 0 if before == self.start else data.find(b"\n", 0, max(last, 0)) + 1
+        start = 0 if before == self.start else _after_first_line(data, 0, last)
         if n == 0 or (before < self.start and not start):  # no line begins here
             return []
-        end = data.find(b"\n", last, n) + 1
+        end = _after_first_line(data, last, n)
         if not end and before + n >= self.file.size:
             end = n
-        whole = end or data.rfind(b"\n", start, last) + 1 or start
+        whole = end or _last_line(data, start, last)
         n_bytes = self.first if self.start == self.first else 0
         at = Position(1, before + start)
         text = cast(bytes, data)  # framing and the scanner take any bytes that do not change
@@ -78,7 +80,7 @@ class LineRange(NamedTuple):
         found = [without_long(frames, max_bytes)]
         if not end:
             at = Position(1 + n_lines, before + whole)
-            found.append(self._rest(bytes(memoryview(data)[whole:n]), at, max_bytes))
+            found.append(self._rest(bytes(data[whole:n]), at, max_bytes))
         return found
 
     def _rest(self, begun: bytes, at: Position, max_bytes: int) -> Frames:
@@ -92,3 +94,23 @@ class LineRange(NamedTuple):
             if end:
                 break
         return without_long(line.framed(at, line.bytes), max_bytes)
+
+
+def _after_first_line(data: memoryview, start: int, stop: int) -> int:
+    """Return where the first line of a part ends; 0 if there is no newline."""
+    for at in range(start, stop, WINDOW):
+        end = bytes(data[at : min(at + WINDOW, stop)]).find(b"\n") + 1
+        if end:
+            return at + end
+    return 0
+
+
+def _last_line(data: memoryview, start: int, stop: int) -> int:
+    """Return where the last line of a part begins."""
+    while stop > start:
+        at = max(stop - WINDOW, start)
+        end = bytes(data[at:stop]).rfind(b"\n") + 1
+        if end:
+            return at + end
+        stop = at
+    return start

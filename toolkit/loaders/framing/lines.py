@@ -158,7 +158,7 @@ def framed_lines(
     keep = _are_usual(np.frombuffer(text, np.uint8), starts, stops) | (stops - starts > max_bytes)
     kinds: dict[str, list[int]] = {"blank": [], "done": [], "comments": [], "control": []}
     for i in np.flatnonzero(~keep).tolist():
-        kind, skip = _classified(text[starts[i] : stops[i]])
+        kind, skip = _classified(bytes(text[starts[i] : stops[i]]))
         if kind == "frame":
             keep[i] = True
             starts[i] += skip

@@ -51,8 +51,8 @@ class Merged(NamedTuple):
         The response of each part.
     tokens : pyarrow.Table
         Sorted by part and channel, then as they came, as `buffers.TOKENS`.
-    token_chunk : int64 array
-        For each token the ordinal of its chunk in its response; -1 for whole responses.
+    token_chunk : pyarrow.Array of int32
+        For each token the ordinal of its chunk in its response; null for whole responses.
     alternatives : pyarrow.Table
         In the order of the tokens, as `buffers.ALTERNATIVES`.
     rejects : pyarrow.Table
@@ -64,7 +64,7 @@ class Merged(NamedTuple):
     parts: pa.Table
     part_response: Ints
     tokens: pa.Table
-    token_chunk: Ints
+    token_chunk: pa.Array
     alternatives: pa.Table
     rejects: pa.Table
 
@@ -125,8 +125,10 @@ def merge_responses(
         several = np.bincount(part_response[new], minlength=n) > 1
         _note_usage(notes, bodies, response, brings, several)
         bodies = _merge_bodies(bodies, response, n, notes)
+        token_chunk = pa.array(runs.chunk.astype(np.int32), mask=runs.chunk < 0)
     else:
         bodies = take(bodies, starts)
+        token_chunk = pa.nulls(runs.tokens.num_rows, pa.int32())
     n_choices = pa.array(np.bincount(part_response[new], minlength=n).astype(np.int32))
     return Merged(
         bodies=bodies.set_column(buffers.BODIES.get_field_index("n_parts"), "n_parts", n_choices),
@@ -134,7 +136,7 @@ def merge_responses(
         parts=parts,
         part_response=part_response[new],
         tokens=runs.tokens,
-        token_chunk=runs.chunk,
+        token_chunk=token_chunk,
         alternatives=runs.alternatives,
         rejects=decoded.rejects,
     )
@@ -322,14 +324,17 @@ def _order_tokens(decoded: Decoded, part_rows: Ints, group: Ints, chunk: Ints) -
     counts = np.stack([numpy(decoded.parts, name) for name in PART_COUNTS], axis=1).astype(np.int64)
     runs = (part_rows[:, None] * n_channels + np.arange(n_channels)).ravel()
     order = np.argsort((group[:, None] * n_channels + np.arange(n_channels)).ravel(), kind="stable")
+    runs, lengths = runs[order], counts.ravel()[runs[order]]
     tokens, alternatives = decoded.tokens, decoded.alternatives
-    rows = take_runs(offsets(counts.ravel()), runs[order])
-    if len(rows) != tokens.num_rows or np.any(rows[1:] < rows[:-1]):
+    sent = runs[lengths > 0]
+    if int(lengths.sum()) != tokens.num_rows or np.any(sent[1:] < sent[:-1]):
+        rows = take_runs(offsets(counts.ravel()), runs)
         bounds = offsets(numpy(tokens, "n_alternatives"))
         alternatives = take(alternatives, take_runs(bounds, rows))
         tokens = take(tokens, rows)
-    lengths = counts.ravel()[runs[order]]
-    token_chunk = np.repeat(chunk[order // n_channels], lengths)
-    token_chunk += np.where(token_chunk < 0, 0, numpy(tokens, "chunk"))
+    token_chunk = np.full(tokens.num_rows, -1)
+    if np.any(chunk >= 0):
+        token_chunk = np.repeat(chunk[order // n_channels], lengths)
+        token_chunk += np.where(token_chunk < 0, 0, numpy(tokens, "chunk"))
     part_and_channel = group[order // n_channels] * n_channels + order % n_channels
     return Runs(tokens, alternatives, part_and_channel, lengths, token_chunk)

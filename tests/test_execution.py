@@ -34,7 +34,8 @@ SCRIPT = """
 import sys, warnings
 sys.path.insert(0, {root!r})
 warnings.simplefilter("ignore")
-import toolkit, toolkit.plot, toolkit.view.report, toolkit.dataset.exporting  # may load all
+import toolkit, toolkit.plot, toolkit.view.report, toolkit.view.browse  # may load all
+import toolkit.dataset.exporting
 import pandas, numpy, yaml, matplotlib
 matplotlib.use("Agg")
 toolkit.plot.token_confidence(toolkit.read({known!r}))  # fonts are looked for once
@@ -56,6 +57,7 @@ toolkit.token_metrics(lp), toolkit.sequence_metrics(lp), toolkit.field_metrics(l
 toolkit.word_metrics(lp), toolkit.agreement(lp), toolkit.usage(lp)
 toolkit.show(lp, response=0).save(inside + "/view.html")
 toolkit.report(lp, inside + "/report.html")
+toolkit.browse(lp, inside + "/answers.html")
 lp._repr_html_()
 out = toolkit.export(inside + "/recordings", inside + "/out")
 toolkit.read_parquet(out)

@@ -128,6 +128,7 @@ NEEDED = {
     "label_heatmap": {"labels": ["A", "B"]},
     "read": {"sources": SOURCE},
     "report": {"path": "report.html"},
+    "browse": {"path": "answers.html"},
     "save": {"path": "answer.html"},
     "scan": {"sources": SOURCE},
     "span_metrics": {"spans": toolkit.metrics.spans(TABLES)},

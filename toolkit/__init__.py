@@ -75,6 +75,7 @@ Tokens used::
 Look::
 
     show                Show the text of an answer, each token coloured by its certainty.
+    browse              Write a page on which answers are sorted, filtered, searched and opened.
     report              Write a report as one self-contained HTML page.
     plot                Plot metric tables with matplotlib.
 
@@ -128,6 +129,7 @@ _HOMES = {
         "compare_evaluations",
     ),
     "toolkit.view.token_view": ("show",),
+    "toolkit.view.browse": ("browse",),
     "toolkit.view.report": ("report",),
     "toolkit.errors": ("ToolkitError", "ToolkitWarning"),
 }

@@ -43,6 +43,7 @@ from toolkit.metrics import votes as votes
 from toolkit.metrics import word_metrics as word_metrics
 from toolkit.tables import LogprobTables as LogprobTables
 from toolkit.tables import concat as concat
+from toolkit.view.browse import browse as browse
 from toolkit.view.report import report as report
 from toolkit.view.token_view import show as show
 

@@ -22,6 +22,9 @@ _BASE = "◌"  # carries a combining mark that begins a text
 _JOINERS = ("\u200c", "\u200d")
 # Printable for Python, yet invisible: fillers, Braille's blank, selectors of ideographs.
 _EMPTY = {*"\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0", *map(chr, range(0xE0100, 0xE01F0))}
+_PLAIN = re.compile(r" ?[!-~]+(?: [!-~]+)*")  # needs no marks: ASCII with single blanks
+_UNUSUAL = re.compile(r"[ -~]?[^\n -~]+")  # what may need marks, with the character that it varies
+_SELECTORS = re.compile("[\ufe00-\ufe0f]")
 _UNDECODED = re.compile("([\udc80-\udcff]+)")  # bytes that are not UTF-8, as surrogateescape has it
 
 
@@ -90,6 +93,8 @@ def pieces(text: str, rest: bytes = b"") -> list[Piece]:
     >>> [piece.text for piece in pieces("x\\u202ey")]
     ['x', '⟨U+202E⟩', 'y']
     """
+    if not rest and _PLAIN.fullmatch(text):
+        return [Piece(text, False)]
     shown: list[Piece] = []
     for i, char in enumerate(text):
         if char == " ":
@@ -107,6 +112,17 @@ def pieces(text: str, rest: bytes = b"") -> list[Piece]:
     if rest:
         shown.append(Piece(_hexadecimal(rest), True))
     return shown or [Piece("∅", True)]
+
+
+def visible(text: str) -> str:
+    """Make the hidden characters of a whole text visible, and keep its line ends and blanks.
+
+    Examples
+    --------
+    >>> visible("a\\tb\\n\\x1b[31m")
+    'a⇥b\\n⟨U+001B⟩[31m'
+    """
+    return _UNUSUAL.sub(_marked, text)
 
 
 def spelled(text: str, rest: bytes = b"", most: int = 40) -> str:
@@ -174,6 +190,13 @@ def is_hidden(char: str) -> bool:
     if "\U0001f300" <= char <= "\U0001faff":  # pictographs only, some newer than this Python
         return False
     return char != " "
+
+
+def _marked(found: re.Match[str]) -> str:
+    run = found[0]
+    if run.isprintable() and _EMPTY.isdisjoint(run) and not _SELECTORS.search(run):
+        return run
+    return "".join(piece.text for piece in pieces(run))
 
 
 def _spelled(text: str, rest: bytes = b"") -> str:

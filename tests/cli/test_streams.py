@@ -32,6 +32,7 @@ COMMANDS = {
     "plot": ["-o", "picture.png"],
     "read": [],
     "report": [],
+    "browse": [],
     "show": [],
     "summary": [],
     "tokens": [],

@@ -179,6 +179,7 @@ def showing(lp: LogprobTables, judged: pd.DataFrame, folder: Path) -> None:
     view = toolkit.show(lp, response=0)
     assert_type(view.text(), str)
     assert_type(view.save(folder / "view.html"), Path)
+    assert_type(toolkit.browse(lp, folder / "answers.html", max_answers=10), Path)
     assert_type(toolkit.report(lp, folder / "report.html", title="Capitals"), Path)
 
 

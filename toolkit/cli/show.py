@@ -127,6 +127,33 @@ def report(inputs: tuple[str, ...], output: Path, labels: Path | None, title: st
     click.echo(safe(toolkit.report(lp, output, labels=truth, title=title)))
 
 
+@main.command()
+@inputs_argument
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path("answers.html"),
+    show_default=True,
+    help="Path of the page.",
+)
+@click.option("--title", default="Answers", show_default=True, help="Title of the page.")
+def browse(inputs: tuple[str, ...], output: Path, title: str) -> None:
+    """Write one HTML page on which answers are sorted, searched and opened.
+
+    The page lists up to 10,000 answers, the least certain first, and shows the tokens of each with
+    their alternatives. It loads nothing from the network. It holds texts of answers.
+
+    \b
+    Examples:
+      logprobs browse logs/
+      logprobs browse batch.jsonl -o batch.html
+    """
+    lp = load(inputs)
+    require_responses(lp)
+    click.echo(safe(toolkit.browse(lp, output, title=title)))
+
+
 def _colours() -> int:
     """Return the number of colours of the terminal; 0 in a pipe or with NO_COLOR."""
     kind = os.environ.get("TERM", "")

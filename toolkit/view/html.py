@@ -15,7 +15,8 @@ from toolkit.visible_text import Piece, pieces, spelled, spelled_token
 
 _BARS = "abcdefghij"  # custom properties that hold the lengths of the bars
 _BAR_TOP, _BAR_HEIGHT = 44, 18  # pixels: padding and two lines of the panel; one line
-_LEAST = 5e-4  # alternatives below this round to 0.000 and are omitted
+LEAST = 5e-4
+"""Alternatives below this probability round to 0.000 and are omitted."""
 
 
 class Style(NamedTuple):
@@ -90,7 +91,7 @@ def token_html(token: Token, scale: Scale, palette: str) -> str:
     style = f"background-color:{ground};color:{ink(ground)}"
     if token.certainty is not None:
         style += f";--q:{100 - token.certainty}"
-    entries = [entry for entry in token.entries if entry.probability >= _LEAST]
+    entries = [entry for entry in token.entries if entry.probability >= LEAST]
     for name, entry in zip(_BARS, entries, strict=False):
         style += f";--{name}:{100 * entry.probability:.3g}%"
     kind = "lp-t"
@@ -111,7 +112,7 @@ def _details(token: Token, entries: list[Entry], scale: Scale) -> Iterator[str]:
         mark = "▸" if entry.is_sampled else " "
         text = spelled_token(entry.token, entry.bytes, 30)
         yield f"{mark}{_number(entry.probability)}  {text}"
-    if token.missing >= _LEAST:
+    if token.missing >= LEAST:
         yield f" {_number(token.missing)}  not listed"
     if scale.column.name not in ("probability", "logprob"):
         yield f"{scale.column.name} {_number(token.value)} {_unit(scale)}".rstrip()

@@ -1,0 +1,141 @@
+"""List answers for the page of `toolkit.browse`: columns to sort and filter by, texts, facts."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+
+from toolkit import arrow, schema
+from toolkit.metrics import sequence_metrics
+from toolkit.tables import LogprobTables
+from toolkit.view.answer import ORDER
+from toolkit.visible_text import plain, spelled_token, visible
+
+Counts = npt.NDArray[np.int64]
+
+MOST_TEXT = 10_000  # characters of a text that a page holds
+_NAMES = {  # heads of columns
+    "custom_id": "id",
+    "model": "model",
+    "finish_reason": "finish reason",
+    "text": "text",
+    "n_tokens": "tokens",
+    "perplexity": "perplexity",
+    "mean_probability": "mean p",
+    "min_probability": "least p",
+    "weakest_token": "weakest token",
+}
+_LABELS = ("model", "finish_reason")  # columns of few distinct values
+_DESCENDING = ("n_tokens", "perplexity")  # sorted from the greatest value at first
+_PREFERENCE = tuple(reversed(ORDER))  # channels: an answer is listed by the first with tokens
+
+
+def answers_of(lp: LogprobTables) -> pd.DataFrame:
+    """Return one row per choice, in their order: keys, channel, and how certain the model was."""
+    sequences = sequence_metrics(lp)
+    rank = sequences["channel"].cat.codes.map(lambda i: _PREFERENCE.index(schema.CHANNELS[i]))
+    rank += len(_PREFERENCE) * (sequences["n_tokens"] == 0)
+    order = np.lexsort((rank, sequences["choice"], sequences["response_key"]))
+    found = sequences.iloc[order].drop_duplicates(["response_key", "choice"])
+    found = found.assign(mean_probability=np.exp(found["mean_logprob"]))
+    return lp.attach(found.reset_index(drop=True), "line", "kept", "text")
+
+
+def index_of(lp: LogprobTables, answers: pd.DataFrame, sent: Counts) -> dict[str, Any]:
+    """Return what the page holds of each answer, as JSON; hidden characters are visible.
+
+    Parameters
+    ----------
+    lp : LogprobTables
+    answers : DataFrame
+        Of `answers_of`: one row for each choice of `lp`.
+    sent : ndarray of int64, shape (n_choices, n_channels)
+        Tokens of each channel.
+    """
+    places = (answers["source"] + ":" + answers["line"].astype(str)).map(visible)
+    ids = answers["custom_id"].fillna(answers["response_id"]).fillna(places)
+    cells = {
+        "custom_id": [plain(text, None) for text in ids],
+        "text": _texts(answers["text"]),
+        "weakest_token": _weakest(lp, answers, sent),
+    }
+    columns = []
+    for name, label in _NAMES.items():
+        column: dict[str, Any] = {"name": name, "label": label, "descending": name in _DESCENDING}
+        if name in _LABELS:
+            codes, labels = pd.factorize(answers[name], sort=True)
+            column |= {"labels": [plain(text) for text in labels], "values": codes.tolist()}
+        else:
+            column["values"] = cells[name] if name in cells else _numbers(answers[name])
+            column["is_number"] = name not in cells
+        columns.append(column)
+    facts = {"response id": _texts(answers["response_id"]), "place": places.tolist()}
+    if answers["choice"].any():
+        facts["choice"] = answers["choice"].tolist()
+    return {
+        "columns": columns,
+        "channel": answers["channel"].astype(object).tolist(),
+        "facts": facts,
+        "kept": [_kept(text) for text in answers["kept"]],
+        "other": _other_texts(lp, answers, sent),
+    }
+
+
+def _texts(column: pd.Series) -> list[str | None]:
+    return [None if pd.isna(text) else _cut(text) for text in column]
+
+
+def _cut(text: str) -> str:
+    """Return a text with its hidden characters visible, and its end cut if it is very long."""
+    more = len(text) - MOST_TEXT
+    return visible(text[:MOST_TEXT]) + (f" ⟨{more:,} more characters⟩" if more > 0 else "")
+
+
+def _numbers(column: pd.Series) -> list[float | int | None]:
+    """Return numbers of six digits; None for null."""
+    values = column.to_numpy(float, na_value=math.nan).tolist()
+    return [None if math.isnan(value) else float(f"{value:.6g}") for value in values]
+
+
+def _weakest(lp: LogprobTables, answers: pd.DataFrame, sent: Counts) -> list[str | None]:
+    """Return the least probable token of each answer, on its own; None without one."""
+    starts = arrow.offsets(sent.ravel())[:-1].reshape(sent.shape)
+    known = answers["weakest_position"].notna().to_numpy()
+    position = answers["weakest_position"].fillna(0).to_numpy(np.int64)
+    rows = starts[np.arange(len(answers)), answers["channel"].cat.codes] + position
+    chosen = lp.tokens.select(["token", "bytes"]).take(pa.array(rows, mask=~known))
+    pairs = zip(chosen["token"].to_pylist(), chosen["bytes"].to_pylist(), strict=True)
+    return [None if token is None else spelled_token(token, raw) for token, raw in pairs]
+
+
+def _kept(text: str | None) -> dict[str, str] | None:
+    """Return the columns that ``keep=`` kept of the row of an answer, as texts."""
+    if not isinstance(text, str):
+        return None
+    values = json.loads(text).items()
+    return {
+        plain(name): _cut(value if isinstance(value, str) else json.dumps(value))
+        for name, value in values
+    }
+
+
+def _other_texts(
+    lp: LogprobTables, answers: pd.DataFrame, sent: Counts
+) -> dict[int, dict[str, str]]:
+    """Return the texts without tokens of the channels that answers are not listed by."""
+    found: dict[int, dict[str, str]] = {}
+    for code, name in enumerate(schema.CHANNELS):
+        if name in schema.ANSWER_CHANNELS:
+            is_other = arrow.valid(lp.choices, name) & (sent[:, code] == 0)
+            is_other &= (answers["channel"] != name).to_numpy()
+            rows = np.flatnonzero(is_other)
+            for row, text in zip(rows.tolist(), lp.choices[name].take(rows), strict=True):
+                if text := text.as_py():
+                    found.setdefault(row, {})[name] = _cut(text)
+    return found

@@ -27,6 +27,10 @@ _FLAGS = (
     "--remote-debugging-address=127.0.0.1",
     "--remote-allow-origins=*",
 )
+_KEYS = {
+    "Tab": 9, "Enter": 13, "Escape": 27, "PageUp": 33, "PageDown": 34, "End": 35, "Home": 36,
+    "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40, "/": 191,
+}  # fmt: skip
 
 
 class Page:
@@ -122,11 +126,21 @@ class Page:
         return found["result"].get("value")
 
     def press(self, key: str, times: int = 1) -> None:
-        """Press a key."""
-        code = {"Tab": 9}[key]
+        """Press a key: a named one, or a character."""
+        code = _KEYS.get(key) or ord(key.upper())
+        text = {"text": "\r" if key == "Enter" else key} if key == "Enter" or len(key) == 1 else {}
         for _ in range(times):
-            for kind in ("keyDown", "keyUp"):
-                self.call("Input.dispatchKeyEvent", type=kind, key=key, windowsVirtualKeyCode=code)
+            for kind, more in (("keyDown", text), ("keyUp", {})):
+                self.call(
+                    "Input.dispatchKeyEvent", type=kind, key=key, windowsVirtualKeyCode=code, **more
+                )
+
+    def wait(self, condition: str, seconds: float = 20) -> None:
+        """Wait until an expression of JavaScript is true."""
+        end = time.monotonic() + seconds
+        while not self.run(f"Boolean({condition})"):
+            assert time.monotonic() < end, condition
+            time.sleep(0.02)
 
     def events_of(self, method: str) -> list[dict[str, Any]]:
         """Return the parameters of the events with this name."""

@@ -1,30 +1,17 @@
-"""The report, token views, the card and notebooks in a real browser.
-
-Needs Chromium (Debian's package ``chromium``); for the accessibility rules ``axe-core`` from npm::
-
-    npm install --prefix /tmp/axe axe-core
-    AXE=/tmp/axe/node_modules/axe-core/axe.min.js pytest -m browser
-"""
+"""The report, token views, the card and notebooks in a real browser; see CONTRIBUTING."""
 
 import itertools
-import os
-from pathlib import Path
 
 import pandas as pd
 import pytest
 
 import toolkit
-from tests.browser import chromium
+from tests.browser.checks import MARKS, assert_quiet, needs_axe, severe_faults
 from tests.conftest import ROOT
 from tests.plot.cases import HOSTILE, body, load
 
-AXE = os.environ.get("AXE")
 NOTEBOOKS = ROOT / "notebooks"
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(chromium.PROGRAM is None, reason="there is no Chromium on this machine"),
-    pytest.mark.filterwarnings("default"),  # of event loops and sockets
-]
+pytestmark = MARKS
 ATTACKS = [
     *HOSTILE,
     "<script>alert(1)</script>",
@@ -38,12 +25,6 @@ ATTACKS = [
     "<base href=//example.com>",
     "<link rel=stylesheet href=//example.com>",
 ]
-
-
-@pytest.fixture(scope="module")
-def page(tmp_path_factory):
-    with chromium.Page(tmp_path_factory.mktemp("profile")) as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")
@@ -79,21 +60,9 @@ KINDS = ("report", "report_of_attacks", "view", "pair", "cividis", "view_of_atta
 @pytest.mark.parametrize("width", [1280, 400])
 @pytest.mark.parametrize("kind", KINDS)
 def test_pages_load_nothing_and_fit(page, pages, kind, width, dark):
-    assert_quiet(page, pages[kind], width, dark=dark)
+    page.open(pages[kind], width=width, dark=dark)
+    assert_quiet(page)
     assert page.run("document.querySelectorAll('script,iframe,a,base,link,form').length") == 0
-
-
-def assert_quiet(page, path, width, *, dark=False):
-    """Only files are requested, the console is empty, nothing is wider than the window."""
-    page.open(path, width=width, dark=dark)
-    addresses = [event["request"]["url"] for event in page.events_of("Network.requestWillBeSent")]
-    assert [url for url in addresses if not url.startswith(("file:", "data:"))] == []
-    assert page.events_of("Runtime.exceptionThrown") == []
-    assert page.events_of("Runtime.consoleAPICalled") == []
-    assert page.events_of("Log.entryAdded") == []
-    assert page.events_of("Page.javascriptDialogOpening") == []
-    wide = page.run("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    assert wide <= 0, f"{wide} pixels too wide"
 
 
 @pytest.mark.parametrize("width", [1280, 400])
@@ -110,7 +79,8 @@ def test_notebooks_load_nothing_and_fit(page, tmp_path, data, name, width):
         f"<style>{style}</style><body><main>{body_}</main></body></html>",
         "utf-8",
     )
-    assert_quiet(page, path, width)
+    page.open(path, width=width)
+    assert_quiet(page)
 
 
 # The rules of JupyterLab 4 for HTML in outputs that match elements by their names.
@@ -186,25 +156,13 @@ def test_no_panel_leaves_the_window(page, pages, width):
         assert wide <= 0, f"token {i}"
 
 
-@pytest.mark.skipif(not AXE, reason="AXE names no axe.min.js")
+@needs_axe
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_serious_fault_of_accessibility(page, pages, kind, dark):
     page.open(pages[kind], dark=dark)
     page.run("document.querySelectorAll('details').forEach(d => d.open = true)")
-    page.run(Path(AXE).read_text("utf-8"))
-    found = page.run("axe.run(document, {resultTypes: ['violations']}).then(r => r.violations)")
-    severe = [
-        (
-            each["id"],
-            each["help"],
-            each["nodes"][0]["html"][:200],
-            each["nodes"][0]["failureSummary"],
-        )
-        for each in found
-        if each["impact"] in ("serious", "critical")
-    ]
-    assert severe == []
+    assert severe_faults(page) == []
 
 
 def test_five_thousand_tokens_appear_within_two_seconds(page, tmp_path):

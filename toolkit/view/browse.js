@@ -19,8 +19,11 @@ function element(name, kind = "", ...children) {
 
 // --- Data -----------------------------------------------------------------------------------------
 
-/** Decode an element of compressed data. */
+/** Decode an element of compressed data; all but the index follow this script in the document. */
 async function unpack(id) {
+  if (id !== "index" && document.readyState === "loading") {
+    await new Promise((done) => document.addEventListener("DOMContentLoaded", done, { once: true }));
+  }
   const text = atob(find(id).textContent);
   const bytes = new Uint8Array(text.length);
   for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);

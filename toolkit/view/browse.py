@@ -168,7 +168,7 @@ def _page(index: dict[str, object], packed: Packed, title: str, notes: list[str]
         notes = [*notes, f"alternatives only of tokens less probable than {least:.3g}, for size"]
     data = index | {"texts": packed.texts, "first": packed.first, "least": least}
     raw = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
-    parts = {"index": zlib.compress(raw)}
+    parts = {}
     for i, (tokens, others) in enumerate(zip(packed.tokens, packed.alternatives, strict=True)):
         parts |= {f"tokens-{i}": tokens, f"alternatives-{i}": others}
     style = style_sheet() + _own("page.css") + _own("browse.css")
@@ -179,6 +179,7 @@ def _page(index: dict[str, object], packed: Packed, title: str, notes: list[str]
         "title": html.escape(plain(title, 80)),
         "notes": html.escape(" · ".join(notes)),
         "style": style,
+        "index": _part("index", zlib.compress(raw)),
         "data": "".join(map(_part, parts, parts.values())),
         "script": script,
     }

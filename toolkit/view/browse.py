@@ -19,11 +19,12 @@ import pandas as pd
 from toolkit import arguments, schema
 from toolkit.errors import ToolkitWarning
 from toolkit.files import write_file
+from toolkit.metrics import answers
 from toolkit.palettes import UNKNOWN, colour, ink
 from toolkit.tables import LogprobTables, require_tables
 from toolkit.tables.attaching import token_counts
 from toolkit.view.answer import ORDER
-from toolkit.view.browse_answers import answers_of, index_of
+from toolkit.view.browse_answers import index_of
 from toolkit.view.browse_tokens import ALTERNATIVE, NONE, TOKEN, Packed, TokenPacker
 from toolkit.view.html import style_sheet
 from toolkit.visible_text import plain
@@ -111,16 +112,16 @@ def browse(
     max_tokens = arguments.whole("max_tokens", max_tokens, 1, 100_000)
     if not isinstance(title, str) or not title.strip():
         raise arguments.invalid("title", title, "a text that is not blank")
-    answers = answers_of(lp)
-    notes = [f"{len(answers):,} answers"]
-    if len(answers) > max_answers:
-        lp, answers = _least_certain(lp, answers, max_answers)
+    listed = answers(lp)
+    notes = [f"{len(listed):,} answers"]
+    if len(listed) > max_answers:
+        lp, listed = _least_certain(lp, listed, max_answers)
         notes = [f"the {max_answers:,} least certain of {notes[0]}, by perplexity"]
         message = f"the page has {notes[0]}: filter the tables to choose others"
         warnings.warn(message, ToolkitWarning, stacklevel=2)
     sent = token_counts(lp.choices)
     shown = np.minimum(sent, max_tokens)
-    index = index_of(lp, answers, sent) | {
+    index = index_of(lp, listed, sent) | {
         "channels": schema.CHANNELS,
         "order": ORDER,
         "statuses": schema.STATUSES,
@@ -137,12 +138,12 @@ def browse(
 
 
 def _least_certain(
-    lp: LogprobTables, answers: pd.DataFrame, most: int
+    lp: LogprobTables, listed: pd.DataFrame, most: int
 ) -> tuple[LogprobTables, pd.DataFrame]:
     """Return the tables and rows of the answers of the highest perplexity; unknown ones last."""
-    rows = np.sort(np.argsort(-answers["perplexity"].to_numpy(), kind="stable")[:most])
-    owner = lp.responses["response_key"].to_numpy().searchsorted(answers["response_key"])
-    return lp._take(np.unique(owner[rows]), rows), answers.iloc[rows].reset_index(drop=True)
+    rows = np.sort(np.argsort(-listed["perplexity"].to_numpy(), kind="stable")[:most])
+    owner = lp.responses["response_key"].to_numpy().searchsorted(listed["response_key"])
+    return lp._take(np.unique(owner[rows]), rows), listed.iloc[rows].reset_index(drop=True)
 
 
 def _grounds() -> list[str]:
@@ -168,7 +169,7 @@ def _page(index: dict[str, object], packed: Packed, title: str, notes: list[str]
         notes = [*notes, f"alternatives only of tokens less probable than {least:.3g}, for size"]
     data = index | {"texts": packed.texts, "first": packed.first, "least": least}
     raw = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
-    parts = {}
+    parts: dict[str, bytes] = {}
     for i, (tokens, others) in enumerate(zip(packed.tokens, packed.alternatives, strict=True)):
         parts |= {f"tokens-{i}": tokens, f"alternatives-{i}": others}
     style = style_sheet() + _own("page.css") + _own("browse.css")

@@ -9,12 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pyarrow as pa
 
 from toolkit import arrow, schema
-from toolkit.metrics import sequence_metrics
 from toolkit.tables import LogprobTables
-from toolkit.view.answer import ORDER
 from toolkit.visible_text import plain, spelled_token, visible
 
 Counts = npt.NDArray[np.int64]
@@ -33,18 +30,6 @@ _NAMES = {  # heads of columns
 }
 _LABELS = ("model", "finish_reason")  # columns of few distinct values
 _DESCENDING = ("n_tokens", "perplexity")  # sorted from the greatest value at first
-_PREFERENCE = tuple(reversed(ORDER))  # channels: an answer is listed by the first with tokens
-
-
-def answers_of(lp: LogprobTables) -> pd.DataFrame:
-    """Return one row per choice, in their order: keys, channel, and how certain the model was."""
-    sequences = sequence_metrics(lp)
-    rank = sequences["channel"].cat.codes.map(lambda i: _PREFERENCE.index(schema.CHANNELS[i]))
-    rank += len(_PREFERENCE) * (sequences["n_tokens"] == 0)
-    order = np.lexsort((rank, sequences["choice"], sequences["response_key"]))
-    found = sequences.iloc[order].drop_duplicates(["response_key", "choice"])
-    found = found.assign(mean_probability=np.exp(found["mean_logprob"]))
-    return lp.attach(found.reset_index(drop=True), "line", "kept", "text")
 
 
 def index_of(lp: LogprobTables, answers: pd.DataFrame, sent: Counts) -> dict[str, Any]:
@@ -54,7 +39,7 @@ def index_of(lp: LogprobTables, answers: pd.DataFrame, sent: Counts) -> dict[str
     ----------
     lp : LogprobTables
     answers : DataFrame
-        Of `answers_of`: one row for each choice of `lp`.
+        Of `toolkit.answers`: one row for each choice of `lp`, in their order.
     sent : ndarray of int64, shape (n_choices, n_channels)
         Tokens of each channel.
     """
@@ -63,7 +48,10 @@ def index_of(lp: LogprobTables, answers: pd.DataFrame, sent: Counts) -> dict[str
     cells = {
         "custom_id": [plain(text, None) for text in ids],
         "text": _texts(answers["text"]),
-        "weakest_token": _weakest(lp, answers, sent),
+        "weakest_token": [
+            None if pd.isna(token) else spelled_token(token, None)
+            for token in answers["weakest_token"]
+        ],
     }
     columns = []
     for name, label in _NAMES.items():
@@ -82,7 +70,7 @@ def index_of(lp: LogprobTables, answers: pd.DataFrame, sent: Counts) -> dict[str
         "columns": columns,
         "channel": answers["channel"].astype(object).tolist(),
         "facts": facts,
-        "kept": [_kept(text) for text in answers["kept"]],
+        "kept": [_kept(text) for text in lp.attach(answers, "kept")["kept"]],
         "other": _other_texts(lp, answers, sent),
     }
 
@@ -101,17 +89,6 @@ def _numbers(column: pd.Series) -> list[float | int | None]:
     """Return numbers of six digits; None for null."""
     values = column.to_numpy(float, na_value=math.nan).tolist()
     return [None if math.isnan(value) else float(f"{value:.6g}") for value in values]
-
-
-def _weakest(lp: LogprobTables, answers: pd.DataFrame, sent: Counts) -> list[str | None]:
-    """Return the least probable token of each answer, on its own; None without one."""
-    starts = arrow.offsets(sent.ravel())[:-1].reshape(sent.shape)
-    known = answers["weakest_position"].notna().to_numpy()
-    position = answers["weakest_position"].fillna(0).to_numpy(np.int64)
-    rows = starts[np.arange(len(answers)), answers["channel"].cat.codes] + position
-    chosen = lp.tokens.select(["token", "bytes"]).take(pa.array(rows, mask=~known))
-    pairs = zip(chosen["token"].to_pylist(), chosen["bytes"].to_pylist(), strict=True)
-    return [None if token is None else spelled_token(token, raw) for token, raw in pairs]
 
 
 def _kept(text: str | None) -> dict[str, str] | None:

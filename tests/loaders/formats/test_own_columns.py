@@ -82,7 +82,7 @@ VALUES = st.recursive(
 UNREAD = st.sampled_from([[[-0.5, -1.25]], {"x": {"y": [-0.5]}}, [[-1.0], [-2.0]]])
 
 
-@settings(max_examples=1500, deadline=None, print_blob=True)
+@settings(max_examples=400, deadline=None, print_blob=True)
 @given(
     st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=5),
     st.sampled_from(ANSWERS),

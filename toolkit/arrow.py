@@ -150,6 +150,19 @@ def take_runs(bounds: np.ndarray, runs: np.ndarray) -> np.ndarray:
     return run_rows(bounds[runs], bounds[runs + 1] - bounds[runs])
 
 
+def order_by(*keys: np.ndarray) -> NDArray[np.int64]:
+    """Return the stable order by some keys, the first one first."""
+    same = np.ones(max(len(keys[0]) - 1, 0), bool)
+    rises = np.zeros_like(same)
+    for key in keys:
+        step = np.diff(key)
+        rises |= same & (step > 0)
+        same &= step == 0
+    if np.all(rises | same):  # already in order, as a rule
+        return np.arange(len(keys[0]))
+    return np.lexsort(keys[::-1])
+
+
 def run_rows(starts: np.ndarray, lengths: np.ndarray) -> NDArray[np.int64]:
     """Return the row indices of runs that begin at some rows, one run after the other.
 

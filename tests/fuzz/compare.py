@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pyarrow as pa
 
+from toolkit.arrow import numpy
 from toolkit.loaders.buffers import Decoded
 from toolkit.loaders.decoding.decoder import Decoder
 from toolkit.loaders.decoding.native import Scanned, scan_frames
@@ -22,7 +23,10 @@ def native(frames: Frames) -> Decoded:
     """Decode frames as the toolkit does."""
     decoder = Decoder()
     decoder.frames(frames, scan_frames(frames))
-    return decoder.take()._replace(envelopes=decoder.envelopes, control=decoder.control)
+    found = decoder.take()
+    in_order = found.take(np.argsort(numpy(found.bodies, "record"), kind="stable"))
+    in_order = in_order._replace(rejects=found.rejects, rejected=found.rejected)
+    return in_order._replace(envelopes=decoder.envelopes, control=decoder.control)
 
 
 def reference(frames: Frames) -> Decoded:

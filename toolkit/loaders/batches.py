@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -30,19 +30,19 @@ from toolkit.loaders.decoding.ordinals import Place
 from toolkit.loaders.decoding.reference import Unit
 from toolkit.loaders.decoding.rejects import LISTED, Listing
 from toolkit.loaders.framing.frames import Frames
-from toolkit.loaders.framing.line_ranges import LineRange
+from toolkit.loaders.framing.line_ranges import LineRange, RangeBuffers
 from toolkit.loaders.merging.merger import LATE_CHUNK, Merger
 from toolkit.loaders.options import ReadOptions
 from toolkit.loaders.plan import Begin, CannotCutError, End, Plan, Step
-from toolkit.loaders.prefetch import ordered_map
-from toolkit.loaders.scanner import DEFERRED, Scanned
+from toolkit.loaders.scanner import Scanned
 from toolkit.loaders.sources.fingerprint import FingerprintRecord
 from toolkit.loaders.sources.ranges import RangeFile
 from toolkit.loaders.sources.source import Source, Span, faults_of
+from toolkit.prefetch import ordered_map
 from toolkit.tables import LogprobTables
 
 _BLOCK_BYTES = 8 << 20  # bytes that are read, framed and scanned at a time, at most
-_AHEAD = 4  # steps scanned ahead for each thread; about half of them are blocks of a single line
+_AHEAD = 2  # steps scanned ahead for each thread
 _SMALL_BYTES = 1 << 20  # bytes of sources that share a batch; smaller blocks stay on this thread
 _SMALL_SOURCES = 1024  # number of sources that share a batch
 
@@ -55,10 +55,13 @@ class _Scan(NamedTuple):
     pieces : list of (Frames, Scanned or None)
     fault : SourceError or None
         Why a range could not be read.
+    buffer : memoryview or None
+        Memory that the frames of a range are in, to give back when they are decoded.
     """
 
     pieces: list[tuple[Frames, Scanned | None]]
     fault: SourceError | None = None
+    buffer: memoryview | None = None
 
 
 @dataclass
@@ -125,6 +128,7 @@ class BatchReader:
         self._listing = Listing(None if options.rejects == "all" else LISTED)
         self._decoder = Decoder(options.lookup, options.limits, self._listing)
         self._merger = Merger(options.stream_window)
+        self._buffers = RangeBuffers()
         self._sources: list[_Progress] = []  # those whose tables are not all yielded yet
 
     @property
@@ -161,8 +165,7 @@ class BatchReader:
         plan = Plan(batch_bytes, self.options.limits, fingerprints=self._fingerprints)
         try:
             batches = self._settled(plan, sources, pool, on_bytes)
-            limit = self.options.thread_count + 1
-            for batch, tables in ordered_map(assembled, batches, pool, limit):
+            for batch, tables in ordered_map(assembled, batches, pool, self.options.thread_count):
                 yield tables, batch.n_bytes
         finally:
             plan.close()
@@ -201,12 +204,16 @@ class BatchReader:
             return _Scan([(step, self._scanned(step))])
         if not isinstance(step, LineRange):
             return _Scan([])
+        buffer = self._buffers.take(step.room)
         try:
-            found = step.frame(self.options.limits.record_bytes)
+            found = step.frame(buffer, self.options.limits.record_bytes)
         except SourceError as error:
             return _Scan([], fault=error)
         pieces = [(frames, self._scanned(frames)) for frames in found]
-        return _Scan([(_detached(*piece), piece[1]) for piece in pieces])
+        if any(scanned is None or not scanned.verdicts.all() for _, scanned in pieces):
+            return _Scan(pieces, buffer=buffer)  # the reference decoder reads some of it
+        self._buffers.give_back(buffer)
+        return _Scan([(frames._replace(data=b""), scanned) for frames, scanned in pieces])
 
     def _scanned(self, frames: Frames) -> Scanned | None:
         # The scanner finds responses by content, and does not look at the columns of rows.
@@ -227,6 +234,8 @@ class BatchReader:
                 frames = frames._replace(lines=lines, end_line=end_line)
             source.count(frames)
             self._raise_first(self._decoder.frames(frames, scanned))
+        if scan.buffer is not None:
+            self._buffers.give_back(scan.buffer)
         return sum(frames.counts.bytes for frames, _ in scan.pieces)
 
     def objects(self, units: list[Unit]) -> LogprobTables:
@@ -353,14 +362,6 @@ class BatchReader:
             source.late += found[1]
             source.listed += found[2]
         return rejects
-
-
-def _detached(frames: Frames, scanned: Scanned | None) -> Frames:
-    """Return frames without the memory of a thread: with a copy of it, if a decoder needs it."""
-    is_read = scanned is not None and np.all(scanned.verdicts != DEFERRED)
-    if is_read or not len(frames.starts):
-        return frames._replace(data=b"")
-    return frames._replace(data=cast(bytes, np.array(frames.data).data))  # other threads run
 
 
 def _is_large(step: Step) -> bool:

@@ -121,7 +121,7 @@ MEMBERS = pa.schema([BODIES.field(name) for name in ("record", "line", "byte_off
 
 
 class Decoded(NamedTuple):
-    """Column buffers of consecutive records, in the order of the records.
+    """Column buffers of consecutive records, in any order of the records.
 
     Attributes
     ----------

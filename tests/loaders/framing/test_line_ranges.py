@@ -58,7 +58,8 @@ def in_ranges(data, first, cuts, max_bytes):
     bounds = [first, *sorted(cut for cut in cuts if first < cut < len(data)), len(data)]
     line, frames, counts, done = 1, [], np.zeros(5, int), 0
     for start, stop in itertools.pairwise(bounds):
-        found = LineRange(File(data), first, start, stop).frame(max_bytes)
+        lines = LineRange(File(data), first, start, stop)
+        found = lines.frame(memoryview(bytearray(lines.room)), max_bytes)
         more = rows(found, line)
         frames += more[0]
         counts += more[1]

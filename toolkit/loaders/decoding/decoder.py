@@ -54,7 +54,7 @@ class Decoder:
         )
         self.envelopes = self.control = 0
         self._pieces: list[Decoded] = []
-        self._placed: list[Placed] = []  # scanned blocks that follow the pieces
+        self._placed: list[Placed] = []  # blocks that were scanned, among the pieces
 
     def ordinals(self) -> Ordinals:
         """Return a copy of the counters as they are now."""
@@ -113,9 +113,9 @@ class Decoder:
             is_used[used - before.record] = True
         record = np.zeros(n, np.int64)
         record[rows] = np.flatnonzero(~is_used) + before.record
-        native = complete([place(scanned, frames, record, before)])
+        self._placed.append(place(scanned, frames, record, before))
         self.envelopes += scanned.envelopes
-        return self._add(_interleaved(native, deferred))
+        return self._add(deferred)
 
     def reject(self, place: Place, reason: str, message: str) -> None:
         """Add a reject, counted as a record, for a source that could not be read to its end."""
@@ -127,30 +127,15 @@ class Decoder:
         self._add(nothing._replace(rejects=rejects, rejected=rejected, reasons=columns.reasons))
 
     def _add(self, decoded: Decoded) -> pa.Table:
-        self._complete()
         self.envelopes += decoded.envelopes
         self.control += decoded.control
         self._listing.add(decoded.reasons)
         self._pieces.append(decoded)
         return decoded.rejects
 
-    def _complete(self) -> None:
-        if self._placed:
-            self._pieces.append(complete(self._placed))
-            self._placed = []
-
     def take(self) -> Decoded:
-        """Return, and forget, what was decoded since the last call."""
-        self._complete()
-        pieces, self._pieces = self._pieces, []
+        """Return, and forget, what was decoded since the last call, in any order."""
+        pieces = [complete(self._placed)] if self._placed else []
+        pieces += self._pieces
+        self._placed, self._pieces = [], []
         return pieces[0] if len(pieces) == 1 else Decoded.concat(pieces)
-
-
-def _interleaved(native: Decoded, deferred: Decoded) -> Decoded:
-    """Bring the bodies of both decoders into the order of their records."""
-    bodies = native
-    if deferred.bodies.num_rows:
-        bodies = Decoded.concat([native, deferred])
-        bodies = bodies.take(np.argsort(numpy(bodies.bodies, "record"), kind="stable"))
-    names = ("rejects", "rejected", "envelopes", "control", "reasons")
-    return bodies._replace(**{name: getattr(deferred, name) for name in names})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import NamedTuple, Protocol, cast
 
 import numpy as np
@@ -20,18 +19,23 @@ class _File(Protocol):
     def read_into(self, buffer: memoryview, offset: int) -> int: ...
 
 
-class _Buffer(threading.local):
-    """Memory of a thread that is used again, because fresh memory costs as much as reading."""
+class RangeBuffers:
+    """Memory to read ranges into, used again because fresh memory costs as much as reading."""
 
-    data = memoryview(b"")
+    def __init__(self) -> None:
+        self._free: list[memoryview] = []
 
-    def of(self, size: int) -> memoryview:
-        if len(self.data) < size:
-            self.data = np.empty(size, np.uint8).data  # untouched, unlike a bytearray
-        return self.data
+    def take(self, size: int) -> memoryview:
+        """Return a buffer of at least so many bytes."""
+        try:
+            buffer = self._free.pop()  # another thread may have taken the last one
+        except IndexError:
+            buffer = memoryview(b"")
+        return buffer if len(buffer) >= size else np.empty(size, np.uint8).data
 
-
-_buffer = _Buffer()
+    def give_back(self, buffer: memoryview) -> None:
+        """Let the buffer be used again."""
+        self._free.append(buffer)
 
 
 class LineRange(NamedTuple):
@@ -49,21 +53,27 @@ class LineRange(NamedTuple):
     start: int
     stop: int
 
-    def frame(self, max_bytes: int) -> list[Frames]:
+    @property
+    def room(self) -> int:
+        """Bytes of the buffer to read the range into."""
+        return self.stop - self.start + 1 + _REST
+
+    def frame(self, data: memoryview, max_bytes: int) -> list[Frames]:
         """Read the range, and frame its lines.
 
         Parameters
         ----------
+        data : memoryview
+            The buffer to read into.
         max_bytes : int
             Bytes of a frame; longer ones have no text.
 
         Returns
         -------
         list of Frames
-            Their lines count from 1. Their data is valid until this thread frames another range.
+            Their lines count from 1. Their text is in the buffer.
         """
         before = self.start - (self.start > self.first)  # the byte there may end a line
-        data = _buffer.of(self.stop - before + _REST)
         n = self.file.read_into(data[: self.stop - before + _REST], before)
         last = min(self.stop - before, n) - 1  # the byte that may end the last line
         start = 0 if before == self.start else _after_first_line(data, 0, last)

@@ -29,6 +29,7 @@ def without_copies(decoded: Decoded, owner: Ints) -> Decoded:
     Parameters
     ----------
     decoded : Decoded
+        In the order of the records.
     owner : int64 array
         For each body the first record of its response.
     """

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from toolkit import schema
-from toolkit.arrow import numpy, offsets, take, take_runs, text_lengths, valid
+from toolkit.arrow import numpy, offsets, order_by, take, take_runs, text_lengths, valid
 from toolkit.loaders import buffers
 from toolkit.loaders.buffers import KIND_WHOLE, Decoded, Flags, Ints
 from toolkit.loaders.merging.assign import LATE, Assigner
@@ -130,11 +130,12 @@ class Merger:
         """Return the first record of the response of each body (or LATE)."""
         owner = numpy(decoded.bodies, "record").copy()
         rejected = _rejected(decoded.rejected)
-        scopes = numpy(decoded.bodies, "scope")[:1].tolist()
+        scopes = np.unique(numpy(decoded.bodies, "scope"))[:1].tolist()
         scopes += [each.scope for each in rejected[:1]]
         self._assigner.begin_scope(min(scopes, default=0))
         rows = np.flatnonzero(numpy(decoded.bodies, "kind") != KIND_WHOLE)
         if len(rows):
+            rows = rows[order_by(owner[rows])]
             chunks = _chunks(decoded, last, rows)
             found = assign_block(self._assigner, chunks, rejected)
             owner[rows] = self._one_by_one(chunks, rejected) if found is None else found
@@ -183,7 +184,7 @@ def _chunks(decoded: Decoded, last: Ints, rows: Ints) -> Chunks:
     n_parts = numpy(decoded.bodies, "n_parts")
     parts = take_runs(offsets(n_parts), rows)
     bodies = decoded.bodies.select(["response_id", "custom_id", "item", "item_id"])
-    bodies = bodies if len(rows) == len(bodies) else bodies.take(pa.array(rows))
+    bodies = take(bodies, rows)
     ids, custom_ids, items, item_ids = (column.combine_chunks() for column in bodies.columns)
     return Chunks(
         record=numpy(decoded.bodies, "record")[rows],

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from toolkit import schema
-from toolkit.arrow import joined_texts, numpy, offsets, take, take_runs, truth, valid
+from toolkit.arrow import joined_texts, numpy, offsets, order_by, take, take_runs, truth, valid
 from toolkit.loaders import buffers
 from toolkit.loaders.buffers import (
     KIND_CHUNK,
@@ -90,8 +90,12 @@ def merge_responses(
         With the rejects of `decoded`.
     """
     if np.any(numpy(decoded.bodies, "kind") >= KIND_FINAL_COPY):
-        decoded = without_copies(decoded, owner)
-    order = rows[np.argsort(owner[rows], kind="stable")]
+        by_record = order_by(numpy(decoded.bodies, "record"))
+        rows = np.flatnonzero(np.isin(by_record, rows))
+        owner = owner[by_record]
+        decoded = without_copies(decoded.take(by_record), owner)
+    rows = rows[order_by(numpy(decoded.bodies, "record")[rows])]
+    order = rows[order_by(owner[rows])]
     is_first = _changes(owner[order])
     response = np.cumsum(is_first) - 1
     starts = np.flatnonzero(is_first)
@@ -106,7 +110,7 @@ def merge_responses(
     part_rows = take_runs(offsets(numpy(decoded.bodies, "n_parts")), order)
     part_body = np.repeat(np.arange(len(order)), n_parts)
     choice = numpy(decoded.parts, "choice")[part_rows]
-    by_choice = _by(response[part_body], choice)  # stable: arrival order stays
+    by_choice = order_by(response[part_body], choice)  # stable: arrival order stays
     part_rows, part_body, choice = part_rows[by_choice], part_body[by_choice], choice[by_choice]
     part_response = response[part_body]
     new = _changes(part_response, choice)
@@ -140,19 +144,6 @@ def merge_responses(
         alternatives=runs.alternatives,
         rejects=decoded.rejects,
     )
-
-
-def _by(*keys: Ints) -> Ints:
-    """Return the stable order by some keys, the first one first."""
-    same = np.ones(max(len(keys[0]) - 1, 0), bool)
-    rises = np.zeros_like(same)
-    for key in keys:
-        step = np.diff(key)
-        rises |= same & (step > 0)
-        same &= step == 0
-    if np.all(rises | same):  # already in order, as a rule
-        return np.arange(len(keys[0]))
-    return np.lexsort(keys[::-1])
 
 
 def _changes(*keys: Ints) -> Flags:

@@ -30,7 +30,6 @@ _PART_BYTES = 16 << 20  # of a table in memory, after which a file ends, at the 
 _SMALL_BYTES = 4 << 20  # copy waiting tables below this size, so that they hold no large buffers
 # These repeat in short cycles, so that plain encoding compresses faster and to fewer bytes.
 _SMALL_NUMBERS = {"choice", "slot", "rank", "sampled_rank", "n_alternatives"}
-_RELEASE_EVERY = 3  # batches; memory is released seldom, because re-allocating it is not free
 
 
 def write_files(
@@ -83,9 +82,8 @@ def _due(
     tables: list[_Files], batches: Iterable[LogprobTables]
 ) -> Iterator[tuple[_Files, Part, pa.Table]]:
     """Yield the files that are to be written, the largest first, with their rows."""
-    for i, batch in enumerate(batches, start=1):
-        if i % _RELEASE_EVERY == 0:
-            _release_memory()
+    for batch in batches:
+        _release_memory()
         for files in tables:
             for part, content in files.add(batch[files.declared.name]):
                 yield files, part, content
@@ -95,7 +93,7 @@ def _due(
 
 
 def _release_memory() -> None:
-    """Return freed memory to the system, because allocators keep ever more of it in pieces."""
+    """Return what this thread freed to the system, because allocators keep ever more of it."""
     pa.default_memory_pool().release_unused()
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
     if trim is not None:  # the GNU C library

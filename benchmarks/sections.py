@@ -312,11 +312,13 @@ def metrics(settings: Settings) -> Iterator[Table]:
             )
         rows = _short(run(contestants), "Mrows/s")
         yield Table(f"Metrics: {title}", rows, f"{n:,} rows mapped into memory; one thread.")
-    contestants = [
-        replace(_kernel(metric, "toolkit", metric, path, n_alternatives, settings), group=metric)
-        for metric in ("token_metrics", "sequence_metrics")
-    ]
-    contestants = [replace(c, task=c.task | {"checked": False}) for c in contestants]
+    contestants = []
+    for metric in ("token_metrics", "sequence_metrics"):
+        kernel = _kernel(metric, "toolkit", metric, path, n_alternatives, settings)
+        for n in sorted({1, len(usable_cores())}):
+            task = kernel.task | {"checked": False, "threads": n}
+            name = f"{metric}, {n} thread{'s' if n > 1 else ''}"
+            contestants.append(replace(kernel, name=name, task=task, group=name))
     rows = _short(run(contestants), "Mrows/s")
     for row in rows:
         del row["× slower"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import importlib
 import json
+import os
 import resource
 import shutil
 import sys
@@ -74,6 +75,8 @@ def computing(task: dict[str, Any]) -> Job:
     """Compute a metric of tables that are mapped into memory."""
     from benchmarks import tables
 
+    if hasattr(os, "sched_setaffinity"):  # the public functions use all cores that they may
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: task["threads"]])
     peer = importlib.import_module(f"benchmarks.kernels.{task['module']}")
     state = peer.load(tables.load(Path(task["path"])))
     function = getattr(peer, task["metric"])

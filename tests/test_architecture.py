@@ -19,6 +19,7 @@ ROOMS = {
     "arrow": ("Arrow to NumPy, pandas and Polars", ("errors",)),
     "arguments": ("every check of an option, one wording each", ("errors", "schema")),
     "limits": ("limits on resources that untrusted input may consume", ("errors", "arguments")),
+    "prefetch": ("ordered parallel map with look-ahead", ()),
     "visible_text": ("the one way to show a hidden character", ()),
     "files": ("a file is written whole or not at all, flushed, locked", ("errors",)),
     "palettes": ("the colours of certainty", ()),
@@ -58,7 +59,6 @@ ROOMS = {
     "loaders.json_values": ("the JSON vocabulary: kinds, paths, rejects", ("limits",)),
     "loaders.buffers": ("column buffers between decoding and merging", ("schema", "arrow")),
     "loaders.scanner": ("the one door to the native scanner", ("arrow",)),
-    "loaders.prefetch": ("ordered parallel map with look-ahead", ()),
     "loaders.sources": (
         "paths, globs, URIs, file objects, tables to blocks of bytes",
         ("errors", "limits", "arguments", "arrow"),
@@ -105,7 +105,7 @@ ROOMS = {
             *("loaders.sources", "loaders.framing", "loaders.formats", "loaders.scanner"),
             "loaders.decoding",
             *("loaders.merging", "loaders.assembling", "loaders.plan"),
-            *("loaders.prefetch", "loaders.options"),
+            *("prefetch", "loaders.options"),
         ),
     ),
     "loaders.session": (
@@ -216,7 +216,7 @@ ROOMS = {
     "metrics._alignment": ("tokens to text and back", ("schema", "arrow", "metrics._arrays")),
     "metrics": (
         "tables to result DataFrames, one module per metric",
-        (*_GROUND, "tables", "metrics._arrays", "metrics._alignment"),
+        (*_GROUND, "prefetch", "tables", "metrics._arrays", "metrics._alignment"),
     ),
     "plot": (
         "result tables to Axes; computes no statistic",

@@ -147,6 +147,7 @@ class _Files:
         """Write a file, flush it to the disk, and note its rows, bytes and hash."""
         written = write_part(self._hidden(part), self.declared, table)
         part.update({**written, "name": part["name"]})
+        _release_memory()  # each thread has its own
 
     def publish(self) -> None:
         """Give the files their names."""

@@ -16,11 +16,11 @@ from itertools import accumulate, pairwise
 
 from toolkit.errors import SourceError
 from toolkit.limits import Limits
-from toolkit.loaders.framing.line_ranges import LineRange
+from toolkit.loaders.framing.line_ranges import LineRange, RangeBuffers
 from toolkit.loaders.plan import open_lines, ranges
-from toolkit.loaders.prefetch import ordered_map
 from toolkit.loaders.sources.ranges import RangeFile
 from toolkit.loaders.sources.source import Source, Span
+from toolkit.prefetch import ordered_map
 
 _BLOCK_BYTES = 8 << 20  # bytes that are counted at a time
 _CHUNK = b'"delta"'  # a key of the chunks of streams, which may continue in the next part
@@ -69,11 +69,11 @@ def spans_of(file: RangeFile, bounds: Sequence[int]) -> list[Span]:
 def counted(file: RangeFile, spans: Sequence[Span], limits: Limits) -> list[Span]:
     """Return the parts of a file with the records and lines before each."""
     blocks = [(i, block) for i, span in enumerate(spans) for block in _blocks(file, span)]
-    n_threads = os.cpu_count() or 1
+    buffers, n_threads = RangeBuffers(), os.cpu_count() or 1
     n_records, n_lines = [0] * len(spans), [0] * len(spans)
     with ThreadPoolExecutor(n_threads) as pool:
         found = ordered_map(
-            lambda each: _count(each[1], limits.record_bytes), blocks, pool, 2 * n_threads
+            lambda each: _count(each[1], buffers, limits.record_bytes), blocks, pool, 2 * n_threads
         )
         for (i, _), counts in found:
             n_records[i] += counts[0]
@@ -89,8 +89,10 @@ def _blocks(file: RangeFile, span: Span) -> list[LineRange]:
     return list(ranges(file, _BLOCK_BYTES, span))
 
 
-def _count(block: LineRange, max_bytes: int) -> tuple[int, int]:
+def _count(block: LineRange, buffers: RangeBuffers, max_bytes: int) -> tuple[int, int]:
     """Return the numbers of frames, which are records if each line holds one, and of lines."""
-    found = block.frame(max_bytes)
+    data = buffers.take(block.room)
+    found = block.frame(data, max_bytes)
+    buffers.give_back(data)
     end_line = max((frames.end_line for frames in found), default=1)
     return sum(len(frames.starts) for frames in found), end_line - 1

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 import pyarrow as pa
 
-from toolkit import arrow
+from toolkit import arguments, arrow
 from toolkit.errors import SchemaError
 from toolkit.metrics._arrays.types import Counts
+from toolkit.prefetch import ordered_map
 
 if TYPE_CHECKING:
     from toolkit.tables import LogprobTables
 
 BLOCK_ROWS = 1 << 16
 """Rows of tokens or alternatives of one block, so that temporary arrays stay small."""
+_AHEAD = 2  # blocks computed ahead for each thread
 _STEP = 8  # one in so many tokens is checked against its alternatives
+
+
+Result = TypeVar("Result")
 
 
 class Block(NamedTuple):
@@ -75,6 +81,20 @@ def blocks(lp: LogprobTables, cuts: Counts | None = None) -> Iterator[Block]:
         )
         _check_parents(block)
         yield block
+
+
+def over_blocks(
+    function: Callable[[Block], Result], lp: LogprobTables, cuts: Counts | None = None
+) -> Iterator[tuple[Block, Result]]:
+    """Yield each block with what a function returns for it, which is computed on all cores.
+
+    The results do not depend on the number of cores, because the blocks do not, and come in order.
+    """
+    n = arguments.threads(None)
+    is_large = max(lp.tokens.num_rows, lp.alternatives.num_rows) > BLOCK_ROWS
+    with ThreadPoolExecutor(n) as pool:
+        workers = pool if is_large and n > 1 else None
+        yield from ordered_map(function, blocks(lp, cuts), workers, _AHEAD * n)
 
 
 def _check_parents(block: Block) -> None:

@@ -14,7 +14,7 @@ from toolkit.metrics import tokens
 from toolkit.metrics._arrays.logprobs import decimals
 from toolkit.metrics._arrays.segments import segment_count, segment_min
 from toolkit.metrics._arrays.types import Array, Counts, Flags
-from toolkit.metrics._blocks import Block, blocks
+from toolkit.metrics._blocks import Block, over_blocks
 from toolkit.metrics._findings import Finding, Origins, Tally
 from toolkit.tables import LogprobTables
 
@@ -42,9 +42,10 @@ def _habits(lp: LogprobTables, owners: Counts, n: int) -> _Habits:
     least, greatest = np.full(n, np.inf), np.full(n, -np.inf)
     written, n_ok = np.zeros(n, np.int64), np.zeros(n, np.int64)
     low: Counter[tuple[int, float]] = Counter()
-    for block in blocks(lp):
+    for block, entries in over_blocks(
+        lambda block: tokens.entries(block.alternatives, block.offsets), lp
+    ):
         own = owners[block.rows]
-        entries = tokens.entries(block.alternatives, block.offsets)
         n_entries[block.rows] = segment_count(entries.usable, block.offsets)
         is_ok = arrow.codes(block.tokens["status"], schema.STATUSES) == tokens.OK
         logprob = arrow.floats(block.tokens["logprob"])
@@ -96,9 +97,10 @@ def of_tokens(lp: LogprobTables, groups: Origins) -> list[Finding]:
     tally = Tally(groups, "tokens", lp.tokens, owners)
     habits = _habits(lp, owners, n)
     n_least = np.zeros(n, np.int64)
-    for block in blocks(lp):
+    for block, (flags, at_least) in over_blocks(
+        lambda block: _flags(block, owners[block.rows], habits), lp
+    ):
         own = owners[block.rows]
-        flags, at_least = _flags(block, own, habits)
         for code, values in flags.items():
             tally.add(code, values, block.rows.start)
         n_least += np.bincount(own, at_least, minlength=n).astype(np.int64)

@@ -26,7 +26,7 @@ from toolkit.metrics._arrays.segments import (
     worst_mean,
 )
 from toolkit.metrics._arrays.types import Codes, Counts, Flags
-from toolkit.metrics._blocks import Block, blocks, check_increasing, rows_of
+from toolkit.metrics._blocks import Block, check_increasing, over_blocks, rows_of
 from toolkit.metrics._groups import Groups, grouped
 from toolkit.metrics._results import Columns, categorical, integers, result_frame
 from toolkit.tables import require_tables
@@ -124,14 +124,17 @@ def sequence_metrics(
     columns: Columns = {name: np.full(n_rows, np.nan) for name in _FLOATS}
     columns |= {name: np.zeros(n_rows, np.int64) for name in _COUNTS}
     status, is_logit = tokens.of_answers(lp)
-    for block in blocks(lp, found.offsets):
-        start, stop = block.rows.start, block.rows.stop
-        first, last = np.searchsorted(found.offsets, [start, stop])
-        offsets = found.offsets[first : last + 1] - start
+
+    def reduced(block: Block) -> tuple[Counts, Columns]:
+        first, last = np.searchsorted(found.offsets, [block.rows.start, block.rows.stop])
+        offsets = found.offsets[first : last + 1] - block.rows.start
         metrics = _without(tokens.block_metrics(block, vocab_size), is_logit[block.rows])
-        reduced = _reduce(block, offsets, status[block.rows], metrics, threshold)
-        for name, values in reduced.items():
-            columns[name][found.filled[first:last]] = values
+        values = _reduce(block, offsets, status[block.rows], metrics, threshold)
+        return found.filled[first:last], values
+
+    for _, (rows, values) in over_blocks(reduced, lp, found.offsets):
+        for name, each in values.items():
+            columns[name][rows] = each
     return result_frame(
         schema.SEQUENCE_METRICS, sequence_keys(lp, found) | _finish(columns) | _ratios(columns)
     )

@@ -91,11 +91,9 @@ def merge_responses(
     """
     if np.any(numpy(decoded.bodies, "kind") >= KIND_FINAL_COPY):
         by_record = order_by(numpy(decoded.bodies, "record"))
-        rows = np.flatnonzero(np.isin(by_record, rows))
-        owner = owner[by_record]
+        rows, owner = np.flatnonzero(np.isin(by_record, rows)), owner[by_record]
         decoded = without_copies(decoded.take(by_record), owner)
-    rows = rows[order_by(numpy(decoded.bodies, "record")[rows])]
-    order = rows[order_by(owner[rows])]
+    order = _by_response(decoded, owner, rows)
     is_first = _changes(owner[order])
     response = np.cumsum(is_first) - 1
     starts = np.flatnonzero(is_first)
@@ -119,31 +117,37 @@ def merge_responses(
     pieces = take(decoded.parts, part_rows)
     parts = _merge_parts(pieces, group, is_stream[part_response])
     runs = _order_tokens(decoded, part_rows, group, chunk[part_body])
+    of = part_response[new]
     if is_stream.any():
-        known = _Known(bodies, response, pieces, group, part_body, part_response[new])
+        known = _Known(bodies, response, pieces, group, part_body, of)
         runs, parts, repeated = without_repeats(runs, parts, known)
-        for part in repeated:
-            record = int(numpy(bodies, "record")[starts[part_response[new][part]]])
+        for record in numpy(bodies, "record")[starts[of[repeated]]].tolist():
             notes.setdefault(record, set()).add("cumulative_logprobs")
         brings = _any(part_body, buffers.brings(pieces), len(order))
-        several = np.bincount(part_response[new], minlength=n) > 1
+        several = np.bincount(of, minlength=n) > 1
         _note_usage(notes, bodies, response, brings, several)
         bodies = _merge_bodies(bodies, response, n, notes)
         token_chunk = pa.array(runs.chunk.astype(np.int32), mask=runs.chunk < 0)
     else:
         bodies = take(bodies, starts)
         token_chunk = pa.nulls(runs.tokens.num_rows, pa.int32())
-    n_choices = pa.array(np.bincount(part_response[new], minlength=n).astype(np.int32))
+    n_choices = pa.array(np.bincount(of, minlength=n).astype(np.int32))
     return Merged(
         bodies=bodies.set_column(buffers.BODIES.get_field_index("n_parts"), "n_parts", n_choices),
         n_chunks=np.where(is_stream, np.diff(records[np.append(starts, len(order))]), -1),
         parts=parts,
-        part_response=part_response[new],
+        part_response=of,
         tokens=runs.tokens,
         token_chunk=token_chunk,
         alternatives=runs.alternatives,
         rejects=decoded.rejects,
     )
+
+
+def _by_response(decoded: Decoded, owner: Ints, rows: Ints) -> Ints:
+    """Sort bodies by their response, then by their record."""
+    rows = rows[order_by(numpy(decoded.bodies, "record")[rows])]
+    return rows[order_by(owner[rows])]
 
 
 def _changes(*keys: Ints) -> Flags:

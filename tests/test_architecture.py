@@ -147,7 +147,7 @@ ROOMS = {
         "large files of JSON lines to parts that can be read apart",
         (
             *("errors", "limits", "loaders.sources", "loaders.framing", "loaders.plan"),
-            "loaders.prefetch",
+            "prefetch",
         ),
     ),
     "dataset.shards": (

@@ -86,14 +86,14 @@ std::vector<toolkit::Plan> plans;  // the declared formats
 
 // Reads the records; false: out of memory. The scanner's memory comes and goes without the GIL too.
 bool read(Read& found, const View& data, const View& starts, const View& stops, const View& breaks,
-          size_t total, size_t window) {
+          size_t total, size_t window, const toolkit::Lookup& lookup) {
   const auto* text = static_cast<const char*>(data.buffer.buf);
   const auto* start = static_cast<const int64_t*>(starts.buffer.buf);
   const auto* stop = static_cast<const int64_t*>(stops.buffer.buf);
   const auto* next = static_cast<const int64_t*>(breaks.buffer.buf);
   const auto* const last = next + breaks.buffer.len / kItem;
   return run_unlocked([&] {
-    const auto scanner = std::make_unique<Scanner>(total, window, plans);
+    const auto scanner = std::make_unique<Scanner>(total, window, plans, lookup);
     found.verdicts.resize(static_cast<size_t>(starts.buffer.len / kItem));
     for (size_t i = 0; i < found.verdicts.size(); ++i) {
       for (; next != last && *next <= static_cast<int64_t>(i); ++next) scanner->interrupt();
@@ -108,37 +108,44 @@ bool read(Read& found, const View& data, const View& starts, const View& stops, 
   });
 }
 
-PyObject* declare(PyObject*, PyObject* args) {
-  PyObject* text;
-  if (!PyArg_ParseTuple(args, "O", &text)) return nullptr;
-  View json;
-  if (!json.get(text)) return nullptr;
-  std::vector<toolkit::Plan> found;
+// Reads JSON that decoding/plans.py wrote; false: it is something else.
+template <class T>
+bool read_plans(const View& json, T& found) {
   const auto* start = static_cast<const char*>(json.buffer.buf);
   bool good = false;
   try {
     good = toolkit::PlanReader().read(start, start + json.buffer.len, found);
   } catch (const std::exception&) {
   }
-  if (!good) {
+  if (!good)
     PyErr_SetString(PyExc_ValueError, "expected the declarations as decoding/plans.py writes them");
-    return nullptr;
-  }
+  return good;
+}
+
+PyObject* declare(PyObject*, PyObject* args) {
+  PyObject* text;
+  if (!PyArg_ParseTuple(args, "O", &text)) return nullptr;
+  View json;
+  if (!json.get(text)) return nullptr;
+  std::vector<toolkit::Plan> found;
+  if (!read_plans(json, found)) return nullptr;
   plans.swap(found);
   Py_RETURN_NONE;
 }
 
 PyObject* scan(PyObject*, PyObject* args) {
-  PyObject *data, *starts, *stops, *breaks;
+  PyObject *data, *starts, *stops, *breaks, *said;
   Py_ssize_t window;
-  if (!PyArg_ParseTuple(args, "OOOOn", &data, &starts, &stops, &breaks, &window)) return nullptr;
-  View text, first, last, between;
-  if (!text.get(data) || !first.get(starts) || !last.get(stops) || !between.get(breaks))
+  if (!PyArg_ParseTuple(args, "OOOOnO", &data, &starts, &stops, &breaks, &window, &said)) return nullptr;
+  View text, first, last, between, json;
+  if (!text.get(data) || !first.get(starts) || !last.get(stops) || !between.get(breaks) || !json.get(said))
     return nullptr;
+  toolkit::Lookup lookup;
+  if (!read_plans(json, lookup)) return nullptr;
   size_t total = 0;
   if (!lie_within(first, last, between, text.buffer.len, total)) return nullptr;
   Read found;
-  if (!read(found, text, first, last, between, total, window < 0 ? 0 : static_cast<size_t>(window)))
+  if (!read(found, text, first, last, between, total, window < 0 ? 0 : static_cast<size_t>(window), lookup))
     return nullptr;
   PyObject* const tables = PyList_New(0);
   bool good = tables != nullptr;
@@ -308,11 +315,12 @@ PyMethodDef kMethods[] = {
      "repeat(values, lengths, total) -> bytes\n\n"
      "Repeat each number as often as its length says; total: the sum of the lengths."},
     {"scan", scan, METH_VARARGS,
-     "scan(data, starts, stops, breaks, window)\n"
+     "scan(data, starts, stops, breaks, window, lookup)\n"
      "-> (verdicts, envelopes, bodies, parts, tokens, alternatives, members)\n\n"
      "Read the records data[starts[i]:stops[i]]; breaks: the records before which a [DONE] lies.\n"
      "Byte i of the verdicts is 1 if record i was read, 2 if it was joined to the body of an earlier\n"
-     "one, at most window records before (0: none is), and 0 if it is deferred. envelopes: how many\n"
+     "one, at most window records before (0: none is), and 0 if it is deferred. lookup: where to find\n"
+     "the answer and its columns, see loaders/decoding/plans.py; empty: by content. envelopes: how many\n"
      "of those that were read have their body inside them. The tables are pairs of Arrow capsules."},
     {nullptr, nullptr, 0, nullptr}};
 

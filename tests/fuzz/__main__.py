@@ -16,16 +16,18 @@ import toolkit
 from tests.fuzz import compare
 from tests.fuzz.mutate import Mutator
 from tests.fuzz.seeds import seeds
+from toolkit.loaders.formats.lookup import Lookup
 
 BLOCK = 500  # records
+_BY_CONTENT = 0.6  # share of the blocks that are read without options
 _WHOLE = 20  # blocks, of which one is compared with its deferred records too
 
 
 class Finding(AssertionError):
     """A record on which the decoders differ."""
 
-    def __init__(self, record: bytes, original: bytes) -> None:
-        super().__init__(f"the decoders differ on {record!r}")
+    def __init__(self, record: bytes, original: bytes, lookup: Lookup = compare.CONTENT) -> None:
+        super().__init__(f"the decoders differ on {record!r}, {lookup}")
         self.record = record
         self.original = original
 
@@ -62,17 +64,21 @@ def run(inputs: int, seed: int, read: compare.Read = compare.native) -> tuple[in
     source = mutator(seed)
     n_taken = done = 0
     while done < inputs:
-        records = [source.mutant() for _ in range(min(BLOCK, inputs - done))]
+        is_by_content = source.rng.random() < _BY_CONTENT
+        lookup = compare.CONTENT if is_by_content else source.rng.choice(compare.LOOKUPS)
+        mutant = source.mutant if is_by_content else source.contained
+        records = [mutant() for _ in range(min(BLOCK, inputs - done))]
         done += len(records)
-        good = compare.taken(records)
+        good = compare.taken(records, lookup)
         n_taken += len(good)
         whole = done // BLOCK % _WHOLE == 0
         compared = records if whole else good  # the reference decoder reads the others anyway
-        if compared and compare.differ(compared, read):
-            _find(compared, read)
-        compare.scan_joining(twice(good))
-        if whole and compare.joins_differ(twice(records)):
-            raise Finding(b"", b"\n".join(records))
+        if compared and compare.differ(compared, read, lookup):
+            _find(compared, read, lookup)
+        if good:
+            compare.scan_joining(twice(good))
+        if whole and compare.joins_differ(twice(records), lookup):
+            raise Finding(b"", b"\n".join(records), lookup)
         for record in good:
             source.adopt(record)
     return done, n_taken
@@ -83,12 +89,12 @@ def twice(records: list[bytes]) -> list[bytes]:
     return [record for record in records for _ in range(2)]
 
 
-def _find(records: list[bytes], read: compare.Read) -> None:
+def _find(records: list[bytes], read: compare.Read, lookup: Lookup) -> None:
     for record in records:
-        if compare.differ([record], read):
-            short = compare.shrink(record, lambda raw: compare.differ([raw], read))
-            raise Finding(short, record)
-    raise Finding(b"", b"\n".join(records))  # they differ only together
+        if compare.differ([record], read, lookup):
+            short = compare.shrink(record, lambda raw: compare.differ([raw], read, lookup))
+            raise Finding(short, record, lookup)
+    raise Finding(b"", b"\n".join(records), lookup)  # they differ only together
 
 
 def _job(inputs: int, seed: int, folder: Path, results: multiprocessing.SimpleQueue) -> None:

@@ -12,26 +12,38 @@ from toolkit.loaders.buffers import Decoded
 from toolkit.loaders.decoding.decoder import Decoder
 from toolkit.loaders.decoding.native import Scanned, scan_frames
 from toolkit.loaders.decoding.reference import ReferenceDecoder
+from toolkit.loaders.formats.lookup import Lookup
 from toolkit.loaders.framing.frames import Counts, Frames
 from toolkit.loaders.merging.merger import Merger, merge
 from toolkit.loaders.merging.responses import Merged
 
-Read = Callable[[Frames], Decoded]
+Read = Callable[[Frames, Lookup], Decoded]
+CONTENT = Lookup()
+LOOKUPS = (
+    Lookup(id="id", keep=("prompt", "model", "usage")),
+    Lookup(id="uuid", keep=("request.messages", "a.id", "b", "x", "choices[].index")),
+    Lookup(path="response", keep=("expected", "request")),
+    Lookup(path="response.body", id="custom_id"),
+    Lookup(path="a.b", keep=("id",)),
+    Lookup(path="data", keep=("system_fingerprint", "n")),
+    Lookup(path="choices[0].message", keep=("id",)),
+)
+"""What callers look for, in the rows and envelopes of `odd_values.CONTAINERS_OF_ANSWERS`."""
 
 
-def native(frames: Frames) -> Decoded:
+def native(frames: Frames, lookup: Lookup = CONTENT) -> Decoded:
     """Decode frames as the toolkit does."""
-    decoder = Decoder()
-    decoder.frames(frames, scan_frames(frames))
+    decoder = Decoder(lookup)
+    decoder.frames(frames, scan_frames(frames, lookup=lookup))
     found = decoder.take()
     in_order = found.take(np.argsort(numpy(found.bodies, "record"), kind="stable"))
     in_order = in_order._replace(rejects=found.rejects, rejected=found.rejected)
     return in_order._replace(envelopes=decoder.envelopes, control=decoder.control)
 
 
-def reference(frames: Frames) -> Decoded:
+def reference(frames: Frames, lookup: Lookup = CONTENT) -> Decoded:
     """Decode frames with the reference decoder."""
-    return ReferenceDecoder().frames(frames)
+    return ReferenceDecoder(lookup).frames(frames)
 
 
 def framed(records: list[bytes], *, exact: bool = False) -> Frames:
@@ -50,15 +62,16 @@ def framed(records: list[bytes], *, exact: bool = False) -> Frames:
     return Frames(data, starts, stops, lines, starts, stops - starts, none, counts)
 
 
-def taken(records: list[bytes]) -> list[bytes]:
+def taken(records: list[bytes], lookup: Lookup = CONTENT) -> list[bytes]:
     """Return the records that the scanner takes; each is scanned at the very end of its memory."""
-    return [record for record in records if scan_frames(framed([record], exact=True)).verdicts[0]]
+    alone = ((record, framed([record], exact=True)) for record in records)
+    return [record for record, frames in alone if scan_frames(frames, lookup=lookup).verdicts[0]]
 
 
-def differ(records: list[bytes], read: Read = native) -> bool:
+def differ(records: list[bytes], read: Read = native, lookup: Lookup = CONTENT) -> bool:
     """Return whether the two decoders differ on these records."""
     frames = framed(records)
-    return not same(read(frames), reference(frames))
+    return not same(read(frames, lookup), reference(frames, lookup))
 
 
 def same(one: Decoded, other: Decoded) -> bool:
@@ -73,18 +86,19 @@ def scan_joining(records: list[bytes]) -> None:
     scan_frames(framed(records, exact=True), window=len(records))
 
 
-def joins_differ(records: list[bytes]) -> bool:
+def joins_differ(records: list[bytes], lookup: Lookup = CONTENT) -> bool:
     """Return whether responses differ if the scanner joins the chunks that continue another."""
     frames = framed(records)
-    joined, apart = (_merged(frames, scan_frames(frames, window)) for window in (len(records), 0))
+    scanned = (scan_frames(frames, window, lookup=lookup) for window in (len(records), 0))
+    joined, apart = (_merged(frames, each, lookup) for each in scanned)
     return not all(
         _bits(one).equals(_bits(other)) if isinstance(one, pa.Table) else np.array_equal(one, other)
         for one, other in zip(joined, apart, strict=True)
     )
 
 
-def _merged(frames: Frames, scanned: Scanned | None) -> Merged:
-    decoder = Decoder()
+def _merged(frames: Frames, scanned: Scanned | None, lookup: Lookup) -> Merged:
+    decoder = Decoder(lookup)
     decoder.frames(frames, scanned)
     merged = merge(Merger(frames.lines.size + 1).settle(decoder.take(), is_last=True))
     rows = [name for name in ("n_records",) if name in merged.bodies.column_names]

@@ -53,8 +53,16 @@ class Mutator:
             edits += rng.choice(operations)(self, document)
         raw = document.edited(edits)
         if rng.random() < 0.1:
-            raw = rng.choice(odd.CONTAINERS_OF_ANSWERS).replace(b"%s", raw)
+            raw = self._contain(raw)
         return self._blind(raw) if rng.random() < 0.06 else raw
+
+    def contained(self) -> bytes:
+        """Return one more mutant, mostly inside a row or an envelope."""
+        raw = self.mutant()
+        return self._contain(raw) if self.rng.random() < 0.8 else raw
+
+    def _contain(self, raw: bytes) -> bytes:
+        return self.rng.choice(odd.CONTAINERS_OF_ANSWERS).replace(b"%s", raw)
 
     def adopt(self, raw: bytes) -> None:
         """Make a mutant that the scanner took a parent, with a small probability."""

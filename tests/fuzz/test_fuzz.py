@@ -39,8 +39,8 @@ def test_two_million_numbers():
 
 
 def test_a_planted_difference_is_found_and_shrunk():
-    def wrong(frames):
-        decoded = compare.native(frames)
+    def wrong(frames, lookup=compare.CONTENT):
+        decoded = compare.native(frames, lookup)
         logprob = decoded.tokens["logprob"].to_numpy().copy()
         at = np.flatnonzero(logprob < -1)
         if not len(at):

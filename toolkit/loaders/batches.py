@@ -216,10 +216,8 @@ class BatchReader:
         return _Scan([(frames._replace(data=b""), scanned) for frames, scanned in pieces])
 
     def _scanned(self, frames: Frames) -> Scanned | None:
-        # The scanner finds responses by content, and does not look at the columns of rows.
-        if not self.options.lookup.is_by_content:
-            return None
-        return scan_frames(frames, self.options.stream_window, self.options.limits)
+        options = self.options
+        return scan_frames(frames, options.stream_window, options.limits, options.lookup)
 
     def _add(self, scan: _Scan) -> int:
         """Decode what was scanned of the newest source; return its bytes."""

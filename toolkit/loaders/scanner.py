@@ -77,6 +77,7 @@ def scan_block(
     stops: NDArray[np.int64],
     breaks: NDArray[np.int64],
     window: int,
+    lookup: bytes = b"",
 ) -> Scanned | None:
     """Scan the records of a block, while other Python threads run.
 
@@ -89,6 +90,9 @@ def scan_block(
         Number of records before each ``[DONE]``.
     window : int
         Join chunks that lie at most this many records apart; 0: join none.
+    lookup : bytes
+        Where to find the answer of a record and its columns, as JSON; empty: by content. See
+        `toolkit.loaders.decoding.plans`.
 
     Returns
     -------
@@ -97,7 +101,7 @@ def scan_block(
     """
     if _scan is None:
         return None
-    verdicts, envelopes, capsules = _scan.scan(data, starts, stops, breaks, window)
+    verdicts, envelopes, capsules = _scan.scan(data, starts, stops, breaks, window, lookup)
     *tables, members = (pa.RecordBatch._import_from_c_capsule(*pair) for pair in capsules)
     bodies, parts, tokens, alternatives = tables
     frames = numbers(members["frame"])

@@ -67,6 +67,7 @@ struct Bodies : Table {
   Text response_id{"response_id", "U"};
   Text custom_id{"custom_id", "U"};
   Text path{"path", "U"};
+  Text kept{"kept", "U"};
   Int64 created{"created", "l"};
   Text model{"model", "U"};
   Text system_fingerprint{"system_fingerprint", "U"};
@@ -91,9 +92,9 @@ struct Bodies : Table {
     columns = {&kind,    &format,             &response_id,  &custom_id, &path,
                &created, &model,              &service_tier, &object,    &system_fingerprint,
                &item,    &part,               &item_id,      &n_parts,   &n_records,
-               &has_usage};
+               &kept,    &has_usage};
     for (Int64& count : usage) columns.push_back(&count);
-    texts_ = {&response_id,        &custom_id,    &path,   &model,
+    texts_ = {&response_id,        &custom_id,    &path,   &kept,   &model,
               &system_fingerprint, &service_tier, &object, &item_id};
   }
 };

@@ -168,6 +168,8 @@ class Json {
   // ---------------------------------------------------------------- numbers
 
   const char* real(const char* p, double& value) const { return read_real(space(p), end_, value); }
+  // Skips a number.
+  const char* number(const char* p) const { return skip_number(p, end_); }
   const char* whole(const char* p, int64_t& value, int64_t low, int64_t high) const {
     return read_whole(space(p), end_, value, low, high);
   }

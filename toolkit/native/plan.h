@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -18,6 +19,13 @@ struct Step {
   std::vector<std::pair<std::string, int>> keys;
   int index = -1;          // of an element; -1: see below
   std::string key, value;  // elements in which a key has a value; all elements if both are empty
+
+  // Returns the number of steps that a key stands for; 0: it is not one of them.
+  size_t length_of(std::string_view name) const {
+    for (const auto& [each, length] : keys)
+      if (each == name) return static_cast<size_t>(length);
+    return 0;
+  }
 };
 struct Path {
   bool is_absolute = false;  // it begins at the record, not at the answer
@@ -47,6 +55,16 @@ struct Plan {
   const Paths& of(Part part) const { return paths[static_cast<int>(part)]; }
 };
 
+// What the caller says about where things are in a record: `path=`, `id=` and `keep=`.
+struct Lookup {
+  struct Column {
+    std::string key;  // its name as JSON, with a colon
+    Path path;
+  };
+  Path path, id;  // without steps: not given
+  std::vector<Column> keep;
+};
+
 // Reads the plans out of JSON that toolkit itself wrote.
 class PlanReader {
  public:
@@ -59,6 +77,16 @@ class PlanReader {
     });
     return !tree_.doubt;
   }
+  bool read(const char* start, const char* stop, Lookup& lookup) {
+    if (start == stop) return true;
+    if (!tree_.build(start, stop)) return false;
+    lookup.path = path(tree_.get(0, "path"));
+    lookup.id = path(tree_.get(0, "id"));
+    tree_.each(tree_.get(0, "keep"), [&](Index i) {
+      lookup.keep.push_back({text(tree_.get(i, "key")), path(tree_.get(i, "path"))});
+    });
+    return !tree_.doubt;
+  }
 
  private:
   using Index = Tree::Index;
@@ -66,7 +94,11 @@ class PlanReader {
   Tree tree_{json_};
 
   std::string text(Index i) const {
-    return i == Tree::kNone ? std::string() : std::string(tree_.text(tree_.at(i)).text());
+    if (i == Tree::kNone) return std::string();
+    const Slice slice = tree_.text(tree_.at(i));
+    std::string text(slice.text().size(), ' ');
+    text.resize(static_cast<size_t>(json_.write(slice, text.data()) - text.data()));
+    return text;
   }
   void plan(Index i, Plan& plan) {
     tree_.each(tree_.get(i, "marks"), [&](Index mark) {
@@ -79,15 +111,17 @@ class PlanReader {
   }
   Paths paths(Index i) {
     Paths found;
-    tree_.each(i, [&](Index j) {
-      Path path;
-      path.is_absolute = tree_.is(tree_.get(j, "is_absolute"), Type::kTrue);
-      tree_.each(tree_.get(j, "steps"), [&](Index k) { path.steps.push_back(step(k)); });
-      for (const Step& step : path.steps)
-        path.is_projected |= step.keys.empty() && step.index < 0 && step.key.empty();
-      found.push_back(std::move(path));
-    });
+    tree_.each(i, [&](Index j) { found.push_back(path(j)); });
     return found;
+  }
+  Path path(Index i) {
+    Path path;
+    path.is_absolute = tree_.is(tree_.get(i, "is_absolute"), Type::kTrue);
+    const Index steps = tree_.get(i, "steps");
+    if (steps != Tree::kNone) tree_.each(steps, [&](Index j) { path.steps.push_back(step(j)); });
+    for (const Step& step : path.steps)
+      path.is_projected |= step.keys.empty() && step.index < 0 && step.key.empty();
+    return path;
   }
   Step step(Index i) {
     Step step;

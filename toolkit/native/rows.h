@@ -9,42 +9,18 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <string>
 #include <string_view>
 #include <vector>
 
+#include "around.h"
 #include "json.h"
 #include "row_keys.h"
 
 namespace toolkit {
 
-constexpr int kMostKeys = 4;  // keys on the way to a body; a longer way defers the record
-
-// An object around a body, as far as it matters to what it is.
-struct Level {
-  uint64_t seen = 0;  // bits of its keys
-  size_t n_keys = 0;
-  bool doubt = false;
-  Slice id;                        // its id as a row
-  RowKey id_key = RowKey::kOther;  // under which key it has that; kOther: it has none
-  bool is_error = false;           // `error` is not null
-  bool is_odd_status = false;      // `status_code` is not 200
-  bool is_odd_response = false;    // that of the object under `response` is not 200
-  bool is_message = false;         // `message` is an object
-  bool is_text = false;            // `custom_id` is a text or null
-  bool has_word = false;           // a value is a text that is not a number
-  bool is_null = false, is_object = false;  // what `response` is
-  uint64_t response = 0, data = 0;          // bits of the keys of the objects under these keys
-  size_t n_response = 0;                    // number of keys of the object under `response`
-  Slice body_key;                           // the key under which the body is
-  enum Kind { kRow, kBatch, kEvent } kind = kRow;
-
-  bool has(RowKey key) const { return (seen & bit(key)) != 0; }
-};
-
-class Rows {
+class Rows : public Around {
  public:
-  explicit Rows(Json& json) : json_(json) {}
+  using Around::Around;
 
   // Finds the body of a record that begins at p. `reader.begins_body(p)`: an object is surely a
   // body; `reader.body(p)` reads one.
@@ -57,51 +33,7 @@ class Rows {
     return p == nullptr || depth_ < 0 || (depth_ > 0 && levels_[0].doubt) ? nullptr : p;
   }
 
-  // Whether the body is not the record itself.
-  bool is_inside() const { return depth_ > 0; }
-  // Whether lists of tokens beside the body count if it has none itself.
-  bool is_row() const { return depth_ > 0 && levels_[0].kind == Level::kRow; }
-  // Writes the JSON path of the body; false if a key is not a plain name.
-  bool path(std::string& path) const {
-    path = "$";
-    for (int i = 0; i < depth_; ++i) {
-      const std::string_view key = levels_[i].body_key.text();
-      if (!is_plain(key)) return false;
-      path += '.';
-      path += key;
-    }
-    return true;
-  }
-  // Gives the id of the body, which `text` is null without; false if it is uncertain.
-  bool id(Slice& text) const {
-    int outer = depth_;  // rows are the levels below it
-    for (int i = 0; i < depth_; ++i)
-      if (levels_[i].kind != Level::kRow) {
-        const bool is_batch = levels_[i].kind == Level::kBatch;
-        if (i + (is_batch ? 2 : 1) != depth_) return false;  // the body is deeper inside
-        if (is_batch && levels_[i + 1].body_key.text() != "body") return false;
-        outer = i;
-        break;
-      }
-    for (int i = outer - 1; i >= 0; --i) {
-      if (levels_[i].id_key == RowKey::kOther) continue;
-      text = levels_[i].id;
-      return text.start != text.stop;
-    }
-    if (outer < depth_ && levels_[outer].id_key == RowKey::kCustomId) {  // of a Batch line
-      text = levels_[outer].id;
-    } else if (outer > 0 && levels_[0].n_keys == 1) {
-      // The only key of a record may be an id, if it has a digit in it.
-      for (const char c : levels_[0].body_key.text())
-        if (static_cast<unsigned char>(c) >= 0x80 || is_digit(c)) return false;
-    }
-    return true;
-  }
-
  private:
-  Json& json_;
-  int depth_ = -1;  // keys on the way to the body; -1: none was found
-  Level levels_[kMostKeys];
   std::vector<std::string_view> keys_;  // of the objects that are open
 
   // Reads an object of a row, or the body.
@@ -121,6 +53,7 @@ class Rows {
         here.n_keys = keys_.size() - first;
         if (p != nullptr) close(here, first, before < 0 && depth_ >= 0);
         keys_.resize(first);
+        here.start = start;
         if (p != nullptr && before < 0 && depth_ >= 0) levels_[level] = here;
         return p;
       }
@@ -148,6 +81,7 @@ class Rows {
     here.seen |= bit(key);
     note(p, c, name, key, here);
     const int before = depth_;
+    const char* const start = json_.begin(p);
     if (c == '{') {
       Level inner;
       p = object(p, level + 1, inner, reader);
@@ -160,7 +94,11 @@ class Rows {
     } else {
       p = c == '[' ? array(p, here, reader) : c == '"' ? text(p, key, here) : json_.skip(p);
     }
-    if (before < 0 && depth_ >= 0) here.body_key = name;
+    if (before < 0 && depth_ >= 0) {
+      here.body_key = name;
+      here.body_start = start;
+      here.body_stop = p;
+    }
     return p;
   }
 
@@ -191,33 +129,13 @@ class Rows {
       default: break;
     }
     if (key == RowKey::kCustomId) here.is_text = c == '"' || c == 'n';
-    if (key <= RowKey::kLastId && key < here.id_key) note_id(p, c, key, here);
+    note_id(p, key, here);
     if (name.start != name.stop && is_dotted(name.text())) here.doubt = true;
     if (Json::speaks_of_logprobs(name.text())) {
       here.seen |= name.text() == "logprobs" && c != 'n' ? bit(RowKey::kLogprobs) : 0;
       here.doubt |= !json_.holds_no_logprobs(p);
       if (name.text().back() != 's') json_.note_list();  // the logprob of an entry, even null
     }
-  }
-
-  // Notes the id of a row: a text or a whole number under the first of some keys.
-  void note_id(const char* p, char c, RowKey key, Level& here) {
-    Slice id;
-    if (c == '"') {
-      if (json_.string(p, id) == nullptr) return;  // so will be the value
-    } else if (c == '-' || is_digit(c)) {
-      const char* const stop = json_.skip(p);
-      if (stop == nullptr) return;
-      id.start = json_.begin(p);
-      id.stop = stop;
-      const std::string_view digits = id.text();
-      if (digits.find_first_of(".eE") != digits.npos) return;  // no whole number
-      here.doubt |= digits.size() > 18 || digits == "-0";
-    } else {
-      return;
-    }
-    here.id = id;
-    here.id_key = key;
   }
 
   template <class Reader>
@@ -253,8 +171,7 @@ class Rows {
     const bool has_logprobs = here.has(RowKey::kLogprobs);
     if (here.is_message && (has_reason || has_index || has_logprobs)) here.doubt = true;
     if (has_reason && has_index && has_logprobs) here.doubt = true;  // a choice
-    if (here.id_key == RowKey::kIndex && has_reason) here.doubt = true;
-    if (here.id_key == RowKey::kKey && here.has(RowKey::kValue)) here.doubt = true;
+    here.doubt |= here.is_id_odd();
     if (has_body) {
       const std::string_view key = here.body_key.text();
       here.doubt |= std::count(keys_.begin() + static_cast<ptrdiff_t>(first_key), keys_.end(), key) != 1;

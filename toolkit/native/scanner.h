@@ -3,8 +3,9 @@
 //
 // toolkit/loaders/decoding/reference.py defines what a record means. The scanner reads only what is
 // certain: whole completions and stream chunks, alone, in Batch lines, in `{"data": ...}` or in
-// rows, with keys in either casing; and records of some other formats. It defers a record that has
-// an odd type, a repeated key, an escape in a key, half of a surrogate pair, NaN or invalid UTF-8.
+// rows, by content or where the caller says, with keys in either casing; and records of some other
+// formats. It defers a record that has an odd type, a repeated key, an escape in a key, half of a
+// surrogate pair, NaN or invalid UTF-8.
 
 #pragma once
 
@@ -20,7 +21,9 @@
 #include "columns.h"
 #include "json.h"
 #include "keys.h"
+#include "row_columns.h"
 #include "rows.h"
+#include "way.h"
 
 namespace toolkit {
 
@@ -34,8 +37,14 @@ class Scanner : public CodedReader {
   int64_t envelopes = 0;  // records that were read of which the body is not all
 
   // `expected`: bytes of all records together; `window`: see Runs.
-  Scanner(size_t expected, size_t window, const std::vector<Plan>& plans)
-      : CodedReader(plans), expected_(static_cast<double>(expected)), runs_(window), rows_(json_) {}
+  Scanner(size_t expected, size_t window, const std::vector<Plan>& plans, const Lookup& lookup)
+      : CodedReader(plans),
+        expected_(static_cast<double>(expected)),
+        lookup_(lookup),
+        runs_(window),
+        rows_(json_),
+        way_(json_),
+        columns_(json_) {}
 
   Members& members() { return runs_.members; }
 
@@ -91,7 +100,7 @@ class Scanner : public CodedReader {
       record_.is_as_before = true;
       if (runs_.is_open(*run, record_.frame)) chunk_ = run->n_records;
       json_.enter();
-      if ((p = choices(start + run->size, body)) == nullptr) return nullptr;
+      if ((p = choices_of(start + run->size, body)) == nullptr) return nullptr;
       json_.leave();
       is_first = false;
     }
@@ -101,7 +110,7 @@ class Scanner : public CodedReader {
         record_.seen_before = record_.seen;
         record_.choices = q;
       }
-      return field(q, body, key);
+      return key == Key::kChoices ? choices_of(q, body) : field(q, body, key);
     });
   }
 
@@ -117,14 +126,19 @@ class Scanner : public CodedReader {
     bool is_as_before = false;  // it begins with the text that the run noted
     uint64_t seen = 0;
     const char* choices = nullptr;
+    Span all_choices;
     Body before;               // the fields before the choices
     uint64_t seen_before = 0;  // the bits of the keys before the choices
   };
 
   const double expected_;
+  const Lookup& lookup_;
   size_t read_ = 0;
   Runs runs_;
   Rows rows_;
+  Way way_;
+  const Around* around_ = nullptr;  // the body that is being read
+  RowColumns columns_;
   Record record_;
   std::string path_;  // of the body in its record, if that is not all of it
 
@@ -143,11 +157,17 @@ class Scanner : public CodedReader {
   // Reads a record that is, or contains, a body of the chat schema.
   Verdict body_of(const char* start, size_t first_token) {
     json_.open(record_.stop);
-    const char* const p = rows_.read(start, *this);
+    const bool has_path = !lookup_.path.steps.empty();
+    around_ = has_path ? static_cast<const Around*>(&way_) : &rows_;
+    const char* const p = has_path ? way_.read(start, lookup_.path, *this) : rows_.read(start, *this);
     if (p == nullptr || !json_.at_end(p)) return kDeferred;
     const Verdict verdict = put(first_token);
-    envelopes += verdict != kDeferred && rows_.is_inside();
+    envelopes += verdict != kDeferred && around_->is_inside();
     return verdict;
+  }
+  const char* choices_of(const char* p, Body& body) {
+    record_.all_choices.start = json_.begin(p);
+    return record_.all_choices.stop = choices(p, body);
   }
 
   // Reads a record of another format; false: it is deferred.
@@ -157,9 +177,9 @@ class Scanner : public CodedReader {
       table->make_byte_room(room);
     chunk_ = 0;
     Shaped found;
-    if (!tree_.build(start, stop)) return false;
+    if (!lookup_.path.steps.empty() || !tree_.build(start, stop)) return false;
     const int format = read_tree(found);
-    if (format < 0) return false;
+    if (format < 0 || !columns_.read(lookup_, nullptr, start, {}, found.custom_id)) return false;
     runs_.interrupt();
     const size_t row = bodies.rows;
     put_body(found.body, found.custom_id, format, false);
@@ -204,8 +224,11 @@ class Scanner : public CodedReader {
       if (std::memchr(record_.start, '\\', size) != nullptr) return kDeferred;
       body.kind = body.object.text() == "chat.completion" ? kWhole : kChunk;
     }
-    if (rows_.is_row() && tokens.rows == first_token && json_.has_list()) return kDeferred;
-    if (!rows_.id(record_.custom_id) || (rows_.is_inside() && !rows_.path(path_))) return kDeferred;
+    if (around_->is_row() && tokens.rows == first_token && json_.has_list()) return kDeferred;
+    if (!around_->id(record_.custom_id)) return kDeferred;
+    if (around_->is_inside() && !around_->path(path_)) return kDeferred;
+    if (!columns_.read(lookup_, around_, record_.body_start, record_.all_choices, record_.custom_id))
+      return kDeferred;
     Run* const run = body.kind == kChunk ? run_of(body) : nullptr;
     if (run != nullptr && chunk_ > 0 && continues(*run, body)) {
       runs_.extend_run(*run, record_.frame, bodies, parts);
@@ -213,7 +236,7 @@ class Scanner : public CodedReader {
     }
     for (size_t row = first_token; chunk_ > 0 && row < tokens.rows; ++row)
       tokens.chunk.set_again(row, 0);
-    put_body(body, record_.custom_id, kChat, rows_.is_inside());
+    put_body(body, record_.custom_id, kChat, around_->is_inside());
     runs_.add(static_cast<size_t>(body.n_parts), bodies.rows - 1, parts);
     if (run != nullptr) renew(*run, body);
     return kRead;
@@ -236,11 +259,12 @@ class Scanner : public CodedReader {
            body.created == run.body.created && same(body.object, run.body.object) &&
            same(body.model, run.body.model) && same(body.fingerprint, run.body.fingerprint) &&
            same(body.tier, run.body.tier) && same(record_.custom_id, run.custom_id) &&
-           is_at_path_of(run);
+           is_text(bodies.path, run.body_row, around_->is_inside() ? path_ : std::string_view()) &&
+           is_text(bodies.kept, run.body_row, columns_.kept());
   }
-  bool is_at_path_of(const Run& run) const {
-    const bool has_path = bodies.path.has(run.body_row);
-    return rows_.is_inside() ? has_path && bodies.path.at(run.body_row) == path_ : !has_path;
+  // Returns whether a text of a row is as given; null is "".
+  static bool is_text(const Text& column, size_t row, std::string_view text) {
+    return (column.has(row) ? column.at(row) : std::string_view()) == text;
   }
   static bool same(const Slice& one, const Slice& other) {
     return one.start == other.start || (one.start != nullptr && other.start != nullptr &&
@@ -285,6 +309,8 @@ class Scanner : public CodedReader {
     put_name(body.id, bodies.response_id, row);
     put_name(custom_id, bodies.custom_id, row);
     if (is_inside) bodies.path.put(row, path_);
+    bodies.make_byte_room(columns_.kept().size());
+    if (!columns_.kept().empty()) bodies.kept.put(row, columns_.kept());
     if (body.created >= 0) bodies.created.set(row, body.created);
     put_name(body.model, bodies.model, row);
     put_name(body.fingerprint, bodies.system_fingerprint, row);

@@ -20,7 +20,8 @@ from toolkit.limits import LIMITS, Limits
 from toolkit.loaders import buffers
 from toolkit.loaders.buffers import Decoded, Ints
 from toolkit.loaders.decoding.ordinals import Ordinals
-from toolkit.loaders.decoding.plans import NAMES, plans
+from toolkit.loaders.decoding.plans import NAMES, lookup_plan, plans
+from toolkit.loaders.formats.lookup import Lookup
 from toolkit.loaders.framing.frames import Frames
 from toolkit.loaders.scanner import DEFERRED, JOINED, Scanned, declare, scan_block
 
@@ -28,12 +29,16 @@ from toolkit.loaders.scanner import DEFERRED, JOINED, Scanned, declare, scan_blo
 # because each of them keeps much larger memory alive.
 _MANY_BATCHES, _FEW_ROWS = 16, 1024
 
+_BY_CONTENT = Lookup()
+
 Columns = dict[str, Ints]
 
 declare(plans())
 
 
-def scan_frames(frames: Frames, window: int = 0, limits: Limits = LIMITS) -> Scanned | None:
+def scan_frames(
+    frames: Frames, window: int = 0, limits: Limits = LIMITS, lookup: Lookup = _BY_CONTENT
+) -> Scanned | None:
     """Scan a block with the native scanner; other threads run meanwhile.
 
     Parameters
@@ -42,16 +47,20 @@ def scan_frames(frames: Frames, window: int = 0, limits: Limits = LIMITS) -> Sca
     window : int
         Join chunks that lie at most this many records apart; 0: join none.
     limits : Limits
+    lookup : Lookup
+        What to look for in each record.
 
     Returns
     -------
     Scanned or None
-        None if there is no native scanner, or if something in the block may be over a limit: then
-        the reference decoder reads the whole block and names the place.
+        None if there is no native scanner, if it cannot find what is looked for, or if something
+        in the block may be over a limit: then the reference decoder reads the whole block and
+        names the place.
     """
-    if limits.nesting < LIMITS.nesting:
+    plan = lookup_plan(lookup)
+    if limits.nesting < LIMITS.nesting or plan is None:
         return None
-    scanned = scan_block(frames.data, frames.starts, frames.stops, frames.breaks, window)
+    scanned = scan_block(frames.data, frames.starts, frames.stops, frames.breaks, window, plan)
     if scanned is None:
         return None
     most = numbers(scanned.tokens["n_alternatives"]).max(initial=0)

@@ -1,4 +1,4 @@
-"""Compile the declared formats into plans, which the native scanner runs itself.
+"""Compile the declared formats, and what a caller looks for, into plans that the scanner runs.
 
 A plan is the data of a `Shape`: marks and paths, with every key in the order and in the casings in
 which `formats.paths.find` tries them. `native/plan.h` reads them.
@@ -7,10 +7,12 @@ which `formats.paths.find` tries them. `native/plan.h` reads them.
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import Any
 
 from toolkit.loaders.formats import gemini, openai_chat, openai_legacy, openai_responses
 from toolkit.loaders.formats.declared import SHAPES
+from toolkit.loaders.formats.lookup import Lookup
 from toolkit.loaders.formats.paths import ALL, Step, steps_of
 from toolkit.loaders.formats.shape import Shape
 from toolkit.loaders.json_values import camel
@@ -32,6 +34,46 @@ _PARTS = (
 def plans(shapes: tuple[Shape, ...] = SHAPES) -> bytes:
     """Return the plans of declared formats as JSON."""
     return json.dumps([_plan(shape) for shape in shapes]).encode()
+
+
+@cache
+def lookup_plan(lookup: Lookup) -> bytes | None:
+    """Return what a caller looks for in each record as JSON; None: the scanner cannot find it.
+
+    Examples
+    --------
+    >>> lookup_plan(Lookup())
+    b''
+    >>> lookup_plan(Lookup(path="runs[]")) is None
+    True
+    """
+    if lookup == Lookup():
+        return b""
+    path = None if lookup.path is None else lookup.path.removeprefix("$")
+    named = [each for each in (path, lookup.id, *lookup.keep) if each is not None]
+    if lookup.shape is not None or not all(map(_is_certain, named)):
+        return None
+    if path is not None and ALL in steps_of(path):
+        return None
+    keep = [
+        {"key": json.dumps(name, ensure_ascii=False) + ":", "path": _path(name)}
+        for name in sorted(set(lookup.keep))
+    ]
+    found = {"path": path, "id": lookup.id}
+    plan = {name: _path(each) for name, each in found.items() if each is not None}
+    return json.dumps({**plan, "keep": keep}).encode()
+
+
+def _is_certain(path: str) -> bool:
+    """Return whether the scanner follows a path as `find` does.
+
+    A key that is a number may be an index as well, and a path of a column begins at its own key.
+    """
+    steps = steps_of(path)
+    return isinstance(steps[0], str) and not any(
+        isinstance(step, tuple) or (isinstance(step, str) and (step.isdecimal() or step == "$"))
+        for step in steps
+    )
 
 
 def _plan(shape: Shape) -> dict[str, Any]:

@@ -33,11 +33,6 @@ class Lookup:
     keep: tuple[str, ...] = ()
     shape: Shape | None = None
 
-    @property
-    def is_by_content(self) -> bool:
-        """Whether everything is found by content."""
-        return self == Lookup()
-
     def with_row(self, body: Body | Exchange, record: object) -> Body | Exchange:
         """Return a body with the id and the columns of the row around it.
 

@@ -105,6 +105,14 @@ RECORDS: dict[str, tuple[Any, ...]] = {
             "finished": True,
         },
     ),
+    "row": (
+        {"id": "q1", "prompt": "Who?", "answer": " Hi!\n", "logprobs": {"content": [_ENTRY, _LAST]},
+         "model": "m", "mean_logprob": -0.5, "usage": _CHAT_COUNTS, "finish_reason": "stop"},
+        {"index": 7, "messages": [{"role": "user", "content": "Who?"}], "text": "Hi!",
+         "token_logprobs": [_ENTRY, _LAST], "tags": ["a", {"b": "Hi!"}]},
+        {"task_id": 3, "run": {"output": "x", "model": None, "logprobs": [_ENTRY]}, "model": "m"},
+        {"logprobs": {"content": [{"token": "é\u3000", "logprob": -1}], "refusal": []}, "a": "é"},
+    ),
     "ray_data_llm": (
         {"generated_text": "Hi!", "generated_tokens": [5, 7], "logprobs": _DICTS,
          "num_generated_tokens": 2, "num_input_tokens": 5},

@@ -54,6 +54,14 @@ class Around {
   bool is_inside() const { return depth_ > 0; }
   // Whether lists of tokens beside the body count if it has none itself.
   bool is_row() const { return are_rows_ && depth_ > 0 && levels_[0].kind == Level::kRow; }
+  // Whether all that is around the body are rows.
+  bool are_rows() const {
+    for (int i = 0; i < depth_; ++i)
+      if (levels_[i].kind != Level::kRow) return false;
+    return are_rows_;
+  }
+  // Whether a number beside the body is a logprob, which counts if the body has no tokens.
+  bool has_mean() const { return has_mean_; }
   // Writes the JSON path of the body; false if a key is not a plain name.
   bool path(std::string& path) const {
     path = "$";
@@ -113,6 +121,7 @@ class Around {
   Json& json_;
   int depth_ = -1;        // levels around the body; -1: none was found
   bool are_rows_ = true;  // they were found by content
+  bool has_mean_ = false;
   Level levels_[kMostKeys];
 
   // Notes the id of a row: a text or a whole number under the first of some keys.

@@ -37,6 +37,7 @@ class BodyReader : public ListReader {
 
  protected:
   JsonWriter writer_{json_};
+  Json::Watch entry_watch_ = Json::Watch::kNone;  // of further keys of an entry
   int64_t usage_[kUsageCounts] = {};  // counts of the body, if it has a usage; -1: unknown
 
   const char* field(const char* p, Body& body, Key key) {
@@ -85,6 +86,29 @@ class BodyReader : public ListReader {
   // An empty name becomes null, because servers send "" for unknown values.
   void put_name(const Slice& slice, Text& column, size_t row) {
     if (slice.start != slice.stop) json_.put(slice, column, row);
+  }
+
+  const char* logprobs(const char* p, State& state, int32_t (&counts)[3]) {
+    const char* const after = json_.null(p);
+    if (after != nullptr) return after;
+    const auto field = [&](const char* q, Key key) {
+      const char* const r = json_.null(q);
+      if (r != nullptr) return r;
+      const int channel = key == Key::kContent ? 0 : key == Key::kReasoningContent ? 1 : 2;
+      const size_t first = tokens.rows;
+      const auto each = [&](const char* at) { return token(at); };
+      q = json_.watching(entry_watch_, [&] { return json_.array(q, each); });
+      const size_t n = tokens.rows - first;
+      // The rows of a part are in the order of the channels; another order defers the record.
+      for (int later = channel + 1; later < 3 && n > 0; ++later)
+        if (counts[later] > 0) return static_cast<const char*>(nullptr);
+      if (n > static_cast<size_t>(kInt32Max)) return static_cast<const char*>(nullptr);
+      counts[channel] = static_cast<int32_t>(n);
+      state = std::max(state, n > 0 ? kPresent : kEmpty);
+      return q;
+    };
+    return json_.watching(Json::Watch::kAll,
+                          [&] { return json_.object(p, kLogprobsNames, field); });
   }
 
  private:
@@ -188,29 +212,6 @@ class BodyReader : public ListReader {
     });
     if (p != nullptr && writer_.text != "[]") parts.tool_calls.put(row, writer_.text);
     return p;
-  }
-
-  const char* logprobs(const char* p, State& state, int32_t (&counts)[3]) {
-    const char* const after = json_.null(p);
-    if (after != nullptr) return after;
-    const auto field = [&](const char* q, Key key) {
-      const char* const r = json_.null(q);
-      if (r != nullptr) return r;
-      const int channel = key == Key::kContent ? 0 : key == Key::kReasoningContent ? 1 : 2;
-      const size_t first = tokens.rows;
-      const auto each = [&](const char* at) { return token(at); };
-      q = json_.watching(Json::Watch::kNone, [&] { return json_.array(q, each); });
-      const size_t n = tokens.rows - first;
-      // The rows of a part are in the order of the channels; another order defers the record.
-      for (int later = channel + 1; later < 3 && n > 0; ++later)
-        if (counts[later] > 0) return static_cast<const char*>(nullptr);
-      if (n > static_cast<size_t>(kInt32Max)) return static_cast<const char*>(nullptr);
-      counts[channel] = static_cast<int32_t>(n);
-      state = std::max(state, n > 0 ? kPresent : kEmpty);
-      return q;
-    };
-    return json_.watching(Json::Watch::kAll,
-                          [&] { return json_.object(p, kLogprobsNames, field); });
   }
 };
 

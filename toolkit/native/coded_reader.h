@@ -15,7 +15,7 @@
 namespace toolkit {
 
 // Formats that are read by code, as indices in the names of decoding/plans.py; declared ones follow.
-enum Format : int { kChat, kLegacy, kGemini, kResponses, kDeclared };
+enum Format : int { kChat, kLegacy, kGemini, kResponses, kLoose, kDeclared };
 
 class CodedReader : public ShapeReader {
  public:

@@ -36,6 +36,7 @@ class Json {
     has_list_ = false;
   }
   bool at_end(const char* p) const { return space(p) == end_; }
+  const char* end() const { return end_; }
   // Count a level whose opening brace was read by other means than `object`.
   void enter() { ++depth_; }
   void leave() { --depth_; }
@@ -53,6 +54,14 @@ class Json {
   // one with the keys of an entry.
   void note_list() { has_list_ = true; }
   bool has_list() const { return has_list_; }
+  // Calls f, after which what it noted of lists is forgotten.
+  template <class F>
+  const char* apart(F f) {
+    const bool before = has_list_;
+    const char* const p = f();
+    has_list_ = before;
+    return p;
+  }
 
   TOOLKIT_INLINE const char* take(const char* p, char c) const {
     if (p < end_ && *p == c) return p + 1;
@@ -284,8 +293,9 @@ class Json {
   }
 
   // Which keys that are not read defer the record, if their values could hold logprobs: all within
-  // a logprobs object; none within an entry, to which servers add further logprobs.
-  enum class Watch { kNone, kNames, kAll };
+  // a logprobs object; none within an entry, to which servers add further logprobs. kStrict: any key
+  // that is not read defers the record.
+  enum class Watch { kNone, kNames, kAll, kStrict };
 
   // Calls f under another rule.
   template <class F>
@@ -333,6 +343,13 @@ class Json {
     return p < end_ && *p != '.' && *p != 'e' && *p != 'E';
   }
 
+  // Returns whether a key is that of the logprob of an entry.
+  static bool is_logprob(std::string_view key) {
+    for (const std::string_view name :
+         {"logprob", "logProbability", "log_probability", "log_prob", "logProb"})
+      if (key == name) return true;
+    return false;
+  }
   // Returns whether a key has "logprob" or "log_prob" in it, in any casing.
   static bool speaks_of_logprobs(std::string_view key) {
     const auto is = [&](size_t i, char c) {
@@ -378,6 +395,7 @@ class Json {
   // Skips the value of a key that is not read. A key that speaks of logprobs defers the record if
   // its value could hold some: the reference decoder reads or notes it.
   const char* skip_value_of(const char* p, std::string_view key) {
+    if (watch_ == Watch::kStrict) return nullptr;
     if (watch_ == Watch::kNone) return skip(p);
     if (is_of_entry(key)) note_list();
     if (watch_ == Watch::kNames && !speaks_of_logprobs(key)) return skip(p);

@@ -25,7 +25,8 @@ constexpr Name<Key> kTopNames[] = {
     {"error", Key::kError}, {"service_tier", Key::kTier}, {"serviceTier", Key::kTier},
     {"system_fingerprint", Key::kFingerprint}, {"systemFingerprint", Key::kFingerprint},
     {"prompt_logprobs", Key::kPromptLogprobs}, {"promptLogprobs", Key::kPromptLogprobs},
-    {"custom_id", Key::kDefer}, {"response", Key::kDefer}};
+    {"custom_id", Key::kDefer}, {"response", Key::kDefer}, {"body", Key::kDefer},
+    {"status_code", Key::kDefer}};
 constexpr Name<Key> kChoiceNames[] = {
     {"index", Key::kIndex}, {"message", Key::kMessage}, {"delta", Key::kDelta},
     {"logprobs", Key::kLogprobs}, {"finish_reason", Key::kFinish},

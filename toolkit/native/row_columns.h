@@ -27,8 +27,8 @@ class RowColumns {
 
   explicit RowColumns(Json& json) : json_(json), writer_(json) {}
 
-  // Finds the columns of a body; false if one is uncertain. `id`: changed if one was found;
-  // `choices`: of the body.
+  // Finds the columns of a body, which may be no object (nullptr); false if one is uncertain. `id`:
+  // changed if one was found; `choices`: of the body.
   bool read(const Lookup& lookup, const Around* around, const char* body, const Span& choices,
             Slice& id) {
     writer_.text.clear();
@@ -40,9 +40,9 @@ class RowColumns {
         const Level& level = around->level(i);
         if (level.index < 0) add(level.start, {level.body_start, level.body_stop});
       }
-      add(body, choices);
+      if (body != nullptr) add(body, choices);
       find_all(lookup, id);
-      return body;
+      return nullptr;
     });
     return !doubt_;
   }

@@ -22,11 +22,13 @@ class Rows : public Around {
  public:
   using Around::Around;
 
-  // Finds the body of a record that begins at p. `reader.begins_body(p)`: an object is surely a
-  // body; `reader.body(p)` reads one.
+  // Finds the body of a record that begins at p, or token logprobs without a body around them.
+  // `reader.begins_body(p)`: an object is surely a body; `reader.body(p)` reads one;
+  // `reader.lists(p)` reads what may be lists of logprobs.
   template <class Reader>
   const char* read(const char* p, Reader& reader) {
     depth_ = -1;
+    has_mean_ = false;
     keys_.clear();
     Level top;
     p = object(p, 0, top, reader);
@@ -64,6 +66,7 @@ class Rows : public Around {
     if (!may_be_body || depth_ >= 0) return nullptr;
     depth_ = level;
     here = Level();
+    here.n_keys = 1;  // at least
     return reader.body(start);
   }
 
@@ -79,10 +82,14 @@ class Rows : public Around {
     }
     if (key <= RowKey::kOnce && here.has(key)) here.doubt = true;
     here.seen |= bit(key);
-    note(p, c, name, key, here);
+    const bool are_lists = depth_ < 0 && level < kMostKeys && may_be_lists(name.text(), c);
+    note(p, c, name, key, here, are_lists);
     const int before = depth_;
     const char* const start = json_.begin(p);
-    if (c == '{') {
+    if (are_lists) {
+      depth_ = level + 1;
+      p = reader.lists(p);
+    } else if (c == '{') {
       Level inner;
       p = object(p, level + 1, inner, reader);
       // A body is neither a row nor in doubt, and its columns are not those of a row.
@@ -102,8 +109,15 @@ class Rows : public Around {
     return p;
   }
 
-  // Notes what a member says about the row, before its value is read.
-  void note(const char* p, char c, const Slice& name, RowKey key, Level& here) {
+  // Returns whether a value may be the lists of logprobs of an answer; an entry may be around its
+  // alternatives.
+  static bool may_be_lists(std::string_view name, char c) {
+    return (c == '[' || c == '{') && Json::speaks_of_logprobs(name) && name != "top_logprobs" &&
+           name != "topLogprobs";
+  }
+
+  // Notes what a member says about the row, before its value is read. `are_lists`: it is read.
+  void note(const char* p, char c, const Slice& name, RowKey key, Level& here, bool are_lists) {
     const bool is_container = c == '{' || c == '[';
     switch (key) {
       case RowKey::kDoubt: here.doubt = true; break;
@@ -133,8 +147,10 @@ class Rows : public Around {
     if (name.start != name.stop && is_dotted(name.text())) here.doubt = true;
     if (Json::speaks_of_logprobs(name.text())) {
       here.seen |= name.text() == "logprobs" && c != 'n' ? bit(RowKey::kLogprobs) : 0;
-      here.doubt |= !json_.holds_no_logprobs(p);
-      if (name.text().back() != 's') json_.note_list();  // the logprob of an entry, even null
+      const bool is_number = c == '-' || is_digit(c), is_none = json_.holds_no_logprobs(p);
+      has_mean_ |= is_number && !is_none;
+      here.doubt |= !is_number && !is_none && !are_lists;
+      if (Json::is_logprob(name.text())) json_.note_list();  // of an entry, even if it is null
     }
   }
 

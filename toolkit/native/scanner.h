@@ -17,10 +17,10 @@
 
 #include "body_reader.h"
 #include "chunk_runs.h"
-#include "coded_reader.h"
 #include "columns.h"
 #include "json.h"
 #include "keys.h"
+#include "loose_reader.h"
 #include "row_columns.h"
 #include "rows.h"
 #include "way.h"
@@ -31,14 +31,14 @@ enum Verdict : char { kDeferred, kRead, kJoined };  // see loaders/scanner.py
 
 // Reads records. As in Json, a method that reads takes a position in the text and returns the
 // position after what it read, or nullptr.
-class Scanner : public CodedReader {
+class Scanner : public LooseReader {
  public:
   Bodies bodies;
   int64_t envelopes = 0;  // records that were read of which the body is not all
 
   // `expected`: bytes of all records together; `window`: see Runs.
   Scanner(size_t expected, size_t window, const std::vector<Plan>& plans, const Lookup& lookup)
-      : CodedReader(plans),
+      : LooseReader(plans),
         expected_(static_cast<double>(expected)),
         lookup_(lookup),
         runs_(window),
@@ -86,6 +86,13 @@ class Scanner : public CodedReader {
   // Returns whether an object begins as an earlier chunk of its response did, up to its choices.
   bool begins_body(const char* p) { return begins(json_.begin(p), run_at(p)); }
 
+  // Reads what may be lists of logprobs without a body around them.
+  const char* lists(const char* p) {
+    record_.are_lists = true;
+    record_.body_start = json_.begin(p);
+    return read_lists(p);
+  }
+
   // Reads an object as a body.
   const char* body(const char* start) {
     record_.body_start = start = json_.begin(start);
@@ -120,6 +127,7 @@ class Scanner : public CodedReader {
     const char* stop = nullptr;
     size_t frame = 0;
     const char* body_start = nullptr;
+    bool are_lists = false;  // it has lists of logprobs and no body around them
     Body body;
     Slice custom_id;
     Run* run = nullptr;         // the run of its id, if the body begins with that
@@ -161,7 +169,7 @@ class Scanner : public CodedReader {
     around_ = has_path ? static_cast<const Around*>(&way_) : &rows_;
     const char* const p = has_path ? way_.read(start, lookup_.path, *this) : rows_.read(start, *this);
     if (p == nullptr || !json_.at_end(p)) return kDeferred;
-    const Verdict verdict = put(first_token);
+    const Verdict verdict = record_.are_lists ? put_lists(first_token) : put(first_token);
     envelopes += verdict != kDeferred && around_->is_inside();
     return verdict;
   }
@@ -224,6 +232,7 @@ class Scanner : public CodedReader {
       if (std::memchr(record_.start, '\\', size) != nullptr) return kDeferred;
       body.kind = body.object.text() == "chat.completion" ? kWhole : kChunk;
     }
+    if (around_->has_mean() && tokens.rows == first_token) return kDeferred;
     if (around_->is_row() && tokens.rows == first_token && json_.has_list()) return kDeferred;
     if (!around_->id(record_.custom_id)) return kDeferred;
     if (around_->is_inside() && !around_->path(path_)) return kDeferred;
@@ -239,6 +248,19 @@ class Scanner : public CodedReader {
     put_body(body, record_.custom_id, kChat, around_->is_inside());
     runs_.add(static_cast<size_t>(body.n_parts), bodies.rows - 1, parts);
     if (run != nullptr) renew(*run, body);
+    return kRead;
+  }
+
+  // Writes the row of a record that has lists of logprobs and no body.
+  Verdict put_lists(size_t first_token) {
+    const char* const own = *record_.body_start == '{' ? record_.body_start : nullptr;
+    const bool is_certain =
+        !json_.has_list() && around_->are_rows() && around_->id(record_.custom_id) &&
+        around_->path(path_) && columns_.read(lookup_, around_, own, {}, record_.custom_id) &&
+        answer(*around_, first_token, record_.body);
+    if (!is_certain) return kDeferred;
+    put_body(record_.body, record_.custom_id, kLoose, true);
+    runs_.add(1, bodies.rows - 1, parts);
     return kRead;
   }
 

@@ -45,6 +45,8 @@ READ = [
     ({**LINE, "error": None, "id": "batch_1"}, "$.response.body", "c"),
     ({"task_id": 3, "line": LINE}, "$.line.response.body", "3"),
     ({"line": LINE}, "$.line.response.body", "c"),
+    ({"custom_id": "c", "response": "@"}, "$.response", "c"),
+    ({"custom_id": "c", "response": "@", "error": None, "id": "x"}, "$.response", "c"),
     ({"index": 4, "event": {"data": "@"}}, "$.event.data", "4"),
     ({"answer": "@"}, "$.answer", None),
     ({"meta": {"run": 1}, "output": "text", "details": None, "answer": "@"}, "$.answer", None),

@@ -10,7 +10,13 @@ import json
 from functools import cache
 from typing import Any
 
-from toolkit.loaders.formats import gemini, openai_chat, openai_legacy, openai_responses
+from toolkit.loaders.formats import (
+    gemini,
+    loose,
+    openai_chat,
+    openai_legacy,
+    openai_responses,
+)
 from toolkit.loaders.formats.declared import SHAPES
 from toolkit.loaders.formats.lookup import Lookup
 from toolkit.loaders.formats.paths import ALL, Step, steps_of
@@ -18,7 +24,7 @@ from toolkit.loaders.formats.shape import Shape
 from toolkit.loaders.json_values import camel
 
 NAMES = (
-    *(module.NAME for module in (openai_chat, openai_legacy, gemini, openai_responses)),
+    *(module.NAME for module in (openai_chat, openai_legacy, gemini, openai_responses, loose)),
     *(shape.name for shape in SHAPES),
 )
 """Names of the formats that the scanner reads, in the order of its codes."""

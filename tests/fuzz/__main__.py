@@ -19,7 +19,7 @@ from tests.fuzz.seeds import seeds
 from toolkit.loaders.formats.lookup import Lookup
 
 BLOCK = 500  # records
-_BY_CONTENT = 0.6  # share of the blocks that are read without options
+_ALONE = 0.5  # share of the blocks that have few rows and are read without options
 _WHOLE = 20  # blocks, of which one is compared with its deferred records too
 
 
@@ -64,9 +64,10 @@ def run(inputs: int, seed: int, read: compare.Read = compare.native) -> tuple[in
     source = mutator(seed)
     n_taken = done = 0
     while done < inputs:
-        is_by_content = source.rng.random() < _BY_CONTENT
-        lookup = compare.CONTENT if is_by_content else source.rng.choice(compare.LOOKUPS)
-        mutant = source.mutant if is_by_content else source.contained
+        is_alone = source.rng.random() < _ALONE
+        lookup = source.rng.choice((compare.CONTENT, *compare.LOOKUPS))
+        lookup = compare.CONTENT if is_alone else lookup
+        mutant = source.mutant if is_alone else source.contained
         records = [mutant() for _ in range(min(BLOCK, inputs - done))]
         done += len(records)
         good = compare.taken(records, lookup)

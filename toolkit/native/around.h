@@ -60,6 +60,11 @@ class Around {
       if (levels_[i].kind != Level::kRow) return false;
     return are_rows_;
   }
+  bool has_event() const {
+    for (int i = 0; i < depth_; ++i)
+      if (levels_[i].kind == Level::kEvent) return true;
+    return false;
+  }
   // Whether a number beside the body is a logprob, which counts if the body has no tokens.
   bool has_mean() const { return has_mean_; }
   // Writes the JSON path of the body; false if a key is not a plain name.

@@ -33,7 +33,34 @@ class CodedReader : public ShapeReader {
     return format;
   }
 
+  // Returns the only object inside the tree that may be an answer, at most `levels` keys deep.
+  Index answer_inside(Index of, int levels) {
+    Index found = kNone;
+    tree_.each(of, [&](Index i) {
+      if (levels == 0 || !tree_.is(i, Type::kObject)) return;
+      const Index inner = may_be_answer(i) ? i : answer_inside(i, levels - 1);
+      if (inner != kNone && found != kNone) doubtful();
+      if (inner != kNone) found = inner;
+    });
+    return found;
+  }
+  // Returns whether the object of the tree may be an event that an envelope is around.
+  bool may_be_event() {
+    for (const std::string_view key : {"choices", "error", "output", "candidates", "type"})
+      if (tree_.get(0, key) != kNone) return true;
+    return false;
+  }
+
  private:
+  bool may_be_answer(Index of) {
+    const Index type = tree_.get(of, "type");
+    for (const std::string_view key : {"choices", "candidates", "output"})
+      if (tree_.is(tree_.get(of, key), Type::kArray)) return true;
+    return (tree_.is(type, Type::kText) &&
+            tree_.text(tree_.at(type)).text().substr(0, 9) == "response.") ||
+           is_declared(of);
+  }
+
   int coded(Shaped& found) {
     const Index type = tree_.get(0, "type");
     if (tree_.get(0, "choices") != kNone) return legacy(found.body) ? kLegacy : -1;

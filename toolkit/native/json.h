@@ -317,6 +317,8 @@ class Json {
         return string(p, ignored);
       }
       case '{':
+        if (watch_ == Watch::kNone)
+          return any_members(p, [this](const char* q, const Slice&) { return skip(q); });
         return members(p, [this](const char* q, const Slice& name) {
           return skip_value_of(q, name.text());
         });

@@ -52,7 +52,7 @@ inline std::string_view stripped(std::string_view text) {
   return text;
 }
 // Returns whether a text may be that of an answer; blanks that are not ASCII are not told apart.
-inline bool may_be_answer(std::string_view text) {
+inline bool may_be_text_of_answer(std::string_view text) {
   size_t i = 0;
   while (i < text.size() && (static_cast<unsigned char>(text[i]) <= ' ' || text[i] < 0)) ++i;
   return i < text.size() && (text[i] == '{' || text[i] == '[' || text[i] == 'd') &&
@@ -112,9 +112,9 @@ class LooseReader : public CodedReader {
   bool hold_no_answers(size_t first_token) const {
     size_t row = alternatives.rows;
     for (size_t token = tokens.rows; token-- > first_token;) {
-      if (may_be_answer(tokens.token.at(token))) return false;
+      if (may_be_text_of_answer(tokens.token.at(token))) return false;
       for (int32_t n = tokens.n_alternatives.at(token); n > 0; --n)
-        if (may_be_answer(alternatives.token.at(--row))) return false;
+        if (may_be_text_of_answer(alternatives.token.at(--row))) return false;
     }
     return true;
   }

@@ -178,25 +178,86 @@ class Scanner : public LooseReader {
     return record_.all_choices.stop = choices(p, body);
   }
 
-  // Reads a record of another format; false: it is deferred.
+  // Reads a record that is, or contains, a body of another format; false: it is deferred.
   bool tree_of(const char* start, const char* stop) {
     const size_t room = 3 * static_cast<size_t>(stop - start) + 64;  // labels are longer than ids
     for (Table* table : {static_cast<Table*>(&tokens), static_cast<Table*>(&alternatives)})
       table->make_byte_room(room);
     chunk_ = 0;
+    around_ = nullptr;
+    if (!tree_.build(start, stop)) return false;
+    if (lookup_.path.steps.empty()) {
+      const Mark mark = {bodies.rows, parts.rows, tokens.rows, alternatives.rows};
+      if (body_of_tree(start)) return true;
+      cut(mark);
+    }
+    const char* const inner = enter(start);
+    return inner != nullptr && body_of_tree(inner);
+  }
+  // Makes the tree that of the only object of the record that may be an answer; returns its start.
+  const char* enter(const char* start) {
+    Inside inside{json_};
+    const bool has_path = !lookup_.path.steps.empty();
+    if (!has_path) {
+      tree_.doubt = false;
+      const Tree::Index i = tree_.is(0, Type::kObject) ? answer_inside(0, kMostKeys) : Tree::kNone;
+      if (i == Tree::kNone || tree_.doubt) return nullptr;
+      inside.start = tree_.text_start(tree_.at(i));
+      inside.stop = tree_.text(tree_.at(i)).stop;
+    }
+    json_.open(record_.stop);
+    const char* const p = has_path ? way_.read(start, lookup_.path, inside) : rows_.read(start, inside);
+    if (p == nullptr || !json_.at_end(p) || !tree_.build(inside.start, inside.stop)) return nullptr;
+    around_ = has_path ? static_cast<const Around*>(&way_) : &rows_;
+    json_.open(record_.stop);
+    // Beside a custom_id it may be the response of a Batch line.
+    const bool is_response = tree_.get(0, "body") != Tree::kNone || tree_.get(0, "status_code") != Tree::kNone;
+    if (is_response || (around_->has_event() && !may_be_event())) return nullptr;
+    return inside.start;
+  }
+  bool body_of_tree(const char* start) {
     Shaped found;
-    if (!lookup_.path.steps.empty() || !tree_.build(start, stop)) return false;
+    const size_t first_token = tokens.rows;
     const int format = read_tree(found);
-    if (format < 0 || !columns_.read(lookup_, nullptr, start, {}, found.custom_id)) return false;
+    if (format < 0) return false;
+    if (around_ != nullptr && !is_certain_inside(found, format, tokens.rows > first_token)) return false;
+    if (!columns_.read(lookup_, around_, start, {}, found.custom_id)) return false;
     runs_.interrupt();
     const size_t row = bodies.rows;
-    put_body(found.body, found.custom_id, format, false);
+    put_body(found.body, found.custom_id, format, around_ != nullptr);
     if (found.item >= 0) bodies.item.set(row, found.item);
     if (found.part >= 0) bodies.part.set(row, found.part);
     if (found.item_id.start != nullptr) json_.put(found.item_id, bodies.item_id, row);
     runs_.add(static_cast<size_t>(found.body.n_parts), row, parts);
+    envelopes += around_ != nullptr;
     return true;
   }
+  bool is_certain_inside(Shaped& found, int format, bool has_tokens) {
+    Slice id;
+    if (!around_->id(id) || !around_->path(path_)) return false;
+    if (id.start != nullptr) found.custom_id = id;
+    if (!has_tokens && (around_->is_row() || around_->has_mean())) return false;  // there may be some
+    const bool may_be_whole = format == kLegacy || format == kGemini;  // alone it is no chunk
+    return !may_be_whole || found.body.kind != kChunk || found.body.id.start != found.body.id.stop;
+  }
+
+  // Finds a body for `Rows` and `Way`, which is not read: the one that begins at `start`, or the one
+  // that they find.
+  struct Inside {
+    Json& json;
+    const char* start = nullptr;
+    const char* stop = nullptr;
+
+    bool begins_body(const char* p) const { return json.begin(p) == start; }
+    const char* body(const char* p) {
+      if (start == nullptr) {
+        start = json.begin(p);
+        stop = json.watching(Json::Watch::kNone, [&] { return json.skip(p); });
+      }
+      return stop;
+    }
+    const char* lists(const char*) const { return nullptr; }
+  };
 
   // Reserves capacity for the texts of one more record. Columns grow to the size that is estimated
   // for all records from those so far, because moving memory costs more than reading records.

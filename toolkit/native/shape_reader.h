@@ -33,10 +33,16 @@ class ShapeReader : public BodyReader {
   int shaped(Shaped& found) {
     if (is_of_code()) return -1;
     for (size_t i = 0; i < plans_.size() && !tree_.doubt; ++i) {
-      if (!matches(plans_[i])) continue;
+      if (!matches(plans_[i], 0)) continue;
       return !tree_.doubt && body(plans_[i], found) ? static_cast<int>(i) : -1;
     }
     return -1;
+  }
+
+  bool is_declared(Index of) {
+    for (const Plan& plan : plans_)
+      if (matches(plan, of)) return true;
+    return false;
   }
 
   // Returns whether values that speak of logprobs were not read, or, if there are no tokens, a text
@@ -219,10 +225,10 @@ class ShapeReader : public BodyReader {
     return found[0];
   }
 
-  bool matches(const Plan& plan) {
+  bool matches(const Plan& plan, Index of) {
     for (const Mark& mark : plan.marks) {
       Index value = kNone;
-      for (const Index i : all(mark.paths, 0, 0))
+      for (const Index i : all(mark.paths, of, of))
         if (value == kNone && !tree_.is(i, Type::kFalse)) value = i;
       if (value == kNone || (!mark.wanted.empty() && !tree_.has_text(value, mark.wanted))) return false;
     }

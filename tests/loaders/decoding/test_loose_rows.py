@@ -1,4 +1,4 @@
-"""Token logprobs in a row without an answer around them: the scanner reads those that are certain."""
+"""Token logprobs in rows without an answer around them: the scanner reads what is certain."""
 
 import json
 

@@ -7,8 +7,10 @@ import pytest
 
 import toolkit
 from tests.fuzz import compare
+from tests.fuzz.other_formats import RECORDS
 from tests.fuzz.seeds import seeds
 from toolkit.loaders.formats.declared import SHAPES
+from toolkit.loaders.formats.lookup import Lookup
 
 pytestmark = pytest.mark.skipif(
     toolkit.decoder() != "native", reason="the native scanner was not built"
@@ -154,3 +156,23 @@ def test_chunks_of_two_places_or_rows_are_not_joined():
     lp = toolkit.read(data)
     assert lp.choices["content"].to_pylist() == ["Hi" * 6]
     assert lp.ledger["envelopes"].to_pylist() == [6]
+
+
+FORMATS = {name: records for name, records in RECORDS.items() if name != "row"}
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_body_of_another_format_inside_a_row(name):
+    body = FORMATS[name][0]
+    templates = [{"id": 7, "prompt": "Who?", "response": "@", "mean_logprob": -0.5}, LINE]
+    records = [row(template, body) for template in templates]
+    assert compare.taken(records) == records
+    for template, _, _ in READ:
+        records += [row(template, each) for each in FORMATS[name]]
+    for template in UNCERTAIN:
+        records += [row(template, body)]
+    lookup = Lookup(path="response", keep=("prompt",))
+    assert compare.taken(records[:1], lookup)
+    for each in records:
+        assert not compare.differ([each])
+        assert not compare.differ([each], lookup=lookup)

@@ -1,7 +1,8 @@
 """The ways to keep records: one a line, as server-sent events, in an array, pretty-printed.
 
 `CONTAINERS` says how each is written, and `records` reads it as a script would. A form in which the
-record itself differs (inside an envelope, in a row) is a container whose `written` wraps it.
+record itself differs (inside an envelope, in a row, another format) is a container whose `written`
+makes it.
 """
 
 from __future__ import annotations
@@ -9,8 +10,9 @@ from __future__ import annotations
 import json
 import re
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 _DONE = "[DONE]"
@@ -33,6 +35,10 @@ class Container(NamedTuple):
         Makes the records' texts from the file's content, unless it is one value.
     key : str
         The key under which the record is in what is written; empty: it is all of it.
+    entries : tuple of str and int
+        Keys and indices that lead to the entries, if what is written is of another format.
+    options : mapping
+        What the toolkit is told of it.
     """
 
     head: str = ""
@@ -43,6 +49,8 @@ class Container(NamedTuple):
     is_value: bool = False
     texts: Callable[[bytes], Iterator[bytes]] = bytes.splitlines
     key: str = ""
+    entries: tuple[str | int, ...] = ()
+    options: Mapping[str, Any] = MappingProxyType({})
 
     def joined(self, lines: list[str], *, is_first: bool) -> str:
         """Return the text of an answer, which is in one line or in several."""
@@ -77,6 +85,55 @@ def _row(line: str) -> str:
     return f'{{"id":"r","request":{asked},"response":{line},"expected":"yes"}}'
 
 
+def _other(make: Callable[[dict[str, Any], str, list[Any]], Any]) -> Callable[[str], str]:
+    """Return what writes a record in another format, from a body, its text and its entries."""
+
+    def written(line: str) -> str:
+        body = json.loads(line)
+        [choice] = body["choices"]
+        record = make(body, choice["message"]["content"], choice["logprobs"]["content"])
+        return json.dumps(record, ensure_ascii=False, separators=(",", ":"))
+
+    return written
+
+
+@_other
+def _list_in_row(body: dict[str, Any], text: str, entries: list[Any]) -> Any:
+    return {"id": body["id"], "question": "Who?", "answer": text, "logprobs": entries}
+
+
+def _response_of(body: dict[str, Any], text: str, entries: list[Any]) -> dict[str, Any]:
+    part = {"type": "output_text", "text": text, "annotations": [], "logprobs": entries}
+    item = {"id": "msg_1", "type": "message", "role": "assistant", "content": [part]}
+    usage = {"input_tokens": 9, "output_tokens": len(entries), "total_tokens": 9 + len(entries)}
+    head = {"id": body["id"], "object": "response", "created_at": body["created"]}
+    return {**head, "status": "completed", "model": "m", "output": [item], "usage": usage}
+
+
+_response = _other(_response_of)
+
+
+@_other
+def _response_in_row(body: dict[str, Any], text: str, entries: list[Any]) -> Any:
+    return {"id": "r", "question": "Who?", "response": _response_of(body, text, entries)}
+
+
+@_other
+def _langchain(body: dict[str, Any], text: str, entries: list[Any]) -> Any:
+    metadata = {"model_name": "m", "finish_reason": "stop", "logprobs": {"content": entries}}
+    return {"content": text, "type": "ai", "id": body["id"], "response_metadata": metadata}
+
+
+@_other
+def _ollama(body: dict[str, Any], text: str, entries: list[Any]) -> Any:
+    said = {"role": "assistant", "content": text}
+    head = {"model": "m", "created_at": "2026-11-20T10:00:00.123456789Z", "message": said}
+    return {**head, "done": True, "done_reason": "stop", "eval_count": 9, "logprobs": entries}
+
+
+_COLUMNS = MappingProxyType({"path": "response", "id": "id", "keep": ("expected", "request.model")})
+_IN_OUTPUT = ("output", 0, "content", 0, "logprobs")
+
 CONTAINERS = {
     "lines": Container(),
     "sse": Container("data: ", "\n\ndata: ", "\n\n", ends_streams=True, texts=_payloads),
@@ -85,6 +142,14 @@ CONTAINERS = {
     "data": Container(written=_event, key="data"),
     "rows": Container(written=_row, key="response"),
     "pretty array": Container("[\n", ",\n", "\n]\n", written=_pretty_element, is_value=True),
+    "rows, columns": Container(written=_row, key="response", options=_COLUMNS),
+    "lists in rows": Container(written=_list_in_row, entries=("logprobs",)),
+    "responses": Container(written=_response, entries=_IN_OUTPUT),
+    "responses in rows": Container(written=_response_in_row, entries=("response", *_IN_OUTPUT)),
+    "langchain": Container(
+        written=_langchain, entries=("response_metadata", "logprobs", "content")
+    ),
+    "ollama": Container(written=_ollama, entries=("logprobs",)),
 }
 """Containers by name."""
 

@@ -18,6 +18,7 @@ from benchmarks.vocabulary import Style, Unit, pool
 _SLOT = "@"
 _ALPHABET = np.array(list("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"))
 _ABREAST = 4
+_LENGTHS, _SHORT = (50, 500), (12, 28)  # tokens of an answer
 _HALF_A_PAIR = '{"token":"\\ud83d","logprob":-1.5,"bytes":[240,159],"%s":[]}'
 
 
@@ -39,6 +40,8 @@ class Spec:
         Blanks after commas and colons.
     deferred : float
         Share of the (whole) responses that have half a surrogate pair in one token.
+    short : bool
+        Responses of 12 to 28 tokens, about 10 kB with five alternatives.
     container : str
         How the records are kept: a name of `benchmarks.containers.CONTAINERS`.
     seed : int
@@ -50,6 +53,7 @@ class Spec:
     camel: bool = False
     spaced: bool = False
     deferred: float = 0.0
+    short: bool = False
     container: str = "lines"
     seed: int = 0
 
@@ -66,7 +70,7 @@ class Spec:
     @property
     def label(self) -> str:
         """A short name, also of the file."""
-        flags = ("streamed", "interleaved", "camel", "spaced")
+        flags = ("streamed", "interleaved", "camel", "spaced", "short")
         parts = [f"k{self.k}", *(name for name in flags if getattr(self, name))]
         parts += [f"deferred{self.deferred:g}"] if self.deferred else []
         parts += [self.container.replace(" ", "_")] if self.container != "lines" else []
@@ -119,7 +123,7 @@ def _answers(spec: Spec) -> Iterator[Answer]:
     units = pool(spec.seed, spec.k, spec.style)
     rng = np.random.default_rng([spec.seed, spec.k, 1])
     for number in itertools.count():
-        n = int(rng.integers(50, 500))
+        n = int(rng.integers(*_SHORT if spec.short else _LENGTHS))
         chosen = [units[i] for i in rng.integers(0, len(units), n)]
         name = "".join(rng.choice(_ALPHABET, 23))
         fingerprint = f"fp_{int(rng.integers(0, 4)):010x}"

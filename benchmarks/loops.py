@@ -6,7 +6,9 @@ import gc
 import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import reduce
 from itertools import chain
+from operator import getitem
 from pathlib import Path
 from typing import Any
 
@@ -99,8 +101,12 @@ def dict_records(
     found = map(loads, lines(path))
     if spec.container != "lines":
         found = containers.records(path, spec.container, loads, loads)
-    if key := containers.CONTAINERS[spec.container].key:
-        found = (row[key] for row in found)
+    container = containers.CONTAINERS[spec.container]
+    if container.entries:
+        yield from (("", reduce(getitem, container.entries, row)) for row in found)
+        return
+    if container.key:
+        found = (row[container.key] for row in found)
     for record in found:
         choices = record["choices"]
         logprobs = choices[0]["logprobs"] if choices else None

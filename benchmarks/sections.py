@@ -82,21 +82,24 @@ def read(settings: Settings) -> Iterator[Table]:
         yield Table(f"Read: {title}", _rows(run(contestants), "MB/s"), f"{note}.")
 
 
+_ROWS = ("rows", "rows, columns", "lists in rows")
 _KEPT = {
-    "whole responses": (False, ("lines", "rows", "array", "pretty", "pretty array")),
-    "stream chunks": (True, ("lines", "data", "rows", "sse", "array")),
+    "whole responses": (Spec(), ("lines", "array", "pretty", "pretty array", *_ROWS)),
+    "responses of 10 kB": (Spec(short=True), ("lines", *_ROWS)),
+    "stream chunks": (Spec(streamed=True), ("lines", "data", "rows", "sse", "array")),
+    "other formats": (Spec(), ("lines", "responses", "responses in rows", "langchain", "ollama")),
 }
-"""Whether the records of a table are chunks, and the containers to compare; lines are the first."""
+"""What the records of a table are, and the containers to compare; lines are the first."""
 SCRIPTS = ("json", "msgspec")  # what people would write instead
 
 
 def containers(settings: Settings) -> Iterator[Table]:
     """Time the same answers as lines, in rows, events, arrays and pretty-printed; one thread."""
     peers = [peer for peer in installed(settings) if peer.module in ("toolkit", *SCRIPTS)]
-    for title, (streamed, names) in _KEPT.items():
+    for title, (base, names) in _KEPT.items():
         contestants = []
         for name in names:
-            spec = Spec(settings.k[0], streamed, container=name, seed=settings.seed)
+            spec = replace(base, k=settings.k[0], container=name, seed=settings.seed)
             path = corpus.cached(settings.folder, spec, settings.mb / 4)
             contestants += [_reader(peer, spec, path, settings, "read") for peer in peers]
         found = iter(run(contestants))

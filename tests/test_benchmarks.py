@@ -12,6 +12,7 @@ import pytest
 import toolkit
 from benchmarks import contest, report, vocabulary
 from benchmarks.__main__ import main
+from benchmarks.containers import CONTAINERS
 from benchmarks.contest import Contestant, DisagreementError, Result
 from benchmarks.corpus import Spec, as_streamed, write
 from benchmarks.flat import Flat, as_binary, checksums
@@ -35,6 +36,8 @@ SPECS = {
     "sse": Spec(streamed=True, container="sse"),
     "data": Spec(streamed=True, container="data"),
     "rows": Spec(container="rows"),
+    "short": Spec(container="rows, columns", short=True),
+    **{name: Spec(container=name) for name, container in CONTAINERS.items() if container.entries},
 }
 # Columns that differ between a stream and a completion.
 PLACE = ["response_key", "chunk"]

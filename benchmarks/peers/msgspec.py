@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import reduce
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
@@ -67,16 +68,30 @@ def read(path: Path, spec: Spec, threads: int) -> Flat:
         return from_objects(_records(path, spec), spec)
 
 
+def _member(value: Any, step: str | int) -> Any:
+    return value[step] if isinstance(step, int) else getattr(value, step)
+
+
 def _records(path: Path, spec: Spec) -> Iterator[tuple[str, list[Entry | CamelEntry]]]:
-    kind = Record[CamelEntry if spec.camel else Entry]
-    key = containers.CONTAINERS[spec.container].key
+    entry = CamelEntry if spec.camel else Entry
+    kind: Any = Record[entry]
+    container = containers.CONTAINERS[spec.container]
+    key = container.key
     if key:
         kind = msgspec.defstruct("Row", [(key, kind)], gc=False)
+    if container.entries:
+        kind = list[entry]
+        for step in reversed(container.entries):
+            is_index = isinstance(step, int)
+            kind = list[kind] if is_index else msgspec.defstruct("Of", [(step, kind)], gc=False)
     decode = or_repaired(msgspec.json.Decoder(kind).decode, msgspec.DecodeError)
     found = map(decode, lines(path))
     if spec.container != "lines":
         decode_all = msgspec.json.Decoder(list[kind]).decode
         found = containers.records(path, spec.container, decode, decode_all)
+    if container.entries:
+        yield from (("", reduce(_member, container.entries, row)) for row in found)
+        return
     if key:
         found = (getattr(row, key) for row in found)
     for record in found:

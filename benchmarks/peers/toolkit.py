@@ -8,13 +8,14 @@ import numpy as np
 import pyarrow as pa
 
 import toolkit
+from benchmarks.containers import CONTAINERS
 from benchmarks.corpus import Spec
 from benchmarks.flat import VALUES, Flat
 
 
 def read(path: Path, spec: Spec, threads: int) -> toolkit.LogprobTables:
     """Read with the public function."""
-    return toolkit.read(path, threads=threads)
+    return toolkit.read(path, threads=threads, **CONTAINERS[spec.container].options)
 
 
 def export(path: Path, spec: Spec, folder: Path, threads: int) -> None:

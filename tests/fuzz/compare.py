@@ -103,7 +103,9 @@ def _merged(frames: Frames, scanned: Scanned | None, lookup: Lookup) -> Merged:
     merged = merge(Merger(frames.lines.size + 1).settle(decoder.take(), is_last=True))
     rows = [name for name in ("n_records",) if name in merged.bodies.column_names]
     return merged._replace(
-        bodies=merged.bodies.drop_columns(rows), tokens=merged.tokens.drop_columns(["chunk"])
+        bodies=merged.bodies.drop_columns(rows),
+        tokens=merged.tokens.drop_columns(["chunk"]),
+        token_chunk=pa.nulls(0),  # the ordinals of records that were joined are those of their body
     )
 
 

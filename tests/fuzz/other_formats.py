@@ -37,6 +37,12 @@ _LEGACY = {
     "top_logprobs": [{"Hi": -0.25, "\n": -1.5, "\t": -2}, None],
     "text_offset": [0, 2],
 }
+_ECHO = {
+    "tokens": ["Hi", "\n"],
+    "token_logprobs": [None, -1.5],
+    "top_logprobs": [None, {"\n": -1.5, "x": -2}],
+    "text_offset": [0, 2],
+}
 _HEAD = {"id": "cmpl-1", "object": "text_completion", "created": 1700000000, "model": "m"}
 _CHAT_COUNTS = {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}
 _MESSAGE = {
@@ -60,6 +66,11 @@ RECORDS: dict[str, tuple[Any, ...]] = {
             **_HEAD,
             "choices": [{"index": 0, "text": "Hi", "logprobs": _LEGACY, "finish_reason": "stop"}],
             "usage": _CHAT_COUNTS,
+        },
+        {
+            **_HEAD,
+            "choices": [{"index": 0, "text": "Hi\n", "logprobs": _ECHO, "finish_reason": "stop"}],
+            "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
         },
         {**_HEAD, "choices": [{"index": 0, "text": "Hi", "logprobs": None, "finish_reason": None}]},
     ),

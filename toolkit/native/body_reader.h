@@ -160,6 +160,7 @@ class BodyReader : public ListReader {
     parts.choice.set(row, static_cast<int32_t>(index));
     parts.state.set(row, state);
     parts.n_content.set(row, counts[0]);
+    parts.n_prompt.set(row, 0);
     parts.n_reasoning.set(row, counts[1]);
     parts.n_refusal.set(row, counts[2]);
     ++parts.rows;

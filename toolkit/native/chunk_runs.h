@@ -144,8 +144,8 @@ class Runs {
   }
 
   void add_piece(size_t body_row, const Parts& parts, size_t row, bool is_continuation) {
-    const int64_t n = int64_t{parts.n_content.at(row)} + parts.n_reasoning.at(row) +
-                      parts.n_refusal.at(row);
+    const int64_t n = int64_t{parts.n_content.at(row)} + parts.n_prompt.at(row) +
+                      parts.n_reasoning.at(row) + parts.n_refusal.at(row);
     // The first part of a run is recorded before the others add to its `n_content`.
     pieces_.push_back({body_row, static_cast<size_t>(n), is_continuation});
   }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -122,18 +123,45 @@ class CodedReader : public ShapeReader {
       const bool has_ended = tree_.is(reason, Type::kText) && tree_.at(reason).stop > tree_.at(reason).start;
       ended = ended && has_ended;
       const size_t row = begin_part(), first_token = tokens.rows;
-      put_text(tree_.get(i, "text"), parts.content, row);
       put_name_of(reason, parts.finish_reason, row);
-      const State state = arrays_of(tree_.get(i, "logprobs"));
-      end_part(get_whole(tree_.get(i, "index"), 0, INT32_MAX, body.n_parts), state, first_token);
+      size_t n_prompt = 0;
+      State state = arrays_of(tree_.get(i, "logprobs"), usage, n_prompt);
+      if (n_prompt > 0 && tree_.at(choices).n > 1) doubtful();
+      if (n_prompt > 0 && tokens.rows == first_token + n_prompt) state = kEmpty;
+      put_answer(tree_.get(i, "text"), row, n_prompt);
+      end_part(get_whole(tree_.get(i, "index"), 0, INT32_MAX, body.n_parts), state, first_token,
+               n_prompt);
       ++body.n_parts;
     });
     if (!is_any_marked || (!ended && body.has_usage && !says_more)) return false;
     body.kind = ended ? kEither : kChunk;
     return !tree_.doubt;
   }
-  // Reads parallel arrays of logprobs.
-  State arrays_of(Index logprobs) {
+  // Writes a text without that of the prompt, which the last n tokens are.
+  void put_answer(Index i, size_t row, size_t n) {
+    if (is_null(i)) return;
+    join({i}, parts.content, row);
+    if (n == 0 || tree_.doubt) return;
+    std::string prompt, text(parts.content.at(row));
+    for (size_t token = tokens.rows - n; token < tokens.rows; ++token) prompt += tokens.token.at(token);
+    if (text.compare(0, prompt.size(), prompt) == 0) text.erase(0, prompt.size());
+    parts.content.cut(row);
+    parts.content.put(row, text);
+  }
+  // Returns how many tokens are those of the prompt, if there is one choice.
+  size_t prompt_tokens(Index usage) {
+    for (const std::string_view key : {"completion_tokens", "prompt_tokens"}) {
+      const Index i = tree_.get(usage, key);
+      if (key[0] == 'c' && is_null(i)) continue;
+      if (!tree_.is(i, Type::kNumber)) return doubtful(), size_t{0};
+      const std::string_view digits = tree_.text(tree_.at(i)).text();
+      if (digits.find_first_of(".eE") != digits.npos) return doubtful(), size_t{0};
+    }
+    return static_cast<size_t>(get_whole(tree_.get(usage, "prompt_tokens"), 1, INT32_MAX, 0));
+  }
+  // Reads parallel arrays of logprobs. `n_prompt`: how many of the tokens, the last ones, are those
+  // of the prompt.
+  State arrays_of(Index logprobs, Index usage, size_t& n_prompt) {
     if (is_null(logprobs)) return kAbsent;
     if (!tree_.is(logprobs, Type::kObject)) return doubtful(), kAbsent;
     tree_.at(logprobs).is_read = true;
@@ -147,6 +175,10 @@ class CodedReader : public ShapeReader {
       if (!is_null(tree_.get(logprobs, channel))) doubtful();
     if (!tree_.is(texts, Type::kArray) || !tree_.is_list(values)) return doubtful(), kAbsent;
     if (tops != kNone && !tree_.is(tops, Type::kArray)) return doubtful(), kAbsent;
+    if (tree_.is(values, Type::kArray) && tree_.at(values).n > 0 && tree_.is(values + 1, Type::kNull)) {
+      n_prompt = prompt_tokens(usage);
+      return echoed(texts, values, tops, n_prompt), kPresent;
+    }
     if (tree_.at(texts).n > 0) return arrays(texts, values, tops), kPresent;
     if (tree_.at(values).n > 0 || (tops != kNone && tree_.at(tops).n > 0)) doubtful();
     return kEmpty;

@@ -49,12 +49,13 @@ struct Parts : Table {
   Text finish_reason{"finish_reason", "U"};
   Int8 state{"state", "c"};
   Int32 n_content{"n_content", "i"};
+  Int32 n_prompt{"n_prompt", "i"};
   Int32 n_reasoning{"n_reasoning", "i"};
   Int32 n_refusal{"n_refusal", "i"};
   Parts() {
     columns = {&choice,     &role,          &content, &refusal,   &reasoning,
-               &tool_calls, &finish_reason, &state,   &n_content, &n_reasoning,
-               &n_refusal};
+               &tool_calls, &finish_reason, &state,   &n_content, &n_prompt,
+               &n_reasoning, &n_refusal};
     texts_ = {&role, &content, &refusal, &reasoning, &tool_calls, &finish_reason};
   }
 };

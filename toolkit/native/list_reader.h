@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstring>
 #include <string_view>
+#include <vector>
 
 #include "entry_reader.h"
 #include "name_table.h"
@@ -123,6 +124,32 @@ class ListReader : public EntryReader {
       end_token(row, first_row);
       return tree_.doubt ? nullptr : q;
     });
+  }
+
+  // Reads parallel arrays of which the first logprob is null. The first n positions, which are those
+  // of a prompt, become the last tokens.
+  void echoed(Index texts, Index logprobs, Index tops, size_t n) {
+    std::vector<Index> columns[3];
+    const Index lists[] = {texts, logprobs, tops};
+    for (int i = 0; i < 3; ++i)
+      if (lists[i] != kNone) tree_.each(lists[i], [&](Index j) { columns[i].push_back(j); });
+    const size_t all = columns[0].size();
+    if (columns[1].size() != all || (!columns[2].empty() && columns[2].size() != all) || n > all)
+      return (void)doubtful();
+    for (size_t i = n; i < all + n && !tree_.doubt; ++i) {
+      const size_t at = i % all;
+      const Index top = columns[2].empty() ? kNone : columns[2][at];
+      Entry entry;
+      tokens.make_row_room();
+      const size_t row = tokens.rows, first_row = alternatives.rows;
+      if (!tree_.is(columns[0][at], Type::kText)) return (void)doubtful();
+      put_text(tree_.text(tree_.at(columns[0][at])), tokens);
+      if (is_spelled(tokens.token.at(row)) || !put_logprob(columns[1][at], entry)) doubtful();
+      put(tokens, entry);
+      if (tree_.is(top, Type::kObject)) dict(top, false);
+      else if (top != kNone && !tree_.is(top, Type::kNull)) doubtful();
+      end_token(row, first_row);
+    }
   }
 
  private:

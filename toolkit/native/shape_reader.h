@@ -117,11 +117,13 @@ class ShapeReader : public BodyReader {
     parts.make_row_room();
     return parts.rows;
   }
-  void end_part(int64_t choice, State state, size_t first_token) {
+  // `n_prompt`: how many of the tokens, the last ones, are those of the prompt.
+  void end_part(int64_t choice, State state, size_t first_token, size_t n_prompt = 0) {
     const size_t row = parts.rows++;
     parts.choice.set(row, static_cast<int32_t>(choice));
     parts.state.set(row, state);
-    parts.n_content.set(row, static_cast<int32_t>(tokens.rows - first_token));
+    parts.n_content.set(row, static_cast<int32_t>(tokens.rows - first_token - n_prompt));
+    parts.n_prompt.set(row, static_cast<int32_t>(n_prompt));
     parts.n_reasoning.set(row, 0);
     parts.n_refusal.set(row, 0);
   }

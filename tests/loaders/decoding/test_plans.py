@@ -21,6 +21,7 @@ LEGACY, GEMINI, RESPONSE, VLLM, TGI = (
     RECORDS[name][0]
     for name in ("openai_legacy", "gemini", "openai_responses", "vllm_output", "tgi_generate")
 )
+ECHO = RECORDS["openai_legacy"][1]
 LANGCHAIN = RECORDS["langchain"][0]
 
 
@@ -68,7 +69,13 @@ def changed(record, path, value):
 
 
 UNCERTAIN = {
-    "echo": changed(LEGACY, "choices[0].logprobs.token_logprobs", [None, -1]),
+    "an echo longer than the answer": changed(ECHO, "usage.prompt_tokens", 3),
+    "an echo of unknown length": changed(ECHO, "usage", None),
+    "an echo of half a token": changed(ECHO, "usage.prompt_tokens", 1.0),
+    "an echo of two choices": {
+        **ECHO,
+        "choices": [*ECHO["choices"], {**ECHO["choices"][0], "index": 1}],
+    },
     "arrays of unequal length": changed(LEGACY, "choices[0].logprobs.tokens", ["Hi"]),
     "arrays with another channel": changed(LEGACY, "choices[0].logprobs.refusal", ""),
     "a label": changed(LEGACY, "choices[0].logprobs.tokens", ["token_id:5", "x"]),
@@ -95,6 +102,17 @@ def test_what_is_uncertain_is_left_to_the_reference(name):
     raw = text(UNCERTAIN[name])
     assert not compare.taken([raw])
     assert not compare.differ([raw])
+
+
+@pytest.mark.parametrize(("n", "said"), [(1, "\n"), (2, "")])
+def test_the_tokens_of_an_echo_are_those_of_the_prompt(n, said):
+    raw = text(changed(ECHO, "usage.prompt_tokens", n))
+    assert compare.taken([raw])
+    assert not compare.differ([raw])
+    read = compare.native(compare.framed([raw]))
+    assert read.parts["content"].to_pylist() == [said]
+    assert read.parts["n_prompt"].to_pylist() == [n]
+    assert read.tokens["token"].to_pylist() == (["\n", "Hi"] if n == 1 else ["Hi", "\n"])
 
 
 def test_alternatives_whose_text_is_a_number():

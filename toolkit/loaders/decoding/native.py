@@ -118,13 +118,9 @@ def complete(blocks: list[Placed]) -> Decoded:
     """
     scanned = [block.scanned for block in blocks]
     places = _concatenated([block.bodies for block in blocks])
-    n_parts = sum(each.parts.num_rows for each in scanned)
     return Decoded(
         bodies=_complete([each.bodies for each in scanned], buffers.BODIES, places),
-        # A record with logprobs of its prompt is deferred.
-        parts=_complete(
-            [each.parts for each in scanned], buffers.PARTS, {"n_prompt": np.zeros(n_parts, int)}
-        ),
+        parts=_complete([each.parts for each in scanned], buffers.PARTS),
         tokens=_complete([each.tokens for each in scanned], buffers.TOKENS),
         alternatives=_complete([each.alternatives for each in scanned], buffers.ALTERNATIVES),
         rejects=buffers.nothing().rejects,

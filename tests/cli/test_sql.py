@@ -55,6 +55,12 @@ def test_two_runs_have_tables_of_each(data):
             "(select count(*) from tokens_a) a, (select count(*) from responses_b) b")
     )  # fmt: skip
     assert row == {"pairs": 12, "a": 576, "b": 12}
+    capitals = data / "capitals_batch.jsonl"
+    given = ["evaluate", capitals, "--labels", data / "capitals_labels.csv"]
+    sql = "select mean, (select count(*) from responses) n from evaluate"
+    assert objects(run(*given, "--sql", sql)) == [{"mean": 0.87, "n": 100}]
+    sql = "select n_pairs, (select count(*) from choices_b) n from compare_evaluations"
+    assert objects(run(*given, "--against", capitals, "--sql", sql)) == [{"n_pairs": 100, "n": 100}]
 
 
 def test_values_of_sql_can_be_printed(ask):

@@ -14,7 +14,7 @@ from toolkit.cli.group import (
     main,
     require_responses,
     row_options,
-    stored_tables,
+    tables_of_runs,
 )
 from toolkit.cli.output import Number, RowOptions, grid, print_rows
 from toolkit.visible_text import spelled_token
@@ -73,7 +73,7 @@ def answers(
     found = toolkit.answers(lp, sort=sort, ascending=ascending, where=where)
     table = pa.Table.from_pandas(found, preserve_index=False)
     keys = lp.responses["response_key"].to_numpy()
-    views = stored_tables(lp) | {"answers": table}
+    views = tables_of_runs(lp) | {"answers": table}
     print_rows(table, rows, lambda part: _lines(part, keys), views)
 
 

@@ -23,7 +23,7 @@ from toolkit.cli.group import (
     quiet_option,
     require_responses,
     row_options,
-    stored_tables,
+    tables_of_runs,
 )
 from toolkit.cli.output import RowOptions, beside, grid, print_rows, safe, terminal_columns
 from toolkit.errors import ArgumentError
@@ -91,7 +91,7 @@ def check(
     lp = load(inputs)
     found = toolkit.check(lp, ignore=ignore)
     table = pa.Table.from_pandas(found, preserve_index=False)
-    views = stored_tables(lp) | {"findings": table}  # check is a word of SQL
+    views = tables_of_runs(lp) | {"findings": table}  # check is a word of SQL
     print_rows(table, rows, lambda part: _finding_lines(lp, inputs, part), views)
     severe = () if fail_on == "never" else _SEVERITIES[: _SEVERITIES.index(fail_on) + 1]
     n = int(found["severity"].isin(severe).sum())
@@ -264,7 +264,7 @@ def compare(
             row |= {name: _token(row[name]) for name in _TOKEN_TEXTS if name in row}
         yield from grid(names, [list(row.values()) for row in cells], can_omit=True)
 
-    views = stored_tables(sides[0], "_a") | stored_tables(sides[1], "_b")
+    views = tables_of_runs(*sides)
     print_rows(table, rows, lines, views | {name: table})
 
 

@@ -19,7 +19,7 @@ from toolkit.cli.group import (
     row_options,
     selector,
     sources_of,
-    stored_tables,
+    tables_of_runs,
 )
 from toolkit.cli.layout import (
     SHOWN,
@@ -71,7 +71,7 @@ def read(
         lp[table],
         rows,
         lambda part: table_lines(part, SHOWN[table], keys, hidden=hidden),
-        stored_tables(lp),
+        tables_of_runs(lp),
     )
     require_responses(lp)
 
@@ -142,7 +142,7 @@ def tokens(
     metrics = toolkit.token_metrics(lp)
     at = np.flatnonzero((channel is None) | (metrics["channel"] == channel).to_numpy())
     table = pa.Table.from_pandas(metrics.iloc[at], preserve_index=False)
-    views = stored_tables(lp) | {"token_metrics": table}
+    views = tables_of_runs(lp) | {"token_metrics": table}
     print_rows(table, rows, lambda part: token_lines(lp, part, at, keys), views)
 
 

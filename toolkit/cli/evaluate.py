@@ -18,6 +18,7 @@ from toolkit.cli.group import (
     require_responses,
     row_options,
     table_option,
+    tables_of_runs,
 )
 from toolkit.cli.output import RowOptions, grid, print_rows
 from toolkit.errors import ArgumentError
@@ -88,11 +89,10 @@ def evaluate(
         judge = partial(_by_options, options=read_labels("--options", options))
     else:
         raise ArgumentError("expected either --labels=CSV or --options=CSV")
-    judged = []
-    for sources in (inputs, *([] if against is None else [(against,)])):
-        lp = load(sources)
+    loads = [load(sources) for sources in (inputs, *([] if against is None else [(against,)]))]
+    for lp in loads:
         require_responses(lp)
-        judged.append(judge(lp))
+    judged = [judge(lp) for lp in loads]
     score, key = ("correct", "custom_id") if labels else ("is_correct", "question")
     groups = [*([] if labels else ["measure"]), *by]
     if against is None:
@@ -103,7 +103,8 @@ def evaluate(
             *judged, on=on, score=score, by=groups, clusters=clusters
         )
     table = pa.Table.from_pandas(found, preserve_index=False)
-    views = {"evaluate" if against is None else "compare_evaluations": table}
+    views = tables_of_runs(*loads)
+    views |= {"evaluate" if against is None else "compare_evaluations": table}
     print_rows(table, rows, lambda part: _lines(part, groups), views)
 
 

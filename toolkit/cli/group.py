@@ -274,7 +274,8 @@ _row_options = _options(
         "--sql",
         metavar="QUERY",
         help="Print the rows of a query in SQL instead (extra sql). Its tables are those of "
-        "`logprobs read --table` and that of the command, by its name in `logprobs schema`.",
+        "`logprobs read --table` and that of the command, by its name in `logprobs schema`; of "
+        "check, findings. Those of two runs end in _a and _b.",
     ),
 )
 
@@ -291,9 +292,10 @@ def row_options(command: Callable[..., None]) -> Callable[..., None]:
     return _row_options(with_rows)
 
 
-def stored_tables(lp: LogprobTables, suffix: str = "") -> dict[str, pa.Table]:
-    """Return the tables of a load as --sql names them."""
-    return {f"{name}{suffix}": lp[name] for name in STORED}
+def tables_of_runs(*runs: LogprobTables) -> dict[str, pa.Table]:
+    """Return the tables of a load as --sql names them; of two, with _a and _b at their ends."""
+    ends = ("",) if len(runs) == 1 else ("_a", "_b")
+    return {f"{name}{end}": lp[name] for lp, end in zip(runs, ends, strict=True) for name in STORED}
 
 
 RESPONSE_HELP = (

@@ -18,7 +18,7 @@ from toolkit.cli.group import (
     main,
     require_responses,
     row_options,
-    stored_tables,
+    tables_of_runs,
 )
 from toolkit.cli.labels import judged_answers, label_options, label_texts, labels_option
 from toolkit.cli.layout import result_table, table_lines
@@ -118,7 +118,7 @@ def usage(
             head = click.style("  no price  ", fg="yellow", bold=True)
             yield from beside(head, map(safe, sorted(unpriced)), 12)
 
-    print_rows(table, rows, lines, stored_tables(lp) | {name: table})
+    print_rows(table, rows, lines, tables_of_runs(lp) | {name: table})
 
 
 def _price(text: str) -> tuple[str, tuple[float, float]]:
@@ -206,7 +206,7 @@ def _print(lp: LogprobTables, table: pa.Table, name: str, rows: RowOptions) -> N
         hidden = () if any(part["choice"].to_pylist()) else ("choice",)
         yield from table_lines(part, _SHOWN[name], keys, hidden=hidden)
 
-    print_rows(table, rows, lines, stored_tables(lp) | {name: table})
+    print_rows(table, rows, lines, tables_of_runs(lp) | {name: table})
 
 
 @main.command()

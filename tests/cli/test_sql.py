@@ -118,6 +118,9 @@ def test_options_of_rows_hold_for_a_query(ask):
         "set temp_directory = 'out'",
         "pragma enable_profiling; pragma profiling_output='out.json'; select 1",
         "select 1; select 2",
+        "create table a as select 1; copy a to 'out.csv'; select 1",
+        "create table a as select 1",
+        "create table a as from read_csv('secret.csv'); select * from a",
         "select getenv('HOME')",
         "select * from views",  # a variable of the process that runs the query
         "select * from os",

@@ -322,6 +322,7 @@ def main() -> None:
     \b
     Examples:
       logprobs summary logs/
+      logprobs answers logs/ --sort perplexity --limit 10
       logprobs tokens batch.jsonl --response request-7
       zcat big.jsonl.gz | logprobs read - --table choices --csv > choices.csv
 

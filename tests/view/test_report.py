@@ -1,5 +1,6 @@
 """The report: contents, safety and size."""
 
+import json
 import re
 import warnings
 
@@ -37,6 +38,8 @@ TAGS = {
     "code",
     "details",
     "summary",
+    "nav",
+    "a",
 }
 ATTRIBUTES = {
     "lang",
@@ -53,6 +56,8 @@ ATTRIBUTES = {
     "alt",
     "src",
     "data-d",
+    "id",
+    "href",
 }
 
 
@@ -68,6 +73,8 @@ def assert_harmless(text):
             assert name in ATTRIBUTES, (node.tag, name)
             if name == "src":
                 assert value.startswith("data:image/png;base64,")
+            if name == "href":
+                assert re.fullmatch("#[a-z-]+", value)
             if name == "name":
                 assert value == "viewport"
             if name == "style":
@@ -88,6 +95,7 @@ def test_the_page_has_every_part(capitals, tmp_path):
     tree = LexborHTMLParser(text)
     heads = [node.text() for node in tree.css("h2")]
     assert heads == [
+        "Sources",
         "How sure the models were",
         "Findings about the data",
         "Usage",
@@ -97,7 +105,10 @@ def test_the_page_has_every_part(capitals, tmp_path):
     assert tree.css_first("h1").text() == "Capitals & more"
     assert len(tree.css("img")) == 7
     assert all(node.attributes["alt"] for node in tree.css("img"))
-    assert len(tree.css(".lp")) == 5
+    assert len(tree.css(".lp")) == 10
+    links = {link.attributes["href"]: link.text() for link in tree.css("nav a")}
+    assert list(links.values()) == heads
+    assert all(tree.css_first(f"h2{target}").text() == links[target] for target in links)
 
 
 def test_right_answers_are_counted_for_each_of_several_models(capitals, tmp_path):
@@ -122,6 +133,8 @@ def test_figures_are_those_of_the_metrics(capitals, tmp_path):
     text = page(lp, tmp_path, labels=labels)
     tree = LexborHTMLParser(text)
     cells = [[c.text() for c in row.css("td")] for row in tree.css("tbody tr")]
+    size = f"{lp.ledger['bytes'][0].as_py():,}"
+    assert cells.pop(0) == ["data/capitals_batch.jsonl", "100", "100", "0", "0", size]
     pooled = toolkit.corpus_metrics(lp, by="model").iloc[0]
     assert cells[0][:5] == [
         "gemma-3-270m", "content", "100", f"{pooled['n_ok']:,}", f"{pooled['perplexity']:.4g}"
@@ -133,17 +146,17 @@ def test_figures_are_those_of_the_metrics(capitals, tmp_path):
     right = toolkit.calibration(judged["min_probability"], judged["correct"]).iloc[0]
     for name in ("gap", "brier"):
         (row,) = [row for row in cells if row[0] == name]
-        assert row[1:] == [f"{right[name + end]:.4g}" for end in ("", "_lower", "_upper")]
+        assert row[1:4] == [f"{right[name + end]:.4g}" for end in ("", "_lower", "_upper")]
     (ece,) = [row for row in cells if row[0] == "ece"]
-    assert ece[1:] == [f"{right['ece']:.4g}", "–", "–"]
+    assert ece[1:4] == [f"{right['ece']:.4g}", "–", "–"]
     columns = (judged[name] for name in ("min_probability", "correct", "n_tokens"))
     length = toolkit.metrics.length_confounding(*columns).iloc[0]
     for name in ("auroc_within_length", "auroc_length", "length_correlation"):
         (row,) = [row for row in cells if row[0] == name]
-        assert row[1:] == [f"{length[name]:.4g}", "–", "–"]
+        assert row[1:4] == [f"{length[name]:.4g}", "–", "–"]
     assert "over 100 answers that are taken as independent" in text
     titles = [node.text() for node in tree.css(".lp-title")]
-    worst = toolkit.sequence_metrics(lp).nlargest(5, "perplexity")["custom_id"]
+    worst = toolkit.sequence_metrics(lp).nlargest(10, "perplexity")["custom_id"]
     assert all(name in title for name, title in zip(worst, titles, strict=True))
 
 
@@ -215,7 +228,85 @@ def test_bad_tables_and_paths_are_named(capitals, tmp_path):
 def test_given_texts_have_a_section_and_others_have_none(data, tmp_path):
     lp = toolkit.read(data / "given_q4_1.jsonl.gz")
     page = toolkit.report(lp, tmp_path / "given.html").read_text("utf-8")
-    assert "<h2>Given texts</h2>" in page
+    assert '<h2 id="given-texts">Given texts</h2>' in page
     assert "113.3" in page  # perplexity per word
     other = toolkit.report(answers()["one"], tmp_path / "other.html").read_text("utf-8")
     assert "Given texts" not in other
+
+
+def facts_of(text):
+    """Return the facts of each of the least certain answers."""
+    tree = LexborHTMLParser(text)
+    return [
+        {row.css_first(".lp-key").text(): row.css_first(".lp-value").text() for row in block}
+        for block in (each.css(".lp-fact") for each in tree.css("main>.lp-facts")[1:])
+    ]
+
+
+def test_the_least_certain_answers_have_place_and_verdict(capitals, tmp_path):
+    lp, labels = capitals
+    labels = labels[labels["custom_id"] != "capital-007"]
+    with warnings.catch_warnings(action="ignore"):  # of the answer without a label
+        path = toolkit.report(lp, tmp_path / "report.html", labels=labels)
+    found = facts_of(path.read_text("utf-8"))
+    worst = toolkit.sequence_metrics(lp).nlargest(10, "perplexity")
+    rows = lp.attach(worst, "line").merge(labels, how="left", on="custom_id")
+    assert [each["place"] for each in found] == [
+        f"data/capitals_batch.jsonl:{line}" for line in rows["line"]
+    ]
+    verdicts = rows["correct"].map({1: "right", 0: "wrong"}).fillna("no label")
+    assert [each["label"] for each in found] == verdicts.tolist()
+    assert set(verdicts) == {"right", "wrong", "no label"}
+    assert all(lp.locate(each["place"]) is not None for each in found), "it can be pasted back"
+
+
+def test_prompts_are_shown_where_they_were_kept(tmp_path):
+    answer = body([("Hi", -0.5)])
+    rows = [{"prompt": "Say <b>hi\u202e" + "x" * 1000, "messages": ["é"], "answer": answer}]
+    path = tmp_path / "rows.jsonl"
+    path.write_text(json.dumps(rows[0]), "utf-8")
+    text = page(toolkit.read(path, keep=["prompt", "messages"]), tmp_path)
+    assert_harmless(text)
+    (found,) = facts_of(text)
+    assert found["prompt"].startswith("Say <b>hi⟨U+202E⟩xxx")
+    assert found["prompt"].endswith("x ⟨410 more characters⟩")
+    assert found["messages"] == '["é"]'
+    scored = [None, {"1": {"logprob": -1.0, "decoded_token": " <i>b"}}]
+    lp = load(answer | {"prompt_logprobs": scored})
+    assert facts_of(page(lp, tmp_path))[0]["prompt"] == lp.text(0, channel="prompt") == " <i>b"
+
+
+def test_information_is_folded_and_faults_are_not(tmp_path):
+    with warnings.catch_warnings(action="ignore"):
+        lp = toolkit.read("data/malformed.jsonl")
+    found = toolkit.check(lp)
+    assert {"info", "warning"} <= set(found["severity"]), "a case of both"
+    tree = LexborHTMLParser(page(lp, tmp_path))
+    folded = [node.text() for node in tree.css("details .severity")]
+    assert folded == ["info"] * (found["severity"] == "info").sum()
+    shown = [node.text() for node in tree.css("[aria-label=findings] .severity")]
+    assert shown == [each for each in found["severity"] if each != "info"]
+
+
+def test_sources_and_dates_are_named(data, tmp_path):
+    lp = toolkit.read([data / "pairs_whole.jsonl", data / "pairs_stream.sse"])
+    text = page(lp, tmp_path)
+    tree = LexborHTMLParser(text)
+    (table,) = tree.css("[aria-label=sources] tbody")
+    assert [row.css("td")[0].text() for row in table.css("tr")] == lp.ledger["source"].to_pylist()
+    created = lp.responses["created"].to_pandas()
+    first, last = (each.strftime("%Y-%m-%d %H:%M") for each in (created.min(), created.max()))
+    assert f"The answers were created from {first} to {last} UTC." in text
+    many = [toolkit.read(json.dumps(body([("a", -0.5)])).encode()) for _ in range(25)]
+    assert "5 more sources are in lp.ledger" in page(toolkit.concat(many), tmp_path)
+
+
+def test_figures_are_explained(capitals, tmp_path):
+    lp, labels = capitals
+    tree = LexborHTMLParser(page(lp, tmp_path, labels=labels))
+    (table,) = tree.css("[aria-label='calibration and ranking'] tbody")
+    meanings = {row.css("td")[0].text(): row.css("td")[4].text() for row in table.css("tr")}
+    assert meanings["ece"].startswith("Expected calibration error")
+    assert meanings["prr"].startswith("Prediction rejection ratio")
+    assert meanings["aurc"].startswith("Area under the risk-coverage curve")
+    assert all(meanings.values())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from typing import Any
 
@@ -12,6 +11,7 @@ import pandas as pd
 
 from toolkit import arrow, schema
 from toolkit.tables import LogprobTables
+from toolkit.view.answer import kept_texts
 from toolkit.visible_text import plain, spelled_token, visible
 
 Counts = npt.NDArray[np.int64]
@@ -70,7 +70,10 @@ def index_of(lp: LogprobTables, answers: pd.DataFrame, sent: Counts) -> dict[str
         "columns": columns,
         "channel": answers["channel"].astype(object).tolist(),
         "facts": facts,
-        "kept": [_kept(text) for text in lp.attach(answers, "kept")["kept"]],
+        "kept": [
+            {plain(name): _cut(text) for name, text in kept_texts(kept).items()}
+            for kept in lp.attach(answers, "kept")["kept"]
+        ],
         "other": _other_texts(lp, answers, sent),
     }
 
@@ -89,17 +92,6 @@ def _numbers(column: pd.Series) -> list[float | int | None]:
     """Return numbers of six digits; None for null."""
     values = column.to_numpy(float, na_value=math.nan).tolist()
     return [None if math.isnan(value) else float(f"{value:.6g}") for value in values]
-
-
-def _kept(text: str | None) -> dict[str, str] | None:
-    """Return the columns that ``keep=`` kept of the row of an answer, as texts."""
-    if not isinstance(text, str):
-        return None
-    values = json.loads(text).items()
-    return {
-        plain(name): _cut(value if isinstance(value, str) else json.dumps(value))
-        for name, value in values
-    }
 
 
 def _other_texts(

@@ -17,7 +17,6 @@ from toolkit.errors import ArgumentError
 from toolkit.files import write_file
 from toolkit.metrics import (
     calibration,
-    check,
     confidence_metrics,
     corpus_metrics,
     evaluate,
@@ -33,12 +32,16 @@ from toolkit.plot._style import MOST_SERIES
 from toolkit.tables import LogprobTables, require_tables
 from toolkit.view.card import facts_html, facts_of
 from toolkit.view.html import safe, style_sheet
-from toolkit.view.html_tables import cell_html, scrolled, table_html
-from toolkit.view.token_view import show
+from toolkit.view.html_tables import table_html
+from toolkit.view.report_parts import (
+    contents_html,
+    findings_html,
+    heading,
+    least_certain_html,
+    sources_html,
+)
 from toolkit.visible_text import plain
 
-_LEAST_CERTAIN = 5  # answers that are shown
-_FOLD, _MOST_TOKENS = 250, 1000  # tokens of each: before the fold, and in all
 _REJECTS = 50  # rejected records that are listed
 _CALIBRATION = (
     *("accuracy", "mean_confidence", "gap", "ece", "ece_if_calibrated", "p_calibrated"),
@@ -54,6 +57,26 @@ _EVALUATED = {
     "least_detectable": "least detectable",
 }
 _RANKING = ("auroc", "auroc_within_length", "auroc_length", "length_correlation", "aurc", "prr")
+_MEANINGS = {
+    "accuracy": "Share of right answers.",
+    "mean_confidence": "Mean of the confidences.",
+    "gap": "Mean confidence less accuracy: above 0 overconfident, below 0 underconfident.",
+    "ece": "Expected calibration error: how far confidence and the share of right answers are "
+    "apart, as a mean over bins of confidence. 0 is perfect, 0.1 is ten points off.",
+    "ece_if_calibrated": "The ece that chance alone gives to a calibrated model.",
+    "p_calibrated": "Chance of an ece as large as this from a calibrated model.",
+    "brier": "Mean squared distance of confidence from 1 (right) or 0 (wrong). 0 is perfect.",
+    "log_loss": "Mean surprise at the labels, in nats. 0 is perfect.",
+    "auroc": "Chance that a right answer has more confidence than a wrong one. 1 is perfect, 0.5 "
+    "is chance.",
+    "auroc_within_length": "The same among answers of about the same length.",
+    "auroc_length": "The same of the length alone, the shortest first.",
+    "length_correlation": "Correlation of confidence and length.",
+    "aurc": "Area under the risk-coverage curve: the share of wrong answers among those kept, as a "
+    "mean over how many are kept, the most confident first. Lower is better.",
+    "prr": "Prediction rejection ratio: of what leaving out the wrong answers first would gain, "
+    "the part that leaving out the least confident first gains. 1 is perfect, 0 is chance.",
+}
 _PROBABILITIES = ("probability", "mean_probability", "min_probability")
 _SCORES = (
     *_PROBABILITIES,
@@ -75,11 +98,13 @@ def report(
 ) -> Path:
     """Write a report as one self-contained HTML page.
 
-    The page has sections for the certainty of each model, texts that were given to it, the findings
-    of `toolkit.check`, usage, the least certain answers with their texts, rejected records and,
-    with `labels`, calibration and the share of right answers of each model.
-    It has no script and loads nothing; it is light or dark as the reader prefers. The same tables
-    give the same page.
+    The page has contents, and sections for the sources, the certainty of each model, texts that
+    were given to it, the findings of `toolkit.check`, usage, the least certain answers, rejected
+    records and, with `labels`, calibration and the share of right answers of each model. The least
+    certain answers have their places in the sources, their prompts if those were read (as tokens of
+    the channel ``prompt``, or with ``keep=``), and with `labels` whether they are right. The page
+    has no script and loads nothing; it is light or dark as the reader prefers. The same tables give
+    the same page on the same day.
 
     Parameters
     ----------
@@ -126,7 +151,9 @@ def report(
         raise arguments.invalid("title", title, "a text that is not blank")
     if labels is not None and "correct" not in arguments.instance("labels", labels, pd.DataFrame):
         raise ArgumentError("labels has no column 'correct'")
-    body = "".join(_sections(lp, labels, on, confidence, title))
+    sections = "".join(_sections(lp, labels, on, confidence))
+    head = f"<h1>{safe(plain(title, 80))}</h1>{facts_html(facts_of(lp))}"
+    body = head + contents_html(sections) + sections
     style = _page_style()
     text = (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -143,18 +170,20 @@ def _page_style() -> str:
 
 
 def _sections(
-    lp: LogprobTables, labels: pd.DataFrame | None, on: str, confidence: str, title: str
+    lp: LogprobTables, labels: pd.DataFrame | None, on: str, confidence: str
 ) -> Iterator[str]:
-    yield f"<h1>{safe(plain(title, 80))}</h1>"
-    yield facts_html(facts_of(lp))
     sequences = sequence_metrics(lp)
+    yield from sources_html(lp)
     yield from _certainty(lp, sequences)
     yield from _given(lp)
-    yield from _findings(lp)
+    yield from findings_html(lp)
     yield from _usage(lp)
     if labels is not None:
         yield from _calibration(lp, labels, on, confidence)
-    yield from _least_certain(lp, sequences)
+    answers = sequences[sequences["channel"] == "content"]
+    if labels is not None:
+        answers = join_labels(answers, labels[[on, "correct"]], on=on, unmatched="ignore")
+    yield from least_certain_html(lp, answers)
     yield from _rejects(lp)
     yield (
         '<p class="faint">All logarithms are natural. Perplexities are pooled: logprobs are summed '
@@ -164,7 +193,7 @@ def _sections(
 
 
 def _certainty(lp: LogprobTables, sequences: pd.DataFrame) -> Iterator[str]:
-    yield "<h2>How sure the models were</h2>"
+    yield heading("How sure the models were")
     if not lp.tokens.num_rows:
         yield "<p>No response has logprobs. Did the requests ask for them?</p>"
         return
@@ -208,7 +237,7 @@ def _given(lp: LogprobTables) -> Iterator[str]:
     pooled = text_perplexity(lp, by="model")
     if not pooled["n_texts"].any():
         return
-    yield "<h2>Given texts</h2>"
+    yield heading("Given texts")
     columns = {
         "model": "model",
         "n_texts": "texts",
@@ -222,32 +251,8 @@ def _given(lp: LogprobTables) -> Iterator[str]:
     yield table_html(pooled, columns, "given texts by model")
 
 
-def _findings(lp: LogprobTables) -> Iterator[str]:
-    yield "<h2>Findings about the data</h2>"
-    found = check(lp)
-    if found.empty:
-        yield "<p>No findings.</p>"
-        return
-    body = ""
-    for row in found.to_dict("records"):
-        share = "" if row["share"] != row["share"] else f" ({100 * row['share']:.1f} %)"
-        cells = (
-            f'<td><span class="severity {row["severity"]}">{row["severity"]}</span></td>',
-            f"<td>{safe(row['code'])}</td>",
-            f"<td>{row['count']:,} of {row['n']:,} {row['of']}{share}</td>",
-            f'<td class="t">{cell_html(row["model"])}</td>',
-            f'<td class="m">{safe(row["message"])}</td>',
-        )
-        body += f"<tr>{''.join(cells)}</tr>"
-    head = "".join(
-        f'<th scope="col">{name}</th>'
-        for name in ("severity", "finding", "where", "model", "meaning")
-    )
-    yield scrolled(head, body, "findings")
-
-
 def _usage(lp: LogprobTables) -> Iterator[str]:
-    yield "<h2>Usage</h2>"
+    yield heading("Usage")
     counted = usage(lp, by="model")
     columns = {
         "model": "model",
@@ -266,7 +271,7 @@ def _usage(lp: LogprobTables) -> Iterator[str]:
 def _calibration(
     lp: LogprobTables, labels: pd.DataFrame, on: str, confidence: str
 ) -> Iterator[str]:
-    yield "<h2>Calibration</h2>"
+    yield heading("Calibration")
     answers = confidence_metrics(lp)
     judged = join_labels(answers[answers["channel"] == "content"], labels, on=on)
     scores, correct, clusters = judged[confidence], judged["correct"], request_labels(judged)
@@ -309,7 +314,9 @@ def _figures(figures: dict[str, pd.Series]) -> str:
     ends = {"value": "", "lower": "_lower", "upper": "_upper"}
     table = pd.DataFrame(
         [
-            {"figure": name} | {head: row.get(f"{name}{end}") for head, end in ends.items()}
+            {"figure": name}
+            | {head: row.get(f"{name}{end}") for head, end in ends.items()}
+            | {"meaning": _MEANINGS[name]}
             for name, row in figures.items()
         ]
     )
@@ -317,28 +324,10 @@ def _figures(figures: dict[str, pd.Series]) -> str:
     return table_html(table, {name: name for name in table}, "calibration and ranking")
 
 
-def _least_certain(lp: LogprobTables, sequences: pd.DataFrame) -> Iterator[str]:
-    answers = sequences[sequences["channel"] == "content"].dropna(subset="perplexity")
-    if answers.empty:
-        return
-    yield "<h2>The least certain answers</h2>"
-    keys = lp.responses["response_key"].to_numpy()
-    for row in answers.nlargest(_LEAST_CERTAIN, "perplexity").itertuples():
-        view = show(
-            lp,
-            response=int(keys.searchsorted(row.response_key)),
-            choice=int(row.choice),
-            channel="content",
-            fold=_FOLD,
-            max_tokens=_MOST_TOKENS,
-        )
-        yield view.html
-
-
 def _rejects(lp: LogprobTables) -> Iterator[str]:
     if not lp.rejects.num_rows:
         return
-    yield f"<h2>Rejected: {lp.rejects.num_rows + lp.n_unlisted:,} records</h2>"
+    yield heading(f"Rejected: {lp.rejects.num_rows + lp.n_unlisted:,} records")
     table = lp.rejects.slice(0, _REJECTS).to_pandas()
     columns = {name: name for name in ("source", "line", "reason", "path", "message")}
     yield table_html(table, columns, "rejected records")

@@ -8,6 +8,8 @@ import pytest
 
 import toolkit
 from tests.plot.cases import HOSTILE, body, load
+from tests.view.test_browse import assert_harmless as assert_harmless_to_browse
+from tests.view.test_browse import assert_same_tokens
 from tests.view.test_card import assert_harmless as assert_harmless_card
 from tests.view.test_report import assert_harmless as assert_harmless_page
 from tests.view.test_token_view import HOSTILE as MARKUP
@@ -69,6 +71,14 @@ def test_cards_and_reports(attacked, tmp_path):
     with warnings.catch_warnings(action="error"):
         path = toolkit.report(everything, tmp_path / "report.html")
     assert_harmless_page(path.read_text("utf-8"))
+
+
+@pytest.mark.slow
+def test_pages_to_browse(attacked, tmp_path):
+    everything = toolkit.concat(attacked)
+    text = toolkit.browse(everything, tmp_path / "answers.html").read_text("utf-8")
+    assert_harmless_to_browse(text)
+    assert_same_tokens(everything, text)
 
 
 @pytest.mark.slow

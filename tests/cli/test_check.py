@@ -188,6 +188,15 @@ def test_what_has_no_partner_is_said(write):
     assert "1, 1 only in the first, 0 only in the second" in text
 
 
+def test_the_page_to_browse_is_that_of_the_library(data, tmp_path):
+    source, out = data / "capitals_batch.jsonl", tmp_path / "answers.html"
+    assert run("browse", source, "-o", out, "--title", "Capitals").stdout == f"{out}\n"
+    theirs = toolkit.browse(toolkit.read(source), tmp_path / "own.html", title="Capitals")
+    assert out.read_text("utf-8") == theirs.read_text("utf-8")
+    target = tmp_path / "no" / "a.html"
+    assert "cannot be written" in run("browse", source, "-o", target, status=1).stderr
+
+
 def test_the_report_is_that_of_the_library(data, tmp_path):
     import pandas as pd
 

@@ -245,6 +245,22 @@ def test_texts_without_tokens_and_kept_columns_are_there(tmp_path):
     assert index["columns"][5]["values"][1] is None
 
 
+def test_given_texts_are_listed_where_there_is_no_answer(data, tmp_path):
+    lp = toolkit.read(data / "given_q4_1.jsonl.gz")
+    both = toolkit.concat([lp, toolkit.read(data / "capitals_batch.jsonl")])
+    index, _ = contents(page(both, tmp_path))
+    column = {each["name"]: each["values"] for each in index["columns"]}
+    sequences = toolkit.sequence_metrics(both)
+    given = sequences[sequences["channel"] == "prompt"]
+    n = len(given)
+    assert n == len(lp) > 0
+    assert index["channel"] == ["prompt"] * n + ["content"] * 100
+    assert column["n_tokens"][:n] == given["n_tokens"].tolist()
+    np.testing.assert_allclose(column["perplexity"][:n], given["perplexity"], rtol=1e-5)
+    assert column["text"][0].startswith(visible(lp.text(0, channel="prompt")[:50]))
+    assert column["text"][n] == both.text(n)
+
+
 def test_more_answers_than_fit_are_the_least_certain(data, tmp_path):
     lp = toolkit.read(data / "capitals_batch.jsonl")
     with pytest.warns(ToolkitWarning, match="the 10 least certain of 100 answers"):

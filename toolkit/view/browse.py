@@ -19,12 +19,11 @@ import pandas as pd
 from toolkit import arguments, schema
 from toolkit.errors import ToolkitWarning
 from toolkit.files import write_file
-from toolkit.metrics import answers
 from toolkit.palettes import UNKNOWN, colour, ink
 from toolkit.tables import LogprobTables, require_tables
 from toolkit.tables.attaching import token_counts
 from toolkit.view.answer import ORDER
-from toolkit.view.browse_answers import index_of
+from toolkit.view.browse_answers import index_of, listed_answers
 from toolkit.view.browse_tokens import ALTERNATIVE, NONE, TOKEN, Packed, TokenPacker
 from toolkit.view.html import style_sheet
 from toolkit.visible_text import plain
@@ -112,7 +111,7 @@ def browse(
     max_tokens = arguments.whole("max_tokens", max_tokens, 1, 100_000)
     if not isinstance(title, str) or not title.strip():
         raise arguments.invalid("title", title, "a text that is not blank")
-    listed = answers(lp)
+    listed = listed_answers(lp)
     notes = [f"{len(listed):,} answers"]
     if len(listed) > max_answers:
         lp, listed = _least_certain(lp, listed, max_answers)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from toolkit import arrow, schema
+from toolkit.metrics import answers, sequence_metrics
 from toolkit.tables import LogprobTables
 from toolkit.view.answer import kept_texts
 from toolkit.visible_text import plain, spelled_token, visible
@@ -32,49 +33,71 @@ _LABELS = ("model", "finish_reason")  # columns of few distinct values
 _DESCENDING = ("n_tokens", "perplexity")  # sorted from the greatest value at first
 
 
-def index_of(lp: LogprobTables, answers: pd.DataFrame, sent: Counts) -> dict[str, Any]:
+def listed_answers(lp: LogprobTables) -> pd.DataFrame:
+    """Return the rows of `toolkit.answers`; without an answer, they are about the given text.
+
+    The weakest token of a given text is null.
+    """
+    found = answers(lp)
+    is_bare = (found["n_tokens"] == 0) & found["text"].isna()
+    if not is_bare.any() or not lp.choices["n_prompt_tokens"].to_numpy().any():
+        return found
+    sequences = sequence_metrics(lp)
+    given = sequences[sequences["channel"] == "prompt"]
+    given = lp.attach(given.assign(mean_probability=np.exp(given["mean_logprob"])), "text")
+    keys = ["response_key", "choice"]
+    given = found[keys].merge(given, how="left", on=keys)  # in the order of the answers
+    is_given = is_bare & given["channel"].notna()
+    names = ["channel", "text", *(name for name in _NAMES if name in schema.SEQUENCE_METRICS.names)]
+    return found.assign(
+        **{name: found[name].mask(is_given, given[name]) for name in names},
+        mean_probability=found["mean_probability"].mask(is_given, given["mean_probability"]),
+    )
+
+
+def index_of(lp: LogprobTables, listed: pd.DataFrame, sent: Counts) -> dict[str, Any]:
     """Return what the page holds of each answer, as JSON; hidden characters are visible.
 
     Parameters
     ----------
     lp : LogprobTables
-    answers : DataFrame
-        Of `toolkit.answers`: one row for each choice of `lp`, in their order.
+    listed : DataFrame
+        Of `listed_answers`: one row for each choice of `lp`, in their order.
     sent : ndarray of int64, shape (n_choices, n_channels)
         Tokens of each channel.
     """
-    places = (answers["source"] + ":" + answers["line"].astype(str)).map(visible)
-    ids = answers["custom_id"].fillna(answers["response_id"]).fillna(places)
+    places = (listed["source"] + ":" + listed["line"].astype(str)).map(visible)
+    ids = listed["custom_id"].fillna(listed["response_id"]).fillna(places)
     cells = {
         "custom_id": [plain(text, None) for text in ids],
-        "text": _texts(answers["text"]),
+        "text": _texts(listed["text"]),
         "weakest_token": [
             None if pd.isna(token) else spelled_token(token, None)
-            for token in answers["weakest_token"]
+            for token in listed["weakest_token"]
         ],
     }
     columns = []
     for name, label in _NAMES.items():
         column: dict[str, Any] = {"name": name, "label": label, "descending": name in _DESCENDING}
         if name in _LABELS:
-            codes, labels = pd.factorize(answers[name], sort=True)
+            codes, labels = pd.factorize(listed[name], sort=True)
             column |= {"labels": [plain(text) for text in labels], "values": codes.tolist()}
         else:
-            column["values"] = cells[name] if name in cells else _numbers(answers[name])
+            column["values"] = cells[name] if name in cells else _numbers(listed[name])
             column["is_number"] = name not in cells
         columns.append(column)
-    facts = {"response id": _texts(answers["response_id"]), "place": places.tolist()}
-    if answers["choice"].any():
-        facts["choice"] = answers["choice"].tolist()
+    facts = {"response id": _texts(listed["response_id"]), "place": places.tolist()}
+    if listed["choice"].any():
+        facts["choice"] = listed["choice"].tolist()
     return {
         "columns": columns,
-        "channel": answers["channel"].astype(object).tolist(),
+        "channel": listed["channel"].astype(object).tolist(),
         "facts": facts,
         "kept": [
             {plain(name): _cut(text) for name, text in kept_texts(kept).items()}
-            for kept in lp.attach(answers, "kept")["kept"]
+            for kept in lp.attach(listed, "kept")["kept"]
         ],
-        "other": _other_texts(lp, answers, sent),
+        "other": _other_texts(lp, listed, sent),
     }
 
 
@@ -95,14 +118,14 @@ def _numbers(column: pd.Series) -> list[float | int | None]:
 
 
 def _other_texts(
-    lp: LogprobTables, answers: pd.DataFrame, sent: Counts
+    lp: LogprobTables, listed: pd.DataFrame, sent: Counts
 ) -> dict[int, dict[str, str]]:
     """Return the texts without tokens of the channels that answers are not listed by."""
     found: dict[int, dict[str, str]] = {}
     for code, name in enumerate(schema.CHANNELS):
         if name in schema.ANSWER_CHANNELS:
             is_other = arrow.valid(lp.choices, name) & (sent[:, code] == 0)
-            is_other &= (answers["channel"] != name).to_numpy()
+            is_other &= (listed["channel"] != name).to_numpy()
             rows = np.flatnonzero(is_other)
             for row, text in zip(rows.tolist(), lp.choices[name].take(rows), strict=True):
                 if text := text.as_py():

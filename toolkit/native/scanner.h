@@ -207,9 +207,8 @@ class Scanner : public LooseReader {
     }
     json_.open(record_.stop);
     const char* const p = has_path ? way_.read(start, lookup_.path, inside) : rows_.read(start, inside);
-    if (p == nullptr || !json_.at_end(p) || !tree_.build(inside.start, inside.stop)) return nullptr;
+    if (p == nullptr || !json_.at_end(p) || !tree_.focus(inside.start)) return nullptr;
     around_ = has_path ? static_cast<const Around*>(&way_) : &rows_;
-    json_.open(record_.stop);
     // Beside a custom_id it may be the response of a Batch line.
     const bool is_response = tree_.get(0, "body") != Tree::kNone || tree_.get(0, "status_code") != Tree::kNone;
     if (is_response || (around_->has_event() && !may_be_event())) return nullptr;

@@ -47,6 +47,20 @@ class Tree {
     return p != nullptr && json_.at_end(p);
   }
 
+  // Makes the value that begins at p the root; false: no object begins there.
+  bool focus(const char* p) {
+    Index first = 0;
+    while (first < size() && start_ + nodes_[first].start != p) ++first;
+    if (!is(first < size() ? first : kNone, Type::kObject)) return false;
+    nodes_.resize(nodes_[first].end);
+    nodes_.erase(nodes_.begin(), nodes_.begin() + static_cast<std::ptrdiff_t>(first));
+    for (Node& node : nodes_) node.end -= first;
+    nodes_[0].key_size = 0;
+    nodes_[0].is_key_escaped = false;
+    doubt = false;
+    return true;
+  }
+
   Index size() const { return static_cast<Index>(nodes_.size()); }
   Node& at(Index i) { return nodes_[i]; }
   const Node& at(Index i) const { return nodes_[i]; }

@@ -75,8 +75,11 @@ def differ(records: list[bytes], read: Read = native, lookup: Lookup = CONTENT) 
 
 
 def same(one: Decoded, other: Decoded) -> bool:
-    """Return whether all columns are equal, floats bit for bit."""
-    return one[6:] == other[6:] and all(
+    """Return whether all columns and counts are equal, floats bit for bit.
+
+    The reasons of rejects are in the rejects themselves.
+    """
+    return one[6:9] == other[6:9] and all(
         _bits(a).equals(_bits(b)) for a, b in zip(one[:6], other[:6], strict=True)
     )
 

@@ -37,8 +37,8 @@ def native(frames: Frames, lookup: Lookup = CONTENT) -> Decoded:
     decoder.frames(frames, scan_frames(frames, lookup=lookup))
     found = decoder.take()
     in_order = found.take(np.argsort(numpy(found.bodies, "record"), kind="stable"))
-    in_order = in_order._replace(rejects=found.rejects, rejected=found.rejected)
-    return in_order._replace(envelopes=decoder.envelopes, control=decoder.control)
+    others = {name: getattr(found, name) for name in ("rejects", "rejected", "reasons")}
+    return in_order._replace(**others, envelopes=decoder.envelopes, control=decoder.control)
 
 
 def reference(frames: Frames, lookup: Lookup = CONTENT) -> Decoded:

@@ -11,6 +11,7 @@ response. Then ``n_records`` records make one body, and all of them but the firs
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from functools import cache
 from types import MappingProxyType
@@ -163,7 +164,8 @@ class Decoded(NamedTuple):
         counts = {
             name: sum(getattr(each, name) for each in pieces) for name in ("envelopes", "control")
         }
-        return cls(**tables, **counts)
+        reasons = sum((Counter(each.reasons) for each in pieces), Counter())
+        return cls(**tables, **counts, reasons=reasons)
 
     def take(self, rows: Ints) -> Decoded:
         """Return some bodies, in the requested order, with the rows that belong to them.

@@ -99,8 +99,7 @@ def merge_responses(
     starts = np.flatnonzero(is_first)
     n = len(starts)
     bodies = take(decoded.bodies, order)
-    kind = numpy(bodies, "kind")
-    is_stream = _any(response, _IS_CHUNK[kind], n)
+    is_stream = _any(response, _IS_CHUNK[numpy(bodies, "kind")], n)
     records = offsets(numpy(bodies, "n_records"))
     chunk = np.where(is_stream[response], records[:-1] - records[starts][response], -1)
 
@@ -127,10 +126,8 @@ def merge_responses(
         several = np.bincount(of, minlength=n) > 1
         _note_usage(notes, bodies, response, brings, several)
         bodies = _merge_bodies(bodies, response, n, notes)
-        token_chunk = pa.array(runs.chunk.astype(np.int32), mask=runs.chunk < 0)
     else:
         bodies = take(bodies, starts)
-        token_chunk = pa.nulls(runs.tokens.num_rows, pa.int32())
     n_choices = pa.array(np.bincount(of, minlength=n).astype(np.int32))
     return Merged(
         bodies=bodies.set_column(buffers.BODIES.get_field_index("n_parts"), "n_parts", n_choices),
@@ -138,7 +135,7 @@ def merge_responses(
         parts=parts,
         part_response=of,
         tokens=runs.tokens,
-        token_chunk=token_chunk,
+        token_chunk=_token_chunk(runs.chunk),
         alternatives=runs.alternatives,
         rejects=decoded.rejects,
     )
@@ -302,6 +299,12 @@ class _Known:
         first, last = np.searchsorted(self._response, [response, response + 1]).tolist()
         counts = self._bodies["completion_tokens"].slice(first, last - first).drop_null()
         return counts[-1].as_py() if len(counts) else None
+
+
+def _token_chunk(chunk: Ints) -> pa.Array:
+    if np.all(chunk < 0):
+        return pa.nulls(len(chunk), pa.int32())
+    return pa.array(chunk.astype(np.int32), mask=chunk < 0)
 
 
 def _order_tokens(decoded: Decoded, part_rows: Ints, group: Ints, chunk: Ints) -> Runs:

@@ -341,3 +341,21 @@ def test_small_files_of_very_many_are_joined(sources, tmp_path, monkeypatch, mos
         assert contents(out / name)[0] == "part-00000.parquet"
     assert toolkit.read_parquet(out).equals(toolkit.read_parquet(one))
     assert toolkit.export(sources[1], out, overwrite=True)
+
+
+# The cap of listed rejects
+
+
+@pytest.mark.parametrize(("most", "is_cut"), [(20, False), (1000, True)])
+def test_parts_list_the_rejects_that_a_whole_file_lists(
+    sources, tmp_path, monkeypatch, most, is_cut
+):
+    for module in ("toolkit.loaders.batches", "toolkit.dataset.shards"):
+        monkeypatch.setattr(f"{module}.LISTED", most)
+    whole = toolkit.read(sources[0])
+    out = toolkit.export(sources[0], tmp_path / "out", shard_bytes=SHARD_BYTES)
+    found = toolkit.read_parquet(out)
+    assert found.equals(whole)
+    assert found.ledger.equals(whole.ledger)
+    assert (found.ledger["unlisted"].to_pylist()[0] > 0) == (not is_cut)
+    assert len(contents(out / "responses")) == (3 if is_cut else 1)

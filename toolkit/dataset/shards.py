@@ -181,11 +181,18 @@ def plan(
         Whether to count the records before each part of a file; else they are read in order, and
         `continued` fills the counts in.
     """
+    sources = [_anywhere(source) for source in sources]
     sizes = [source.size() for source in sources]
     size = shard_bytes or _size(sum(each or 0 for each in sizes))
     options = replace(options, threads=None, progress=False)
     groups = enumerate(_groups(sources, sizes, size, options.limits, count))
     return [Shard("", i, tuple(group), options) for i, group in groups]
+
+
+def _anywhere(source: Source) -> Source:
+    """Return a source that is found from another working directory too."""
+    found = address(source.location)
+    return source if found is None else replace(source, location=located(*found))
 
 
 def with_run(shards: Sequence[Shard]) -> list[Shard]:

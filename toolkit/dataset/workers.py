@@ -150,7 +150,7 @@ def run_shards(
             return None
         tries[shard.ordinal] += 1
         # The number of the try, because some engines answer equal calls from memory.
-        return executor.submit(_work, shard, folder, tries[shard.ordinal])
+        return executor.submit(_work, shard, folder.absolute(), tries[shard.ordinal])
 
     waiting = deque((shard, submit(shard)) for shard in shards)
     try:
@@ -193,7 +193,11 @@ def _cancel(future: Future[ShardReport] | None) -> None:
 
 
 def _described(error: Exception) -> str:
-    return str(error) if isinstance(error, WorkerDiedError) else type(error).__name__
+    """Describe an error, without what an error of unknown class might quote."""
+    if isinstance(error, WorkerDiedError):
+        return str(error)
+    name = type(error).__name__
+    return f"{name}: {error}" if isinstance(error, OSError) else name
 
 
 def _failed(shard: Shard, error: Exception) -> ExportError:

@@ -252,6 +252,21 @@ def test_what_fails_three_times_ends_the_export(sources, tmp_path):
     assert contents(tmp_path) == []
 
 
+def test_a_file_that_a_lost_worker_wrote_late_is_noticed(sources, tmp_path):
+    class Late(Counting):
+        def submit(self, fn, shard, folder, attempt):
+            future = super().submit(fn, shard, folder, attempt)
+            if shard.ordinal == 0:
+                future.result()
+                with (folder / "tokens" / "part-00000.parquet").open("ab") as file:
+                    file.write(b"?")
+            return future
+
+    with Late() as executor, pytest.raises(ExportError, match=r"tokens/part-00000.* were reported"):
+        toolkit.export(sources[:1], tmp_path / "out", executor=executor, shard_bytes=SHARD_BYTES)
+    assert contents(tmp_path) == []
+
+
 def test_a_rejected_record_that_is_to_raise_is_not_tried_again(sources, tmp_path):
     options = {"on_error": "raise", "shard_bytes": SHARD_BYTES}
     with pytest.raises(RecordError) as alone:

@@ -81,9 +81,9 @@ def export(
         the options are unchanged, so a resumed export has the same files as an uninterrupted one. A
         call without `resume` removes the kept work.
     workers : int, optional
-        Number of processes that read and write, each with one thread; a script guards the call with
-        ``if __name__ == "__main__":``. A process that is killed is replaced, and its shard is run
-        again. Default: this process, with threads.
+        Number of processes that read and write, each with one thread, whatever `threads` is; a
+        script guards the call with ``if __name__ == "__main__":``. A process that is killed is
+        replaced, and its shard is run again. Default: this process, with threads.
     executor : concurrent.futures.Executor, optional
         Runs the shards instead, for example on the machines of a cluster that see the same disk. It
         is not shut down.

@@ -45,6 +45,7 @@ def finish(
     tables = tables_of(reports)
     tables["ledger"] = _with_added_rows(content / "ledger", tables["ledger"], reports)
     sweep(content, tables)
+    _check_sizes(content, tables)
     sources = list(_sources(reports))
     if earlier is not None:
         earlier.link(content)
@@ -53,6 +54,17 @@ def finish(
     for table in STORED:
         tables[table.name] = _joined(content / table.name, table, tables[table.name])
     return write_manifest(content, sources, tables)
+
+
+def _check_sizes(content: Path, tables: dict[str, list[Part]]) -> None:
+    """Raise if a file is gone or was written again otherwise, by a process thought to be dead."""
+    for name, parts in tables.items():
+        for part in parts:
+            size = (content / name / part["name"]).stat().st_size
+            if size != part["bytes"]:
+                raise OSError(
+                    f"{name}/{part['name']} has {size} bytes, but {part['bytes']} were reported"
+                )
 
 
 def tables_of(reports: Iterable[ShardReport]) -> dict[str, list[Part]]:

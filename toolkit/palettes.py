@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 RGB = tuple[int, int, int]
+Shares = tuple[float, float, float]  # of red, green and blue, from 0 to 1
 
 PALETTES = {
     # Certain tokens are nearly as light as paper, so that doubtful ones catch the eye.
@@ -16,6 +17,8 @@ PALETTES = {
     ),
 }
 """Evenly spaced colours of each palette, the least certain first."""
+ON_DARK = PALETTES | {"oranges": ("#a83e00", "#1e1e1e")}
+"""The same on a dark ground, where certain tokens are nearly as dark as it."""
 UNKNOWN = "#d9d9d9"  # of tokens without a value
 
 
@@ -55,9 +58,43 @@ def readable_on(rgb: tuple[float, ...]) -> str:
     >>> readable_on((1.0, 1.0, 0.0)), readable_on((0.0, 0.0, 0.4))
     ('black', 'white')
     """
+    return "black" if (_luminance(rgb) + 0.05) ** 2 > 1.05 * 0.05 else "white"
+
+
+def contrast(first: Shares, second: Shares) -> float:
+    """Return the contrast of two colours of parts from 0 to 1 (WCAG 2), from 1 to 21.
+
+    Examples
+    --------
+    >>> round(contrast((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)), 3)
+    21.0
+    """
+    low, high = sorted((_luminance(first), _luminance(second)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def legible(rgb: Shares, ground: Shares, least: float) -> Shares:
+    """Return a colour, moved to black or white until it has a contrast on a background.
+
+    Examples
+    --------
+    >>> legible((0.5, 0.5, 0.5), (0.0, 0.0, 0.0), 3.0)
+    (0.5, 0.5, 0.5)
+    >>> legible((0.0, 0.0, 0.0), (0.0, 0.0, 0.0), 3.0)
+    (0.35, 0.35, 0.35)
+    """
+    goal = 1.0 if readable_on(ground) == "white" else 0.0
+    for step in range(21):
+        red, green, blue = (part + (goal - part) * step / 20 for part in rgb)
+        moved = red, green, blue
+        if contrast(moved, ground) >= least:
+            return moved
+    return goal, goal, goal
+
+
+def _luminance(rgb: tuple[float, ...]) -> float:
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in rgb]
-    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-    return "black" if (luminance + 0.05) ** 2 > 1.05 * 0.05 else "white"
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
 def _rgb(colour: str) -> RGB:

@@ -1,7 +1,5 @@
 """Five pictures are compared with pictures that a person has checked."""
 
-from types import SimpleNamespace
-
 import matplotlib as mpl
 import pytest
 from matplotlib.testing.compare import compare_images
@@ -27,7 +25,6 @@ def test_the_picture_is_as_it_was(name, tmp_path):
 
 
 def test_another_colour_map_is_seen(tmp_path, monkeypatch):
-    other = SimpleNamespace(colormaps={"cividis": mpl.colormaps["viridis"]})
-    monkeypatch.setattr("toolkit.plot.labels.mpl", other)
+    monkeypatch.setattr("toolkit.plot.labels.colour_map", lambda *_, **__: mpl.colormaps["viridis"])
     made = save("label_heatmap", tmp_path)
     assert compare_images(str(FOLDER / "label_heatmap.png"), str(made), TOLERANCE)

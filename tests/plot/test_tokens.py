@@ -17,6 +17,7 @@ import toolkit
 from tests.plot.cases import answer, boxes, draw, texts
 from toolkit.palettes import readable_on
 from toolkit.plot._layout import GAP
+from toolkit.plot._style import colour_map
 from toolkit.visible_text import pieces
 
 
@@ -35,7 +36,7 @@ def test_each_token_is_a_box_of_its_probability():
     probability = toolkit.token_metrics(lp)["probability"]
     assert [box.get_gid() for box in boxes(ax)] == ["token-0", "token-1", "token-2"]
     for box, p in zip(boxes(ax), probability, strict=True):
-        assert to_hex(box.get_facecolor()) == to_hex(mpl.colormaps["cividis"](p))
+        assert to_hex(box.get_facecolor()) == to_hex(colour_map("oranges", is_dark=False)(p))
     assert "".join(texts(ax)) == "sure maybe not"
 
 

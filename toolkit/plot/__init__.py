@@ -1,8 +1,10 @@
 """Plot metric tables with matplotlib.
 
-Every function takes tables, ``ax=`` and options, and returns the Axes. Without ``ax`` it makes a
-figure through pyplot, so that notebooks show it; with ``ax`` it draws there and touches nothing
-else. No function computes a statistic: what is drawn is in the tables of `toolkit.metrics`.
+Every function takes tables, options, ``ax=``, ``title=``, ``label=`` and keywords of matplotlib,
+and returns the Axes. Without ``ax`` it makes a figure through pyplot, so that notebooks show it;
+with ``ax`` it draws there and touches nothing else. Drawn again on the same axes, a plot takes the
+next colour and adds to the legend. Colours follow the style sheet, and are legible on its ground.
+No function computes a statistic: what is drawn is in the tables of `toolkit.metrics`.
 """
 
 from toolkit.plot.agreement import agreement

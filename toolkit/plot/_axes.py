@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import matplotlib as mpl
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -16,6 +17,10 @@ from toolkit.tables import LogprobTables, Selector, require_tables
 from toolkit.tables.rows import pick
 
 DPI = 110  # pixels per inch of `picture`
+_GROUNDS = ("figure.facecolor", "axes.facecolor", "savefig.facecolor")
+_INKS = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
+# Ground and ink of pages of the toolkit in dark mode.
+_DARK_PAGE: dict[Any, Any] = dict.fromkeys(_GROUNDS, "#161616") | dict.fromkeys(_INKS, "#ececec")
 
 
 class Extent(NamedTuple):
@@ -82,14 +87,17 @@ def answer_title(alone: LogprobTables, channel: str, sequences: pd.DataFrame) ->
     return [part for part in parts if part]
 
 
-def picture(draw: Callable[[Axes], object], width: float, height: float) -> bytes:
-    """Return a drawing as PNG, without pyplot; sizes in inches.
+def picture(
+    draw: Callable[[Axes], object], width: float, height: float, *, dark: bool = False
+) -> bytes:
+    """Return a drawing as PNG, without pyplot, for a light or a dark page; sizes in inches.
 
     The same drawing gives the same bytes.
     """
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    draw(figure.subplots())
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+    with mpl.rc_context(_DARK_PAGE if dark else {}):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        FigureCanvasAgg(figure)
+        draw(figure.subplots())
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
     return buffer.getvalue()

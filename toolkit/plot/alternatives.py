@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -11,13 +11,15 @@ from matplotlib.axes import Axes
 
 from toolkit import arguments
 from toolkit.metrics import token_metrics
-from toolkit.plot._axes import axes, one_choice
-from toolkit.plot._style import DARK, LIGHT, axis_labels, bare, row_size, say, ticks, title
+from toolkit.plot._axes import one_choice
+from toolkit.plot._drawing import Drawing, documented
+from toolkit.plot._style import axis_labels, row_size, ticks
 from toolkit.tables import LogprobTables, Selector
 from toolkit.visible_text import plain, spelled, spelled_token, token_texts
 
 _BEFORE = 40  # characters of the text before the position, in the title
 _NAME = 24  # characters of a token
+_UNLISTED = "not listed"
 
 
 class _Bar(NamedTuple):
@@ -28,6 +30,7 @@ class _Bar(NamedTuple):
     is_sampled: bool
 
 
+@documented("the bars")
 def alternatives(
     lp: LogprobTables,
     *,
@@ -36,6 +39,9 @@ def alternatives(
     channel: str | None = None,
     position: int | None = None,
     ax: Axes | None = None,
+    title: str | None = None,
+    label: str | None = None,
+    **kwargs: Any,
 ) -> Axes:
     """Draw the probabilities of the alternatives at one token position.
 
@@ -50,14 +56,13 @@ def alternatives(
         Default: that of the row, else content.
     position : int, optional
         Index of the token in its channel, from 0. Default: that of the row, else 0.
-    ax : Axes, optional
-        Where to draw. Default: a new figure.
 
     Returns
     -------
     Axes
-        One bar per usable alternative, the most probable on top; the sampled token is dark and
-        marked ``▸``. The hatched bar is the probability of all tokens that are not listed.
+        One bar per usable alternative, the most probable on top; the sampled token is stronger and
+        marked ``▸``. The hatched bar is the probability of all tokens that are not listed. On axes
+        that have bars already, thinner ones are drawn on those of the same tokens.
 
     Raises
     ------
@@ -73,6 +78,7 @@ def alternatives(
     >>> bool(0 < sum(bar.get_width() for bar in ax.patches) <= 1.000001)
     True
     """
+    drawing = Drawing(ax, title, label, kwargs)
     asked, alone = one_choice(lp, response, choice, channel)
     channel = asked.channel
     position = asked.position or 0 if position is None else position
@@ -85,14 +91,13 @@ def alternatives(
     texts = list(token_texts((token["token"], token["bytes"]) for token in sent))
     row = int(mine[position])
     bars = _bars(alone, row, metrics, spelled(*texts[-1], _NAME))
-    ax = axes(ax, 7, 1.3 + 0.3 * (len(bars) + 1))
     text = "".join(text for text, _ in texts[:-1])
     before = f"after “{plain(text[-_BEFORE:], _BEFORE)}”" if text else "at the beginning"
-    title(ax, [f"position {position}", before])
+    drawing.begin(7, 1.3 + 0.3 * (len(bars) + 1), [f"position {position}", before])
     if not bars:
-        return say(ax, "no usable alternatives")
-    _draw(ax, bars, float(metrics["missing_mass"].iloc[row]))
-    return ax
+        return drawing.say("no usable alternatives")
+    _draw(drawing, bars, float(metrics["missing_mass"].iloc[row]))
+    return drawing.end()
 
 
 def _bars(alone: LogprobTables, row: int, metrics: pd.DataFrame, name: str) -> list[_Bar]:
@@ -115,21 +120,40 @@ def _bars(alone: LogprobTables, row: int, metrics: pd.DataFrame, name: str) -> l
     return bars
 
 
-def _draw(ax: Axes, bars: list[_Bar], missing: float) -> None:
-    for row, bar in enumerate(bars):
-        ax.barh(row, bar.probability, 0.7, color=DARK if bar.is_sampled else LIGHT)
-    names = [f"▸ {bar.name}" if bar.is_sampled else bar.name for bar in bars]
+def _draw(drawing: Drawing, bars: list[_Bar], missing: float) -> None:
+    """Draw the bars; a token that has a bar already keeps its row."""
+    ax, style = drawing.ax, drawing.colours
+    names = [] if drawing.is_first else [tick.get_text() for tick in ax.get_yticklabels()]
+    own = [f"▸ {bar.name}" if bar.is_sampled else bar.name for bar in bars]
     values = [bar.probability for bar in bars]
     if missing > 0:  # not NaN
-        ax.barh(len(bars), missing, 0.7, color="white", edgecolor=LIGHT, hatch="////", lw=0.8)
-        names.append("not listed")
+        own.append(_UNLISTED)
         values.append(missing)
-    size = row_size(ax, len(values), 9)
-    for row, p in enumerate(values):
-        ax.text(p + 0.01, row, f"{p:.3f}", va="center", fontsize=size)
+    known = [name.removeprefix("▸ ") for name in names]
+    height = 0.7 if drawing.is_first else 0.3
+    label = drawing.name()
+    for i, (name, p) in enumerate(zip(own, values, strict=True)):
+        bare_name = name.removeprefix("▸ ")
+        if drawing.is_first or bare_name not in known:
+            names.append(name)
+            known.append(bare_name)
+        row = len(known) - 1 if drawing.is_first else known.index(bare_name)
+        is_weak = drawing.is_first and not (i < len(bars) and bars[i].is_sampled)
+        colour = style.light if is_weak and i < len(bars) else drawing.colour
+        look: dict[str, Any] = {"color": colour}
+        if i == len(bars):
+            edge = style.light if drawing.is_first else drawing.colour
+            look = {"facecolor": style.ground, "edgecolor": edge, "hatch": "////", "lw": 0.8}
+        bar = ax.barh(row, p, height, label="_nolegend_" if is_weak else label, **look)
+        if not is_weak:
+            drawing.main(bar)
+            label = "_nolegend_"
+    if drawing.is_first:
+        size = row_size(ax, len(values), 9)
+        for row, p in enumerate(values):
+            ax.text(p + 0.01, row, f"{p:.3f}", va="center", fontsize=size, color=style.ink)
     ticks(ax.yaxis, names)
-    ax.invert_yaxis()
+    ax.set_ylim(len(names) - 0.5, -0.5)
     ax.set_xlim(0, max(1.0, max(values)) * 1.09)
     ax.set_xticks([0, 0.25, 0.5, 0.75, 1])
     axis_labels(ax, "probability (▸: sampled; hatched: not listed)")
-    bare(ax)

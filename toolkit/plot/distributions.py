@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -12,19 +12,8 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 from toolkit import arguments
 from toolkit.metrics import ecdf, token_histogram
 from toolkit.metrics import finish_reasons as count_reasons
-from toolkit.plot._axes import axes
-from toolkit.plot._style import (
-    HATCHES,
-    MOST_SERIES,
-    SERIES,
-    STROKES,
-    axis_labels,
-    bare,
-    legend_below,
-    say,
-    ticks,
-    title,
-)
+from toolkit.plot._drawing import Drawing, documented
+from toolkit.plot._style import HATCHES, MOST_SERIES, STROKES, axis_labels, ticks
 from toolkit.tables import LogprobTables
 
 
@@ -35,6 +24,7 @@ class _Group(NamedTuple):
     rows: pd.DataFrame
 
 
+@documented("the lines")
 def logprob_histogram(
     lp: LogprobTables,
     *,
@@ -43,6 +33,9 @@ def logprob_histogram(
     channel: str = "content",
     log: bool = True,
     ax: Axes | None = None,
+    title: str | None = None,
+    label: str | None = None,
+    **kwargs: Any,
 ) -> Axes:
     """Draw a histogram of the logprobs of the sampled tokens.
 
@@ -56,8 +49,6 @@ def logprob_histogram(
     channel : {"content", "prompt", "reasoning", "refusal"}
     log : bool
         Shares on a logarithmic axis, since most logprobs are close to 0.
-    ax : Axes, optional
-        Where to draw. Default: a new figure.
 
     Returns
     -------
@@ -81,33 +72,41 @@ def logprob_histogram(
     >>> float(sum(ax.patches[0].get_data().values).round(6))
     1.0
     """
+    drawing = Drawing(ax, title, label, kwargs)
     log = arguments.flag("log", log)
     table = token_histogram(lp, "logprob", bins=bins, by=_column(by), channel=channel)
     groups = _curves(table, by)
-    ax = axes(ax, 9, 3.6)
     n = sum(int(rows["n"].iloc[0]) for _, rows in groups)
-    title(ax, ["logprobs of the sampled tokens", channel, f"{n:,} tokens"])
+    ax = drawing.begin(9, 3.6, ["logprobs of the sampled tokens", channel, f"{n:,} tokens"])
     if not n:
-        return say(ax, "no tokens with usable logprobs")
-    for (name, rows), colour, stroke in zip(groups, SERIES, STROKES, strict=False):
+        return drawing.say("no tokens with usable logprobs")
+    is_alone = len(groups) == 1 and drawing.is_first
+    for number, (name, rows) in enumerate(groups):
         edges = [*rows["low"], rows["high"].iloc[-1]]
-        ax.stairs(
-            rows["share"], edges, color=colour, ls=stroke, lw=1.5,
-            fill=len(groups) == 1, alpha=0.85, label=f"{name} ({int(rows['n'].iloc[0]):,} tokens)",
+        stairs = ax.stairs(
+            rows["share"], edges, color=drawing.series(number), ls=STROKES[drawing.place(number)],
+            lw=1.5, fill=is_alone, alpha=0.85,
+            label=_entry(drawing, groups, name, f" ({int(rows['n'].iloc[0]):,} tokens)"),
         )  # fmt: skip
+        drawing.main(stairs, number)
     if log:
         ax.set_yscale("log")
         ax.yaxis.set_major_formatter("{x:g}")
         ax.yaxis.set_minor_formatter("")
     axis_labels(ax, "logprob in nats (higher: more certain)", "share of the tokens")
-    bare(ax)
-    if len(groups) > 1:
-        legend_below(ax)
-    return ax
+    return drawing.end()
 
 
+@documented("the lines")
 def perplexity_ecdf(
-    lp: LogprobTables, *, by: str | None = "model", channel: str = "content", ax: Axes | None = None
+    lp: LogprobTables,
+    *,
+    by: str | None = "model",
+    channel: str = "content",
+    ax: Axes | None = None,
+    title: str | None = None,
+    label: str | None = None,
+    **kwargs: Any,
 ) -> Axes:
     """Draw the cumulative distribution of the answers' perplexities.
 
@@ -117,8 +116,6 @@ def perplexity_ecdf(
     by : str, optional
         A column of responses or choices to group by; at most six groups.
     channel : {"content", "prompt", "reasoning", "refusal"}
-    ax : Axes, optional
-        Where to draw. Default: a new figure.
 
     Returns
     -------
@@ -142,32 +139,40 @@ def perplexity_ecdf(
     >>> float(ax.lines[0].get_ydata()[-1])
     1.0
     """
+    drawing = Drawing(ax, title, label, kwargs)
     table = ecdf(lp, "perplexity", by=_column(by), channel=channel)
     groups = _curves(table, by)
-    ax = axes(ax, 9, 3.6)
     n = sum(int(rows["n"].iloc[0]) for _, rows in groups)
-    title(ax, ["perplexity of answers", channel, f"{n:,} answers"])
+    ax = drawing.begin(9, 3.6, ["perplexity of answers", channel, f"{n:,} answers"])
     if not n:
-        return say(ax, "no answers with usable logprobs")
-    for (name, rows), colour, stroke in zip(groups, SERIES, STROKES, strict=False):
+        return drawing.say("no answers with usable logprobs")
+    before = 1.0 if drawing.is_first else ax.get_xlim()[1]
+    for number, (name, rows) in enumerate(groups):
         # A step at every value, from the share before it.
-        ax.step(
+        steps = ax.step(
             [rows["value"].iloc[0], *rows["value"]], [0.0, *rows["share"]], where="post",
-            color=colour, ls=stroke, lw=1.6, label=f"{name} ({int(rows['n'].iloc[0]):,})",
+            color=drawing.series(number), ls=STROKES[drawing.place(number)], lw=1.6,
+            label=_entry(drawing, groups, name, f" ({int(rows['n'].iloc[0]):,})"),
         )  # fmt: skip
-    _perplexity_ticks(ax)
+        drawing.main(steps, number)
+    _perplexity_ticks(ax, before)
     ax.set_ylim(0, 1.02)
     axis_labels(ax, "perplexity of the answer (lower: more certain)", "share with at most that")
-    bare(ax)
-    legend_below(ax)
-    return ax
+    return drawing.end()
 
 
-def _perplexity_ticks(ax: Axes) -> None:
+def _entry(drawing: Drawing, groups: Sequence[_Group], name: str, count: str) -> str:
+    """Return the entry in the legend of a group; the label of the caller names an only group."""
+    if drawing.has_label:
+        return drawing.name(series=name + count if len(groups) > 1 else None)
+    return drawing.name(name + count)
+
+
+def _perplexity_ticks(ax: Axes, before: float) -> None:
     """Scale the x axis logarithmically from 1, with ticks whose labels keep apart."""
     ax.set_xscale("log")
-    high = max(ax.get_xlim()[1], 1.02)
-    ax.set_xlim(1.0, high)
+    high = max(ax.get_xlim()[1], before, 1.02)
+    ax.set_xlim(1.0, high, auto=None)  # grows with later drawings
     if high < 4:
         ax.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     else:
@@ -176,7 +181,16 @@ def _perplexity_ticks(ax: Axes) -> None:
     ax.xaxis.set_minor_formatter(NullFormatter())
 
 
-def finish_reasons(lp: LogprobTables, *, by: str = "model", ax: Axes | None = None) -> Axes:
+@documented("the bars")
+def finish_reasons(
+    lp: LogprobTables,
+    *,
+    by: str = "model",
+    ax: Axes | None = None,
+    title: str | None = None,
+    label: str | None = None,
+    **kwargs: Any,
+) -> Axes:
     """Draw why answers ended, as shares of the choices of each group.
 
     Parameters
@@ -184,8 +198,6 @@ def finish_reasons(lp: LogprobTables, *, by: str = "model", ax: Axes | None = No
     lp : LogprobTables
     by : str
         A column of responses or choices to group by.
-    ax : Axes, optional
-        Where to draw. Default: a new figure.
 
     Returns
     -------
@@ -208,43 +220,52 @@ def finish_reasons(lp: LogprobTables, *, by: str = "model", ax: Axes | None = No
     >>> [float(bar.get_width()) for bar in ax.patches]
     [1.0]
     """
+    drawing = Drawing(ax, title, label, kwargs)
     table = count_reasons(lp, by=_column(by))
     groups = _groups(table, by)
-    ax = axes(ax, 9, 1.7 + 0.45 * max(len(groups), 1))
-    title(ax, ["why answers ended", f"{int(table['count'].sum()):,} choices"])
+    parts = ["why answers ended", f"{int(table['count'].sum()):,} choices"]
+    ax = drawing.begin(9, 1.7 + 0.45 * max(len(groups), 1), parts)
     if table.empty:
-        return say(ax, "no choices")
+        return drawing.say("no choices")
+    names = [] if drawing.is_first else [tick.get_text() for tick in ax.get_yticklabels()]
+    known = ax.get_legend_handles_labels()[1]
     table["reason"] = table["finish_reason"].astype(object).fillna("none sent")
     reasons = table.groupby("reason")["count"].sum().sort_values(ascending=False).index
-    left = [0.0] * len(groups)
-    for i, reason in enumerate(reasons):
-        for row, (_, own) in enumerate(_groups(table, by)):
+    known += [reason for reason in reasons if reason not in known]
+    for row, (_, own) in enumerate(_groups(table, by), len(names)):
+        left = 0.0
+        for reason in known:
             for share, count in own.loc[own["reason"] == reason, ["share", "count"]].to_numpy():
-                _draw_part(ax, row, left[row], share, int(count), i, reason)
-                left[row] += share
-    ticks(ax.yaxis, [group.name for group in groups])
-    ax.invert_yaxis()
-    ax.set_xlim(0, 1)
+                _draw_part(drawing, (left, row), share, int(count), known.index(reason), reason)
+                left += share
+    # The reasons are the entries of the legend; a label names the bars.
+    names += [
+        " · ".join(filter(None, [label, group.name if not label or len(groups) > 1 else None]))
+        for group in groups
+    ]
+    ticks(ax.yaxis, names)
+    ax.set(xlim=(0, 1), ylim=(len(names) - 0.5, -0.5))
     axis_labels(ax, "share of the choices")
-    bare(ax)
-    legend_below(ax)
-    return ax
+    return drawing.end()
 
 
 def _draw_part(
-    ax: Axes, row: int, left: float, share: float, count: int, number: int, reason: str
+    drawing: Drawing, place: tuple[float, int], share: float, count: int, number: int, reason: str
 ) -> None:
     """Draw one part of a bar, with its count where there is room."""
+    (left, row), ax, style = place, drawing.ax, drawing.colours
     is_named = reason in ax.get_legend_handles_labels()[1]
-    ax.barh(
-        row, share, 0.62, left=left, color=SERIES[number % MOST_SERIES], alpha=0.75, lw=0.5,
-        hatch=HATCHES[number % len(HATCHES)], edgecolor="white",
+    colour = drawing.given_or(style.series[number % MOST_SERIES])
+    part = ax.barh(
+        row, share, 0.62, left=left, color=colour, alpha=0.75, lw=0.5,
+        hatch=HATCHES[number % len(HATCHES)], edgecolor=style.ground,
         label="_nolegend_" if is_named else reason,
     )  # fmt: skip
+    drawing.main(part)
     if share > 0.05:
         ax.text(
             left + share / 2, row, f"{count:,}", ha="center", va="center", fontsize=9,
-            bbox={"facecolor": "white", "lw": 0, "pad": 1.2},
+            color=style.ink, bbox={"facecolor": style.ground, "lw": 0, "pad": 1.2},
         )  # fmt: skip
 
 

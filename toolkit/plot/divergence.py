@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullFormatter
 
 from toolkit.metrics import compare_tokens
 from toolkit.metrics import divergence as report_of
-from toolkit.plot._axes import axes
-from toolkit.plot._style import DARK, GUIDE, SECOND, axis_labels, bare, legend_below, say, title
+from toolkit.plot._drawing import Drawing, documented
+from toolkit.plot._style import axis_labels
 from toolkit.tables import LogprobTables
 
 _LEAST = 1e-6  # nats; below it a bound shows nothing
 
 
+@documented("the curve")
 def divergence(
     a: LogprobTables,
     b: LogprobTables,
@@ -22,17 +25,16 @@ def divergence(
     on: str | None = None,
     channel: str = "content",
     ax: Axes | None = None,
+    title: str | None = None,
+    label: str | None = None,
+    **kwargs: Any,
 ) -> Axes:
     """Draw at which share of the positions two runs diverge by how much.
 
     Parameters
     ----------
-    a, b : LogprobTables
-    on : {"custom_id", "position"}, optional
+    a, b, on, channel
         As in `toolkit.compare`.
-    channel : {"content", "prompt", "reasoning", "refusal"}
-    ax : Axes, optional
-        Where to draw. Default: a new figure.
 
     Returns
     -------
@@ -57,28 +59,34 @@ def divergence(
     >>> divergence(lp, lp).get_title()
     'KL divergence of the second run from the first · content · 576 positions'
     """
+    drawing = Drawing(ax, title, label, kwargs)
     report = report_of(a, b, on=on, channel=channel).set_index("measure").loc["kl_lower"]
-    ax = axes(ax, 9, 3.6)
     n = int(report["n_positions"])
-    title(ax, ["KL divergence of the second run from the first", channel, f"{n:,} positions"])
+    parts = ["KL divergence of the second run from the first", channel, f"{n:,} positions"]
+    ax, style = drawing.begin(9, 3.6, parts), drawing.colours
     values = compare_tokens(a, b, on=on, channel=channel)["kl_lower"].dropna().to_numpy(float)
     values = np.sort(values)
     shown = np.flatnonzero(values > _LEAST)
     if not len(shown):
-        return say(ax, "no positions with lists in both runs" if not n else "no difference shows")
-    ax.step(
-        values[shown], (n - shown) / n, where="pre", color=DARK, lw=1.6,
-        label="share of positions with at least that",
+        return drawing.say(
+            "no positions with lists in both runs" if not n else "no difference shows"
+        )
+    limits = [] if drawing.is_first else [*ax.get_xlim(), ax.get_ylim()[0]]
+    low, high, least = values[shown[0]] / 1.5, values[-1] * 1.5, 0.5 / n
+    if limits:
+        low, high, least = min(low, limits[0]), max(high, limits[1]), min(least, limits[2])
+    curve = ax.step(
+        values[shown], (n - shown) / n, where="pre", color=drawing.colour, lw=1.6,
+        label=drawing.name("share of positions with at least that"),
     )  # fmt: skip
-    for name, shown_as, colour in (("median", "median", GUIDE), ("p99", "99 %", SECOND)):
+    drawing.main(curve)
+    for name, shown_as, role in (("median", "median", style.guide), ("p99", "99 %", style.second)):
         if report[name] > _LEAST:
+            colour = role if drawing.is_first else drawing.colour
             ax.axvline(report[name], color=colour, ls="--", lw=1.2, label=shown_as)
-    ax.set(xscale="log", yscale="log", ylim=(0.5 / n, 1.5))
-    ax.set_xlim(values[shown[0]] / 1.5, values[-1] * 1.5)
+    ax.set(xscale="log", yscale="log", xlim=(low, high), ylim=(least, 1.5))
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_formatter("{x:g}")
         axis.set_minor_formatter(NullFormatter())
     axis_labels(ax, "KL divergence, at least (nats)", "share of positions")
-    bare(ax)
-    legend_below(ax)
-    return ax
+    return drawing.end()

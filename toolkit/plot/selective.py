@@ -9,10 +9,11 @@ from matplotlib.axes import Axes
 
 from toolkit.metrics import risk_coverage as curve_of
 from toolkit.metrics import selective
-from toolkit.plot._axes import axes
-from toolkit.plot._style import DARK, SECOND, axis_labels, bare, legend_below, say, title
+from toolkit.plot._drawing import Drawing, documented
+from toolkit.plot._style import axis_labels
 
 
+@documented("the curve")
 def risk_coverage(
     confidence: Any,
     correct: Any,
@@ -20,6 +21,9 @@ def risk_coverage(
     clusters: Any = None,
     level: float = 0.95,
     ax: Axes | None = None,
+    title: str | None = None,
+    label: str | None = None,
+    **kwargs: Any,
 ) -> Axes:
     """Draw which share of the answers is wrong when only the surest ones are kept.
 
@@ -33,8 +37,6 @@ def risk_coverage(
         As in `toolkit.metrics.risk_coverage`.
     level : float
         Confidence level of the intervals.
-    ax : Axes, optional
-        Where to draw. Default: a new figure.
 
     Returns
     -------
@@ -57,26 +59,28 @@ def risk_coverage(
     >>> ax.lines[0].get_ydata().round(3).tolist()
     [0.0, 0.0, 0.333]
     """
+    drawing = Drawing(ax, title, label, kwargs)
     curve: pd.DataFrame = curve_of(confidence, correct, clusters=clusters, level=level)
     found = selective(confidence, correct, level=level, n_bootstrap=0).iloc[0]
-    ax = axes(ax, 7, 4)
     scores = [f"{name.upper()} {found[name]:.3f}" for name in ("aurc", "auroc") if found["n"]]
-    title(ax, ["risk and coverage", f"{found['n']:,.0f} answers", *scores])
+    ax = drawing.begin(7, 4, ["risk and coverage", f"{found['n']:,.0f} answers", *scores])
     if curve.empty:
-        return say(ax, "no answers with a confidence and a label")
+        return drawing.say("no answers with a confidence and a label")
     x = curve["coverage"].to_numpy(float)
-    ax.plot(
-        x, curve["risk"], drawstyle="steps-pre", color=DARK, lw=1.6, label="wrong among the kept"
-    )
+    colour = drawing.colour
+    line = ax.plot(
+        x, curve["risk"], drawstyle="steps-pre", color=colour, lw=1.6,
+        label=drawing.name("wrong among the kept"),
+    )  # fmt: skip
+    drawing.main(line)
     ax.fill_between(
-        x, curve["risk_lower"], curve["risk_upper"], step="pre", color=DARK, alpha=0.15, lw=0,
+        x, curve["risk_lower"], curve["risk_upper"], step="pre", color=colour, alpha=0.15, lw=0,
         label=f"{100 * level:g} % interval",
     )  # fmt: skip
-    ax.axhline(1 - found["accuracy"], color=SECOND, ls="--", lw=1.2, label="wrong among all")
+    second = drawing.colours.second if drawing.is_first else colour
+    ax.axhline(1 - found["accuracy"], color=second, ls="--", lw=1.2, label="wrong among all")
     ax.set(xlim=(0, 1.01), ylim=(0, 1.02))
     axis_labels(
         ax, "share of the answers that is kept (the surest first)", "share wrong (lower: better)"
     )
-    bare(ax)
-    legend_below(ax)
-    return ax
+    return drawing.end()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -11,16 +12,19 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
+from matplotlib.patches import Patch, Rectangle
 from matplotlib.text import Text
 
 from toolkit import arguments
 from toolkit.metrics import sequence_metrics, token_metrics
 from toolkit.palettes import UNKNOWN, readable_on
 from toolkit.plot._axes import Extent, answer_title, extent, given_axes, new_axes, one_choice
+from toolkit.plot._drawing import Drawing, documented
 from toolkit.plot._glyphs import runs
 from toolkit.plot._layout import Box, flow
-from toolkit.plot._style import FAINT, title
+from toolkit.plot._style import colour_map, make_legible
+from toolkit.plot._style import colours as colours_of
+from toolkit.plot._style import title as write_title
 from toolkit.tables import LogprobTables, Selector
 from toolkit.visible_text import token_texts
 
@@ -32,17 +36,21 @@ _LEGEND = 52.0  # points for the colour bar below the text
 _NOTE = 16.0  # points for the note between text and colour bar
 
 
+@documented("the backgrounds of the tokens", is_alone=True)
 def token_confidence(
     lp: LogprobTables,
     *,
     response: Selector = 0,
     choice: int | None = None,
     channel: str | None = None,
-    ax: Axes | None = None,
-    cmap: str = "cividis",
+    cmap: str | Colormap = "oranges",
     fontsize: float = 11.0,
     max_tokens: int = 2000,
     legend: bool = True,
+    ax: Axes | None = None,
+    title: str | None = None,
+    label: str | None = None,
+    **kwargs: Any,
 ) -> Axes:
     """Draw the text of one answer, each token on a background coloured by its probability.
 
@@ -61,11 +69,9 @@ def token_confidence(
         Index of the choice, as sent. Default: that of the row, else 0.
     channel : {"content", "prompt", "reasoning", "refusal"}, optional
         Default: that of the row, else content.
-    ax : Axes, optional
-        Where to draw; tokens that do not fit are omitted and counted. Default: a new figure, as
-        high as needed.
-    cmap : str
-        Name of a matplotlib colour map; its left end is probability 0, its right end 1.
+    cmap : str or Colormap
+        ``"oranges"`` or ``"cividis"`` as in `toolkit.show`, or another map of matplotlib; its left
+        end is probability 0, its right end 1.
     fontsize : float
         In points.
     max_tokens : int
@@ -76,7 +82,8 @@ def token_confidence(
     Returns
     -------
     Axes
-        Its data units are points. The backgrounds are `Rectangle` patches with the ``gid``
+        Its data units are points. On given axes, tokens that do not fit are omitted and counted; a
+        new figure is as high as needed. The backgrounds are `Rectangle` patches with the ``gid``
         ``token-<position>``; a token that continues on the next line has several.
 
     Raises
@@ -100,11 +107,12 @@ def token_confidence(
     >>> [text.get_text() for text in ax.texts]
     ['Hello']
     """
+    drawing = Drawing(ax, title, label, kwargs)
+    drawing.require_alone("the text of another answer")
     fontsize = arguments.positive("fontsize", fontsize)
     max_tokens = arguments.whole("max_tokens", max_tokens)
     legend = arguments.flag("legend", legend)
-    if not isinstance(cmap, str) or cmap not in mpl.colormaps:
-        raise arguments.invalid("cmap", cmap, "the name of a matplotlib colour map")
+    colour_map(cmap, is_dark=False)  # before any figure is made
     asked, alone = one_choice(lp, response, choice, channel)
     channel = asked.channel
     metrics = token_metrics(alone)
@@ -123,21 +131,24 @@ def token_confidence(
         page = Extent(_WIDTH * 72 - 2 * _MARGIN, 0.0)
         boxes = flow(drawn, page.width)
         page = page._replace(height=(boxes[-1].line + 1 if boxes else 1) * line + below)
-        ax = _own_axes(page.height, parts, fontsize)
+        ax = _own_axes(page.height, parts if title is None else title.split("\n"), fontsize)
     else:
         page = extent(given_axes(ax))
         boxes = _fitting(flow(drawn, page.width), max(int((page.height - below) / line), 1))
-        title(ax, parts, fontsize)
+        write_title(ax, parts, fontsize)
+    drawing.adopt(ax)
     ax.set(xlim=(0, page.width), ylim=(page.height, 0))
     ax.set_axis_off()
-    colours = mpl.colormaps[cmap]
-    _draw(ax, boxes, probability, colours, fontsize)
+    style = drawing.colours
+    colours = colour_map(cmap, is_dark=style.is_dark)
+    drawing.main(_draw(ax, boxes, probability, colours, fontsize))
     n_omitted = len(tokens) - (boxes[-1].token + 1 if boxes else 0)
     if notes := _notes(probability, n_omitted):
         y = page.height - below + 11
-        ax.text(0, y, " · ".join(notes), fontsize=9, color=FAINT, va="baseline")
+        ax.text(0, y, " · ".join(notes), fontsize=9, color=style.faint, va="baseline")
     if legend:
-        _draw_legend(ax, colours, page)
+        _draw_legend(ax, colours, page, label or "probability of the token (higher: more certain)")
+    make_legible(ax)
     return ax
 
 
@@ -146,7 +157,7 @@ def _own_axes(height: float, parts: list[str], fontsize: float) -> Axes:
     ax = new_axes(_WIDTH, 1.0, layout=None)
     margin = _MARGIN / (_WIDTH * 72)
     ax.set_position((margin, 0.0, 1 - 2 * margin, 1.0))
-    more_lines = title(ax, parts, fontsize) - 1
+    more_lines = write_title(ax, parts, fontsize) - 1
     total = height + 2 * _MARGIN + _TITLE + 1.2 * fontsize * more_lines
     assert isinstance(ax.figure, Figure)
     ax.figure.set_size_inches(_WIDTH, total / 72)
@@ -174,24 +185,24 @@ def _draw(
     probability: npt.NDArray[np.float64],
     cmap: Colormap,
     fontsize: float,
-) -> None:
-    """Draw the background and the text of each box."""
+) -> list[Patch]:
+    """Draw the background and the text of each box, and return the backgrounds."""
+    grounds: list[Patch] = []
     for box in boxes:
         p = probability[box.token]
         ground = mpl.colors.to_rgb(UNKNOWN if math.isnan(p) else cmap(p))
         top = box.line * _LINE * fontsize
-        ax.add_patch(
-            Rectangle(
-                (box.x, top + 0.1 * fontsize),
-                box.width,
-                (_LINE - 0.2) * fontsize,
-                facecolor=ground,
-                edgecolor="#8a8a8a" if math.isnan(p) else "none",
-                hatch="////" if math.isnan(p) else None,
-                linewidth=0,
-                gid=f"token-{box.token}",
-            )
+        rectangle = Rectangle(
+            (box.x, top + 0.1 * fontsize),
+            box.width,
+            (_LINE - 0.2) * fontsize,
+            facecolor=ground,
+            edgecolor="#8a8a8a" if math.isnan(p) else "none",
+            hatch="////" if math.isnan(p) else None,
+            linewidth=0,
+            gid=f"token-{box.token}",
         )
+        grounds.append(ax.add_patch(rectangle))
         colour = readable_on(ground)
         for run, x in box.runs:
             text = Text(
@@ -205,9 +216,10 @@ def _draw(
                 parse_math=False,
             )
             ax._add_text(text) if hasattr(ax, "_add_text") else ax.add_artist(text)
+    return grounds
 
 
-def _draw_legend(ax: Axes, cmap: Colormap, page: Extent) -> None:
+def _draw_legend(ax: Axes, cmap: Colormap, page: Extent, name: str) -> None:
     """Draw the colour bar at the bottom left."""
     place = (0, page.height - 26, min(200, page.width), 8)
     bar = ax.inset_axes(place, transform=ax.transData)
@@ -217,4 +229,5 @@ def _draw_legend(ax: Axes, cmap: Colormap, page: Extent) -> None:
     colours.set_ticks([0, 0.25, 0.5, 0.75, 1], labels=["0", "¼", "½", "¾", "1"])
     colours.ax.tick_params(labelsize=8, length=2)
     colours.outline.set_visible(False)
-    bar.set_title("probability of the token (higher: more certain)", fontsize=8, loc="left", pad=3)
+    named = bar.set_title(name, fontsize=8, loc="left", pad=3, color=colours_of(ax).ink)
+    named.set_parse_math(False)

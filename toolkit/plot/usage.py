@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,11 +14,12 @@ from toolkit import arguments
 from toolkit.metrics import usage_over_time as table_of
 from toolkit.metrics._prices import Price
 from toolkit.metrics.usage_distributions import span_of
-from toolkit.plot._axes import axes
-from toolkit.plot._style import MOST_SERIES, SERIES, STROKES, bare, legend_below, say, title
+from toolkit.plot._drawing import Drawing, documented
+from toolkit.plot._style import MOST_SERIES, STROKES
 from toolkit.tables import LogprobTables
 
 
+@documented("the lines")
 def usage_over_time(
     lp: LogprobTables,
     *,
@@ -25,6 +27,9 @@ def usage_over_time(
     by: str | None = None,
     prices: Mapping[str, Price] | str | None = None,
     ax: Axes | None = None,
+    title: str | None = None,
+    label: str | None = None,
+    **kwargs: Any,
 ) -> Axes:
     """Draw how many tokens were used in each span of time, or what they cost.
 
@@ -39,8 +44,6 @@ def usage_over_time(
     prices : mapping or "genai-prices", optional
         As in `toolkit.usage`. The cost is drawn instead of the tokens, in the currency of the
         prices; the title names the models without a price.
-    ax : Axes, optional
-        Where to draw. Default: a new figure.
 
     Returns
     -------
@@ -64,34 +67,37 @@ def usage_over_time(
     >>> [line.get_label() for line in ax.lines]
     ['prompt tokens', 'completion tokens']
     """
+    drawing = Drawing(ax, title, label, kwargs)
     by = by if by is None else arguments.text("by", by, "the name of one column")
     table = table_of(lp, span=span, by=by, prices=prices)
     span = span_of(lp, span)
-    ax = axes(ax, 9, 3.4)
     n = int(table["n_responses"].sum())
     what = "tokens used" if prices is None else "cost"
     unpriced = sorted({model for models in table["unpriced_models"] for model in models})
     parts = [f"{what} per {span}", f"{n:,} responses with a time"]
-    title(ax, [*parts, f"no price: {', '.join(unpriced)}" if unpriced else None])
+    parts += [f"no price: {', '.join(unpriced)}"] if unpriced else []
+    ax = drawing.begin(9, 3.4, parts)
     if not n:
-        return say(ax, "no response has a time")
+        return drawing.say("no response has a time")
     names = ["prompt_tokens", "completion_tokens"] if by is None else ["total_tokens"]
     series = _series(table, by, names if prices is None else ["cost"])
     length = pd.Timedelta(pd.tseries.frequencies.to_offset(span)).to_timedelta64()
-    for (label, rows, name), colour, stroke in zip(series, SERIES, STROKES, strict=False):
+    for number, (group, rows, name) in enumerate(series):
         starts = rows["start"].dt.tz_localize(None).to_numpy()
         values = rows[name].to_numpy(float, na_value=np.nan)
         silent = np.isnan(values) & (rows["n_responses"].to_numpy() > 0)
         values = np.where(np.isnan(values) & ~silent, 0.0, values)
-        ax.plot(
+        line = ax.plot(
             np.append(starts, starts[-1] + length), np.append(values, values[-1]),
-            drawstyle="steps-post", color=colour, ls=stroke, lw=1.6, label=label,
+            drawstyle="steps-post", color=drawing.series(number), lw=1.6,
+            ls=STROKES[drawing.place(number)],
+            label=drawing.name(series=group if label is None or len(series) > 1 else None),
         )  # fmt: skip
+        drawing.main(line, number)
     _time_axis(ax)
     ax.set_ylabel("tokens" if prices is None else "cost, in the currency of the prices")
     ax.yaxis.set_major_formatter("{x:,.0f}" if prices is None else "{x:,.3g}")
-    legend_below(ax)
-    return ax
+    return drawing.end()
 
 
 def _series(
@@ -104,15 +110,14 @@ def _series(
     if len(groups) > MOST_SERIES:
         expected = f"a column of at most {MOST_SERIES} values"
         raise arguments.invalid("by", by, f"{expected}, it has {len(groups)} values; filter first")
-    label = {key: "null" if pd.isna(key) else str(key) for key, _ in groups}
-    return [(label[key], rows, name) for key, rows in groups for name in names]
+    names_of = {key: "null" if pd.isna(key) else str(key) for key, _ in groups}
+    return [(names_of[key], rows, name) for key, rows in groups for name in names]
 
 
 def _time_axis(ax: Axes) -> None:
     """Label the x axis with times, and begin the y axis at 0."""
-    ax.set_ylim(bottom=0)
+    ax.set_ylim(bottom=0, auto=None)  # grows with later drawings
     ax.set_xlabel("time (UTC)", loc="left")  # the axis writes the date on the right
     locator = dates.AutoDateLocator(maxticks=8)
     ax.xaxis.set_major_locator(locator)
     ax.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
-    bare(ax)

@@ -25,7 +25,8 @@ pytestmark = pytest.mark.skipif(
 def test_mutants_read_alike():
     inputs, taken = run(20_000, seed=1)
     assert inputs == 20_000
-    assert taken > 0.3 * inputs  # otherwise too little is compared
+    # Otherwise too little is compared; of rows with path=, id= or keep= most mutants are deferred.
+    assert taken > 0.25 * inputs
 
 
 def test_numbers_are_read_as_float_reads_them():

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
+from functools import partial
 from typing import Any
 
 from toolkit import schema
@@ -18,7 +19,7 @@ from toolkit.loaders.scanner import decoder
 from toolkit.loaders.sources.folders import describe_skipped
 from toolkit.loaders.sources.resolve import resolve
 from toolkit.loaders.sources.source import Source
-from toolkit.loaders.sources.suffixes import OTHER_SUFFIXES
+from toolkit.loaders.sources.suffixes import OTHER_SUFFIXES, RECORD_SUFFIXES
 from toolkit.tables import LogprobTables, joined
 
 _SLOW_BYTES = 64 << 20  # warn about a missing native scanner if more bytes than this were read
@@ -66,18 +67,25 @@ class ReadSession:
         return self._read_all(resolve(sources))
 
     def _read_all(self, sources: list[Source]) -> Iterator[LogprobTables]:
-        yield from self.batches(enumerate(sources))
+        yield from self.batches(enumerate(sources), partial(plain_size, sources))
         self.finish()
 
-    def batches(self, sources: Iterable[tuple[int, Source]]) -> Iterator[LogprobTables]:
-        """Yield the batches of some sources, each given with its ordinal among all sources."""
+    def batches(
+        self,
+        sources: Iterable[tuple[int, Source]],
+        total: Callable[[], int | None] = lambda: None,
+    ) -> Iterator[LogprobTables]:
+        """Yield the batches of some sources, each given with its ordinal among all sources.
+
+        Where a progress bar is seen, `total` is called for the number of bytes of all sources.
+        """
         waiting: list[LogprobTables] = []
         reader = BatchReader(self.options, fingerprints=self._fingerprints)
         summary, threads = self.summary, self.options.thread_count
         with ExitStack() as stack:
             pool = stack.enter_context(ThreadPoolExecutor(threads)) if threads > 1 else None
             before = self._bytes_before + summary.bytes
-            bar = stack.enter_context(progress_bar(self.options.progress, before))
+            bar = stack.enter_context(progress_bar(self.options.progress, before, total))
             size = 0  # bytes of the waiting batches
             for batch, n_bytes in reader.batches(sources, pool, summary.add_bytes):
                 bar.update(self._bytes_before + summary.bytes - bar.n)
@@ -249,16 +257,39 @@ class LoadSummary:
                 yield f"{files} of {name} {were} not read: {describe_skipped(skipped)}"
 
 
-def progress_bar(progress: bool | None, before: int = 0) -> Any:
-    """Return a progress bar of the bytes that are read; None: only if a terminal sees it."""
+def plain_size(sources: Iterable[Source]) -> int | None:
+    """Return the bytes of plain files; None if any is of another kind or its size is unknown.
+
+    Progress counts bytes after decompression, whose number is not known before.
+    """
+    total = 0
+    for source in sources:
+        is_plain = os.path.splitext(source.name)[1].lower() in RECORD_SUFFIXES
+        if not is_plain or (size := source.size()) is None:
+            return None
+        total += size
+    return total
+
+
+def progress_bar(
+    progress: bool | None, before: int = 0, total: Callable[[], int | None] = lambda: None
+) -> Any:
+    """Return a progress bar of the bytes that are read; None: only if a terminal sees it.
+
+    It shows a share where `total`, which is called only if the bar is seen, knows the bytes.
+    """
     if progress is False:
         return _NoBar()
     from tqdm import tqdm
 
     disable = None if progress is None else not progress
-    return tqdm(
+    bar = tqdm(
         unit="B", unit_scale=True, desc="reading", disable=disable, leave=False, initial=before
     )
+    if not bar.disable:
+        bar.total = total()
+        bar.refresh()
+    return bar
 
 
 class _NoBar(AbstractContextManager[Any]):

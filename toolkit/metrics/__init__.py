@@ -8,6 +8,7 @@ from toolkit.metrics.checks import check
 from toolkit.metrics.compare import compare, compare_tokens
 from toolkit.metrics.comparison import compare_summary
 from toolkit.metrics.confidence import confidence_metrics, token_confidence
+from toolkit.metrics.corpora import corpus_metrics
 from toolkit.metrics.distributions import ecdf, finish_reasons, token_histogram
 from toolkit.metrics.divergence import divergence
 from toolkit.metrics.evaluations import compare_evaluations, evaluate
@@ -22,7 +23,7 @@ from toolkit.metrics.repeats import noise_floor, prefix_survival
 from toolkit.metrics.rollout_mismatch import rollout_mismatch
 from toolkit.metrics.same_model import same_model
 from toolkit.metrics.selective import risk_coverage, selective, threshold_for
-from toolkit.metrics.sequences import corpus_metrics, sequence_metrics
+from toolkit.metrics.sequences import sequence_metrics
 from toolkit.metrics.spans import span_metrics, spans, word_metrics
 from toolkit.metrics.texts import text_metrics, text_perplexity
 from toolkit.metrics.tokens import token_metrics

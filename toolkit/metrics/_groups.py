@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from toolkit import arrow
-from toolkit.metrics._arrays.segments import segment_sum
+from toolkit.metrics._arrays.segments import segment_ids, segment_sum
 from toolkit.metrics._arrays.types import Array, Counts
 
 
@@ -33,6 +33,12 @@ class Groups(NamedTuple):
     def split(self, values: np.ndarray) -> list[np.ndarray]:
         """Return the values of each group."""
         return np.split(values[self.order], self.offsets[1:-1]) if len(self.offsets) > 1 else []
+
+    def numbers(self) -> Counts:
+        """Return the group of each row."""
+        found = np.empty(len(self.order), np.int64)
+        found[self.order] = segment_ids(self.offsets)
+        return found
 
     def total(self, values: np.ndarray) -> Counts:
         """Sum whole numbers or flags over each group."""
@@ -65,8 +71,11 @@ def grouped(table: pd.DataFrame, by: list[str]) -> Groups:
         order = np.arange(len(table))
         return Groups(pd.DataFrame(index=range(1)), order, np.array([0, len(table)]))
     numbers = table.groupby(by, dropna=False, observed=True, sort=True).ngroup().to_numpy()
-    order = np.argsort(numbers, kind="stable")
-    counts = np.bincount(numbers) if len(numbers) else np.empty(0, np.int64)
-    offsets = arrow.offsets(counts)
-    keys = table[by].take(order[offsets[:-1]]).reset_index(drop=True)
-    return Groups(keys, order, offsets)
+    _, first = np.unique(numbers, return_index=True)
+    return numbered(numbers, table[by].take(first).reset_index(drop=True))
+
+
+def numbered(numbers: Counts, keys: pd.DataFrame) -> Groups:
+    """Group rows that have the number of their group: a row of the keys."""
+    counts = np.bincount(numbers, minlength=len(keys))
+    return Groups(keys, np.argsort(numbers, kind="stable"), arrow.offsets(counts))

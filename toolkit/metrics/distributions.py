@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -10,8 +11,10 @@ import pandas as pd
 
 from toolkit import arguments, schema
 from toolkit.metrics._arrays.segments import ratio
+from toolkit.metrics._arrays.types import Array
 from toolkit.metrics._bins import bin_edges
 from toolkit.metrics._groups import grouped, with_keys
+from toolkit.metrics._partial import Partial, sums
 from toolkit.metrics._results import result_frame
 from toolkit.metrics.sequences import sequence_metrics
 from toolkit.metrics.tokens import token_metrics
@@ -67,6 +70,15 @@ def token_histogram(
     >>> toolkit.metrics.token_histogram(lp, bins=2)[["low", "high", "count"]].values.tolist()
     [[0.0, 0.5, 1.0], [0.5, 1.0, 2.0]]
     """
+    values = token_values(lp, column, by=by, channel=channel)
+    edges = token_edges(column, bins, values[column].to_numpy(float))
+    return histogram_table(histogram_partial(values, edges), edges)
+
+
+def token_values(
+    lp: LogprobTables, column: str, *, by: str | Sequence[str] | None, channel: str
+) -> pd.DataFrame:
+    """Return the columns to group by, and last the metric of each token of a channel."""
     arguments.one_of("column", column, _TOKEN)
     names = arguments.columns("by", by, _BY)
     metrics = token_metrics(lp)
@@ -77,17 +89,46 @@ def token_histogram(
         keys = ["response_key", "choice", "channel"]
         answers = sequence_metrics(lp)[[*keys, *names]]
         metrics = metrics[[*keys, column]].merge(answers, on=keys, how="left")
-    groups = grouped(metrics, names)
-    values = metrics[column].to_numpy(float)
-    has_limits = schema.TOKEN_METRICS[column].unit == "1" or not np.isfinite(values).any()
-    edges = bin_edges(bins, values, (0.0, 1.0) if has_limits else None)
+    return metrics[[*names, column]]
+
+
+def has_limits(column: str, bins: int | Sequence[float]) -> bool:
+    """Return whether the edges of a histogram do not depend on the values."""
+    is_share = column in _TOKEN and schema.TOKEN_METRICS[column].unit == "1"
+    return is_share or not isinstance(bins, numbers.Number)
+
+
+def token_edges(column: str, bins: int | Sequence[float], values: Array) -> Array:
+    """Return the edges of a histogram of values; their least and greatest are enough."""
+    is_fixed = has_limits(column, bins) or not np.isfinite(values).any()
+    return bin_edges(bins, values, (0.0, 1.0) if is_fixed else None)
+
+
+def histogram_partial(values: pd.DataFrame, edges: Array) -> Partial:
+    """Return what `histogram_table` adds up, of some tokens."""
+    *names, column = values.columns
+    groups = grouped(values, names)
+    each = groups.split(values[column].to_numpy(float))
+    known = [own[~np.isnan(own)] for own in each]
     n_groups, n_bins = len(groups.keys), len(edges) - 1
-    own_values = groups.split(values)
-    known = [own[~np.isnan(own)] for own in own_values]
     counts = np.array([np.histogram(own, edges)[0] for own in known], np.int64)
-    counts = counts.reshape(n_groups, n_bins)
+    group, place = np.divmod(np.arange(n_groups * n_bins), n_bins)
     n = np.array([len(own) for own in known], np.int64)
-    n_null = np.array([len(own) for own in own_values], np.int64) - n
+    n_null = np.array([len(own) for own in each], np.int64) - n
+    tables = {
+        "bins": pd.DataFrame({"group": group, "bin": place, "count": counts.ravel()}),
+        "sums": pd.DataFrame({"group": np.arange(n_groups), "n": n, "n_null": n_null}),
+    }
+    return Partial(groups.keys, tables)
+
+
+def histogram_table(partial: Partial, edges: Array) -> pd.DataFrame:
+    """Return the result of `token_histogram` from what was added up."""
+    groups, bins = partial.groups("sums"), partial.tables["bins"]
+    n, n_null = (groups.total(partial.tables["sums"][name].to_numpy()) for name in ("n", "n_null"))
+    n_groups, n_bins = len(groups.keys), len(edges) - 1
+    counts = np.zeros((n_groups, n_bins), np.int64)
+    np.add.at(counts, (bins["group"].to_numpy(), bins["bin"].to_numpy()), bins["count"].to_numpy())
     columns = {
         "low": np.tile(edges[:-1], n_groups),
         "high": np.tile(edges[1:], n_groups),
@@ -98,6 +139,10 @@ def token_histogram(
         "n_null": np.repeat(n_null, n_bins),
     }
     return with_keys(groups, n_bins, result_frame(schema.TOKEN_HISTOGRAM, columns))
+
+
+HISTOGRAM_REDUCERS = {"bins": sums("bin"), "sums": sums()}
+"""How to reduce what several partials have."""
 
 
 def ecdf(

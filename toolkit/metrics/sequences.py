@@ -1,8 +1,7 @@
-"""Compute perplexity and other metrics of sequences (channels of choices), and of corpora."""
+"""Compute perplexity and other metrics of sequences: channels of choices."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -11,7 +10,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from toolkit import arguments, arrow, schema
-from toolkit.errors import SchemaError
 from toolkit.metrics import tokens
 from toolkit.metrics._arrays.logprobs import bits_per_byte, perplexity
 from toolkit.metrics._arrays.segments import (
@@ -27,7 +25,6 @@ from toolkit.metrics._arrays.segments import (
 )
 from toolkit.metrics._arrays.types import Codes, Counts, Flags
 from toolkit.metrics._blocks import Block, check_increasing, over_blocks, rows_of
-from toolkit.metrics._groups import Groups, grouped
 from toolkit.metrics._results import Columns, categorical, integers, result_frame
 from toolkit.tables import require_tables
 
@@ -47,7 +44,7 @@ _FLOATS = (
     "mean_entropy_topk",
     "mean_missing_mass",
 )
-_COUNTS = (
+COUNTS = (
     "n_tokens",
     "n_ok",
     "n_censored",
@@ -61,12 +58,6 @@ _COUNTS = (
     "longest_run_below",
     "n_below",
 )
-_POOLED = tuple(name for name in (*_COUNTS, "n_scored") if name in schema.CORPUS_METRICS.names)
-_SUPPORT = {  # counts of the tokens that each sum is over
-    "sum_logprob": ("n_ok",),
-    "sum_surprisal_lower": ("n_ok", "n_censored"),
-    "sum_logprob_bytes": ("n_bytes",),
-}
 
 
 def sequence_metrics(
@@ -122,7 +113,7 @@ def sequence_metrics(
     found = find_sequences(lp)
     n_rows = len(found.choice_row)
     columns: Columns = {name: np.full(n_rows, np.nan) for name in _FLOATS}
-    columns |= {name: np.zeros(n_rows, np.int64) for name in _COUNTS}
+    columns |= {name: np.zeros(n_rows, np.int64) for name in COUNTS}
     status, is_logit = tokens.of_answers(lp)
 
     def reduced(block: Block) -> tuple[Counts, Columns]:
@@ -136,7 +127,7 @@ def sequence_metrics(
         for name, each in values.items():
             columns[name][rows] = each
     return result_frame(
-        schema.SEQUENCE_METRICS, sequence_keys(lp, found) | _finish(columns) | _ratios(columns)
+        schema.SEQUENCE_METRICS, sequence_keys(lp, found) | _finish(columns) | ratios(columns)
     )
 
 
@@ -236,7 +227,7 @@ def _reduce(
     }
 
 
-def _ratios(sums: Columns) -> Columns:
+def ratios(sums: Columns) -> Columns:
     """Return the metrics that are ratios of sums and counts, of sequences or of corpora."""
     return {
         "mean_logprob": ratio(sums["sum_logprob"], sums["n_ok"]),
@@ -293,100 +284,3 @@ def sequence_keys(lp: LogprobTables, found: Sequences) -> dict[str, Any]:
         "kind": categorical(arrow.codes(responses["kind"], schema.KINDS), schema.KINDS),
         "finish_reason": lp.choices["finish_reason"].take(found.choice_row).to_pandas(),
     }
-
-
-def corpus_metrics(
-    lp: LogprobTables | pd.DataFrame,
-    *,
-    by: str | Sequence[str] | None = None,
-    channel: str | None = "content",
-) -> pd.DataFrame:
-    """Pool sequences into corpora: compute one row for all, or one per group.
-
-    Perplexities are never averaged: log likelihoods and token counts are summed, and the mean is
-    exponentiated, so every token has the same weight. ``perplexity_geometric`` gives every sequence
-    the same weight instead. Sums over sequences are exact (`math.fsum`), so the result does not
-    depend on their order, nor on how they were split into files.
-
-    Parameters
-    ----------
-    lp : LogprobTables or DataFrame
-        A DataFrame must be the result of `sequence_metrics`, or several of them concatenated.
-    by : str or sequence of str, optional
-        Columns of the sequence table to group by, such as ``"model"``. Null is a group too.
-    channel : str or None
-        The channel to pool: content, reasoning or refusal. None: all channels, each separately, as
-        with ``by="channel"``.
-
-    Returns
-    -------
-    DataFrame
-        The columns of `by`, then those of ``schema.CORPUS_METRICS``; groups are sorted. Without
-        `by` there is one row, even if there is no sequence. Counts are int64; a metric without
-        usable tokens is NaN.
-
-    Raises
-    ------
-    ArgumentError
-        If a column of `by` or the `channel` does not exist.
-    SchemaError
-        If a DataFrame lacks columns of `sequence_metrics`.
-
-    Examples
-    --------
-    >>> import toolkit
-    >>> entries = [{"token": "a", "logprob": l} for l in (-1.0, -1.0, -4.0)]
-    >>> bodies = [
-    ...     {"id": "x", "choices": [{"message": {}, "logprobs": {"content": entries[:2]}}]},
-    ...     {"id": "y", "choices": [{"message": {}, "logprobs": {"content": entries[2:]}}]},
-    ... ]
-    >>> pooled = corpus_metrics(toolkit.from_responses(bodies)).iloc[0]
-    >>> float(pooled["perplexity"].round(3)), float(pooled["perplexity_geometric"].round(3))
-    (7.389, 12.182)
-    """
-    table = lp if isinstance(lp, pd.DataFrame) else sequence_metrics(lp)
-    names = schema.SEQUENCE_METRICS.names
-    if lacking := [name for name in names if name not in table.columns]:
-        raise SchemaError(f"the sequence table lacks columns {lacking}; see sequence_metrics")
-    if channel is not None:
-        arguments.channel(channel)
-    keys = arguments.columns("by", by, names)
-    if channel is None or "channel" in keys:
-        keys = [key for key in keys if key != "channel"] + ["channel"]
-    else:
-        table = table[table["channel"] == channel]
-    groups = grouped(table, keys)
-    columns: dict[str, Any] = {**_pool(table, groups)}
-    n_groups = len(groups.keys)
-    if "channel" in keys:
-        columns["channel"] = groups.keys.pop("channel")
-    else:
-        code = np.full(n_groups, schema.CHANNELS.index(channel), np.int8)
-        columns["channel"] = categorical(code, schema.CHANNELS)
-    pooled = result_frame(schema.CORPUS_METRICS, columns)
-    # A column that is a key and a result has one value per group: the key is kept.
-    pooled = pooled.drop(columns=[key for key in groups.keys if key in pooled])
-    return pd.concat([groups.keys, pooled], axis=1)
-
-
-def _pool(table: pd.DataFrame, groups: Groups) -> Columns:
-    """Sum the sequences of each group exactly."""
-    rows = {name: table[name].to_numpy() for name in schema.SEQUENCE_METRICS.names}
-    rows["n_scored"] = rows["n_ok"] > 0
-    sums: Columns = {name: groups.total(rows[name]) for name in _POOLED}
-    sums["n_sequences"] = np.diff(groups.offsets)
-
-    def total(values: np.ndarray, *support: str) -> np.ndarray:
-        # A sequence without such tokens adds 0; any other NaN makes the total unknown.
-        bare = sum(rows[name] for name in support) == 0
-        added = groups.exact_total(np.where(np.isnan(values) & bare, 0.0, values))
-        return np.where(sum(sums[name] for name in support) > 0, added, np.nan)
-
-    for name, support in _SUPPORT.items():
-        sums[name] = total(rows[name], *support)
-    for name in ("mean_entropy_lower", "mean_entropy_upper", "mean_missing_mass"):
-        weighted = total(rows[name] * rows["n_entropy"], "n_entropy")
-        sums[name] = ratio(weighted, sums["n_entropy"])
-    mean_nll = 0.0 - total(rows["mean_logprob"], "n_scored")
-    sums["perplexity_geometric"] = perplexity(mean_nll, sums["n_scored"])
-    return sums | _ratios(sums)

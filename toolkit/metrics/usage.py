@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -12,10 +12,11 @@ import pyarrow.compute as pc
 
 from toolkit import arguments, arrow, schema
 from toolkit.errors import ArgumentError
-from toolkit.metrics._arrays.segments import ratio, segment_ids
+from toolkit.metrics._arrays.segments import ratio
 from toolkit.metrics._arrays.types import Array, Counts
 from toolkit.metrics._blocks import rows_of
-from toolkit.metrics._groups import Groups, grouped
+from toolkit.metrics._groups import Groups, grouped, numbered
+from toolkit.metrics._partial import Partial, sums
 from toolkit.metrics._prices import Price, costs
 from toolkit.metrics._results import integers, result_frame, wide_frame
 from toolkit.tables import require_tables
@@ -34,6 +35,7 @@ _TOKENS = (
     "reasoning_tokens",
 )
 _DESCRIBED = _TOKENS[:3]
+_RATED = _TOKENS[1:3]
 _GROUPABLE = [c.name for c in schema.RESPONSES.columns if not pa.types.is_list(c.type)]
 
 
@@ -94,21 +96,85 @@ def usage(
     >>> f"{row['cost']:.6f}"
     '0.000025'
     """
+    return usage_table(usage_partial(lp, by=by, prices=prices))
+
+
+def usage_partial(
+    lp: LogprobTables, *, by: GroupBy, prices: Mapping[str, Price] | str | None
+) -> Partial:
+    """Return what `usage_table` adds up, of some responses."""
     groups = response_groups(lp, by, schema.USAGE)
+    group = groups.numbers()
     tokens = {name: arrow.floats(lp.responses[name]) for name in _TOKENS}
+    known = {name: ~np.isnan(values) for name, values in tokens.items()}
+    cost = costs(lp.responses, prices)
+    cached = known["cached_tokens"] & known["prompt_tokens"]
+    counts = {
+        "n_responses": np.ones(len(group), np.int64),
+        "n_errors": pc.is_valid(lp.responses["error"]).to_numpy(),
+        "n_finished": arrow.flags(lp.responses["finished"]),
+        "n_with_usage": np.logical_or.reduce(list(known.values())),
+        "n_priced": ~np.isnan(cost),
+        "cached": np.where(cached, tokens["cached_tokens"], 0.0),
+        "prompt": np.where(cached, tokens["prompt_tokens"], 0.0),
+        **{name: np.nan_to_num(values) for name, values in tokens.items()},
+        **{f"known_{name}": flags for name, flags in known.items()},
+        **_choice_terms(lp, tokens["completion_tokens"]),
+    }
+    added = pd.DataFrame({name: values.astype(np.int64) for name, values in counts.items()})
+    unpriced = _without_price(lp.responses, cost if prices is not None else np.zeros(len(cost)))
+    tables = {
+        "sums": added.assign(cost=np.nan_to_num(cost), group=group),
+        "values": pd.concat(
+            [
+                pd.DataFrame({"group": group, "of": of, "value": tokens[name], "count": 1})
+                for of, name in enumerate(_DESCRIBED)
+            ]
+        ).dropna(),
+        "rates": _rate_terms(group, lp.responses["created"], tokens),
+        "reasons": _counted(group[_owners(lp)], pc.fill_null(lp.choices["finish_reason"], "null")),
+        "unpriced": _counted(group, pa.array(unpriced, pa.large_string())),
+    }
+    return Partial(groups.keys, tables)
+
+
+def usage_table(partial: Partial) -> pd.DataFrame:
+    """Return the result of `usage` from what was added up."""
+    groups, terms = partial.groups("sums"), partial.tables["sums"]
+    whole = terms.columns.drop(["cost", "group"])
+    total = {name: groups.total(terms[name].to_numpy()) for name in whole}
+    cost = groups.exact_total(terms["cost"].to_numpy())
+    reasons = np.empty(len(groups.keys), object)
+    reasons[:] = _by_text(partial, "reasons")
     columns = {
-        "n_responses": np.diff(groups.offsets),
-        "n_errors": groups.total(pc.is_valid(lp.responses["error"]).to_numpy()),
-        "n_finished": groups.total(arrow.flags(lp.responses["finished"])),
-        "n_with_usage": groups.total(np.logical_or.reduce([~np.isnan(n) for n in tokens.values()])),
-        **cost_columns(lp, groups, prices),
-        **_token_columns(groups, tokens),
-        "cached_share": _cached_share(groups, tokens["cached_tokens"], tokens["prompt_tokens"]),
-        **_rates(groups, lp.responses["created"], tokens),
-        **_choice_columns(lp, groups, tokens["completion_tokens"]),
+        **total,
+        **{name: integers(total[name], total[f"known_{name}"] > 0) for name in _TOKENS},
+        **_described(partial, total),
+        **_rates(partial),
+        "cost": np.where(total["n_priced"] > 0, cost, np.nan),
+        "cached_share": ratio(total["cached"], total["prompt"]),
+        "share_with_logprobs": ratio(total["n_present"], total["n_responses"]),
+        "logprob_coverage": ratio(total["covered_rows"], total["covered_tokens"]),
+        "unpriced_models": [list(found) for found in _by_text(partial, "unpriced")],
+        "finish_reasons": reasons,
     }
     found = pd.concat([groups.keys, result_frame(schema.USAGE, columns)], axis=1)
     return wide_frame(schema.USAGE, found)
+
+
+def _by_text(partial: Partial, name: str) -> list[dict[str, int]]:
+    """Return the counts of each group by text, in alphabetical order."""
+    table, groups = partial.tables[name], partial.groups(name)
+    texts, counts = (table[column].to_numpy(object) for column in ("value", "count"))
+    both = zip(groups.split(texts), groups.split(counts), strict=True)
+    return [dict(sorted(zip(own.tolist(), n.tolist(), strict=True))) for own, n in both]
+
+
+def _counted(group: Counts, texts: pa.Array | pa.ChunkedArray) -> pd.DataFrame:
+    """Count each text of each group, without nulls."""
+    table = pa.table({"group": group, "value": texts}).drop_null()
+    found = table.group_by(["group", "value"]).aggregate([([], "count_all")])
+    return found.rename_columns({"count_all": "count"}).to_pandas()
 
 
 def response_groups(lp: LogprobTables, by: GroupBy, declared: schema.Table) -> Groups:
@@ -151,44 +217,79 @@ def _listed(by: object) -> list[str | pd.Series]:
     return found
 
 
-def _cached_share(groups: Groups, cached: Array, prompt: Array) -> Array:
-    known = ~np.isnan(cached) & ~np.isnan(prompt)
-    return ratio(
-        groups.total(np.where(known, cached, 0.0)), groups.total(np.where(known, prompt, 0.0))
-    )
-
-
-def _rates(
-    groups: Groups, created: pa.ChunkedArray, tokens: Mapping[str, Array]
-) -> dict[str, Array]:
-    """Return tokens per minute: the tokens before the last response, over the time until it."""
+def _rate_terms(
+    group: Counts, created: pa.ChunkedArray, tokens: Mapping[str, Array]
+) -> pd.DataFrame:
+    """Return the time and the tokens of each response that has both."""
     minute = arrow.floats(created.cast(pa.int64())) / 60_000
+    terms = [
+        pd.DataFrame({"group": group, "of": of, "minute": minute, "tokens": tokens[name]})
+        for of, name in enumerate(_RATED)
+    ]
+    return pd.concat(terms).dropna()
+
+
+def _ends(terms: pd.DataFrame) -> pd.DataFrame:
+    """Reduce the times of each group to the first and the last, and the tokens before the last."""
+    keys = ["group", "of"]
+    last = terms["minute"] == terms.groupby(keys)["minute"].transform("max")
+    parts = terms.assign(last=last).groupby([*keys, "last"], as_index=False)
+    return parts.agg({"minute": "min", "tokens": "sum"})[["group", "of", "minute", "tokens"]]
+
+
+def _rates(partial: Partial) -> dict[str, Array]:
+    """Return tokens per minute: the tokens before the last response, over the time until it."""
     columns = {}
-    for name in ("completion_tokens", "total_tokens"):
+    for of, name in enumerate(_RATED):
         rates = []
-        for when, counts in zip(groups.split(minute), groups.split(tokens[name]), strict=True):
-            known = ~np.isnan(when) & ~np.isnan(counts)
-            when, counts = when[known], counts[known]
+        for when, counts in _each(partial, "rates", of, ("minute", "tokens")):
             span = np.ptp(when) if len(when) else 0.0
             rates.append(counts[when < when.max()].sum() / span if span > 0 else np.nan)
         columns[f"{name}_per_minute"] = np.array(rates, np.float64)
     return columns
 
 
-def _token_columns(groups: Groups, tokens: Mapping[str, Array]) -> dict[str, object]:
-    columns: dict[str, object] = {}
-    for name, values in tokens.items():
-        n_known = groups.total(~np.isnan(values))
-        total = groups.total(np.nan_to_num(values))
-        columns[name] = integers(total, n_known > 0)
-        if name in _DESCRIBED:
-            known = [part[~np.isnan(part)] for part in groups.split(values)]
-            columns[f"mean_{name}"] = ratio(total, n_known)
-            for how, q in (("median", 0.5), ("p95", 0.95)):
-                columns[f"{how}_{name}"] = np.array(
-                    [np.quantile(part, q) if len(part) else np.nan for part in known], np.float64
-                )
+def _each(
+    partial: Partial, name: str, of: int, columns: tuple[str, str]
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield two columns of the rows about one count of tokens, group by group."""
+    table = partial.tables[name]
+    table = table[table["of"] == of]
+    groups = numbered(table["group"].to_numpy(), partial.keys)
+    one, two = (groups.split(table[column].to_numpy()) for column in columns)
+    return zip(one, two, strict=True)
+
+
+def _described(partial: Partial, total: Mapping[str, Counts]) -> dict[str, Array]:
+    columns = {}
+    for of, name in enumerate(_DESCRIBED):
+        columns[f"mean_{name}"] = ratio(total[name], total[f"known_{name}"])
+        for how, q in (("median", 0.5), ("p95", 0.95)):
+            each = _each(partial, "values", of, ("value", "count"))
+            columns[f"{how}_{name}"] = np.array([quantile(*own, q) for own in each], np.float64)
     return columns
+
+
+def quantile(values: Array, counts: Counts, q: float) -> float:
+    """Return a quantile of values that occur several times, by NumPy's linear rule.
+
+    Examples
+    --------
+    >>> quantile(np.array([9.0, 1.0]), np.array([1, 2]), 0.75)
+    5.0
+    """
+    if not len(values):
+        return np.nan
+    order = np.argsort(values, kind="stable")
+    ends = np.cumsum(counts[order])
+    last = int(ends[-1]) - 1
+    at = last * q
+    ranks = [int(at), min(int(at) + 1, last)]
+    low, high = values[order][np.searchsorted(ends, ranks, "right")].tolist()
+    share = at - int(at)
+    if share < 0.5:  # NumPy begins at the nearer of the two
+        return float(low + (high - low) * share)
+    return float(high - (high - low) * (1 - share))
 
 
 def cost_columns(
@@ -217,19 +318,25 @@ def cost_columns(
 
 def _unpriced(responses: pa.Table, groups: Groups, cost: Array) -> list[list[str]]:
     """Return the models of each group that report tokens and have no price, sorted."""
+    return [sorted(set(own) - {None}) for own in groups.split(_without_price(responses, cost))]
+
+
+def _without_price(responses: pa.Table, cost: Array) -> np.ndarray:
+    """Return the model of each response that reports tokens and has no price, else None."""
     counted = pc.and_(*(responses[name].is_valid() for name in _TOKENS[:2])).to_numpy()
     names = np.array(pc.fill_null(responses["model"], "null").to_pylist(), object)
     names[~(counted & np.isnan(cost))] = None
-    return [sorted(set(own) - {None}) for own in groups.split(names)]
+    return names
 
 
-def _choice_columns(
-    lp: LogprobTables, groups: Groups, completion_tokens: Array
-) -> dict[str, object]:
-    choices, n_responses = lp.choices, lp.responses.num_rows
-    row = rows_of(
-        lp.responses["response_key"].to_numpy(), choices["response_key"].to_numpy(), "responses"
-    )
+def _owners(lp: LogprobTables) -> Counts:
+    """Return the row of the response of each choice."""
+    responses, choices = (t["response_key"].to_numpy() for t in (lp.responses, lp.choices))
+    return rows_of(responses, choices, "responses")
+
+
+def _choice_terms(lp: LogprobTables, completion_tokens: Array) -> dict[str, np.ndarray]:
+    choices, n_responses, row = lp.choices, lp.responses.num_rows, _owners(lp)
     state = arrow.codes(choices["logprobs_state"], schema.LOGPROBS_STATES)
     present = np.zeros(n_responses, np.bool_)
     present[row[state == schema.LOGPROBS_STATES.index("present")]] = True
@@ -237,27 +344,20 @@ def _choice_columns(
     for channel in schema.ANSWER_CHANNELS:
         np.add.at(token_rows, row, choices[f"n_{channel}_tokens"].to_numpy())
     covered = present & ~np.isnan(completion_tokens)
-    n_choices = groups.total(np.bincount(row, minlength=n_responses))
     return {
-        "n_choices": n_choices,
-        "share_with_logprobs": ratio(groups.total(present), np.diff(groups.offsets)),
-        "n_token_rows": groups.total(token_rows),
-        "logprob_coverage": ratio(
-            groups.total(np.where(covered, token_rows, 0)),
-            groups.total(np.where(covered, completion_tokens, 0.0)),
-        ),
-        "finish_reasons": _finish_reasons(choices["finish_reason"], groups, row),
+        "n_choices": np.bincount(row, minlength=n_responses),
+        "n_present": present,
+        "n_token_rows": token_rows,
+        "covered_rows": np.where(covered, token_rows, 0),
+        "covered_tokens": np.where(covered, completion_tokens, 0.0),
     }
 
 
-def _finish_reasons(reasons: pa.ChunkedArray, groups: Groups, row: Counts) -> np.ndarray:
-    """Return a dict of counts per group, its reasons in alphabetical order."""
-    group = np.empty(len(groups.order), np.int64)
-    group[groups.order] = segment_ids(groups.offsets)
-    counted = pa.table({"group": group[row], "reason": pc.fill_null(reasons, "null")})
-    counted = counted.group_by(["group", "reason"]).aggregate([([], "count_all")])
-    out = np.empty(len(groups.offsets) - 1, object)
-    out[:] = [{} for _ in out]
-    for entry in counted.sort_by([("group", "ascending"), ("reason", "ascending")]).to_pylist():
-        out[entry["group"]][entry["reason"]] = entry["count_all"]
-    return out
+REDUCERS = {
+    "sums": sums(),
+    "values": sums("of", "value"),
+    "rates": _ends,
+    "reasons": sums("value"),
+    "unpriced": sums("value"),
+}
+"""How to reduce what several partials have."""

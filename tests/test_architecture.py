@@ -56,6 +56,13 @@ ROOMS = {
             *("dataset.lock", "dataset.snapshot"),
         ),
     ),
+    "dataset.batches": (
+        "an export in batches of whole responses",
+        (
+            *("errors", "schema", "arrow", "tables", "dataset.layout", "dataset.versions"),
+            "dataset.snapshot",
+        ),
+    ),
     "loaders.json_values": ("the JSON vocabulary: kinds, paths, rejects", ("limits",)),
     "loaders.buffers": ("column buffers between decoding and merging", ("schema", "arrow")),
     "loaders.scanner": ("the one door to the native scanner", ("arrow",)),
@@ -121,6 +128,10 @@ ROOMS = {
             *(*_GROUND, "tables", "dataset.layout", "dataset.read"),
             *("loaders.formats", "loaders.options", "loaders.batches", "loaders.session"),
         ),
+    ),
+    "dataset.stream": (
+        "`arrow_stream`: recordings for engines that read Arrow streams",
+        ("schema", "arguments", "loaders.read"),
     ),
     "loaders.objects": (
         "`from_responses`: objects in memory",
@@ -217,6 +228,13 @@ ROOMS = {
     "metrics": (
         "tables to result DataFrames, one module per metric",
         (*_GROUND, "prefetch", "tables", "metrics._arrays", "metrics._alignment"),
+    ),
+    "dataset.opened": (
+        "`open_dataset`: metrics of an export, batch by batch",
+        (
+            *("errors", "arguments", "schema", "dataset.layout", "dataset.snapshot"),
+            *("dataset.read", "dataset.batches", "metrics"),
+        ),
     ),
     "plot": (
         "result tables to Axes; computes no statistic",

@@ -9,6 +9,7 @@ import textwrap
 
 import pytest
 
+import toolkit
 from tests.conftest import ROOT
 
 MIB = 1 << 20
@@ -148,3 +149,28 @@ def test_reads_in_one_process_leave_nothing():
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_metrics_of_an_export_do_not_load_it(tmp_path):
+    """Five times as many answers need the same memory; loaded they need 40 MiB and more."""
+    entry = {"token": "word", "logprob": -0.5}
+    top = [{"token": f"w{k}", "logprob": -0.5 - k} for k in range(4)]
+    choice = {
+        "message": {"content": "word" * 200},
+        "logprobs": {"content": [{**entry, "top_logprobs": top}] * 200},
+    }
+    line = json.dumps({"model": "m", "choices": [choice]}).encode() + b"\n"
+    for n in (400, 2000):
+        (tmp_path / f"{n}.jsonl").write_bytes(line * n)
+        toolkit.export(tmp_path / f"{n}.jsonl", tmp_path / f"{n}")
+    code = f"""
+    for n in (400, 2000):
+        dataset = toolkit.open_dataset({os.fspath(tmp_path)!r} + f"/{{n}}")
+        assert dataset.usage(by="model")["n_responses"].tolist() == [n]
+        found += [dataset.corpus_metrics(by="model")["n_ok"].sum() // 200]
+        found += [sum(map(len, dataset.sequence_metrics())), peak()]
+    """
+    *few, peak_of_few = map(int, (found := run(code, SMALL))[:3])
+    *many, peak_of_many = map(int, found[3:6])
+    assert (few, many) == ([400, 400], [2000, 2000])
+    assert peak_of_many - peak_of_few < 40 * 1024

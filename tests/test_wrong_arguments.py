@@ -127,6 +127,7 @@ NEEDED = {
     "label_distribution": {"labels": ["A", "B"]},
     "label_heatmap": {"labels": ["A", "B"]},
     "read": {"sources": SOURCE},
+    "arrow_stream": {"sources": SOURCE},
     "report": {"path": "report.html"},
     "browse": {"path": "answers.html"},
     "save": {"path": "answer.html"},

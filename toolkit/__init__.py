@@ -25,6 +25,7 @@ Store::
 
     export              Load recordings and write their tables as Parquet, in bounded memory.
     read_parquet        Load tables that `toolkit.export` or `LogprobTables.write_parquet` wrote.
+    open_dataset        Open an exported dataset, whose metrics are computed without loading it.
     dataset             Write and read datasets: the tables as Parquet on disk.
 
 How certain was the model?::
@@ -98,7 +99,7 @@ _HOMES = {
     "toolkit.loaders.formats.shape": ("Shape",),
     "toolkit.limits": ("Limits",),
     "toolkit.tables": ("LogprobTables", "concat"),
-    "toolkit.dataset": ("export", "read_parquet"),
+    "toolkit.dataset": ("export", "read_parquet", "open_dataset"),
     "toolkit.metrics": (
         "answers",
         "token_metrics",

@@ -4,6 +4,7 @@ from toolkit import metrics as metrics
 from toolkit import plot as plot
 from toolkit import schema as schema
 from toolkit.dataset import export as export
+from toolkit.dataset import open_dataset as open_dataset
 from toolkit.dataset import read_parquet as read_parquet
 from toolkit.errors import ToolkitError as ToolkitError
 from toolkit.errors import ToolkitWarning as ToolkitWarning

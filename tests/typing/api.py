@@ -70,6 +70,18 @@ def storing(lp: LogprobTables, data: Path, folder: Path) -> None:
     assert_type(out, Path)
     assert_type(toolkit.read_parquet(out), LogprobTables)
     assert_type(dataset.read_parquet(os.fspath(out)), LogprobTables)
+    opened = toolkit.open_dataset(out)
+    assert_type(opened, dataset.Dataset)
+    assert_type(opened.files("tokens"), list[str])
+    assert_type(opened.batches(), Iterator[LogprobTables])
+    frames: Iterator[pd.DataFrame] = opened.sequence_metrics(threshold=0.1)
+    pooled: pd.DataFrame = opened.corpus_metrics(by="model")
+    pooled = opened.usage(by="model", prices={"m": (0.1, 0.7)})
+    pooled = opened.token_histogram("surprisal", bins=5)
+    assert len(pooled) <= sum(map(len, frames))
+    assert_type(
+        dataset.arrow_stream(data / "pairs_whole.jsonl", "tokens", threads=1), dataset.ArrowStream
+    )
     assert_type(toolkit.export(data / "pairs_stream.sse", folder / "exported"), Path)
     assert_type(
         dataset.export([data / "pairs_stream.sse"], folder / "again", resume=True, threads=1), Path

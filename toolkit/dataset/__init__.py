@@ -7,20 +7,28 @@ the loaders import this package.
 from importlib import import_module as _import_module
 
 _HOME_OF = {
+    "ArrowStream": "toolkit.dataset.stream",
+    "Dataset": "toolkit.dataset.opened",
     "Shard": "toolkit.dataset.shards",
     "ShardReport": "toolkit.dataset.shards",
+    "arrow_stream": "toolkit.dataset.stream",
     "export": "toolkit.dataset.exporting",
     "export_shard": "toolkit.dataset.machines",
     "finish_export": "toolkit.dataset.machines",
+    "open_dataset": "toolkit.dataset.opened",
     "plan_export": "toolkit.dataset.machines",
     "read_parquet": "toolkit.dataset.read",
 }
 __all__ = [
+    "ArrowStream",
+    "Dataset",
     "Shard",
     "ShardReport",
+    "arrow_stream",
     "export",
     "export_shard",
     "finish_export",
+    "open_dataset",
     "plan_export",
     "read_parquet",
 ]

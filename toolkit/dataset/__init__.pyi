@@ -2,6 +2,10 @@ from toolkit.dataset.exporting import export as export
 from toolkit.dataset.machines import export_shard as export_shard
 from toolkit.dataset.machines import finish_export as finish_export
 from toolkit.dataset.machines import plan_export as plan_export
+from toolkit.dataset.opened import Dataset as Dataset
+from toolkit.dataset.opened import open_dataset as open_dataset
 from toolkit.dataset.read import read_parquet as read_parquet
 from toolkit.dataset.shards import Shard as Shard
 from toolkit.dataset.shards import ShardReport as ShardReport
+from toolkit.dataset.stream import ArrowStream as ArrowStream
+from toolkit.dataset.stream import arrow_stream as arrow_stream

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,10 +16,11 @@ from toolkit import arguments
 from toolkit.dataset.layout import MANIFEST, STORED, Listed, parse_manifest
 from toolkit.dataset.lock import is_locked
 from toolkit.dataset.snapshot import Replaced, Snapshot
-from toolkit.dataset.versions import CHANGES, add_columns, changes_since, conform_earlier
+from toolkit.dataset.versions import CHANGES, Changes, add_columns, changes_since, conform_earlier
 from toolkit.errors import SchemaError, SourceError
 from toolkit.tables import LogprobTables, in_order
 
+T = TypeVar("T")
 _TRIES = 30
 _PAUSE = 0.002  # seconds before the second try; each further pause is so much longer
 
@@ -58,10 +59,15 @@ def read_parquet(directory: str | os.PathLike[str]) -> LogprobTables:
     True
     """
     root = arguments.path("directory", directory)
+    return of_one_export(root, lambda snapshot: _read(root, snapshot))
+
+
+def of_one_export(root: Path, read: Callable[[Snapshot], T]) -> T:
+    """Call a function with the open directory, again if that is replaced in the meantime."""
     for n in range(1, _TRIES + 1):
         try:
-            with _opened(root) as snapshot:
-                return _read(root, snapshot)
+            with opened(root) as snapshot:
+                return read(snapshot)
         except Replaced:
             time.sleep(_PAUSE * n)
     found = (
@@ -70,7 +76,16 @@ def read_parquet(directory: str | os.PathLike[str]) -> LogprobTables:
     raise SourceError(f"{root} {found}; read it when no export writes to it")
 
 
-def _opened(root: Path) -> Snapshot:
+def opened(root: Path) -> Snapshot:
+    """Open the directory of an export.
+
+    Raises
+    ------
+    Replaced
+        If an export puts another one in its place at this moment.
+    SourceError
+        If there is none, or it cannot be read.
+    """
     try:
         return Snapshot(root)
     except FileNotFoundError as error:
@@ -91,13 +106,7 @@ def _not_an_export(root: Path) -> SourceError:
 
 
 def _read(root: Path, snapshot: Snapshot) -> LogprobTables:
-    listed = _manifest(root, snapshot)
-    if listed.version not in list(CHANGES):
-        raise SchemaError(
-            f"{root} has schema version {listed.version!r}: expected one of "
-            f"{', '.join(map(repr, CHANGES))}; a later toolkit reads later versions"
-        )
-    changes = changes_since(str(listed.version))
+    listed, changes = described(root, snapshot)
     names = [f"{table}/{name}" for table, parts in listed.files.items() for name, _ in parts]
     tables = {}
     with closing(snapshot.open_all(names)) as files:
@@ -117,6 +126,17 @@ def _read(root: Path, snapshot: Snapshot) -> LogprobTables:
             tables[declared.name] = pa.concat_tables(parts)
     add_columns(tables, changes)
     return in_order(tables)
+
+
+def described(root: Path, snapshot: Snapshot) -> tuple[Listed, list[Changes]]:
+    """Return what the manifest lists, and what changed since its version of the schema."""
+    listed = _manifest(root, snapshot)
+    if listed.version not in list(CHANGES):
+        raise SchemaError(
+            f"{root} has schema version {listed.version!r}: expected one of "
+            f"{', '.join(map(repr, CHANGES))}; a later toolkit reads later versions"
+        )
+    return listed, changes_since(str(listed.version))
 
 
 def _manifest(root: Path, snapshot: Snapshot) -> Listed:

@@ -79,12 +79,20 @@ class Snapshot:
             raise OSError("it is not a file")
         return os.fdopen(handle, "rb")
 
-    def open_all(self, names: Sequence[str]) -> Generator[BinaryIO, None, None]:
-        """Yield files one after the other; many are opened before they are needed."""
+    def open_all(self, names: Sequence[str], share: int = 1) -> Generator[BinaryIO, None, None]:
+        """Yield files one after the other; many are opened before they are needed.
+
+        Parameters
+        ----------
+        names : sequence of str
+        share : int
+            How many such generators are used at once; each opens as many times fewer.
+        """
+        most = max(_MOST_OPEN // share, 1)
         with ExitStack() as stack:
             files: list[BinaryIO] = []
             for i in range(len(names)):
-                for name in names[len(files) : i + _MOST_OPEN]:
+                for name in names[len(files) : i + most]:
                     files.append(stack.enter_context(self.open(name)))
                 yield files[i]
                 files[i].close()

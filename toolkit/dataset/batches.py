@@ -1,0 +1,180 @@
+"""Read an export batch by batch, in bounded memory: whole responses with all of their rows.
+
+Within a file, and from one file to the next, every table has its responses in the same order. So
+the rows of the next responses are the next rows of each table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, closing
+from itertools import pairwise
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from toolkit import arrow, schema
+from toolkit.dataset.layout import STORED, Listed
+from toolkit.dataset.snapshot import Snapshot
+from toolkit.dataset.versions import Changes, add_columns, conform_earlier
+from toolkit.errors import SchemaError, SourceError
+from toolkit.tables import LogprobTables, in_order
+
+_RESPONSES = 1 << 13  # rows that are read at a time
+_TOKENS = 1 << 16  # of a batch, about: more only if one response has more
+_ROWS = 1 << 16  # that are decoded at a time
+_DECLARED = {table.name: table for table in STORED}
+_KEYED = ("responses", "choices", "tokens", "alternatives")
+
+
+class ExportReader:
+    """One export that is open: its manifest is read, its files are not.
+
+    Parameters
+    ----------
+    root : path
+    snapshot : Snapshot
+    listed : Listed
+    changes : list of Changes
+        Since its version of the schema.
+    """
+
+    def __init__(
+        self, root: Path, snapshot: Snapshot, listed: Listed, changes: list[Changes]
+    ) -> None:
+        self._root, self._snapshot = root, snapshot
+        self._listed, self._changes = listed, changes
+
+    def files(self, table: str) -> list[str]:
+        """Return the paths of the files of a table."""
+        return [str(self._root / table / name) for name, _ in self._listed.files[table]]
+
+    def _rows(self, table: schema.Table) -> Generator[pa.Table, None, None]:
+        """Yield the rows of a table, some at a time, in the order of its files."""
+        parts = self._listed.files[table.name]
+        names = [f"{table.name}/{name}" for name, _ in parts]
+        with closing(self._snapshot.open_all(names, len(_KEYED))) as files:
+            for name, n_rows in parts:
+                path = self._root / table.name / name
+                found = 0
+                for content in _decoded(path, files):
+                    found += content.num_rows
+                    try:
+                        yield conform_earlier(content, table, self._changes)
+                    except SchemaError as error:
+                        raise SchemaError(f"{path}: {error}") from error
+                if found != n_rows:
+                    raise SourceError(f"{path} has {found} rows; the manifest lists {n_rows}")
+
+    def batches(self) -> Iterator[LogprobTables]:
+        """Yield whole responses with their rows.
+
+        The first batch has no rows, so that a result has its types without any response.
+        """
+        with ExitStack() as stack:
+            cursors = {}
+            for name in _KEYED:
+                table = _DECLARED[name]
+                cursor = _Cursor(self._rows(table), self._empty(table))
+                cursors[name] = stack.enter_context(closing(cursor))
+            yield self._tables({})
+            while (responses := cursors["responses"].some(_RESPONSES)) is not None:
+                choices = cursors["choices"].of(responses)
+                for some in _runs(responses, choices):
+                    found = {name: cursors[name].of(some) for name in _KEYED[2:]}
+                    own = np.flatnonzero(_belongs(choices, some))
+                    found |= {"responses": some, "choices": arrow.take(choices, own)}
+                    yield self._tables(found)
+            for name, cursor in cursors.items():
+                if cursor.some(1) is not None:
+                    raise SchemaError(
+                        f"{self._root / name}: a row belongs to no response, or the rows are not "
+                        "in the order of the responses"
+                    )
+
+    def _tables(self, found: dict[str, pa.Table]) -> LogprobTables:
+        tables = {
+            name: found[name] if name in found else self._empty(table)
+            for name, table in _DECLARED.items()
+        }
+        add_columns(tables, self._changes)
+        return in_order(tables)
+
+    def _empty(self, table: schema.Table) -> pa.Table:
+        return conform_earlier(table.empty(), table, self._changes)
+
+
+class _Cursor:
+    """The rows of a table that are still to come.
+
+    Its first files are opened at once, so that they are there when they are needed.
+    """
+
+    def __init__(self, tables: Generator[pa.Table, None, None], empty: pa.Table) -> None:
+        self._tables, self._empty = tables, empty
+        self._table = next(tables, None)
+
+    def close(self) -> None:
+        """Close the files."""
+        self._tables.close()
+
+    def some(self, n: int) -> pa.Table | None:
+        """Return the next rows, n at most; None at the end."""
+        table = self._peek()
+        if table is None:
+            return None
+        self._table = table.slice(n)
+        return table.slice(0, n)
+
+    def of(self, responses: pa.Table) -> pa.Table:
+        """Return the next rows, as far as they belong to some responses."""
+        found = []
+        while (table := self._peek()) is not None:
+            strange = np.flatnonzero(~_belongs(table, responses))
+            n = int(strange[0]) if len(strange) else table.num_rows
+            found.append(table.slice(0, n))
+            self._table = table.slice(n)
+            if len(strange):
+                break
+        return pa.concat_tables(found) if found else self._empty
+
+    def _peek(self) -> pa.Table | None:
+        while self._table is not None and not self._table.num_rows:
+            self._table = next(self._tables, None)
+        return self._table
+
+
+def _belongs(table: pa.Table, responses: pa.Table) -> NDArray[np.bool_]:
+    """Return which rows belong to some responses."""
+    return np.isin(arrow.numpy(table, "response_key"), arrow.numpy(responses, "response_key"))
+
+
+def _runs(responses: pa.Table, choices: pa.Table) -> Iterator[pa.Table]:
+    """Cut responses where they have so many tokens that a batch is large enough."""
+    counts = sum(
+        arrow.numpy(choices, name).astype(np.int64)
+        for name in choices.column_names
+        if name.startswith("n_") and name.endswith("_tokens")
+    )
+    keys = arrow.numpy(responses, "response_key")
+    order = np.argsort(keys, kind="stable")
+    at = order[np.searchsorted(keys[order], arrow.numpy(choices, "response_key"))]
+    before = arrow.offsets(np.bincount(at, counts, minlength=len(keys)))
+    cuts = np.searchsorted(before, np.arange(_TOKENS, before[-1], _TOKENS))
+    bounds = np.unique(np.concatenate([[0], cuts, [len(keys)]])).tolist()
+    for start, stop in pairwise(bounds):
+        yield responses.slice(start, stop - start)
+
+
+def _decoded(path: Path, files: Iterator[BinaryIO]) -> Iterator[pa.Table]:
+    """Yield the rows of the next file, some at a time."""
+    try:
+        with pq.ParquetFile(next(files)) as file:
+            for batch in file.iter_batches(_ROWS):
+                yield pa.Table.from_batches([batch])
+    except (OSError, pa.ArrowException) as error:
+        raise SourceError(f"{path} cannot be read: {error}") from error

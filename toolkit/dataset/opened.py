@@ -1,0 +1,255 @@
+"""Measure an export without loading it: `open_dataset`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+
+from toolkit import arguments
+from toolkit.dataset.batches import ExportReader
+from toolkit.dataset.layout import STORED
+from toolkit.dataset.read import described, of_one_export, opened
+from toolkit.dataset.snapshot import Replaced, Snapshot
+from toolkit.errors import SourceError
+from toolkit.metrics import corpora, distributions, sequences
+from toolkit.metrics._partial import Partial, Reducer, merged
+from toolkit.metrics._prices import Price
+from toolkit.metrics.usage import REDUCERS, usage_partial, usage_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from toolkit.tables import LogprobTables
+
+T = TypeVar("T")
+
+
+def open_dataset(directory: str | os.PathLike[str]) -> Dataset:
+    """Open an exported dataset, whose metrics are computed without loading it.
+
+    Parameters
+    ----------
+    directory : path
+        What `toolkit.export` or `LogprobTables.write_parquet` wrote.
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    SourceError
+        If the directory is not an export.
+    SchemaError
+        If a later version of the toolkit wrote it.
+
+    Examples
+    --------
+    >>> import tempfile, toolkit
+    >>> entries = [{"token": "a", "logprob": l} for l in (-1.0, -3.0)]
+    >>> choice = {"message": {"content": "aa"}, "logprobs": {"content": entries}}
+    >>> lp = toolkit.from_responses({"choices": [choice]})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     dataset = toolkit.open_dataset(lp.write_parquet(f"{folder}/answers"))
+    ...     dataset.corpus_metrics()["perplexity"].round(3).tolist()
+    [7.389]
+    """
+    found = Dataset(arguments.path("directory", directory))
+    found.files("tokens")
+    return found
+
+
+class Dataset:
+    """An exported dataset, read batch by batch; `open_dataset` returns one.
+
+    The results are those of the functions of the same names on the loaded tables, bit by bit, in
+    whatever order the files are read: whole numbers are added, and sums of real numbers are exact
+    until they are rounded once. Memory grows with the number of groups, not with that of answers.
+
+    Each call reads one export. If another one replaces it meanwhile, a result is computed again
+    from the new one; batches that are half taken go on in the old one, unless it has many files
+    that are removed before they were opened.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._root = directory
+
+    def __repr__(self) -> str:
+        """Return the directory."""
+        return f"<Dataset: {self._root}>"
+
+    def files(self, table: str) -> list[str]:
+        """List the Parquet files of a table, for engines that read them: DuckDB, Polars, Spark.
+
+        Parameters
+        ----------
+        table : {"responses", "choices", "tokens", "alternatives", "rejects", "ledger"}
+
+        Returns
+        -------
+        list of str
+            The paths that the manifest lists.
+
+        Raises
+        ------
+        ArgumentError
+            If there is no such table.
+
+        Examples
+        --------
+        >>> import toolkit
+        >>> dataset = toolkit.open_dataset("answers")  # doctest: +SKIP
+        >>> duckdb.read_parquet(dataset.files("tokens")).count("*")  # doctest: +SKIP
+        """
+        arguments.one_of("table", table, [each.name for each in STORED])
+        return self._of_one_export(lambda reader: reader.files(table))
+
+    def batches(self) -> Iterator[LogprobTables]:
+        """Yield whole responses with all of their rows, some at a time.
+
+        Returns
+        -------
+        iterator of LogprobTables
+            The keys rise within a batch. The first batch has no rows, so that whatever is computed
+            from it has its columns and types; rejects and ledger are in no batch.
+
+        Raises
+        ------
+        SourceError
+            If a file is missing or damaged, or the export was replaced while it was read.
+        """
+        try:
+            with opened(self._root) as snapshot:
+                yield from self._reader(snapshot).batches()
+        except Replaced:
+            raise SourceError(
+                f"{self._root} was replaced while it was read; read it from the start"
+            ) from None
+
+    def sequence_metrics(
+        self, *, vocab_size: int | None = None, threshold: float = 0.5
+    ) -> Iterator[pd.DataFrame]:
+        """Compute perplexity, confidence and counts of each answer, some answers at a time.
+
+        Parameters
+        ----------
+        vocab_size, threshold : optional
+            As in `toolkit.sequence_metrics`.
+
+        Returns
+        -------
+        iterator of DataFrame
+            The rows of `toolkit.sequence_metrics`, sorted within a frame. The first one is empty.
+        """
+        for batch in self.batches():
+            yield sequences.sequence_metrics(batch, vocab_size=vocab_size, threshold=threshold)
+
+    def corpus_metrics(
+        self, *, by: str | Sequence[str] | None = None, channel: str | None = "content"
+    ) -> pd.DataFrame:
+        """Pool sequences into corpora: compute one row for all, or one per group.
+
+        Parameters
+        ----------
+        by, channel : optional
+            As in `toolkit.corpus_metrics`.
+
+        Returns
+        -------
+        DataFrame
+            That of `toolkit.corpus_metrics`.
+        """
+
+        def of(batch: LogprobTables) -> Partial:
+            table = sequences.sequence_metrics(batch)
+            return corpora.corpus_partial(table, by=by, channel=channel)
+
+        return corpora.pooled(self._merged(of, corpora.REDUCERS), channel)
+
+    def usage(
+        self,
+        *,
+        by: str | Sequence[str] | None = None,
+        prices: Mapping[str, Price] | str | None = None,
+    ) -> pd.DataFrame:
+        """Count tokens, finish reasons and cost, over all responses or per group.
+
+        Medians and percentiles are exact: the number of responses is kept for each count of tokens
+        that occurs.
+
+        Parameters
+        ----------
+        by : str or sequence of str, optional
+            Columns of responses, as in `toolkit.usage`; not a Series, because rows of loaded tables
+            have its values.
+        prices : optional
+            As in `toolkit.usage`.
+
+        Returns
+        -------
+        DataFrame
+            That of `toolkit.usage`.
+        """
+        names = arguments.items("by", by, "columns of responses")
+
+        def of(batch: LogprobTables) -> Partial:
+            return usage_partial(batch, by=names, prices=prices)
+
+        return usage_table(self._merged(of, REDUCERS))
+
+    def token_histogram(
+        self,
+        column: str = "probability",
+        *,
+        bins: int | Sequence[float] = 20,
+        by: str | Sequence[str] | None = None,
+        channel: str = "content",
+    ) -> pd.DataFrame:
+        """Count tokens in bins of a metric.
+
+        Where the bins depend on the values, the export is read twice: first for the least and the
+        greatest value.
+
+        Parameters
+        ----------
+        column, bins, by, channel : optional
+            As in `toolkit.metrics.token_histogram`.
+
+        Returns
+        -------
+        DataFrame
+            That of `toolkit.metrics.token_histogram`.
+        """
+
+        def values(reader: ExportReader) -> Iterator[pd.DataFrame]:
+            for batch in reader.batches():
+                yield distributions.token_values(batch, column, by=by, channel=channel)
+
+        def compute(reader: ExportReader) -> pd.DataFrame:
+            ends = np.empty(0)
+            if not distributions.has_limits(column, bins):
+                for each in values(reader):
+                    found = each[column].to_numpy(float)
+                    ends = np.append(ends, found[np.isfinite(found)])
+                    ends = np.array([ends.min(), ends.max()]) if len(ends) else ends
+            edges = distributions.token_edges(column, bins, ends)
+            parts = (distributions.histogram_partial(each, edges) for each in values(reader))
+            pooled = merged(parts, distributions.HISTOGRAM_REDUCERS)
+            return distributions.histogram_table(pooled, edges)
+
+        return self._of_one_export(compute)
+
+    def _merged(
+        self, of: Callable[[LogprobTables], Partial], reducers: Mapping[str, Reducer]
+    ) -> Partial:
+        return self._of_one_export(lambda reader: merged(map(of, reader.batches()), reducers))
+
+    def _of_one_export(self, compute: Callable[[ExportReader], T]) -> T:
+        return of_one_export(self._root, lambda snapshot: compute(self._reader(snapshot)))
+
+    def _reader(self, snapshot: Snapshot) -> ExportReader:
+        return ExportReader(self._root, snapshot, *described(self._root, snapshot))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
@@ -71,6 +70,8 @@ class _Worker:
     """A process that answers one call after the other."""
 
     def __init__(self) -> None:
+        import multiprocessing  # needed by few exports
+
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs,), daemon=True)

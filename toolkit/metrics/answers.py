@@ -75,9 +75,9 @@ def answers(
     --------
     >>> import toolkit
     >>> lp = toolkit.read("data/capitals_batch.jsonl")
-    >>> worst = toolkit.answers(lp, sort="perplexity", where=["n_tokens<9", "finish_reason=stop"])
+    >>> worst = answers(lp, sort="perplexity", where=["n_tokens<9", "finish_reason=stop"])
     >>> worst[["custom_id", "text", "weakest_token"]].head(2).values.tolist()
-    [['capital-040', ' Tegucigalpa', ' Te'], ['capital-049', ' Nouakchott', ' Nou']]
+    [['capital-007', ' Sydney', ' Sydney'], ['capital-027', ' Karachi', ' Karachi']]
     """
     names = arguments.columns("sort", sort, schema.ANSWERS.names)
     if ascending is not None:

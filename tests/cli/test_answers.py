@@ -45,6 +45,19 @@ def test_a_readable_table_has_no_column_that_says_nothing(write):  # noqa: F811
     assert len(none.splitlines()) == 2
 
 
+def test_kept_columns_are_printed(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    rows = [{"prompt": f"Question {i}?", "answer": body(["one"])} for i in range(2)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = objects(run("answers", path, "--keep", "prompt"))
+    assert [row["prompt"] for row in found] == ["Question 0?", "Question 1?"]
+    assert "Question 1?" in run("answers", path, "--keep", "prompt", "--text").stdout
+    query = "select prompt from answers where line = 2"
+    assert objects(run("answers", path, "--keep", "prompt", "--sql", query)) == [
+        {"prompt": "Question 1?"}
+    ]
+
+
 @pytest.mark.parametrize("columns", [60, 80, 120])
 def test_ids_that_differ_at_their_end_differ_in_the_table(write, columns):  # noqa: F811
     bodies = (body([f" answer {i}"] * 9, id=f"chatcmpl-{'x' * 40}-{i:02}") for i in range(20))

@@ -136,3 +136,17 @@ def test_a_million_rows_are_quick(lp):
     frame = pd.DataFrame({"response_key": keys, "choice": np.zeros(len(keys), int)})
     found = lp.attach(frame, "custom_id", "text")
     assert found["text"].tolist()[-8:] == ["hi", "ab", "yz", "silent"] * 2
+
+
+def test_kept_columns_are_attached_by_name():
+    tokens = [{"token": "x", "logprob": -0.5, "bytes": None, "top_logprobs": []}]
+    choice = {"index": 0, "message": {"content": "x"}, "logprobs": {"content": tokens}}
+    body = {"choices": [choice]}
+    rows = [{"prompt": "a?", "n": 7, "model": "mine", "out": body}, {"out": body}]
+    lp = toolkit.from_responses(rows, path="out", keep=["prompt", "n", "model"])
+    found = lp.attach(lp.to_pandas("choices")[["response_key"]], "n", "prompt", "model", "kept")
+    assert found["prompt"].fillna("-").tolist() == ["a?", "-"]
+    assert found["n"].fillna("-").tolist() == ["7", "-"]
+    assert found["model"].isna().all()  # that of the response, not the kept one
+    with pytest.raises(toolkit.errors.ArgumentError, match="'text', 'n', 'prompt'$"):
+        lp.attach(found[["response_key"]], "question")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
 
 import toolkit
+from toolkit import schema
 from toolkit.cli.group import (
     inputs_argument,
     load,
@@ -58,7 +60,8 @@ def answers(
     """Print one row per answer: its text, perplexity and weakest token.
 
     A readable table shows the most useful columns; --json and --csv have all columns of `logprobs
-    schema answers`, by which answers can be sorted and filtered.
+    schema answers`, by which answers can be sorted and filtered. Columns of the rows that --keep
+    names, such as a prompt, are printed too.
 
     \b
     Examples:
@@ -72,19 +75,39 @@ def answers(
     require_responses(lp)
     found = toolkit.answers(lp, sort=sort, ascending=ascending, where=where)
     table = pa.Table.from_pandas(found, preserve_index=False)
+    kept = _kept_names(lp)
+    table = lp.attach(table, *kept)
     keys = lp.responses["response_key"].to_numpy()
     views = tables_of_runs(lp) | {"answers": table}
-    print_rows(table, rows, lambda part: _lines(part, keys), views)
+    print_rows(table, rows, lambda part: _lines(part, keys, kept), views)
 
 
-def _lines(table: pa.Table, keys: np.ndarray) -> Iterator[str]:
-    """Yield the lines of a table of answers; `keys`: response_key of all responses."""
+def _kept_names(lp: toolkit.LogprobTables) -> list[str]:
+    """Return the names of the columns that --keep kept and no table has."""
+    kept = lp.responses["kept"].drop_null().to_pylist()
+    names = dict.fromkeys(name for text in kept for name in json.loads(text))
+    taken = {*schema.ANSWERS.names, *schema.RESPONSES.names, *schema.CHOICES.names}
+    return [name for name in names if name not in taken]
+
+
+def _lines(table: pa.Table, keys: np.ndarray, kept: list[str]) -> Iterator[str]:
+    """Yield the lines of a table of answers.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+    keys : array of int
+        The response_key of all responses.
+    kept : list of str
+        Columns of the rows that were kept.
+    """
     rows = table.to_pylist()
     at = keys.searchsorted(table["response_key"].to_numpy()).tolist()
     columns: dict[str, list[Any]] = {
         "row": [Number(number) for number in at],
         _id_name(rows): [row["custom_id"] or row["response_id"] for row in rows],
         **{name: [row[name] for row in rows] for name in _OFTEN_ONE},
+        **{name: [row[name] for row in rows] for name in kept},
         "text": [row["text"] for row in rows],
         "n_tokens": [Number(f"{row['n_tokens']:,}") for row in rows],
         "perplexity": [_number(row["perplexity"], ",.2f") for row in rows],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -24,20 +25,53 @@ _OF_CHOICES = tuple(n for n in schema.CHOICES.names if n not in ("response_key",
 
 def attach(lp: LogprobTables, frame: Any, columns: tuple[str, ...]) -> Any:
     """Add columns to a DataFrame or Arrow table; see `LogprobTables.attach`."""
-    names = arguments.columns("columns", columns, [*_OF_RESPONSES, *_OF_CHOICES, "text"])
+    known = [*_OF_RESPONSES, *_OF_CHOICES, "text"]
+    kept = {} if set(columns) <= set(known) else kept_columns(lp.responses)
+    kept = {name: values for name, values in kept.items() if name not in known}
+    names = arguments.columns("columns", columns, [*known, *kept])
     _require_frame(frame, names)
     by_response = _response_rows(frame, lp.responses)
-    has_choices = bool(set(names) - set(_OF_RESPONSES))
+    has_choices = bool(set(names) - set(_OF_RESPONSES) - set(kept))
     by_choice = _choice_rows(frame, lp.choices) if has_choices else None
     added = {}
     for name in names:
         if name in _OF_RESPONSES:
             added[name] = lp.responses[name].take(by_response)
+        elif name in kept:
+            added[name] = kept[name].take(by_response)
         elif name == "text":
             added[name] = _texts_beside(lp, frame, by_choice)
         else:
             added[name] = lp.choices[name].take(by_choice)
     return _with_columns(frame, added)
+
+
+def kept_columns(responses: pa.Table) -> dict[str, pa.Array]:
+    """Return the columns that ``keep=`` kept, by name, as texts; values that are not texts in JSON.
+
+    Parameters
+    ----------
+    responses : pyarrow.Table
+    """
+    rows = [kept_texts(kept) for kept in responses["kept"].to_pylist()]
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {name: pa.array([row.get(name) for row in rows], schema.TEXT) for name in names}
+
+
+def kept_texts(kept: object) -> dict[str, str]:
+    """Return the columns that ``keep=`` kept of the row of an answer, each as a text.
+
+    Parameters
+    ----------
+    kept : str or null
+        As in ``responses.kept``.
+    """
+    if not isinstance(kept, str):
+        return {}
+    return {
+        name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        for name, value in json.loads(kept).items()
+    }
 
 
 def _texts_beside(lp: LogprobTables, frame: Any, by_choice: pa.Array) -> pa.Array:

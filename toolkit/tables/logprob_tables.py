@@ -293,8 +293,9 @@ class LogprobTables:
             A table, or a part of one, with the column (or index level) ``response_key``, and with
             ``choice`` if columns of choices or texts are asked for.
         *columns : str
-            Columns of responses or choices, or ``"text"``: what `text` returns, of the channel that
-            the column ``channel`` names, if there is one.
+            Columns of responses or choices; columns of the rows that ``keep=`` kept, as texts; or
+            ``"text"``: what `text` returns, of the channel that the column ``channel`` names, if
+            there is one.
 
         Returns
         -------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from typing import Any, NamedTuple
 
@@ -253,22 +252,6 @@ def _entries(lp: LogprobTables, at: npt.NDArray[np.intp], most: int) -> list[lis
             Entry(row["token"], row["bytes"], probability, row["is_sampled"])
         )
     return found
-
-
-def kept_texts(kept: object) -> dict[str, str]:
-    """Return the columns that ``keep=`` kept of the row of an answer, each as a text.
-
-    Parameters
-    ----------
-    kept : str or null
-        As in ``responses.kept``.
-    """
-    if not isinstance(kept, str):
-        return {}
-    return {
-        name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        for name, value in json.loads(kept).items()
-    }
 
 
 def checked_options(channel: str | None, by: str, alternatives: int, max_tokens: int) -> Options:

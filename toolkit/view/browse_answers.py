@@ -12,7 +12,7 @@ import pandas as pd
 from toolkit import arrow, schema
 from toolkit.metrics import answers, sequence_metrics
 from toolkit.tables import LogprobTables
-from toolkit.view.answer import kept_texts
+from toolkit.tables.attaching import kept_texts
 from toolkit.visible_text import plain, spelled_token, visible
 
 Counts = npt.NDArray[np.int64]

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from toolkit.metrics import check
 from toolkit.tables import LogprobTables
-from toolkit.view.answer import kept_texts
+from toolkit.tables.attaching import kept_texts
 from toolkit.view.card import facts_html
 from toolkit.view.html import safe
 from toolkit.view.html_tables import cell_html, scrolled, table_html

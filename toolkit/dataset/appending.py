@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,7 +11,7 @@ from toolkit.dataset.layout import MANIFEST, STORED, Part, shard_of
 from toolkit.dataset.shards import Shard
 from toolkit.dataset.write import link_files
 from toolkit.errors import ExportError
-from toolkit.loaders.sources.locations import address
+from toolkit.loaders.sources.locations import address, state_of
 from toolkit.loaders.sources.source import Source
 from toolkit.schema import SCHEMA_VERSION
 
@@ -70,7 +69,7 @@ class Earlier(NamedTuple):
             before = known.get(source.name)
             if before is None or found is None:  # bytes in memory have no names of their own
                 added.append(source)
-            elif found[0] != "folder" and _state(found[1]) != before:
+            elif found[0] != "folder" and state_of(source.location) != before:
                 raise ExportError(
                     f"{source.name} is not as it was when it was exported (its size or time has "
                     "changed); export all sources anew, with overwrite=True"
@@ -94,12 +93,3 @@ class Earlier(NamedTuple):
             )
             for shard in shards
         ]
-
-
-def _state(path: str) -> tuple[int, int] | None:
-    """Return size and time of a file; None if there is none."""
-    try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    return found.st_size, found.st_mtime_ns

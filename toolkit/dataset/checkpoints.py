@@ -16,6 +16,7 @@ from toolkit.dataset.publish import Staging, digest
 from toolkit.dataset.shards import Shard, ShardReport, place_of
 from toolkit.errors import ToolkitError
 from toolkit.files import sync, write_file
+from toolkit.loaders.sources.locations import Remote
 from toolkit.loaders.sources.source import Source
 
 
@@ -73,6 +74,8 @@ def _is_unchanged(source: Source, before: dict[str, Any]) -> bool:
     place = place_of(source)
     if {name: before[name] for name in before if name in ("start", "stop", "file_bytes")} != place:
         return False
+    if isinstance(source.location, Remote):  # reading it again costs as much as exporting it
+        return source.location.modified_ns == before["modified_ns"] is not None
     return source.fingerprint() == {
         name: before[name] for name in ("bytes", "modified_ns", "sha256")
     }

@@ -192,7 +192,9 @@ def plan(
 def _anywhere(source: Source) -> Source:
     """Return a source that is found from another working directory too."""
     found = address(source.location)
-    return source if found is None else replace(source, location=located(*found))
+    if found is None or found[0] != "file":
+        return source
+    return replace(source, location=located(*found))
 
 
 def with_run(shards: Sequence[Shard]) -> list[Shard]:

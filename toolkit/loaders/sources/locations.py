@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import stat
 import sys
 from contextlib import AbstractContextManager, nullcontext
+from functools import lru_cache
 from typing import Any, ClassVar, Protocol
 
 import pyarrow as pa
@@ -83,13 +85,32 @@ class File:
 
 
 class Remote:
-    """A file in a filesystem of Arrow."""
+    """A file in a filesystem of Arrow, with its size and time as they were listed.
 
-    __slots__ = ("filesystem", "path")
+    Parameters
+    ----------
+    filesystem : pyarrow.fs.FileSystem
+    path : str
+    root : str, optional
+        URI of the filesystem, without credentials; None: no other process can open it.
+    n_bytes, modified_ns : int, optional
+    """
 
-    def __init__(self, filesystem: Any, path: str) -> None:
+    __slots__ = ("filesystem", "modified_ns", "n_bytes", "path", "root")
+
+    def __init__(
+        self,
+        filesystem: Any,
+        path: str,
+        root: str | None = None,
+        n_bytes: int | None = None,
+        modified_ns: int | None = None,
+    ) -> None:
         self.filesystem = filesystem
         self.path = path
+        self.root = root
+        self.n_bytes = n_bytes
+        self.modified_ns = modified_ns
 
     def open(self) -> AbstractContextManager[Reader]:
         """Open the file without decompressing it, so that it can seek if its reader needs that."""
@@ -99,7 +120,15 @@ class Remote:
 
     def size(self) -> int | None:
         """Return the size in bytes."""
-        return self.filesystem.get_file_info(self.path).size
+        return self.n_bytes
+
+    def check_unchanged(self) -> None:
+        """Raise `ChangedSourceError` if the file was replaced since it was listed."""
+        now = self.filesystem.get_file_info(self.path)
+        if (now.size, now.mtime_ns) != (self.n_bytes, self.modified_ns):
+            raise ChangedSourceError(
+                "the object was replaced after it was listed; what was read is kept"
+            )
 
 
 class Memory:
@@ -193,6 +222,9 @@ def address(location: Location) -> tuple[str, str] | None:
     """
     if isinstance(location, File):
         return "file", os.path.abspath(location.path)
+    if isinstance(location, Remote) and location.root is not None:
+        place = [location.root, location.path, location.n_bytes, location.modified_ns]
+        return "uri", json.dumps(place)
     if isinstance(location, Unavailable):
         return "unavailable", location.message
     return ("folder", "") if isinstance(location, Folder) else None
@@ -202,4 +234,28 @@ def located(kind: str, place: str) -> Location:
     """Return the location of an address."""
     if kind == "file":
         return File(place)
+    if kind == "uri":
+        root, path, n_bytes, modified_ns = json.loads(place)
+        return Remote(_filesystem(root), path, root, n_bytes, modified_ns)
     return Folder() if kind == "folder" else Unavailable(place)
+
+
+@lru_cache(maxsize=16)
+def _filesystem(root: str) -> Any:
+    """Open the filesystem of a URI; its credentials are those of this process."""
+    from pyarrow import fs
+
+    return fs.FileSystem.from_uri(root)[0]
+
+
+def state_of(location: Location) -> tuple[int | None, int | None] | None:
+    """Return size and time of the last change of a file; None if there is none."""
+    if isinstance(location, Remote):
+        return location.n_bytes, location.modified_ns
+    if not isinstance(location, File):
+        return None
+    try:
+        found = os.stat(location.path)
+    except OSError:
+        return None
+    return found.st_size, found.st_mtime_ns

@@ -8,7 +8,6 @@ by the block size.
 from __future__ import annotations
 
 import os
-import posixpath
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -17,7 +16,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from toolkit.errors import ArgumentError, SourceError
+from toolkit.errors import ArgumentError
 from toolkit.loaders.sources import globs
 from toolkit.loaders.sources.folders import describe_skipped, outside_exports, skipped_kind
 from toolkit.loaders.sources.locations import (
@@ -25,12 +24,12 @@ from toolkit.loaders.sources.locations import (
     FileObject,
     Folder,
     Memory,
-    Remote,
     Stdin,
     Unavailable,
 )
 from toolkit.loaders.sources.rows import Table, is_table
 from toolkit.loaders.sources.source import Source, describe_error
+from toolkit.loaders.sources.stores import Store
 from toolkit.loaders.sources.suffixes import (
     RECORD_SUFFIXES,
     SNIFFED_SUFFIXES,
@@ -49,7 +48,8 @@ def resolve(sources: Any) -> list[Source]:
     sources : str, path, file object, bytes, table, or an iterable of these
         A path; a glob (``*``, ``?``, ``[``, ``**``), unless a file of that very name exists; a
         directory, searched recursively for recordings (hidden files are skipped); ``"-"`` for
-        standard input; a URI that Arrow can open (``s3://``, ``gs://``, ``file://``); an open
+        standard input; a URI that Arrow can open (``s3://``, ``gs://``, ``abfs://``, ``file://``),
+        also of a folder or with a glob; an open
         file, binary or text; bytes, which are the content of a recording; or a DataFrame, an Arrow
         table or a column of one. The files of globs and directories are sorted, each once: neither
         directories nor ``**`` follow links to directories. Exported datasets in them are skipped. A
@@ -259,68 +259,23 @@ def _unavailable(name: str, message: str) -> Source:
 
 
 def _remote(uri: str, scheme: str) -> Iterator[Source]:
-    from pyarrow import fs
-
-    name = re.sub(r"(?<=://)[^/@]*@", "", uri)
-    if scheme in ("http", "https"):
-        raise SourceError(f"{name}: nothing is fetched over {scheme}; download it, pass the file")
-    try:
-        filesystem, path = fs.FileSystem.from_uri(uri)
-    except (pa.ArrowException, ValueError, ImportError, OSError) as error:
-        raise SourceError(
-            f"{name}: cannot open this kind of URI ({type(error).__name__}); expected file://, "
-            "s3://, gs:// or another that pyarrow.fs.FileSystem.from_uri accepts; otherwise open "
-            "it yourself and pass the file object"
-        ) from error
-    if isinstance(filesystem, fs.LocalFileSystem):
-        for source in _local(path):
-            yield replace(source, name=name) if source.name == _printable(path) else source
+    store = Store.open(uri, scheme)
+    if store.is_local:
+        for source in _local(store.path):
+            is_same = source.name == _printable(store.path)
+            yield replace(source, name=store.name) if is_same else source
         return
-
-    def remote(found_path: str) -> Source:
-        found_name = name if found_path == path else f"{scheme}://{found_path}"
-        return Source(_printable(found_name), Remote(filesystem, found_path))
-
     try:
-        is_folder = filesystem.get_file_info(path).type == fs.FileType.Directory
-        paths, skipped = _remote_paths(filesystem, path, is_folder=is_folder)
+        is_folder, paths, skipped = store.files()
     except (OSError, ValueError, pa.ArrowException) as error:
-        yield _unavailable(name, describe_error(error))
+        yield _unavailable(store.name, describe_error(error))
         return
+    files = (Source(_printable(store.name_of(path)), store.location(path)) for path in paths)
     if is_folder:
-        yield from _folder(name, map(remote, paths), skipped)
+        yield from _folder(store.name, files, skipped)
         return
-    yield from map(remote, paths)
+    yield from files
     if skipped:
-        yield Source(_printable(name), Folder(), skipped)
+        yield Source(_printable(store.name), Folder(), skipped)
     elif not paths:
-        yield _unavailable(name, "no such file, and no recording matches it or lies below it")
-
-
-def _remote_paths(filesystem: Any, path: str, *, is_folder: bool) -> tuple[list[str], Counter[str]]:
-    """Return the file at the path, or the sorted files that match a pattern or are in a folder.
-
-    Those of exported datasets are left out, and counted.
-    """
-    from pyarrow import fs
-
-    if filesystem.get_file_info(path).type == fs.FileType.File:
-        return [path], Counter()
-    magic = globs.MAGIC.search(path)
-    if not (is_folder or magic):
-        return [], Counter()
-    base = path if is_folder or magic is None else posixpath.dirname(path[: magic.start()])
-    listed = _listed(filesystem, base)
-    known = {*listed, *map(posixpath.dirname, listed)}
-    parts = path.split("/")
-    found = listed if is_folder else [p for p in listed if globs.matches(p.split("/"), parts)]
-    return outside_exports(found, base, known.__contains__)
-
-
-def _listed(filesystem: Any, base: str) -> list[str]:
-    from pyarrow import fs
-
-    selector = fs.FileSelector(base, recursive=True, allow_not_found=True)
-    infos = filesystem.get_file_info(selector)
-    files = (info.path for info in infos if info.type == fs.FileType.File)
-    return sorted(file for file in files if "/." not in file[len(base) :])
+        yield _unavailable(store.name, store.why_empty())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,9 +17,10 @@ from toolkit.limits import LIMITS, Limits
 from toolkit.loaders.sources.compression import TruncatedSourceError, decompress
 from toolkit.loaders.sources.containers import unpack
 from toolkit.loaders.sources.fingerprint import Fingerprint, FingerprintRecord
-from toolkit.loaders.sources.locations import File, Location, WatchedFile
+from toolkit.loaders.sources.locations import File, Location, Remote, WatchedFile
 from toolkit.loaders.sources.size_limits import limit_bytes
 
+_STORE_CODE = re.compile(r"(?:AWS Error |Status\(|Azure Error: \[)([A-Za-z_]+)")
 _HASHED_BYTES = 1 << 20  # bytes that are read at a time for a fingerprint alone
 
 
@@ -106,6 +108,8 @@ class Source:
         if self.size() is None:
             return None
         fingerprint = Fingerprint()
+        if isinstance(self.location, Remote):
+            fingerprint.modified_ns = self.location.modified_ns
         with self.location.open() as reader:
             wrapped = fingerprint.wrap(reader)
             if self.span is not None and isinstance(reader, WatchedFile):
@@ -151,6 +155,8 @@ class Source:
             yielded first, except that of corrupt (not of cut) data up to one block may be missing.
         """
         block_bytes = arguments.whole("block_bytes", block_bytes)
+        if fingerprint is not None and isinstance(self.location, Remote):
+            fingerprint.modified_ns = self.location.modified_ns
         with faults_of(self.name), self.location.open() as reader:
             stored = reader if fingerprint is None else fingerprint.wrap(reader)
             blocks = decompress(stored, block_bytes, limits.expansion)
@@ -159,8 +165,9 @@ class Source:
                 to_end=fingerprint is not None,
             )
             yield from limit_bytes(text, limits)
-            if isinstance(reader, WatchedFile):
-                reader.check_unchanged()
+            for watched in (reader, self.location):
+                if isinstance(watched, WatchedFile | Remote):
+                    watched.check_unchanged()
 
 
 @contextmanager
@@ -183,4 +190,9 @@ def describe_error(error: Exception) -> str:
         return "no such file"
     if isinstance(error, OSError) and error.errno is not None:
         return f"cannot be read ({errno.errorcode.get(error.errno, error.errno)})"
+    if isinstance(error, OSError) and (code := _STORE_CODE.search(str(error))):
+        return (
+            f"the store did not answer as expected ({code[1]}); check the name of the bucket, its "
+            "region, and the credentials in the environment, such as AWS_ACCESS_KEY_ID"
+        )
     return f"cannot be read ({type(error).__name__})"

@@ -1,0 +1,45 @@
+"""An S3 server on loopback (moto, of the extra ``stores``), with dummy credentials."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from toolkit.loaders.sources import locations
+
+MARKS = [
+    pytest.mark.stores,
+    pytest.mark.filterwarnings("ignore"),  # those of moto and its server
+]
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The client of boto3 for a server with an empty bucket named ``buck``."""
+    server_of = pytest.importorskip("moto.server", reason="the extra stores is not installed")
+    import boto3
+
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    server = server_of.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    for name, value in {
+        "ACCESS_KEY_ID": "dummy",
+        "SECRET_ACCESS_KEY": "dummy",
+        "DEFAULT_REGION": "us-east-1",
+        "EC2_METADATA_DISABLED": "true",  # else the SDK asks an address outside of loopback
+        "ENDPOINT_URL": f"http://{host}:{port}",
+    }.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    locations._filesystem.cache_clear()
+    try:
+        client = boto3.client("s3")
+        client.create_bucket(Bucket="buck")
+        yield client
+    finally:
+        server.stop()
+        locations._filesystem.cache_clear()

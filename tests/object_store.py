@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
@@ -36,7 +37,9 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     }.items():
         monkeypatch.setenv(f"AWS_{name}", value)
     locations._filesystem.cache_clear()
+    reset = urllib.request.Request(f"http://{host}:{port}/moto-api/reset", method="POST")
     try:
+        urllib.request.urlopen(reset).close()  # servers of one process share their buckets
         client = boto3.client("s3")
         client.create_bucket(Bucket="buck")
         yield client

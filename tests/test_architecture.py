@@ -223,6 +223,13 @@ ROOMS = {
             *("loaders.formats", "loaders.options", "loaders.sources"),
         ),
     ),
+    "dataset.store": (
+        "datasets in object stores, with a manifest as the pointer",
+        (
+            *("errors", "files", "arguments", "dataset.layout", "dataset.snapshot"),
+            "loaders.sources",
+        ),
+    ),
     "metrics._arrays": ("array functions under the metrics: NumPy alone", ()),
     "metrics._alignment": ("tokens to text and back", ("schema", "arrow", "metrics._arrays")),
     "metrics": (
@@ -256,6 +263,7 @@ ROOMS = {
 }
 # Conveniences that reach upwards, inside a function and nowhere else.
 LATE = {
+    ("dataset.read", "dataset.store"),
     ("tables", "dataset.write"),
     ("tables", "view"),
     ("tables", "loaders.raw"),

@@ -11,6 +11,7 @@ _HOME_OF = {
     "Dataset": "toolkit.dataset.opened",
     "Shard": "toolkit.dataset.shards",
     "ShardReport": "toolkit.dataset.shards",
+    "abandon_exports": "toolkit.dataset.store",
     "arrow_stream": "toolkit.dataset.stream",
     "export": "toolkit.dataset.exporting",
     "export_shard": "toolkit.dataset.machines",
@@ -18,12 +19,14 @@ _HOME_OF = {
     "open_dataset": "toolkit.dataset.opened",
     "plan_export": "toolkit.dataset.machines",
     "read_parquet": "toolkit.dataset.read",
+    "upload_dataset": "toolkit.dataset.store",
 }
 __all__ = [
     "ArrowStream",
     "Dataset",
     "Shard",
     "ShardReport",
+    "abandon_exports",
     "arrow_stream",
     "export",
     "export_shard",
@@ -31,6 +34,7 @@ __all__ = [
     "open_dataset",
     "plan_export",
     "read_parquet",
+    "upload_dataset",
 ]
 
 

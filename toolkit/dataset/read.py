@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -20,7 +21,11 @@ from toolkit.dataset.versions import CHANGES, Changes, add_columns, changes_sinc
 from toolkit.errors import SchemaError, SourceError
 from toolkit.tables import LogprobTables, in_order
 
+if TYPE_CHECKING:
+    from toolkit.dataset.store import StoreSnapshot
+
 T = TypeVar("T")
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _TRIES = 30
 _PAUSE = 0.002  # seconds before the second try; each further pause is so much longer
 
@@ -35,6 +40,8 @@ def read_parquet(directory: str | os.PathLike[str]) -> LogprobTables:
     Parameters
     ----------
     directory : path
+        Or the URI of a dataset in an object store, such as ``s3://bucket/answers``, that
+        `toolkit.dataset.upload_dataset` published.
 
     Returns
     -------
@@ -58,6 +65,8 @@ def read_parquet(directory: str | os.PathLike[str]) -> LogprobTables:
     ...     toolkit.read_parquet(lp.write_parquet(f"{folder}/answers")).equals(lp)
     True
     """
+    if isinstance(directory, str) and _URI.match(directory):
+        return _read_store(directory)
     root = arguments.path("directory", directory)
     return of_one_export(root, lambda snapshot: _read(root, snapshot))
 
@@ -74,6 +83,18 @@ def of_one_export(root: Path, read: Callable[[Snapshot], T]) -> T:
         f"was replaced {_TRIES} times while it was read" if root.exists() else "does not exist yet"
     )
     raise SourceError(f"{root} {found}; read it when no export writes to it")
+
+
+def _read_store(uri: str) -> LogprobTables:
+    from toolkit.dataset.store import StoreSnapshot
+
+    for _ in range(_TRIES):
+        snapshot = StoreSnapshot(uri)
+        try:
+            return _read(Path(snapshot.name), snapshot)
+        except Replaced:  # the run was abandoned; the manifest names another one, or none
+            time.sleep(_PAUSE)
+    raise SourceError(f"{snapshot.name}: files that its manifest names are missing")
 
 
 def opened(root: Path) -> Snapshot:
@@ -105,7 +126,7 @@ def _not_an_export(root: Path) -> SourceError:
     )
 
 
-def _read(root: Path, snapshot: Snapshot) -> LogprobTables:
+def _read(root: Path, snapshot: Snapshot | StoreSnapshot) -> LogprobTables:
     listed, changes = described(root, snapshot)
     names = [f"{table}/{name}" for table, parts in listed.files.items() for name, _ in parts]
     tables = {}
@@ -128,7 +149,7 @@ def _read(root: Path, snapshot: Snapshot) -> LogprobTables:
     return in_order(tables)
 
 
-def described(root: Path, snapshot: Snapshot) -> tuple[Listed, list[Changes]]:
+def described(root: Path, snapshot: Snapshot | StoreSnapshot) -> tuple[Listed, list[Changes]]:
     """Return what the manifest lists, and what changed since its version of the schema."""
     listed = _manifest(root, snapshot)
     if listed.version not in list(CHANGES):
@@ -139,7 +160,7 @@ def described(root: Path, snapshot: Snapshot) -> tuple[Listed, list[Changes]]:
     return listed, changes_since(str(listed.version))
 
 
-def _manifest(root: Path, snapshot: Snapshot) -> Listed:
+def _manifest(root: Path, snapshot: Snapshot | StoreSnapshot) -> Listed:
     try:
         with snapshot.open(MANIFEST) as file:
             raw = file.read()

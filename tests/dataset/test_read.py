@@ -67,12 +67,12 @@ def test_round_trip_of_several_sources(samples, tmp_path):
     assert_same(lp, toolkit.read_parquet(toolkit.export(paths, tmp_path / "out")))
 
 
-def test_round_trip_of_many_parts(samples, tmp_path, monkeypatch):
+def test_round_trip_of_many_parts(data, tmp_path, monkeypatch):
     monkeypatch.setattr("toolkit.dataset.parquet_writer.PART_ROWS", 1)
     monkeypatch.setattr("toolkit.dataset.parquet_writer.ROW_GROUP", 1)
     monkeypatch.setattr("toolkit.dataset.parquet_writer._PART_BYTES", 1)
     monkeypatch.setattr("toolkit.dataset.exporting._BATCH_BYTES", 1)
-    paths = [samples / "pairs_whole.jsonl", samples / "bytes_stream.sse"]
+    paths = [data / "pairs_whole.jsonl", data / "refusal_stream.sse"]
     out = toolkit.export(paths, tmp_path / "out")
     assert len(list((out / "tokens").iterdir())) > 1
     assert_same(toolkit.read(paths), toolkit.read_parquet(out))
@@ -353,8 +353,12 @@ def test_an_export_is_not_exported_again(lp, tmp_path):
         toolkit.export(out, tmp_path / "again")
 
 
-@pytest.mark.parametrize(("system", "expected"), [("posix", [0]), ("nt", [])])
-def test_memory_is_given_back_every_few_batches(data, tmp_path, monkeypatch, system, expected):
+@pytest.mark.parametrize(
+    ("system", "after", "expected"), [("posix", 1, 3), ("posix", 1 << 20, 0), ("nt", 1, 0)]
+)
+def test_memory_is_given_back_every_few_batches(
+    data, tmp_path, monkeypatch, system, after, expected
+):
     trimmed = []
 
     class Library:
@@ -368,10 +372,13 @@ def test_memory_is_given_back_every_few_batches(data, tmp_path, monkeypatch, sys
         )
         own_os = SimpleNamespace(**vars(os) | {"name": system})
         patch.setattr("toolkit.dataset.parquet_writer.os", own_os)
+        patch.setattr("toolkit.dataset.parquet_writer._RELEASE_BYTES", after)
+        patch.setattr("toolkit.dataset.parquet_writer._Files.write", lambda *_: None)
         for table in STORED:
             (tmp_path / table.name).mkdir()
+        patch.setattr("toolkit.dataset.parquet_writer._Files.publish", lambda self: None)
         write_files(parts, tmp_path, 0)
-    assert trimmed == expected
+    assert trimmed == [0] * expected
 
 
 def test_a_library_without_a_call_to_trim(monkeypatch):

@@ -27,6 +27,7 @@ PART_ROWS = 1 << 22
 ROW_GROUP = 1 << 18
 """Most rows of a row group; engines skip row groups by their range of ``response_key``."""
 _PART_BYTES = 16 << 20  # of a table in memory, after which a file ends, at the end of a batch
+_RELEASE_BYTES = 16 << 20  # of tables, after which freed memory is returned to the system
 _SMALL_BYTES = 4 << 20  # copy waiting tables below this size, so that they hold no large buffers
 # These repeat in short cycles, so that plain encoding compresses faster and to fewer bytes.
 _SMALL_NUMBERS = {"choice", "slot", "rank", "sampled_rank", "n_alternatives"}
@@ -82,8 +83,12 @@ def _due(
     tables: list[_Files], batches: Iterable[LogprobTables]
 ) -> Iterator[tuple[_Files, Part, pa.Table]]:
     """Yield the files that are to be written, the largest first, with their rows."""
+    freed = 0  # bytes of the batches since memory was returned
     for batch in batches:
-        _release_memory()
+        if freed >= _RELEASE_BYTES:
+            _release_memory()
+            freed = 0
+        freed += sum(_n_bytes(batch[files.declared.name]) for files in tables)
         for files in tables:
             for part, content in files.add(batch[files.declared.name]):
                 yield files, part, content
@@ -147,7 +152,8 @@ class _Files:
         """Write a file, flush it to the disk, and note its rows, bytes and hash."""
         written = write_part(self._hidden(part), self.declared, table)
         part.update({**written, "name": part["name"]})
-        _release_memory()  # each thread has its own
+        if _n_bytes(table) >= _RELEASE_BYTES:
+            _release_memory()  # each thread has its own
 
     def publish(self) -> None:
         """Give the files their names."""

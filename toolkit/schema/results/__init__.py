@@ -8,6 +8,7 @@ from toolkit.schema.results.checks import CHECK
 from toolkit.schema.results.compare import COMPARE, COMPARE_TOKENS
 from toolkit.schema.results.comparison import COMPARE_SUMMARY
 from toolkit.schema.results.confidence import CONFIDENCE_METRICS, TOKEN_CONFIDENCE
+from toolkit.schema.results.corpora import CORPUS_METRICS
 from toolkit.schema.results.distributions import ECDF, FINISH_REASONS, TOKEN_HISTOGRAM
 from toolkit.schema.results.divergence import DIVERGENCE
 from toolkit.schema.results.evaluations import COMPARE_EVALUATIONS, EVALUATE
@@ -21,7 +22,7 @@ from toolkit.schema.results.repeats import NOISE_FLOOR, PREFIX_SURVIVAL
 from toolkit.schema.results.rollout_mismatch import ROLLOUT_MISMATCH
 from toolkit.schema.results.same_model import SAME_MODEL
 from toolkit.schema.results.selective import RISK_COVERAGE, SELECTIVE, THRESHOLD_FOR
-from toolkit.schema.results.sequences import CORPUS_METRICS, SEQUENCE_METRICS
+from toolkit.schema.results.sequences import SEQUENCE_METRICS
 from toolkit.schema.results.spans import SPAN_METRICS, SPANS, WORD_METRICS
 from toolkit.schema.results.texts import TEXT_METRICS, TEXT_PERPLEXITY
 from toolkit.schema.results.tokens import TOKEN_METRICS

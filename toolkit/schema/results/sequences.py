@@ -1,10 +1,10 @@
-"""Declare the tables `sequence_metrics` and `corpus_metrics`."""
+"""Declare the table `sequence_metrics`."""
 
 from __future__ import annotations
 
 import pyarrow as pa
 
-from toolkit.schema.base import LABEL, Column, Table, known, metric, total
+from toolkit.schema.base import Column, Table, known, metric, total
 from toolkit.schema.tables import CHANNEL, CHOICE, CHOICES, RESPONSE_KEY, RESPONSES, SOURCE
 
 _PERPLEXITY = metric(
@@ -221,42 +221,6 @@ SEQUENCE_METRICS = Table(
             formula="mean of entropy_topk",
             caveat="what the mean entropy over the whole vocabulary is: at least as high.",
         ),
-        _MEAN_MISSING_MASS,
-    ),
-)
-
-CORPUS_METRICS = Table(
-    "corpus_metrics",
-    "One row per group of sequences, pooled token by token. Columns of `by` come first.",
-    ("channel",),
-    (
-        Column("channel", LABEL, "Channel of the pooled tokens.", required=True),
-        total("n_sequences", "Sequences: rows of sequence_metrics.", "sequences"),
-        total("n_scored", "Sequences with an ok token.", "sequences"),
-        *_TOKEN_TOTALS,
-        _SUM_LOGPROB,
-        _MEAN_LOGPROB,
-        _PERPLEXITY,
-        _SUM_SURPRISAL_LOWER,
-        _PERPLEXITY_LOWER,
-        metric(
-            "perplexity_geometric",
-            "1",
-            "lower",
-            "Geometric mean of the perplexities of the scored sequences, each of the same "
-            "weight. Null if n_scored is 0.",
-            formula="exp(mean of -mean_logprob over sequences)",
-            caveat="what the perplexity of the corpus is: short answers weigh as much as long "
-            "ones.",
-        ),
-        _N_BYTES,
-        _SUM_LOGPROB_BYTES,
-        _BITS_PER_BYTE,
-        _N_RANKED,
-        _N_OFF_TOP1,
-        _OFF_TOP1_RATE,
-        _N_ENTROPY,
-        *_MEAN_ENTROPIES,
         _MEAN_MISSING_MASS,
     ),
 )

@@ -138,9 +138,15 @@ def _names(a: LogprobTables, b: LogprobTables, on: str | None) -> list[np.ndarra
         return [np.arange(len(side)).astype(object) for side in (a, b)]
     for letter, own in zip("ab", ids, strict=True):
         if None in own:
-            raise ArgumentError(f"on='custom_id': a response of {letter} has none")
+            raise ArgumentError(
+                f"on='custom_id': a response of {letter} has none; on='position' pairs "
+                "responses in their order"
+            )
         if len(set(own)) < len(own):
-            raise ArgumentError(f"on='custom_id': a custom_id occurs twice in {letter}")
+            raise ArgumentError(
+                f"on='custom_id': a custom_id occurs twice in {letter}; on='position' pairs "
+                "responses in their order"
+            )
     return [np.array(own, object) for own in ids]
 
 

@@ -122,6 +122,8 @@ NEEDED = {
         "reports": [toolkit.dataset.ShardReport(SHARD, {}, [], LoadSummary().counts(), [])]
     }
     | {"out": "answers"},
+    "upload_dataset": {"directory": "answers", "uri": "file:///none/bucket/answers"},
+    "abandon_exports": {"uri": "file:///none/bucket/answers"},
     "from_responses": {"responses": [_body(0)]},
     "join_labels": {"seq": toolkit.sequence_metrics(TABLES), "labels": {"a": 1, "b": 0, "c": 1}},
     "label_distribution": {"labels": ["A", "B"]},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import assert_type
 
@@ -93,6 +94,9 @@ def storing(lp: LogprobTables, data: Path, folder: Path) -> None:
     assert_type(reports, list[dataset.ShardReport])
     manifest = dataset.finish_export(reports, folder / "steps", overwrite=True)
     assert manifest["tables"]
+    store = f"file://{folder}/store/answers"
+    assert dataset.upload_dataset(folder / "steps", store, overwrite=True)["run"]
+    assert_type(dataset.abandon_exports(store, older_than=timedelta(days=1)), list[str])
 
 
 def measuring(lp: LogprobTables) -> list[pd.DataFrame]:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import toolkit
-from toolkit import schema
 from toolkit.cli.group import (
     inputs_argument,
     load,
@@ -84,6 +83,8 @@ def answers(
 
 def _kept_names(lp: toolkit.LogprobTables) -> list[str]:
     """Return the names of the columns that --keep kept and no table has."""
+    from toolkit import schema
+
     kept = lp.responses["kept"].drop_null().to_pylist()
     names = dict.fromkeys(name for text in kept for name in json.loads(text))
     taken = {*schema.ANSWERS.names, *schema.RESPONSES.names, *schema.CHOICES.names}

@@ -7,5 +7,7 @@ from toolkit.dataset.opened import open_dataset as open_dataset
 from toolkit.dataset.read import read_parquet as read_parquet
 from toolkit.dataset.shards import Shard as Shard
 from toolkit.dataset.shards import ShardReport as ShardReport
+from toolkit.dataset.store import abandon_exports as abandon_exports
+from toolkit.dataset.store import upload_dataset as upload_dataset
 from toolkit.dataset.stream import ArrowStream as ArrowStream
 from toolkit.dataset.stream import arrow_stream as arrow_stream

@@ -231,9 +231,10 @@ class StoreSnapshot:
 
 
 def _open(uri: str) -> Store:
-    scheme, found, _ = str(uri).partition("://")
+    expected = "a URI, such as s3://bucket/answers"
+    scheme, found, _ = arguments.text("uri", uri, expected).partition("://")
     if not found:
-        raise arguments.invalid("uri", uri, "a URI, such as s3://bucket/answers")
+        raise arguments.invalid("uri", uri, expected)
     store = Store.open(uri.rstrip("/"), scheme)
     if "/" not in store.path.strip("/"):
         raise arguments.invalid("uri", store.name, "bucket and name, such as s3://bucket/answers")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -175,6 +176,12 @@ def run_shards(
                 refused.add(shard.part_of)
             yield report
             waiting.popleft()
+    except Exception:
+        for _, future in waiting:
+            _cancel(future)
+        for _, future in waiting:
+            _await(future)  # else a shard that runs would write after the export has ended
+        raise
     finally:
         for _, future in waiting:
             _cancel(future)
@@ -191,6 +198,12 @@ def _work(shard: Shard, folder: Path, attempt: int) -> ShardReport:
 def _cancel(future: Future[ShardReport] | None) -> None:
     if future is not None and hasattr(future, "cancel"):
         future.cancel()
+
+
+def _await(future: Future[ShardReport] | None) -> None:
+    if future is not None:
+        with suppress(Exception, CancelledError):
+            future.result()
 
 
 def _described(error: Exception) -> str:

@@ -26,7 +26,8 @@ _OF_CHOICES = tuple(n for n in schema.CHOICES.names if n not in ("response_key",
 def attach(lp: LogprobTables, frame: Any, columns: tuple[str, ...]) -> Any:
     """Add columns to a DataFrame or Arrow table; see `LogprobTables.attach`."""
     known = [*_OF_RESPONSES, *_OF_CHOICES, "text"]
-    kept = {} if set(columns) <= set(known) else kept_columns(lp.responses)
+    asked = {name for name in columns if isinstance(name, str)}
+    kept = {} if asked <= set(known) else kept_columns(lp.responses)
     kept = {name: values for name, values in kept.items() if name not in known}
     names = arguments.columns("columns", columns, [*known, *kept])
     _require_frame(frame, names)

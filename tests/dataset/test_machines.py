@@ -279,7 +279,8 @@ def test_a_rejected_record_that_is_to_raise_is_not_tried_again(sources, tmp_path
 
 
 def test_a_worker_that_cannot_start(monkeypatch):
-    monkeypatch.setattr(workers, "_serve", os._exit)  # the connection is no exit code
+    # It is called with the connection, which is not an exit code, so the process fails.
+    monkeypatch.setattr(workers, "_serve", os._exit)
     with workers.Workers(1) as pool, pytest.raises(workers.WorkerDiedError, match="__main__"):
         pool.submit(abs, -1).result()
 

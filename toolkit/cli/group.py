@@ -188,7 +188,9 @@ def read_options() -> dict[str, Any]:
     }
 
 
-def _options(*decorators: Callable[[Any], Any]) -> Callable[[Any], Any]:
+def combined(*decorators: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return one decorator that adds several options, in this order."""
+
     def decorate(command: Any) -> Any:
         for decorator in reversed(decorators):
             command = decorator(command)
@@ -241,7 +243,7 @@ _rejects = click.option(
     callback=_set_option,
     help="List the first 100,000 rejects of each reason in a source, or all.  [default: first]",
 )
-inputs_argument = _options(
+inputs_argument = combined(
     click.argument("inputs", metavar="INPUT...", nargs=-1, required=True),
     _path,
     _id,
@@ -251,7 +253,7 @@ inputs_argument = _options(
     _rejects,
     quiet_option,
 )
-_row_options = _options(
+_row_options = combined(
     click.option("--json", "form", flag_value="json", help="Print one JSON object per line."),
     click.option(
         "--csv",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 import toolkit
-from toolkit.cli.group import read_labels, table_option
+from toolkit.cli.group import combined, read_labels, table_option
 from toolkit.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def label_texts(given: tuple[str, ...]) -> dict[str, list[str]]:
 
 def label_options(*, required: bool) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Return a decorator that adds the options about a file of labels."""
-    options = (
+    return combined(
         table_option("--labels", required=required, help="Table of what is known to be right."),
         click.option(
             "--on",
@@ -76,13 +76,6 @@ def label_options(*, required: bool) -> Callable[[Callable[..., None]], Callable
             help="Confidence: of the least certain token, the mean token, or all together.",
         ),
     )
-
-    def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return decorate
 
 
 def judged_answers(

@@ -162,7 +162,7 @@ def export(
         checkpoints = Checkpoints(staging, _settings(options)) if resume else None
         reports = _reports(shards, staging, options, chosen, checkpoints)
         finish(staging.content, reports, earlier)
-        if found or not append:  # an export to which nothing is added is no error
+        if found or not append:  # adding nothing to an export is allowed
             conclude(reports)
     return target
 

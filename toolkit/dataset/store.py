@@ -51,8 +51,8 @@ def upload_dataset(
     """Publish an exported dataset in an object store.
 
     The files are uploaded under names of their own, then the manifest. Until then readers see the
-    dataset that was there before, also if this process is killed. A call can be repeated: what is
-    there already is not uploaded again.
+    dataset that was there before, also if this process is killed. A call can be repeated: it
+    uploads only the files that are missing.
 
     Parameters
     ----------
@@ -120,8 +120,8 @@ def abandon_exports(uri: str, *, older_than: timedelta = _DAY) -> list[str]:
     """Remove the runs of a dataset in an object store that its manifest does not name.
 
     These are replaced datasets, and what killed processes have uploaded. A run in which there is a
-    foreign file stays. Parts of files that were
-    being uploaded are not listed: a lifecycle rule of the bucket removes those.
+    foreign file stays. Parts of files whose upload was cut off are not listed: a lifecycle rule of
+    the bucket removes those.
 
     Parameters
     ----------

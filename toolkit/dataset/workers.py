@@ -176,15 +176,13 @@ def run_shards(
                 refused.add(shard.part_of)
             yield report
             waiting.popleft()
-    except Exception:
+    except BaseException as error:
         for _, future in waiting:
             _cancel(future)
-        for _, future in waiting:
-            _await(future)  # else a shard that runs would write after the export has ended
+        if isinstance(error, Exception):  # an interrupt does not wait
+            for _, future in waiting:
+                _await(future)  # else a shard that runs would write after the export has ended
         raise
-    finally:
-        for _, future in waiting:
-            _cancel(future)
     if reasons:
         n = f"{len(reasons)} {'try' if len(reasons) == 1 else 'tries'}"
         warn(f"{n} of shards failed and were repeated with success ({'; '.join(reasons[:3])})")

@@ -236,7 +236,7 @@ class Scanner : public LooseReader {
     if (!around_->id(id) || !around_->path(path_)) return false;
     if (id.start != nullptr) found.custom_id = id;
     if (!has_tokens && (around_->is_row() || around_->has_mean())) return false;  // there may be some
-    const bool may_be_whole = format == kLegacy || format == kGemini;  // alone it is no chunk
+    const bool may_be_whole = format == kLegacy || format == kGemini;  // alone it is not a chunk
     return !may_be_whole || found.body.kind != kChunk || found.body.id.start != found.body.id.stop;
   }
 

@@ -154,7 +154,7 @@ def parse_uri(uri: str) -> tuple[str, str, str | None]:
         options = []
     quoted = quote(path, safe=_QUOTED.replace("?", ""))
     at = "" if user is None else f"{user}@"
-    # The container of abfs://container@account is no secret.
+    # The part of abfs://container@account before the @ is a container, not a password.
     shown = f"{user.split(':')[0]}@" if user and scheme.startswith("abfs") else ""
     root = f"{scheme}{at}{host}{query}"
     is_plain = ":" not in (user or "") and _PLAIN_OPTIONS.issuperset(options)

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from toolkit import arrow, schema
-from toolkit.metrics._alignment.spans import SpanTokens, without_tokens
 from toolkit.metrics._arrays.segments import (
     ratio,
     segment_count,
@@ -22,26 +21,20 @@ from toolkit.metrics._results import integers, text_type
 from toolkit.metrics.tokens import INVALID, OK, of_answers, token_metrics
 
 if TYPE_CHECKING:
+    from toolkit.metrics._alignment.spans import SpanTokens
     from toolkit.tables import LogprobTables
 
 
-def span_columns(lp: LogprobTables, found: list[SpanTokens]) -> dict[str, Any]:
+def span_columns(lp: LogprobTables, found: SpanTokens) -> dict[str, Any]:
     """Return the metrics of each span, sorted by the index of the span in the result."""
-    empty = without_tokens(np.empty(0, np.int64))
-    ids, sizes, rows, is_covered, is_aligned, n_partial = (
-        np.concatenate([spans[i] for spans in (empty, *found)]) for i in range(6)
-    )
-    text_of = np.repeat(
-        np.array([spans.text_of for spans in found], object), [len(spans.ids) for spans in found]
-    )
-    order = np.argsort(ids)
-    values = reduce_runs(lp, rows, sizes) | {
-        "is_covered": is_covered,
-        "is_aligned": is_aligned,
-        "n_partial": n_partial,
+    order = np.argsort(found.ids)
+    values = reduce_runs(lp, found.rows, found.sizes) | {
+        "is_covered": found.is_covered,
+        "is_aligned": found.is_aligned,
+        "n_partial": found.n_partial,
     }
     columns = {name: value[order] for name, value in values.items()}
-    return columns | {"text_of": pd.Series(text_of[order], dtype=text_type())}
+    return columns | {"text_of": pd.Series(found.text_of[order], dtype=text_type())}
 
 
 def reduce_runs(lp: LogprobTables, rows: Counts, sizes: Counts) -> dict[str, Any]:

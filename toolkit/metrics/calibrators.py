@@ -239,7 +239,9 @@ def _fit_temperature(group: Judged) -> Parameters:
     """Find by bisection where the slope of the log loss along log temperature changes sign."""
     log_odds, right = _log_odds(group.confidence), group.correct
     informative = np.isfinite(log_odds) & (log_odds != 0)
-    log_odds, right = log_odds[informative], right[informative]
+    # Sorted, so that the order of the answers does not change how the sums are rounded.
+    order = np.lexsort((right[informative], log_odds[informative]))
+    log_odds, right = log_odds[informative][order], right[informative][order]
     if not len(log_odds):
         raise ArgumentError("confidence: only 0, 0.5 and 1, which no temperature changes")
     low, high = -math.log(_HOTTEST), math.log(_HOTTEST)
@@ -248,7 +250,7 @@ def _fit_temperature(group: Judged) -> Parameters:
         if not low < middle < high:
             break
         # Above 0: less extreme confidences would fit better.
-        slope = math.fsum((_sigmoid(log_odds * math.exp(-middle)) - right) * log_odds)
+        slope = float(((_sigmoid(log_odds * math.exp(-middle)) - right) * log_odds).sum())
         low, high = (middle, high) if slope > 0 else (low, middle)
     temperature = math.exp((low + high) / 2)
     if not 1.001 / _HOTTEST < temperature < _HOTTEST / 1.001:

@@ -13,8 +13,8 @@ import pandas as pd
 from toolkit import arguments, schema
 from toolkit.arrow import offsets, run_rows
 from toolkit.metrics._alignment.json_leaves import Leaf, documents
-from toolkit.metrics._alignment.spans import SpanTokens, tokens_of_spans, without_tokens
-from toolkit.metrics._alignment.texts import Text, aligned, found_outside, texts, token_runs
+from toolkit.metrics._alignment.spans import SpanTokens, TextSpans, tokens_of_spans
+from toolkit.metrics._alignment.texts import Text, found_outside, texts, token_runs, without_tokens
 from toolkit.metrics._arrays.logprobs import probability
 from toolkit.metrics._arrays.types import Counts
 from toolkit.metrics._pairing import response_rows, texts_at
@@ -79,7 +79,7 @@ def field_metrics(
     arguments.one_of("source", source, _SOURCES)
     arguments.one_of("quotes", quotes, (True, False))
     fields: list[_Field] = []
-    found: list[SpanTokens] = []
+    found: list[TextSpans] = []
     for each in _contents(lp) if source == "content" else _arguments(lp):
         numbered = [
             (number, document.state, field, leaf)
@@ -89,11 +89,11 @@ def field_metrics(
         ids = np.arange(len(fields), len(fields) + len(numbered))
         fields += [_Field(each.row, each.tool_call, *one) for one in numbered]
         if numbered:
-            found.append(_tokens_of(each, [leaf for *_, leaf in numbered], ids, quotes))
-    columns = span_columns(lp, found)
+            found.append(_spans_of(each, [leaf for *_, leaf in numbered], ids, quotes))
+    spans = tokens_of_spans(found)
     return result_frame(
         schema.FIELD_METRICS,
-        _keys(lp, fields) | columns | _first(lp, _first_rows(found, len(fields))),
+        _keys(lp, fields) | span_columns(lp, spans) | _first(lp, _first_rows(spans)),
     )
 
 
@@ -103,7 +103,6 @@ class _Source(NamedTuple):
     row: int  # in lp.choices
     tool_call: int | None
     text: Text
-    has_tokens: bool
 
 
 class _Field(NamedTuple):
@@ -117,7 +116,7 @@ class _Field(NamedTuple):
 
 def _contents(lp: LogprobTables) -> Iterator[_Source]:
     for row, text in texts(lp, "content"):
-        yield _Source(row, None, text, True)
+        yield _Source(row, None, text)
 
 
 def _arguments(lp: LogprobTables) -> Iterator[_Source]:
@@ -138,21 +137,18 @@ def _arguments(lp: LogprobTables) -> Iterator[_Source]:
             start, count = int(found.starts[row, content]), int(found.counts[row, content])
             pieces = found.bytes.slice(start, count)
             text = found_outside(arguments, sent[row].as_py(), pieces, start)
-            bare = aligned(arguments, found.bytes.slice(0, 0), 0)
-            yield _Source(row, number, text or bare, text is not None)
+            yield _Source(row, number, text or without_tokens(arguments))
 
 
-def _tokens_of(each: _Source, leaves: list[Leaf], ids: Counts, quotes: bool) -> SpanTokens:
-    """Find the tokens that wrote some values of one text."""
-    if not each.has_tokens:
-        return without_tokens(ids)._replace(is_aligned=np.zeros(len(ids), np.bool_))
+def _spans_of(each: _Source, leaves: list[Leaf], ids: Counts, quotes: bool) -> TextSpans:
+    """Return the bytes of some values of one text."""
     starts, ends = [], []
     for leaf in leaves:
         inside = leaf.kind == "string" and not quotes
         starts.append(leaf.start + inside)
         ends.append(max(leaf.end - (inside and leaf.is_complete), leaf.start + inside))
     of_char = each.text.char_starts
-    return tokens_of_spans(each.text, ids, of_char[starts], of_char[ends])
+    return TextSpans(each.text, ids, of_char[starts], of_char[ends])
 
 
 def _keys(lp: LogprobTables, fields: list[_Field]) -> dict[str, Any]:
@@ -181,13 +177,11 @@ def _keys(lp: LogprobTables, fields: list[_Field]) -> dict[str, Any]:
     }
 
 
-def _first_rows(found: list[SpanTokens], n: int) -> Counts:
+def _first_rows(spans: SpanTokens) -> Counts:
     """Return the row in ``lp.tokens`` of the first token of each field, -1 without tokens."""
-    first = np.full(n, -1, np.int64)
-    for spans in found:
-        begins = np.cumsum(spans.sizes) - spans.sizes
-        some = spans.sizes > 0
-        first[spans.ids[some]] = spans.rows[begins[some]]
+    first = np.full(len(spans.ids), -1, np.int64)
+    some = spans.sizes > 0
+    first[some] = spans.rows[(np.cumsum(spans.sizes) - spans.sizes)[some]]
     return first
 
 

@@ -11,8 +11,8 @@ import pandas as pd
 
 from toolkit import arguments, schema
 from toolkit.errors import ArgumentError, SchemaError
-from toolkit.metrics._alignment.spans import SpanTokens, tokens_of_spans, without_tokens
-from toolkit.metrics._alignment.texts import texts
+from toolkit.metrics._alignment.spans import TextSpans, tokens_of_spans
+from toolkit.metrics._alignment.texts import NO_TEXT, texts
 from toolkit.metrics._arrays.types import Counts
 from toolkit.metrics._results import categorical, result_frame, text_type
 from toolkit.metrics._span_columns import span_columns
@@ -163,7 +163,7 @@ def span_metrics(
     given = [asked[name].to_numpy(np.int64) for name in ("response_key", "choice")]
     choice_rows = _choice_rows(lp, *given)
     names = asked["channel"].astype("category")
-    found: list[SpanTokens] = []
+    found: list[TextSpans] = []
     span_texts = np.full(len(asked), None, object)
     for channel in names.cat.categories:
         arguments.channel(channel)
@@ -181,7 +181,7 @@ def span_metrics(
             "start": asked["start"].to_numpy(np.int64),
             "end": asked["end"].to_numpy(np.int64),
             "text": pd.Series(span_texts, dtype=text_type()),
-            **span_columns(lp, found),
+            **span_columns(lp, tokens_of_spans(found)),
         },
     )
     result.index = spans.index
@@ -231,8 +231,8 @@ def _locate(
     mine: Counts,
     choice_rows: Counts,
     unit: str,
-) -> Iterator[tuple[SpanTokens, list[str] | None]]:
-    """Yield the tokens and the texts of the spans of one channel, answer by answer."""
+) -> Iterator[tuple[TextSpans, list[str] | None]]:
+    """Yield the spans of one channel and what they say, answer by answer."""
     order = mine[np.argsort(choice_rows[mine], kind="stable")]
     cuts = np.flatnonzero(np.diff(choice_rows[order])) + 1
     groups = np.split(order, cuts) if len(order) else []
@@ -252,10 +252,10 @@ def _locate(
             first = np.searchsorted(text.char_starts, low, "right") - 1
             last = np.where(low < high, np.searchsorted(text.char_starts, high, "left"), first)
         bounds = zip(first.tolist(), last.tolist(), strict=True)
-        yield tokens_of_spans(text, at, low, high), [text.text[a:b] for a, b in bounds]
+        yield TextSpans(text, at, low, high), [text.text[a:b] for a, b in bounds]
     for at in of_choice.values():
         _check_range(at, starts, ends, 0)
-        yield without_tokens(at), None
+        yield TextSpans(NO_TEXT, at, starts[at], ends[at]), None
 
 
 # Arguments

@@ -25,6 +25,7 @@ _ONLY_TEXT = re.compile(r'\[\s*(?:[{"])')
 _PLAIN_KEY = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _NESTED = re.compile(r'[{\[]|[}\]]|"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
 _FENCE = re.compile(r"\s*(?:```\w*\s*)?")
+_decode = json.JSONDecoder(strict=False).decode
 
 
 class Leaf(NamedTuple):
@@ -263,7 +264,7 @@ def _decoded(quoted: str, is_complete: bool) -> str:
     if not is_complete:
         quoted = re.sub(r"(?<!\\)((?:\\\\)*)\\(?:u[0-9a-fA-F]{0,3})?\Z", r"\1", quoted) + '"'
     try:
-        text = json.loads(quoted, strict=False)
+        text = _decode(quoted)
     except ValueError:  # an escape that JSON does not know
         return quoted[1:-1]
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -29,9 +29,9 @@ class Text(NamedTuple):
     Attributes
     ----------
     text : str
-    text_of : str
+    text_of : str or None
         ``sent``: the text of the response; ``tokens``: the joined tokens, because no text was
-        sent, or because it differs from the tokens.
+        sent, or because it differs from the tokens; None: neither is there.
     char_starts : ndarray of int64, shape (n_characters + 1,)
         The byte at which each character begins, and the number of bytes.
     token_starts : ndarray of int64, shape (n_tokens + 1,)
@@ -51,7 +51,7 @@ class Text(NamedTuple):
     """
 
     text: str
-    text_of: str
+    text_of: str | None
     char_starts: Counts
     token_starts: Counts
     token_ends: Counts
@@ -62,6 +62,9 @@ class Text(NamedTuple):
 
 _NO_GAPS = np.empty((0, 2), np.int64)
 _NO_TOKENS = np.zeros(1, np.int64)
+NO_TEXT = Text("", None, _NO_TOKENS, _NO_TOKENS, _NO_TOKENS[1:], _NO_TOKENS[1:], 0, _NO_GAPS)
+"""The text of an answer that has neither text nor tokens."""
+
 _BLOCK = 4096  # answers whose tokens are joined at once
 _IS_BLANK = np.zeros(256, np.bool_)  # the bytes that `bytes.lstrip` removes
 _IS_BLANK[list(b" \t\n\r\x0b\x0c")] = True
@@ -195,6 +198,14 @@ def found_outside(wanted: str, sent: str | None, pieces: pa.Array, first_row: in
     if not data or at < 0 or joined.find(data, at + 1) >= 0:
         return None
     return _shifted(wanted, data, token_bytes, first_row, at)
+
+
+def without_tokens(text: str) -> Text:
+    """Return a text of which it is unknown which tokens wrote it."""
+    data = text.encode("utf-8", "replace")
+    gaps = np.array([[-1, len(data) + 1]], np.int64)
+    none = _NO_TOKENS[1:]
+    return Text(text, None, _char_starts(data), _NO_TOKENS, none, none, 0, gaps)
 
 
 def _shifted(text: str, data: bytes, pieces: list[bytes], first_row: int, before: int) -> Text:

@@ -9,8 +9,8 @@ import numpy as np
 from toolkit.metrics._arrays.clusters import bounded_t_interval
 from toolkit.metrics._arrays.types import Array, Counts
 
-CELLS = 1 << 21
-"""Cells (samples times answers) of one batch, so that memory stays small."""
+CELLS = 1 << 19
+"""Cells (samples times answers) of one batch, so that its arrays stay in the processor's cache."""
 _FEWEST = 4096  # answers that a sample counts as, at least, when the size of a batch is chosen
 
 

@@ -157,6 +157,7 @@ def test_the_divergence_of_two_runs_is_a_report_of_measures(write):
         ("--same-model", "same_model", ("repeats_bf16", "repeats_q4_0")),
         ("--noise", "noise_floor", ("rollout_bf16", "rollout_fp32")),
         ("--survival", "prefix_survival", ("rollout_bf16", "rollout_fp32")),
+        ("--rollout", "rollout_mismatch", ("rollout_bf16", "rollout_fp32")),
     ],
 )
 def test_other_measures_of_two_runs_are_those_of_the_library(option, name, pair, data):
@@ -170,8 +171,8 @@ def test_other_measures_of_two_runs_are_those_of_the_library(option, name, pair,
         got = [float("nan") if row[column] is None else row[column] for row in rows]
         assert got == pytest.approx(found[column].astype(float).tolist(), nan_ok=True), column
     text = run("compare", *paths, option, "--text").stdout
-    shown = "p_value" if option == "--same-model" else "n_pairs" if option == "--noise" else "risk"
-    assert shown in text
+    shown = {"--same-model": "p_value", "--noise": "n_pairs", "--survival": "risk"}
+    assert shown.get(option, "token    answer  sequence") in text
 
 
 def test_the_same_model_is_tested_by_custom_id_alone(data):

@@ -48,7 +48,9 @@ _FUNCTIONS = {  # of `toolkit.metrics`
     "same-model": "same_model",
     "noise": "noise_floor",
     "survival": "prefix_survival",
+    "rollout": "rollout_mismatch",
 }
+_HEADS = {"divergence": "measure", "rollout": "weighting"}  # the column that names the rows
 _MEASURES = ("kl_lower", "tv_lower", "tv_upper", "same_top1", "delta_p", "ln_ppl_ratio")
 _TOKEN_TEXTS = ("token_a", "token_b")
 
@@ -207,6 +209,13 @@ def _selector(responses: pa.Table, key: int) -> str:
     flag_value="survival",
     help="Print the share of answers that are still equal after each token.",
 )
+@click.option(
+    "--rollout",
+    "of",
+    flag_value="rollout",
+    help="Print how far the logprobs of a trainer (SECOND) are from those of the engine that "
+    "sampled the same tokens (FIRST).",
+)
 @row_options
 def compare(
     first: str,
@@ -274,11 +283,10 @@ def _report_lines(table: pa.Table, of: str | None) -> Iterator[str]:
     if of == "survival":
         yield from grid(names, [list(row.values()) for row in table.select(names).to_pylist()])
         return
-    heads = [""]
     if of == "divergence":
         table = table.filter([each in _MEASURES for each in table["measure"].to_pylist()])
-        heads = table["measure"].to_pylist()
-    names = [name for name in names if name not in ("measure", "cluster")]
+    heads = table[_HEADS[of]].to_pylist() if of in _HEADS else [""]
+    names = [name for name in names if name not in ("cluster", *_HEADS.values())]
     yield from grid(["", *heads], [[name, *table[name].to_pylist()] for name in names])
 
 

@@ -110,6 +110,19 @@ def joined_texts(texts: pa.ChunkedArray, bounds: np.ndarray) -> pa.Array:
     return pa.Array.from_buffers(texts.type, len(bounds) - 1, [None, joined, data])
 
 
+def null_where(is_null: Any, texts: Any) -> Any:
+    """Return texts with null where a mask is true.
+
+    With a null scalar, `if_else` gives a slice of texts wrong offsets in pyarrow 17 to 21.
+
+    Examples
+    --------
+    >>> null_where(pa.array([True, False]), pa.array(["", "b"])).to_pylist()
+    [None, 'b']
+    """
+    return pc.if_else(is_null, pa.nulls(len(texts), texts.type), texts)
+
+
 def take(table: pa.Table, rows: np.ndarray) -> pa.Table:
     """Return some rows of a table, without a copy if they are a few runs of consecutive rows."""
     n = len(rows)

@@ -102,6 +102,7 @@ HAND_MADE = tuple(
         _BODY.replace(_TOP, _CUT),
         '{"choices":[{"delta":{"logprobs":false}}]}',
         '{"error":{"message":"no","type":"t","code":1}}',
+        '{"type":"response.completed","response":{"output":[5],"usage":null}}',
         '{"data":' + _CHUNK + "}",
         "[" + _CHUNK + "]",
         json.dumps(json.loads(_BODY), indent=2, ensure_ascii=False),

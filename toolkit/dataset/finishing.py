@@ -136,7 +136,7 @@ def _joined(folder: Path, declared: schema.Table, parts: list[Part]) -> list[Par
         if len(group) == 1:
             joined += group
             continue
-        tables = [_read(folder / part["name"]) for part in group]
+        tables = [schema.conform(_read(folder / part["name"]), declared) for part in group]
         name = group[0]["name"]
         hidden = folder / f".{name}.new"
         joined.append({**write_part(hidden, declared, pa.concat_tables(tables)), "name": name})

@@ -246,12 +246,11 @@ def _bytes(tokens: pa.Table) -> pa.ChunkedArray:
     They are null where the text has U+FFFD, which replaces bytes that are lost.
     """
     text = tokens["token"]
-    known = pc.and_(
-        pc.equal(tokens["channel"].cast("string"), "prompt"),
-        pc.invert(pc.match_substring(text, "\ufffd")),
+    unknown = pc.or_(
+        pc.not_equal(tokens["channel"].cast("string"), "prompt"),
+        pc.match_substring(text, "\ufffd"),
     )
-    spelled = pc.if_else(known, text.cast(schema.BINARY), pa.scalar(None, schema.BINARY))
-    return pc.coalesce(tokens["bytes"], spelled)
+    return pc.coalesce(tokens["bytes"], arrow.null_where(unknown, text.cast(schema.BINARY)))
 
 
 def _finish(columns: Columns) -> dict[str, Any]:

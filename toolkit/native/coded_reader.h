@@ -351,6 +351,7 @@ class CodedReader : public ShapeReader {
     const Index output = tree_.get(response, "output");
     const bool is_end = type == "response.completed" || type == "response.incomplete" ||
                         type == "response.failed";
+    if (is_end && tree_.is(output, Type::kNumbers)) return false;  // items that are not objects
     if (!is_end || !tree_.is(output, Type::kArray)) {
       body.kind = kChunk;
       return !tree_.doubt && body.object.text() != "chat.completion";

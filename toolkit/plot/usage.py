@@ -106,7 +106,8 @@ def _series(
     """Return the label, the rows and the column of each line."""
     if by is None:
         return [(name.replace("_", " "), table, name) for name in names]
-    groups = list(table.groupby(by, dropna=False, observed=True, sort=True))
+    grouped = table.groupby(by, dropna=False, observed=True, sort=True)
+    groups = list(iter(grouped))  # without iter, list asks for its length: an error in pandas 2.2.0
     if len(groups) > MOST_SERIES:
         expected = f"a column of at most {MOST_SERIES} values"
         raise arguments.invalid("by", by, f"{expected}, it has {len(groups)} values; filter first")

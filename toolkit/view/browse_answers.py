@@ -50,7 +50,10 @@ def listed_answers(lp: LogprobTables) -> pd.DataFrame:
     is_given = is_bare & given["channel"].notna()
     names = ["channel", "text", *(name for name in _NAMES if name in schema.SEQUENCE_METRICS.names)]
     return found.assign(
-        **{name: found[name].mask(is_given, given[name]) for name in names},
+        **{
+            name: found[name].astype(given[name].dtype).mask(is_given, given[name])
+            for name in names
+        },
         mean_probability=found["mean_probability"].mask(is_given, given["mean_probability"]),
     )
 

@@ -10,8 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from toolkit import schema
-from toolkit.arrow import numpy, text_lengths
+from toolkit.arrow import null_where, numpy, text_lengths
 from toolkit.loaders.buffers import (
     KIND_COPY,
     KIND_FINAL_COPY,
@@ -56,8 +55,7 @@ def without_copies(decoded: Decoded, owner: Ints) -> Decoded:
     for names, has in ((PART_TEXTS, has_text), (("tool_calls",), has_calls)):
         drop = pa.array(came_before(has))
         for name in names:
-            nothing = pa.scalar(None, schema.TEXT)
-            columns[name] = pc.if_else(drop, nothing, columns[name].combine_chunks())
+            columns[name] = null_where(drop, columns[name].combine_chunks())
     drop = came_before(counts > 0)
     for name in PART_COUNTS:
         columns[name] = pa.array(np.where(drop, 0, numpy(decoded.parts, name)))

@@ -14,7 +14,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from toolkit import schema
-from toolkit.arrow import joined_texts, numpy, offsets, order_by, take, take_runs, truth, valid
+from toolkit.arrow import (
+    joined_texts,
+    null_where,
+    numpy,
+    offsets,
+    order_by,
+    take,
+    take_runs,
+    truth,
+    valid,
+)
 from toolkit.loaders import buffers
 from toolkit.loaders.buffers import (
     KIND_CHUNK,
@@ -245,8 +255,7 @@ def _merge_parts(parts: pa.Table, group: Ints, is_stream: Flags) -> pa.Table:
     if n < parts.num_rows:
         merged |= _merge_deltas(parts, group, n)
     for name in PART_TEXTS:
-        is_empty = pc.equal(pc.binary_length(merged[name]), 0)
-        merged[name] = pc.if_else(is_empty, pa.scalar(None, schema.TEXT), merged[name])
+        merged[name] = null_where(pc.equal(pc.binary_length(merged[name]), 0), merged[name])
     merged["tool_calls"] = merge_tool_calls(parts["tool_calls"], group, n, is_stream)
     return pa.table(merged, schema=buffers.PARTS)
 

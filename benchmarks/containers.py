@@ -15,6 +15,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+import toolkit
+
 _DONE = "[DONE]"
 
 
@@ -131,7 +133,138 @@ def _ollama(body: dict[str, Any], text: str, entries: list[Any]) -> Any:
     return {**head, "done": True, "done_reason": "stop", "eval_count": 9, "logprobs": entries}
 
 
+def _text_in_row(line: str) -> str:
+    return json.dumps({"id": "r", "question": "Who?", "response": line}, ensure_ascii=False)
+
+
+def _answers_in_row(line: str) -> str:
+    other = line.replace("chatcmpl-", "other-", 1)
+    return f'{{"id":"r","baseline":{line},"finetuned":{other}}}'
+
+
+@_other
+def _steps(body: dict[str, Any], text: str, entries: list[Any]) -> Any:
+    steps = [
+        {"tok": each["token"], "lp": each["logprob"], "top": each["top_logprobs"]}
+        for each in entries
+    ]
+    return {"id": body["id"], "out": text, "steps": steps}
+
+
+@_other
+def _arrays_in_row(body: dict[str, Any], text: str, entries: list[Any]) -> Any:
+    tops = [{top["token"]: top["logprob"] for top in each["top_logprobs"]} for each in entries]
+    columns = {name: [each[name] for each in entries] for name in ("token", "logprob")}
+    arrays = {"tokens": columns["token"], "logprobs": columns["logprob"], "top_logprobs": tops}
+    return {"id": body["id"], "problem": "Who?", "generation": text, **arrays}
+
+
+def _by_id(entry: dict[str, Any]) -> dict[str, Any]:
+    tops = {top["token"]: top for top in (entry, *entry["top_logprobs"])}.values()
+    return {
+        str(number): {"logprob": top["logprob"], "rank": i + 1, "decoded_token": top["token"]}
+        for i, (number, top) in enumerate(zip(range(900, 999), tops, strict=False))
+    }
+
+
+@_other
+def _vllm(body: dict[str, Any], text: str, entries: list[Any]) -> Any:
+    ids = [900] * len(entries)
+    prompt = [None, *map(_by_id, entries[: len(entries) // 2])]
+    answer = {"index": 0, "text": text, "token_ids": ids, "logprobs": [*map(_by_id, entries)]}
+    output = {**answer, "finish_reason": "stop", "stop_reason": None}
+    head = {"request_id": "0", "prompt": "Who?", "prompt_token_ids": [900] * len(prompt)}
+    return {**head, "prompt_logprobs": prompt, "outputs": [output], "finished": True}
+
+
+def _triple(entry: dict[str, Any]) -> list[Any]:
+    return [entry["logprob"], 900, entry["token"]]
+
+
+@_other
+def _sglang(body: dict[str, Any], text: str, entries: list[Any]) -> Any:
+    found = {
+        "input_token_logprobs": [[None, 900, "W"], *map(_triple, entries[: len(entries) // 2])],
+        "output_token_logprobs": [*map(_triple, entries)],
+        "output_top_logprobs": [[*map(_triple, each["top_logprobs"])] for each in entries],
+    }
+    head = {"id": body["id"], "finish_reason": {"type": "stop"}, "prompt_tokens": 9}
+    return {"text": text, "meta_info": {**head, "completion_tokens": len(entries), **found}}
+
+
+def _tgi_entry(entry: dict[str, Any]) -> dict[str, Any]:
+    return {"id": 900, "text": entry["token"], "logprob": entry["logprob"], "special": False}
+
+
+@_other
+def _tgi(body: dict[str, Any], text: str, entries: list[Any]) -> Any:
+    first = {"id": 900, "text": "W", "logprob": None}
+    details = {
+        "finish_reason": "length",
+        "generated_tokens": len(entries),
+        "seed": None,
+        "prefill": [first, *map(_tgi_entry, entries[: len(entries) // 2])],
+        "tokens": [*map(_tgi_entry, entries)],
+        "top_tokens": [[*map(_tgi_entry, each["top_logprobs"])] for each in entries],
+    }
+    return {"generated_text": text, "details": details}
+
+
+@_other
+def _llama(body: dict[str, Any], text: str, entries: list[Any]) -> Any:
+    found = [
+        {"id": 900, **each, "top_logprobs": [{"id": 900, **top} for top in each["top_logprobs"]]}
+        for each in entries
+    ]
+    head = {"index": 0, "content": text, "id_slot": 0, "stop": True, "model": "m"}
+    counts = {"tokens_predicted": len(entries), "tokens_evaluated": 9, "stop_type": "eos"}
+    return {**head, **counts, "completion_probabilities": found}
+
+
+@_other
+def _helm(body: dict[str, Any], text: str, entries: list[Any]) -> Any:
+    tokens = [{"text": each["token"], "logprob": each["logprob"]} for each in entries]
+    answer = {"text": text, "logprob": -1.5, "tokens": tokens, "finish_reason": {"reason": "stop"}}
+    states = [
+        {
+            "instance": {"id": f"id{i}"},
+            "request": {"model": "m"},
+            "result": {"success": True, "completions": [answer], "cached": False},
+        }
+        for i in range(3)
+    ]
+    return {"adapter_spec": {"name": "x"}, "request_states": states}
+
+
+@_other
+def _cohere(body: dict[str, Any], text: str, entries: list[Any]) -> Any:
+    lists = [
+        {"text": each["token"], "token_ids": [900], "logprobs": [each["logprob"]]}
+        for each in entries
+    ]
+    said = {"role": "assistant", "content": [{"type": "text", "text": text}]}
+    usage = {"tokens": {"input_tokens": 9, "output_tokens": len(entries)}}
+    head = {"id": body["id"], "finish_reason": "COMPLETE", "message": said}
+    return {**head, "usage": usage, "logprobs": lists}
+
+
+@_other
+def _oci(body: dict[str, Any], text: str, entries: list[Any]) -> Any:
+    tops = [{top["token"]: str(top["logprob"]) for top in each["top_logprobs"]} for each in entries]
+    columns = {
+        "tokenLogprobs": [each["logprob"] for each in entries],
+        "tokens": [each["token"] for each in entries],
+        "topLogprobs": tops,
+    }
+    said = {"role": "ASSISTANT", "content": [{"type": "TEXT", "text": text}]}
+    choice = {"index": 0, "message": said, "finishReason": "stop", "logprobs": columns}
+    return {"modelId": "m", "chatResponse": {"apiFormat": "GENERIC", "choices": [choice]}}
+
+
 _COLUMNS = MappingProxyType({"path": "response", "id": "id", "keep": ("expected", "request.model")})
+_STEPS = toolkit.Shape(
+    tokens="steps[].tok", logprobs="steps[].lp", alternatives="steps[].top", text="out", id="id"
+)
 _IN_OUTPUT = ("output", 0, "content", 0, "logprobs")
 
 CONTAINERS = {
@@ -150,6 +283,17 @@ CONTAINERS = {
         written=_langchain, entries=("response_metadata", "logprobs", "content")
     ),
     "ollama": Container(written=_ollama, entries=("logprobs",)),
+    "text in rows": Container(written=_text_in_row),
+    "two answers in rows": Container(written=_answers_in_row),
+    "shape=": Container(written=_steps, options=MappingProxyType({"shape": _STEPS})),
+    "arrays in rows": Container(written=_arrays_in_row),
+    "vllm": Container(written=_vllm),
+    "sglang": Container(written=_sglang),
+    "tgi": Container(written=_tgi),
+    "llama.cpp": Container(written=_llama),
+    "helm": Container(written=_helm),
+    "cohere": Container(written=_cohere),
+    "oci": Container(written=_oci),
 }
 """Containers by name."""
 

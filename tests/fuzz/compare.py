@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pyarrow as pa
 
+from tests.fuzz import other_formats
 from toolkit.arrow import numpy
 from toolkit.loaders.buffers import Decoded
 from toolkit.loaders.decoding.decoder import Decoder
@@ -27,8 +28,10 @@ LOOKUPS = (
     Lookup(path="a.b", keep=("id",)),
     Lookup(path="data", keep=("system_fingerprint", "n")),
     Lookup(path="choices[0].message", keep=("id",)),
+    *(Lookup(shape=shape, keep=("id",)) for shape, _ in other_formats.SHAPED),
 )
-"""What callers look for, in the rows and envelopes of `odd_values.CONTAINERS_OF_ANSWERS`."""
+"""What callers look for, in the rows and envelopes of `odd_values.CONTAINERS_OF_ANSWERS`, or
+as `other_formats.SHAPED` declares it."""
 
 
 def native(frames: Frames, lookup: Lookup = CONTENT) -> Decoded:

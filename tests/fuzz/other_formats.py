@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from toolkit import Shape
+
 _TOP = [{"token": "Hi", "logprob": -0.25, "bytes": [72, 105]}, {"token": "He\n", "logprob": -1.5}]
 _ENTRY = {"token": "Hi", "logprob": -0.25, "bytes": [72, 105], "top_logprobs": _TOP}
 _LAST = {"token": "!", "logprob": -9999.0, "bytes": [33], "top_logprobs": []}
@@ -115,6 +117,27 @@ RECORDS: dict[str, tuple[Any, ...]] = {
             ],
             "finished": True,
         },
+        {
+            "request_id": "v-2", "prompt_token_ids": [1, 6],
+            "prompt_logprobs": [None, {"6": {"logprob": -2.5, "rank": 3, "decoded_token": " a"}}],
+            "outputs": [{"index": 0, "text": "Hi!", "token_ids": [5, 7], "logprobs": _DICTS},
+                        {"index": 1, "text": "Hi!", "token_ids": [5, 7], "logprobs": _DICTS}],
+        },
+    ),
+    "cohere_chat": (
+        {"id": "c-1", "finish_reason": "COMPLETE", "usage": {"tokens": _COUNTS},
+         "message": {"role": "assistant", "content": [{"type": "text", "text": "Hi!"}]},
+         "logprobs": [{"text": "Hi", "token_ids": [5], "logprobs": [-0.25]},
+                      {"text": "!?", "token_ids": [7, 8], "logprobs": [-1, -0.5]},
+                      {"text": "", "token_ids": [], "logprobs": [-0.5]}][:2]},
+    ),
+    "oci_chat": (
+        {"modelId": "m", "chatResponse": {"apiFormat": "GENERIC", "choices": [
+            {"index": 0, "message": {"role": "USER", "content": [{"type": "TEXT", "text": "Hi\n"}]},
+             "finishReason": "stop",
+             "logprobs": {"textOffset": [0, 2], "tokenLogprobs": [-0.25, "-1.0"],
+                          "tokens": ["Hi", "\n"],
+                          "topLogprobs": [{"Hi": "-0.25", "He": "-2.5e0"}, None]}}]}},
     ),
     "row": (
         {"id": "q1", "prompt": "Who?", "answer": " Hi!\n", "logprobs": {"content": [_ENTRY, _LAST]},
@@ -140,6 +163,13 @@ RECORDS: dict[str, tuple[Any, ...]] = {
                 "tokens": [_TGI], "top_tokens": [[_TGI, {**_TGI, "id": 6, "text": "He"}]],
             },
         },
+        {
+            "generated_text": " Hi",
+            "details": {
+                "finish_reason": "length", "generated_tokens": 1, "tokens": [_TGI],
+                "prefill": [{"id": 1, "text": "a", "logprob": None}, _TGI],
+            },
+        },
         {"index": 1, "token": _TGI, "generated_text": None, "details": None},
     ),
     "sglang_generate": (
@@ -149,6 +179,15 @@ RECORDS: dict[str, tuple[Any, ...]] = {
                 "id": "s-1", "finish_reason": {"type": "stop"}, "prompt_tokens": 5,
                 "completion_tokens": 2, "output_token_logprobs": [_TRIPLE, _BARE],
                 "output_top_logprobs": [[_TRIPLE, _BARE], None],
+            },
+        },
+        {
+            "text": "Hi",
+            "meta_info": {
+                "id": "s-2", "finish_reason": {"type": "stop"}, "prompt_tokens": 2,
+                "completion_tokens": 1, "output_token_logprobs": [_TRIPLE],
+                "input_token_logprobs": [[None, 1, "a"], _BARE],
+                "input_top_logprobs": [None, [_BARE, _TRIPLE]],
             },
         },
     ),
@@ -180,11 +219,38 @@ RECORDS: dict[str, tuple[Any, ...]] = {
 }  # fmt: skip
 """Records by format, each of which is certain."""
 
+_STEPS = [
+    {"tok": "Hi", "lp": -0.25, "top": _TOP, "id": 5},
+    {"tok": "!", "lp": -1, "top": [], "id": 7},
+]
+SHAPED: tuple[tuple[Shape, Any], ...] = (
+    (
+        Shape(tokens="steps[].tok", logprobs="steps[].lp", alternatives="steps[].top",
+              token_ids="steps[].id", text="out", finish_reason="why", name="steps"),
+        {"id": "r-1", "out": "Hi!", "steps": _STEPS, "why": "stop"},
+    ),
+    (
+        Shape(tokens="a.toks", logprobs="a.lps|lps", alternatives="a.tops", text="out", model="m",
+              custom_id="n", usage="use", stream="maybe"),
+        {"a": {"toks": ["Hi", "!"], "lps": [-0.25, None], "tops": [{"Hi": -0.25, "He": -2}, None]},
+         "out": "Hi!", "m": "m", "n": 7, "use": _COUNTS},
+    ),
+    (
+        Shape(answers="runs[]", tokens="log", prompt="$.asked", text="said", marks=("kind=run",)),
+        {"kind": "run", "index": 3, "asked": [_ENTRY], "runs": [{"said": "Hi!", "log": [_ENTRY]}]},
+    ),
+    (
+        Shape(tokens="lists", text="out", keys="id", id="id"),
+        {"id": 3, "key": "k", "lists": [{"5": -0.25, "6": -1.5}, {"7": -0.5}], "out": "Hi!"},
+    ),
+)  # fmt: skip
+"""Declarations of a caller, each with a record of which it is certain."""
+
 
 def texts() -> list[bytes]:
     """Return all records as JSON."""
     return [
         json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode()
         for records in RECORDS.values()
-        for record in records
+        for record in (*records, *(record for _, record in SHAPED))
     ]

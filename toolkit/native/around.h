@@ -121,6 +121,14 @@ class Around {
     doubt |= digits.size() > 18 || digits == "-0";
     return true;
   }
+  // Notes the id of a row: a text or a whole number under the first of some keys.
+  static void note_id(const Json& json, const char* p, RowKey key, Level& here) {
+    if (key > RowKey::kLastId || key >= here.id_key) return;
+    Slice id;
+    if (!read_id(json, p, id, here.doubt)) return;
+    here.id = id;
+    here.id_key = key;
+  }
 
  protected:
   Json& json_;
@@ -129,14 +137,6 @@ class Around {
   bool has_mean_ = false;
   Level levels_[kMostKeys];
 
-  // Notes the id of a row: a text or a whole number under the first of some keys.
-  void note_id(const char* p, RowKey key, Level& here) const {
-    if (key > RowKey::kLastId || key >= here.id_key) return;
-    Slice id;
-    if (!read_id(json_, p, id, here.doubt)) return;
-    here.id = id;
-    here.id_key = key;
-  }
 };
 
 }  // namespace toolkit

@@ -64,6 +64,7 @@ class CodedReader : public ShapeReader {
 
   int coded(Shaped& found) {
     const Index type = tree_.get(0, "type");
+    if (own_ != nullptr) return of_plan(shaped(found));
     if (tree_.get(0, "choices") != kNone) return legacy(found.body) ? kLegacy : -1;
     if (tree_.get(0, "custom_id") != kNone) return -1;
     if (tree_.is(type, Type::kText) && tree_.at(type).is_escaped) return -1;
@@ -72,9 +73,9 @@ class CodedReader : public ShapeReader {
     if (tree_.has_text(type, "error")) return -1;
     if (tree_.is(tree_.get(0, "output"), Type::kArray)) return response(found.body) ? kResponses : -1;
     if (tree_.get(0, "candidates") != kNone) return gemini(found.body) ? kGemini : -1;
-    const int plan = shaped(found);
-    return plan < 0 ? -1 : kDeclared + plan;
+    return of_plan(shaped(found));
   }
+  static int of_plan(int plan) { return plan < 0 ? -1 : kDeclared + plan; }
 
   bool is_null(Index i) const { return i == kNone || tree_.is(i, Type::kNull); }
   // Returns the value of a key in snake_case, or else in camelCase.
@@ -175,13 +176,10 @@ class CodedReader : public ShapeReader {
       if (!is_null(tree_.get(logprobs, channel))) doubtful();
     if (!tree_.is(texts, Type::kArray) || !tree_.is_list(values)) return doubtful(), kAbsent;
     if (tops != kNone && !tree_.is(tops, Type::kArray)) return doubtful(), kAbsent;
-    if (tree_.is(values, Type::kArray) && tree_.at(values).n > 0 && tree_.is(values + 1, Type::kNull)) {
+    if (tree_.is(values, Type::kArray) && tree_.at(values).n > 0 && tree_.is(values + 1, Type::kNull))
       n_prompt = prompt_tokens(usage);
-      return echoed(texts, values, tops, n_prompt), kPresent;
-    }
-    if (tree_.at(texts).n > 0) return arrays(texts, values, tops), kPresent;
-    if (tree_.at(values).n > 0 || (tops != kNone && tree_.at(tops).n > 0)) doubtful();
-    return kEmpty;
+    arrays({elements(texts), elements(tops), places(values), {}}, n_prompt);
+    return tree_.at(texts).n > 0 ? kPresent : kEmpty;
   }
 
   // ---------------------------------------------------------------- Gemini

@@ -10,48 +10,12 @@
 #include <string_view>
 #include <vector>
 
-#include "entry_reader.h"
-#include "name_table.h"
-#include "tree.h"
+#include "position_reader.h"
 
 namespace toolkit {
 
-enum class Role : uint8_t { kText, kLogprob, kId, kBytes, kTop, kDoubt, kOther };
-
-constexpr Name<Role> kRoles[] = {
-    {"token", Role::kText}, {"text", Role::kText}, {"decoded_token", Role::kText},
-    {"token_text", Role::kText}, {"tok_str", Role::kText}, {"tok", Role::kText},
-    {"logprob", Role::kLogprob}, {"logProbability", Role::kLogprob},
-    {"log_probability", Role::kLogprob}, {"log_prob", Role::kLogprob},
-    {"logProb", Role::kLogprob}, {"prob", Role::kDoubt}, {"token_id", Role::kId},
-    {"tokenId", Role::kId}, {"id", Role::kId}, {"bytes", Role::kBytes}, {"bytes_", Role::kDoubt},
-    {"top_logprobs", Role::kTop}, {"topLogprobs", Role::kTop}, {"alternatives", Role::kTop},
-    {"top_tokens", Role::kTop}, {"top_probs", Role::kDoubt}, {"probs", Role::kDoubt},
-    {"chosen", Role::kDoubt}, {"logprobs", Role::kDoubt}, {"token_ids", Role::kDoubt}};
-constexpr NameTable kRoleNames{kRoles};
-constexpr uint32_t kMostInDict = 256;  // alternatives of a position that are written as an object
-
-class ListReader : public EntryReader {
+class ListReader : public PositionReader {
  protected:
-  using Index = Tree::Index;
-  static constexpr Index kNone = Tree::kNone;
-
-  Tree tree_{json_};
-
-  bool doubtful() {
-    tree_.doubt = true;
-    return false;
-  }
-
-  // Returns whether an object has a key of an entry.
-  bool is_entry(Index i) const {
-    bool found = false;
-    tree_.each(i, [&](Index j) {
-      found |= kRoleNames.find(tree_.key(tree_.at(j)).text()) != Role::kOther;
-    });
-    return found;
-  }
-
   // Reads a list of positions as tokens. `ids`, `tops`: lists beside it, or kNone; `are_ids`: keys
   // of logprobs are ids; `text`: what the tokens wrote; `key_of_tops`: the key of each list in `tops`.
   void positions(Index list, Index ids, Index tops, bool are_ids, std::string_view text,
@@ -60,13 +24,15 @@ class ListReader : public EntryReader {
     for (const Index beside : {ids, tops})
       if (beside != kNone) tree_.at(beside).is_read = true;
     if (tree_.is(list, Type::kNumbers)) return (void)doubtful();
-    const Index first = list + 1;
     if (tree_.at(list).n == 0) return;
+    Index first = list + 1;
+    if (tree_.is(first, Type::kNull) && tree_.at(list).n > 1) ++first;  // as the prompt of vLLM begins
     const bool is_dicts = tree_.is(first, Type::kObject) && !is_entry(first);
     if (is_dicts) {
       if (tops != kNone) return (void)doubtful();
       return dicts(list, ids, are_ids, text);
     }
+    if (is_span(first)) return tops == kNone && ids == kNone ? spans(list) : (void)doubtful();
     if (ids != kNone && (!tree_.is(ids, Type::kNumbers) || tree_.at(ids).n != tree_.at(list).n))
       return (void)doubtful();
     if (tops == kNone && usual(list)) return;
@@ -84,75 +50,91 @@ class ListReader : public EntryReader {
     });
   }
 
-  // Reads a position that is an entry or an array. `tops`: alternatives beside it, or kNone.
-  void position(Index i, Index tops) {
-    tokens.make_row_room();
-    const size_t row = tokens.rows, first_row = alternatives.rows;
-    Index own = kNone;
-    bool is_usual = false;
-    if (tree_.is(i, Type::kObject) ? !object(i, tokens, own, is_usual) : !array(i, tokens)) return;
-    if (own != kNone && tops != kNone) return (void)doubtful();
-    if (own != kNone) others(own, first_row, is_usual);
-    if (tops != kNone) others(tops, first_row, false);
-    end_token(row, first_row);
+  // Parallel arrays: where the values of each token are. There may be no ids or no alternatives.
+  struct Arrays {
+    std::vector<Index> texts, tops;
+    std::vector<const char*> logprobs, ids;
+  };
+
+  // Returns the elements of a list; numbers alone are no nodes.
+  std::vector<Index> elements(Index list) const {
+    std::vector<Index> found;
+    if (list != kNone) tree_.each(list, [&](Index i) { found.push_back(i); });
+    return found;
+  }
+  // Returns where the elements of a list begin.
+  std::vector<const char*> places(Index list) {
+    std::vector<const char*> found;
+    if (tree_.is(list, Type::kNumbers))
+      json_.array(tree_.text_start(tree_.at(list)), [&](const char* q) {
+        found.push_back(q);
+        return json_.skip(q);
+      });
+    else
+      tree_.each(list, [&](Index i) { found.push_back(place_of(i)); });
+    return found;
   }
 
-  // Reads parallel arrays as tokens: texts, logprobs, and dicts of alternatives or kNone.
-  void arrays(Index texts, Index logprobs, Index tops) {
-    const uint32_t n = tree_.at(texts).n;
-    if (!tree_.is(texts, Type::kArray) || !tree_.is(logprobs, Type::kNumbers) ||
-        tree_.at(logprobs).n != n || (tops != kNone && tree_.at(tops).n != n && tree_.at(tops).n > 0))
-      return (void)doubtful();
-    Index text = texts + 1;
-    Index top = tops == kNone || tree_.at(tops).n == 0 ? kNone : tops + 1;
-    json_.array(tree_.text_start(tree_.at(logprobs)), [&](const char* q) {
-      Entry entry;
-      tokens.make_row_room();
-      const size_t row = tokens.rows, first_row = alternatives.rows;
-      entry.has_logprob = true;
-      q = json_.real(q, entry.logprob);
-      if (q == nullptr || !tree_.is(text, Type::kText)) return q = nullptr, doubtful(), q;
-      put_text(tree_.text(tree_.at(text)), tokens);
-      if (is_spelled(tokens.token.at(row))) doubtful();
-      text = tree_.at(text).end;
-      put(tokens, entry);
-      if (top != kNone && !tree_.is(top, Type::kNull)) {
-        if (!tree_.is(top, Type::kObject)) return doubtful(), static_cast<const char*>(nullptr);
-        dict(top, false);
-      }
-      if (top != kNone) top = tree_.at(top).end;
-      end_token(row, first_row);
-      return tree_.doubt ? nullptr : q;
-    });
-  }
-
-  // Reads parallel arrays of which the first logprob is null. The first n positions, which are those
-  // of a prompt, become the last tokens.
-  void echoed(Index texts, Index logprobs, Index tops, size_t n) {
-    std::vector<Index> columns[3];
-    const Index lists[] = {texts, logprobs, tops};
-    for (int i = 0; i < 3; ++i)
-      if (lists[i] != kNone) tree_.each(lists[i], [&](Index j) { columns[i].push_back(j); });
-    const size_t all = columns[0].size();
-    if (columns[1].size() != all || (!columns[2].empty() && columns[2].size() != all) || n > all)
+  // Reads parallel arrays as tokens. The first n positions, which are those of a prompt, become the
+  // last tokens.
+  void arrays(const Arrays& of, size_t n = 0) {
+    const size_t all = of.texts.size();
+    const auto fits = [all](size_t size) { return size == 0 || size == all; };
+    if (of.logprobs.size() != all || !fits(of.ids.size()) || !fits(of.tops.size()) || n > all)
       return (void)doubtful();
     for (size_t i = n; i < all + n && !tree_.doubt; ++i) {
       const size_t at = i % all;
-      const Index top = columns[2].empty() ? kNone : columns[2][at];
+      const Index top = of.tops.empty() ? kNone : of.tops[at];
       Entry entry;
+      std::string_view digits;
       tokens.make_row_room();
       const size_t row = tokens.rows, first_row = alternatives.rows;
-      if (!tree_.is(columns[0][at], Type::kText)) return (void)doubtful();
-      put_text(tree_.text(tree_.at(columns[0][at])), tokens);
-      if (is_spelled(tokens.token.at(row)) || !put_logprob(columns[1][at], entry)) doubtful();
+      if (!tree_.is(of.texts[at], Type::kText)) return (void)doubtful();
+      put_text(tree_.text(tree_.at(of.texts[at])), tokens);
+      if (is_spelled(tokens.token.at(row)) || !put_logprob(of.logprobs[at], entry)) doubtful();
+      if (!of.ids.empty()) put_id(of.ids[at], tokens, digits);
       put(tokens, entry);
-      if (tree_.is(top, Type::kObject)) dict(top, false);
-      else if (top != kNone && !tree_.is(top, Type::kNull)) doubtful();
+      if (top != kNone && !tree_.is(top, Type::kNull)) alternatives_of(top, first_row);
       end_token(row, first_row);
     }
   }
 
+  // Reads an object of parallel arrays. Other names than the usual ones are uncertain.
+  void arrays_in(Index of) {
+    Index texts = kNone, logprobs = kNone, tops = kNone;
+    tree_.each(of, [&](Index i) {
+      const Node& node = tree_.at(i);
+      const std::string_view key = tree_.key(node).text();
+      const bool is_null = node.type == Type::kNull;
+      const bool is_logprobs = key == "token_logprobs" || key == "tokenLogprobs" || key == "logprobs";
+      const bool is_top = key == "top_logprobs" || key == "topLogprobs";
+      Index* const place = key == "tokens" ? &texts : is_logprobs ? &logprobs : is_top ? &tops : nullptr;
+      const bool is_offset = key == "text_offset" || key == "textOffset";
+      const bool is_odd = place == nullptr ? !is_null && !is_offset : *place != kNone;
+      if (node.is_key_escaped || is_odd) doubtful();
+      if (place == nullptr || is_null) return;
+      tree_.at(i).is_read = true;
+      *place = i;
+    });
+    if (!tree_.is(texts, Type::kArray) || !tree_.is_list(logprobs) || tree_.at(texts).n == 0 ||
+        (tops != kNone && !tree_.is(tops, Type::kArray)) || !are_logprobs(logprobs))
+      return (void)doubtful();
+    arrays({elements(texts), elements(tops), places(logprobs), {}});
+  }
+
  private:
+  // Returns whether a list of numbers, nulls and texts of numbers may be logprobs: not if all are
+  // whole numbers but 0.
+  bool are_logprobs(Index list) {
+    for (const char* p : places(list)) {
+      p = json_.begin(p);
+      if (*p == '0' || *p == '"') return true;
+      for (; *p == '-' || is_digit(*p);) ++p;
+      if (*p == '.' || *p == 'e' || *p == 'E') return true;
+    }
+    return false;
+  }
+
   // Reads a list of entries as the chat schema has them straight from the text, which is faster;
   // false: some are written otherwise, and nothing was read.
   bool usual(Index list) {
@@ -178,199 +160,34 @@ class ListReader : public EntryReader {
     return i != kNone && tree_.is(i, Type::kNull) ? kNone : i;
   }
 
-  // ---------------------------------------------------------------- entries
-
-  void put_text(const Slice& text, Entries& into) {
-    json_.put(text, into.token, into.rows);
-    if (is_label(into.token.at(into.rows))) doubtful();
+  // Returns whether a position is a text with lists of ids and logprobs, as Cohere sends it.
+  bool is_span(Index i) {
+    return tree_.is(i, Type::kObject) && tree_.is(tree_.get(i, "token_ids"), Type::kNumbers) &&
+           tree_.is(tree_.get(i, "logprobs"), Type::kNumbers);
   }
-  // Writes the token of an entry without a text: token_id:N.
-  void put_label(std::string_view digits, Entries& into) {
-    constexpr std::string_view kLabel = "token_id:";
-    char* out = into.token.begin(into.rows);
-    std::memcpy(out, kLabel.data(), kLabel.size());
-    std::memcpy(out + kLabel.size(), digits.data(), digits.size());
-    into.token.end(into.rows, out + kLabel.size() + digits.size());
-  }
-  // Reads an id whose text begins at p, and gives its digits.
-  bool put_id(const char* p, Entries& into, std::string_view& digits) {
-    int64_t id = 0;
-    p = json_.begin(p);
-    const char* const stop = json_.whole(p, id, 0, INT32_MAX);
-    if (stop == nullptr) return doubtful();
-    digits = {p, static_cast<size_t>(stop - p)};
-    if (digits.find('.') != digits.npos || digits[0] == '-') return doubtful();
-    into.token_id.set(into.rows, static_cast<int32_t>(id));
-    return true;
-  }
-  bool put_logprob(Index i, Entry& entry) {
-    if (tree_.is(i, Type::kNull)) return true;
-    entry.has_logprob = true;
-    const bool good = tree_.is(i, Type::kNumber) &&
-                      json_.real(tree_.text_start(tree_.at(i)), entry.logprob) != nullptr;
-    return good || doubtful();
-  }
-  void put(Entries& into, const Entry& entry) {
-    const size_t row = into.rows++;
-    if (entry.has_logprob) into.logprob.set(row, entry.logprob);
-    into.status.set(row, status_of(entry));
-  }
-
-  // Reads an object as an entry. `top`: its own alternatives; `is_usual`: it has the keys of the
-  // chat schema, and so must they.
-  bool object(Index i, Entries& into, Index& top, bool& is_usual) {
-    Index found[5] = {kNone, kNone, kNone, kNone, kNone};
-    bool is_other = false, has_token = false, has_logprob = false;
-    unsigned seen = 0;
-    tree_.each(i, [&](Index j) {
-      const Node& node = tree_.at(j);
-      const std::string_view key = tree_.key(node).text();
-      const Role role = kRoleNames.find(key);
-      if (node.is_key_escaped) doubtful();
-      if (role == Role::kOther) return;
-      if ((seen & 1u << static_cast<int>(role)) != 0) doubtful();
-      seen |= 1u << static_cast<int>(role);
-      if (role == Role::kDoubt) return (void)(node.type == Type::kNull || doubtful());
-      is_other |= !(key == "token" || key == "logprob" || key == "bytes" || key == "id" ||
-                    key == "token_id" || key == "top_logprobs" || key == "topLogprobs");
-      if (key == "logprob") has_logprob = true;
-      if (node.type == Type::kNull && role != Role::kLogprob) return;
-      if (key == "token") has_token = true;
-      found[static_cast<int>(role)] = j;
-    });
-    is_usual = has_logprob && (has_token || !is_other);
-    if (is_usual && is_other) return doubtful();
-    const Index text = found[0], logprob = found[1], id = found[2], bytes = found[3];
-    top = found[4];
-    if (logprob == kNone || (text == kNone && id == kNone)) return doubtful();
-    Entry entry;
-    std::string_view digits;
-    if (id != kNone) {
-      if (!tree_.is(id, Type::kNumber) || !put_id(tree_.text_start(tree_.at(id)), into, digits))
-        return doubtful();
-    }
-    if (text == kNone) put_label(digits, into);
-    else if (tree_.is(text, Type::kText)) put_text(tree_.text(tree_.at(text)), into);
-    else return doubtful();
-    if (bytes != kNone) {
-      if (!tree_.is_list(bytes) || json_.bytes(tree_.text_start(tree_.at(bytes)),
-                                               into.token.at(into.rows), into.bytes, into.rows) == nullptr)
-        return doubtful();
-    }
-    if (!put_logprob(logprob, entry)) return false;
-    put(into, entry);
-    return !tree_.doubt;
-  }
-
-  // Reads [id, logprob], [text, logprob], [logprob, text] or [logprob, id, text] as an entry.
-  bool array(Index i, Entries& into) {
-    const Node& node = tree_.at(i);
-    Entry entry;
-    std::string_view digits;
-    if (node.type == Type::kNumbers && node.n == 2) {
-      int part = 0;
-      json_.array(tree_.text_start(node), [&](const char* q) {
-        entry.has_logprob = true;
-        if (part++ > 0) return json_.real(q, entry.logprob);
-        return put_id(q, into, digits) ? json_.skip(q) : nullptr;
-      });
-      if (tree_.doubt || part != 2) return doubtful();
-      put_label(digits, into);
-      return put(into, entry), true;
-    }
-    if (node.type != Type::kArray || (node.n != 2 && node.n != 3)) return doubtful();
-    const Index first = i + 1, second = tree_.at(first).end;
-    if (node.n == 2) {
-      const bool is_text_first = tree_.is(first, Type::kText);
-      const Index text = is_text_first ? first : second, logprob = is_text_first ? second : first;
-      if (!tree_.is(text, Type::kText) || !tree_.is(logprob, Type::kNumber)) return doubtful();
-      put_text(tree_.text(tree_.at(text)), into);
-      return put_logprob(logprob, entry) && (put(into, entry), !tree_.doubt);
-    }
-    const Index text = tree_.at(second).end;
-    if (!tree_.is(second, Type::kNumber) || !put_id(tree_.text_start(tree_.at(second)), into, digits))
-      return doubtful();
-    if (tree_.is(text, Type::kNull)) put_label(digits, into);
-    else if (tree_.is(text, Type::kText)) put_text(tree_.text(tree_.at(text)), into);
-    else return doubtful();
-    return put_logprob(first, entry) && (put(into, entry), !tree_.doubt);
-  }
-
-  // Reads the alternatives of a position: a list of entries.
-  void others(Index list, size_t first_row, bool are_usual) {
-    if (tree_.is(list, Type::kNull)) return;
-    if (!tree_.is(list, Type::kArray)) return (void)doubtful();
+  void spans(Index list) {
     tree_.each(list, [&](Index i) {
+      if (!is_span(i)) doubtful();
+      tree_.each(i, [&](Index j) {
+        const std::string_view key = tree_.key(tree_.at(j)).text();
+        const bool is_known = key == "text" || key == "token_ids" || key == "logprobs";
+        if (!is_known && kRoleNames.find(key) != Role::kOther) doubtful();
+      });
       if (tree_.doubt) return;
-      alternatives.make_row_room();
-      const size_t row = alternatives.rows;
-      Index own = kNone;
-      bool is_usual = false;
-      if (tree_.is(i, Type::kObject)) {
-        if (!object(i, alternatives, own, is_usual)) return;
-        if (own != kNone && tree_.at(own).n > 0) return (void)doubtful();
-        if (are_usual && !is_usual) return (void)doubtful();
-      } else if (are_usual || !array(i, alternatives)) {
-        return (void)doubtful();
+      const Index text = tree_.get(i, "text");
+      const auto ids = places(tree_.get(i, "token_ids")), logprobs = places(tree_.get(i, "logprobs"));
+      if (!tree_.is(text, Type::kText) || ids.size() != logprobs.size()) return (void)doubtful();
+      for (size_t at = 0; at < ids.size() && !tree_.doubt; ++at) {
+        Entry entry;
+        std::string_view digits;
+        tokens.make_row_room();
+        const size_t row = tokens.rows;
+        if (!put_id(ids[at], tokens, digits) || !put_logprob(logprobs[at], entry)) return;
+        if (ids.size() == 1) put_text(tree_.text(tree_.at(text)), tokens);
+        else put_label(digits, tokens);
+        put(tokens, entry);
+        end_token(row, alternatives.rows);
       }
-      place(row, first_row);
-    });
-  }
-  void place(size_t row, size_t first_row) {
-    alternatives.slot.set(row, static_cast<int32_t>(row - first_row + 1));
-    alternatives.is_sampled.set(row, 0);
-  }
-
-  // ---------------------------------------------------------------- dicts
-
-  // Returns whether a token spells its bytes, as `bytes: \\xe2\\x80`.
-  static bool is_spelled(std::string_view token) { return token.substr(0, 6) == "bytes:"; }
-
-  // Reads {text: logprob}, {id: logprob} or {id: {"logprob", "decoded_token"}} as alternatives.
-  void dict(Index of, bool are_ids) {
-    const size_t first_row = alternatives.rows;
-    if (tree_.at(of).n > kMostInDict) return (void)doubtful();  // comparing keys would take long
-    tree_.each(of, [&](Index i) {
-      if (tree_.doubt) return;
-      alternatives.make_row_room();
-      const Node& node = tree_.at(i);
-      const Slice key = tree_.key(node);
-      Entry entry;
-      std::string_view digits;
-      Index logprob = i;
-      const bool has_object = node.type == Type::kObject;
-      if (has_object != tree_.is(of + 1, Type::kObject)) return (void)doubtful();
-      if (has_object || are_ids) {
-        if (key.text().empty() || (key.text()[0] == '0' && key.text().size() > 1)) return (void)doubtful();
-        for (const char c : key.text())
-          if (!is_digit(c)) return (void)doubtful();
-        if (key.text().size() > 9 || !put_id(key.start, alternatives, digits)) return (void)doubtful();
-      }
-      if (has_object) {
-        const Index text = tree_.get(i, "decoded_token");
-        logprob = tree_.get(i, "logprob");
-        if (logprob == kNone || tree_.is_repeated(i)) return (void)doubtful();
-        tree_.each(i, [&](Index j) {
-          if (tree_.is_list(j) || tree_.is(j, Type::kObject)) doubtful();  // may have a key twice
-        });
-        if (tree_.is(text, Type::kText)) put_text(tree_.text(tree_.at(text)), alternatives);
-        else put_label(digits, alternatives);
-      } else if (are_ids) {
-        put_label(digits, alternatives);
-      } else {
-        put_text(key, alternatives);
-        if (is_spelled(alternatives.token.at(alternatives.rows))) return (void)doubtful();
-      }
-      if (!put_logprob(logprob, entry) || (!has_object && !entry.has_logprob)) return (void)doubtful();
-      const size_t row = alternatives.rows;
-      for (size_t other = first_row; other < row; ++other) {  // a key that occurs twice
-        const bool is_same = has_object || are_ids
-                                 ? alternatives.token_id.at(other) == alternatives.token_id.at(row)
-                                 : alternatives.token.at(other) == alternatives.token.at(row);
-        if (is_same) return (void)doubtful();
-      }
-      put(alternatives, entry);
-      place(row, first_row);
     });
   }
 
@@ -386,27 +203,35 @@ class ListReader : public EntryReader {
       if (tree_.doubt) return;
       tokens.make_row_room();
       const size_t row = tokens.rows, first_row = alternatives.rows;
+      const char* const own = id;
+      int64_t wanted = 0;
+      if (id != nullptr) {
+        if ((id = json_.whole(id, wanted, 0, INT32_MAX)) == nullptr) return (void)doubtful();
+        const char* const next = json_.take(id, ',');
+        id = next == nullptr ? id : next;
+      }
+      if (tree_.is(i, Type::kNull)) return nothing(own);
       if (!tree_.is(i, Type::kObject) || tree_.at(i).n == 0 || is_entry(i)) return (void)doubtful();
       dict(i, are_ids);
       if (tree_.doubt) return;
-      size_t sampled = alternatives.rows;
-      if (id != nullptr) {
-        int64_t wanted = 0;
-        id = json_.whole(id, wanted, 0, INT32_MAX);
-        if (id == nullptr) return (void)doubtful();
-        for (size_t j = alternatives.rows; j-- > first_row;)
-          if (alternatives.token_id.at(j) == wanted) sampled = j;
-        const char* const next = json_.take(id, ',');
-        id = next == nullptr ? id : next;
-      } else {
-        sampled = longest(first_row, rest);
-      }
+      size_t sampled = own == nullptr ? longest(first_row, rest) : alternatives.rows;
+      for (size_t j = alternatives.rows; own != nullptr && j-- > first_row;)
+        if (alternatives.token_id.at(j) == wanted) sampled = j;
       if (sampled == alternatives.rows) return (void)doubtful();
       copy(sampled);
       const std::string_view token = tokens.token.at(row);
       if (rest.substr(0, token.size()) == token) rest.remove_prefix(token.size());
       end_token(row, first_row);
     });
+  }
+  // Adds the first token of a prompt, which nothing precedes. `id`: where its id is, or nullptr.
+  void nothing(const char* id) {
+    const size_t row = tokens.rows;
+    std::string_view digits;
+    if (id == nullptr) tokens.token.put(row, {});
+    else if (put_id(id, tokens, digits)) put_label(digits, tokens);
+    put(tokens, Entry());
+    end_token(row, alternatives.rows);
   }
   // Returns the longest alternative with which a text goes on, else the first.
   size_t longest(size_t first_row, std::string_view rest) const {

@@ -41,9 +41,9 @@ struct Mark {
 
 // The names of paths, in the order of `plans.py`.
 enum class Part {
-  kTokens, kLogprobs, kTokenIds, kAlternatives, kPrompt, kPromptIds, kText, kReasoning, kRefusal,
-  kRole, kToolCalls, kFinish, kIndex, kAnswers, kRecords, kId, kModel, kFingerprint, kUsage,
-  kCustomId, kFinished, kParts
+  kTokens, kLogprobs, kTokenIds, kAlternatives, kPrompt, kPromptIds, kPromptAlternatives, kText,
+  kReasoning, kRefusal, kRole, kToolCalls, kFinish, kIndex, kAnswers, kRecords, kId,
+  kModel, kFingerprint, kUsage, kCustomId, kFinished, kParts
 };
 
 struct Plan {
@@ -55,7 +55,7 @@ struct Plan {
   const Paths& of(Part part) const { return paths[static_cast<int>(part)]; }
 };
 
-// What the caller says about where things are in a record: `path=`, `id=` and `keep=`.
+// What the caller says about where things are in a record: `path=`, `id=`, `keep=` and `shape=`.
 struct Lookup {
   struct Column {
     std::string key;  // its name as JSON, with a colon
@@ -63,6 +63,7 @@ struct Lookup {
   };
   Path path, id;  // without steps: not given
   std::vector<Column> keep;
+  std::vector<Plan> shape;  // at most one
 };
 
 // Reads the plans out of JSON that toolkit itself wrote.
@@ -84,6 +85,10 @@ class PlanReader {
     lookup.id = path(tree_.get(0, "id"));
     tree_.each(tree_.get(0, "keep"), [&](Index i) {
       lookup.keep.push_back({text(tree_.get(i, "key")), path(tree_.get(i, "path"))});
+    });
+    tree_.each(tree_.get(0, "shape"), [&](Index i) {
+      lookup.shape.emplace_back();
+      plan(i, lookup.shape.back());
     });
     return !tree_.doubt;
   }

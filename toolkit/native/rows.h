@@ -143,7 +143,7 @@ class Rows : public Around {
       default: break;
     }
     if (key == RowKey::kCustomId) here.is_text = c == '"' || c == 'n';
-    note_id(p, key, here);
+    note_id(json_, p, key, here);
     if (name.start != name.stop && is_dotted(name.text())) here.doubt = true;
     if (Json::speaks_of_logprobs(name.text())) {
       here.seen |= name.text() == "logprobs" && c != 'n' ? bit(RowKey::kLogprobs) : 0;

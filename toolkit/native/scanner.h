@@ -38,7 +38,7 @@ class Scanner : public LooseReader {
 
   // `expected`: bytes of all records together; `window`: see Runs.
   Scanner(size_t expected, size_t window, const std::vector<Plan>& plans, const Lookup& lookup)
-      : LooseReader(plans),
+      : LooseReader(plans, lookup.shape.empty() ? nullptr : lookup.shape.data()),
         expected_(static_cast<double>(expected)),
         lookup_(lookup),
         runs_(window),
@@ -60,7 +60,7 @@ class Scanner : public LooseReader {
     record_.stop = stop;
     record_.frame = frame;
     // Records of one format mostly follow one another.
-    if (!is_of_tree_) {
+    if (!is_of_tree_ && own_ == nullptr) {
       const Verdict verdict = body_of(start, mark.tokens);
       if (verdict != kDeferred) return verdict;
       cut(mark);
@@ -69,7 +69,7 @@ class Scanner : public LooseReader {
     is_of_tree_ = tree_of(start, stop);
     if (is_of_tree_) return kRead;
     cut(mark);
-    if (was_of_tree) {
+    if (was_of_tree && own_ == nullptr) {
       const Verdict verdict = body_of(start, mark.tokens);
       if (verdict != kDeferred) return verdict;
       cut(mark);
@@ -191,6 +191,7 @@ class Scanner : public LooseReader {
       if (body_of_tree(start)) return true;
       cut(mark);
     }
+    if (own_ != nullptr) return false;
     const char* const inner = enter(start);
     return inner != nullptr && body_of_tree(inner);
   }

@@ -10,18 +10,20 @@
 #include <string_view>
 #include <vector>
 
-#include "body_reader.h"
-#include "counts.h"
-#include "plan.h"
+#include "around.h"
+#include "path_reader.h"
 #include "row_keys.h"
 
 namespace toolkit {
 
-class ShapeReader : public BodyReader {
+class ShapeReader : public PathReader {
  public:
-  explicit ShapeReader(const std::vector<Plan>& plans) : plans_(plans) {}
+  // `own`: the caller's declaration, or nullptr.
+  ShapeReader(const std::vector<Plan>& plans, const Plan* own) : own_(own), plans_(plans) {}
 
  protected:
+  const Plan* const own_;
+
   // What is read of a record beside its parts and tokens.
   struct Shaped {
     Body body;
@@ -31,6 +33,7 @@ class ShapeReader : public BodyReader {
 
   // Reads the record of the tree by a declaration; returns the index of that, or -1.
   int shaped(Shaped& found) {
+    if (own_ != nullptr) return own(found) ? static_cast<int>(plans_.size()) : -1;
     if (is_of_code()) return -1;
     for (size_t i = 0; i < plans_.size() && !tree_.doubt; ++i) {
       if (!matches(plans_[i], 0)) continue;
@@ -69,49 +72,6 @@ class ShapeReader : public BodyReader {
     return false;
   }
 
-  // ---------------------------------------------------------------- values
-
-  // Gives the text of a value; null if there is none.
-  void get_text(Index i, Slice& slice) {
-    if (i == kNone || tree_.is(i, Type::kNull)) return;
-    if (tree_.is(i, Type::kText)) slice = tree_.text(tree_.at(i));
-    else doubtful();
-  }
-  // Gives an id, which may be a whole number.
-  void get_id(Index i, Slice& slice) {
-    if (!tree_.is(i, Type::kNumber)) return get_text(i, slice);
-    slice = tree_.text(tree_.at(i));
-    const std::string_view digits = slice.text();
-    if (digits.find_first_of(".eE") != digits.npos || digits.size() > 18 || digits == "-0") doubtful();
-  }
-  int64_t get_whole(Index i, int64_t low, int64_t high, int64_t missing) {
-    if (i == kNone || tree_.is(i, Type::kNull)) return missing;
-    int64_t value = missing;
-    const bool good = tree_.is(i, Type::kNumber) &&
-                      json_.whole(tree_.text_start(tree_.at(i)), value, low, high) != nullptr;
-    if (!good) doubtful();
-    return value;
-  }
-  // Writes the joined texts of some values.
-  void join(const std::vector<Index>& values, Text& column, size_t row) {
-    if (values.empty()) return;
-    char* out = column.begin(row);
-    for (const Index i : values) {
-      if (!tree_.is(i, Type::kText)) return (void)doubtful();
-      out = json_.write(tree_.text(tree_.at(i)), out);
-    }
-    column.end(row, out);
-  }
-
-  void get_usage(Index i, UsageNames names, Body& body) {
-    if (i == kNone || tree_.is(i, Type::kNull)) return;
-    if (!tree_.is(i, Type::kObject)) return (void)doubtful();
-    const bool has_counts = read_counts(tree_, i, names, [&](Index j, int count) {
-      usage_[count] = get_whole(j, 0, INT64_MAX, -1);
-    }, usage_);
-    if (has_counts || names != UsageNames::kAny) body.has_usage = true;
-  }
-
   // Begins a part; its row must be completed with `end_part`.
   size_t begin_part() {
     parts.make_row_room();
@@ -130,7 +90,6 @@ class ShapeReader : public BodyReader {
 
  private:
   const std::vector<Plan>& plans_;
-  std::vector<Index> found_;
 
   // Returns whether there is a number in a value that could be a logprob and was not read.
   bool has_numbers(Index i) const {
@@ -171,63 +130,38 @@ class ShapeReader : public BodyReader {
     return tree_.get(0, "additional_kwargs") != kNone && type != "ai" && type != "AIMessageChunk";
   }
 
-  // ---------------------------------------------------------------- paths
+  // ---------------------------------------------------------------- marks
 
-  // Finds what a path leads to, from a value; as `paths.find`.
-  void find(Index from, const std::vector<Step>& steps, size_t at, std::vector<Index>& found) {
-    if (tree_.is(from, Type::kNull)) return;
-    if (at == steps.size()) return found.push_back(from);
-    const Step& step = steps[at];
-    if (!step.keys.empty()) {
-      if (!tree_.is(from, Type::kObject)) return;
-      for (const auto& [key, length] : step.keys) {
-        const Index i = tree_.get(from, key);
-        if (i == kNone || tree_.is(i, Type::kNull)) continue;
-        return find(i, steps, at + static_cast<size_t>(length), found);
-      }
-      return;
-    }
-    if (tree_.is(from, Type::kNumbers)) {
-      doubtful();  // its elements are not nodes
-      return;
-    }
-    if (!tree_.is(from, Type::kArray)) return;
-    int n = 0;
-    tree_.each(from, [&](Index i) {
-      const bool chosen = step.index >= 0     ? step.index == n
-                          : step.key.empty() ? true
-                                             : is_chosen(i, step);
-      ++n;
-      if (chosen) find(i, steps, at + 1, found);
+  // Reads the record by the caller's declaration; its id is that of a row.
+  bool own(Shaped& found) {
+    if (!matches(*own_, 0) || !body(*own_, found)) return false;
+    if (found.custom_id.start != nullptr) return true;
+    Level row;
+    tree_.each(0, [&](Index i) {
+      const RowKey key = kRowNames.find(tree_.key(tree_.at(i)).text());
+      if (tree_.at(i).is_key_escaped || (key <= RowKey::kLastId && row.has(key))) doubtful();
+      row.seen |= bit(key);
+      Around::note_id(json_, place_of(i), key, row);
     });
+    found.custom_id = row.id;
+    return !tree_.doubt && !row.doubt && !row.is_id_odd();
   }
-  bool is_chosen(Index i, const Step& step) {
-    if (!tree_.is(i, Type::kObject)) return false;
-    const Index value = tree_.get(i, step.key);
-    if (value != kNone && !tree_.is(value, Type::kText)) return doubtful();
-    return tree_.has_text(value, step.value);
-  }
-  // Finds what the first path leads to that leads to something.
-  const std::vector<Index>& all(const Paths& paths, Index answer, Index record,
-                                const Path** used = nullptr) {
-    found_.clear();
-    for (const Path& path : paths) {
-      find(path.is_absolute ? record : answer, path.steps, 0, found_);
-      if (used != nullptr) *used = &path;
-      if (!found_.empty()) break;
+  // Returns whether there are tokens where a declaration without marks has them.
+  bool has_tokens(const Plan& plan, Index of) {
+    const Part part = plan.of(Part::kTokens).empty() ? Part::kText : Part::kTokens;
+    std::vector<Index> records = {of}, answers;
+    if (!plan.of(Part::kRecords).empty()) records = all(plan.of(Part::kRecords), of, of);
+    for (const Index record : records) {
+      answers = {record};
+      if (!plan.of(Part::kAnswers).empty()) answers = all(plan.of(Part::kAnswers), record, record);
+      for (const Index answer : answers)
+        if (!all(plan.of(part), answer, record).empty()) return true;
     }
-    return found_;
-  }
-  // Returns the one value of a path; a path to several is uncertain here.
-  Index one(const Paths& paths, Index answer, Index record) {
-    const Path* used = nullptr;
-    const std::vector<Index>& found = all(paths, answer, record, &used);
-    if (found.empty()) return kNone;
-    if (found.size() > 1 || used->is_projected) doubtful();
-    return found[0];
+    return false;
   }
 
   bool matches(const Plan& plan, Index of) {
+    if (plan.marks.empty()) return has_tokens(plan, of);
     for (const Mark& mark : plan.marks) {
       Index value = kNone;
       for (const Index i : all(mark.paths, of, of))
@@ -265,7 +199,6 @@ class ShapeReader : public BodyReader {
     }
     if (body.n_parts == 0) return false;
     usage(plan, record, n_ids, body);
-    prompt(plan, record);
     body.has_choices = true;
     body.kind = !is_streamed                            ? kWhole
                 : plan.stream == "final_copy"          ? kFinalCopy
@@ -293,10 +226,21 @@ class ShapeReader : public BodyReader {
     usage_[0] = tree_.at(ids).n;
   }
 
-  // A list of tokens of the prompt is read by the reference decoder, unless it is empty.
-  void prompt(const Plan& plan, Index record) {
-    for (const Index i : all(plan.of(Part::kPrompt), record, record))
-      if (!tree_.is(i, Type::kArray) || tree_.at(i).n > 0) doubtful();
+  // Reads the tokens of the prompt; returns their number.
+  size_t prompt(const Plan& plan, Index record) {
+    const size_t first = tokens.rows;
+    const Index list = one(plan.of(Part::kPrompt), record, record);
+    if (list == kNone) return 0;
+    if (!tree_.is(list, Type::kArray)) return doubtful(), 0;
+    if (tree_.at(list).n > 0)
+      positions(list, beside(plan, Part::kPromptIds, record, record),
+                beside(plan, Part::kPromptAlternatives, record, record), false, {});
+    return tokens.rows - first;
+  }
+  // Returns the list that lies beside a list of tokens; kNone if it is empty.
+  Index beside(const Plan& plan, Part part, Index answer, Index record) {
+    const Index list = one(plan.of(part), answer, record);
+    return list != kNone && tree_.is_list(list) && tree_.at(list).n == 0 ? kNone : list;
   }
 
   void choice(const Plan& plan, Index answer, Index record, const Body& body, bool is_streamed,
@@ -317,14 +261,11 @@ class ShapeReader : public BodyReader {
     reason = finish(get(Part::kFinish));
     put_name(reason, parts.finish_reason, row);
     ended = ended && reason.start != nullptr;
-    const Index ids = get(Part::kTokenIds);
-    if (ids != kNone) {
-      if (!tree_.is_list(ids)) return (void)doubtful();
-      n_ids += tree_.at(ids).n;
-    }
     const Index index = get(Part::kIndex);
-    const State state = lists(plan, answer, record, ids, row);
-    end_part(get_whole(index, 0, INT32_MAX, body.n_parts), state, first_token);
+    const State state = plan.of(Part::kLogprobs).empty() ? lists(plan, answer, record, n_ids, row)
+                                                         : columns(plan, answer, record, n_ids);
+    const size_t n_prompt = body.n_parts == 0 && !tree_.doubt ? prompt(plan, record) : 0;
+    end_part(get_whole(index, 0, INT32_MAX, body.n_parts), state, first_token, n_prompt);
   }
   // Returns a finish reason; null for the words that mean that there is none yet.
   Slice finish(Index i) {
@@ -339,26 +280,77 @@ class ShapeReader : public BodyReader {
     return reason;
   }
 
-  State lists(const Plan& plan, Index answer, Index record, Index ids, size_t row) {
+  // Reads the texts, logprobs, ids and alternatives of tokens that lie at places of their own.
+  State columns(const Plan& plan, Index answer, Index record, int64_t& n_ids) {
+    Arrays found;
+    found.texts = nodes(plan, Part::kTokens, answer, record);
+    if (found.texts.empty()) return kAbsent;
+    found.tops = nodes(plan, Part::kAlternatives, answer, record);
+    const auto values = [&](Part part) {
+      const Index list = list_of(plan, part, answer, record);
+      if (list != kNone) return places(list);
+      std::vector<const char*> each;
+      for (const Index i : found_) each.push_back(place_of(i));
+      return each;
+    };
+    found.logprobs = values(Part::kLogprobs);
+    found.ids = values(Part::kTokenIds);
+    n_ids += static_cast<int64_t>(found.ids.size());
+    for (const Index top : found.tops) tree_.at(top).is_read = true;
+    arrays(found);
+    return kPresent;
+  }
+  std::vector<Index> nodes(const Plan& plan, Part part, Index answer, Index record) {
+    const Index list = list_of(plan, part, answer, record);
+    if (tree_.is(list, Type::kNumbers) || (list != kNone && tree_.at(list).n == 0)) doubtful();
+    return list == kNone ? found_ : elements(list);
+  }
+  // Returns the list at a path; kNone if the path leads to the elements themselves, in `found_`.
+  Index list_of(const Plan& plan, Part part, Index answer, Index record) {
+    const Paths& paths = plan.of(part);
+    const Path* used = nullptr;
+    const bool is_one = all(paths, answer, record, &used).size() == 1;
+    bool is_any = false;
+    for (const Path& path : paths) is_any |= path.is_projected;
+    if (found_.empty() || (is_any && used->is_projected)) return kNone;
+    if (!is_one || is_any || !tree_.is_list(found_[0])) return doubtful(), kNone;
+    tree_.at(found_[0]).is_read = true;
+    return found_[0];
+  }
+
+  State lists(const Plan& plan, Index answer, Index record, int64_t& n_ids, size_t row) {
+    const Index ids = one(plan.of(Part::kTokenIds), answer, record);
+    if (ids != kNone) {
+      if (!tree_.is_list(ids)) return doubtful(), kAbsent;
+      n_ids += tree_.at(ids).n;
+    }
     Index list = one(plan.of(Part::kTokens), answer, record);
     const Index tops = one(plan.of(Part::kAlternatives), answer, record);
     if (list == kNone) return kAbsent;
-    if (!plan.of(Part::kLogprobs).empty()) return doubtful(), kAbsent;
-    if (tree_.is(list, Type::kObject) && is_entry(list)) {  // one entry, as events bring them
+    const bool are_arrays = tree_.is(tree_.get(list, "tokens"), Type::kArray);
+    if (tree_.is(list, Type::kObject) && is_entry(list) && !are_arrays) {  // one entry, as events bring them
       if (ids != kNone || tops != kNone || plan.are_ids) doubtful();
       tree_.at(list).is_read = true;
       return position(list, kNone), kPresent;
     }
-    if (tree_.is(list, Type::kObject)) list = in_channels(list);
+    if (tree_.is(list, Type::kObject)) {
+      const Index content = tree_.get(list, "content");
+      if (content == kNone || tree_.is(content, Type::kNull)) {
+        if (ids != kNone || tops != kNone) doubtful();
+        return arrays_in(list), kPresent;
+      }
+      list = in_channels(list);
+    }
     if (list == kNone || !tree_.is_list(list) || tree_.doubt) return doubtful(), kAbsent;
     const uint32_t n = tree_.at(list).n;
     if (ids != kNone && tree_.at(ids).n != n && tree_.at(ids).n > 0) doubtful();  // unequal_logprobs
     if (n == 0) return kAbsent;
     const bool has_ids = ids != kNone && tree_.at(ids).n > 0;
     const bool has_tops = tops != kNone && (!tree_.is_list(tops) || tree_.at(tops).n > 0);
+    const size_t first_token = tokens.rows;
     const std::string_view content = parts.content.has(row) ? parts.content.at(row) : std::string_view();
     positions(list, has_ids ? ids : kNone, has_tops ? tops : kNone, plan.are_ids, content);
-    return kPresent;
+    return tokens.rows > first_token ? kPresent : kEmpty;
   }
   // Returns the list of the content in an object of lists by channel.
   Index in_channels(Index of) {

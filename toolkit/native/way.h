@@ -52,7 +52,7 @@ class Way : public Around {
       const RowKey key = kRowNames.find(name.text());
       if (key <= RowKey::kOnce && here.has(key)) here.doubt = true;
       here.seen |= bit(key);
-      note_id(q, key, here);
+      note_id(json_, q, key, here);
       const size_t length = step.length_of(name.text());
       if (length == 0) return json_.skip(q);
       if (here.body_start != nullptr) return static_cast<const char*>(nullptr);  // two keys fit

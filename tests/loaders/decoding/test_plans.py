@@ -7,10 +7,11 @@ import pytest
 
 import toolkit
 from tests.fuzz import compare
-from tests.fuzz.other_formats import RECORDS
+from tests.fuzz.other_formats import RECORDS, SHAPED
 from toolkit.loaders import scanner
-from toolkit.loaders.decoding.plans import NAMES, plans
+from toolkit.loaders.decoding.plans import NAMES, lookup_plan, plans
 from toolkit.loaders.formats.declared import SHAPES
+from toolkit.loaders.formats.lookup import Lookup
 from toolkit.loaders.formats.paths import find, steps_of
 
 pytestmark = pytest.mark.skipif(
@@ -21,6 +22,8 @@ LEGACY, GEMINI, RESPONSE, VLLM, TGI = (
     RECORDS[name][0]
     for name in ("openai_legacy", "gemini", "openai_responses", "vllm_output", "tgi_generate")
 )
+COHERE, OCI = RECORDS["cohere_chat"][0], RECORDS["oci_chat"][0]
+OCI_LISTS = "chatResponse.choices[0].logprobs"
 ECHO = RECORDS["openai_legacy"][1]
 LANGCHAIN = RECORDS["langchain"][0]
 
@@ -38,8 +41,36 @@ def test_a_record_of_another_format_is_read_natively(name, record):
     assert compare.native(compare.framed([raw])).bodies["format"].to_pylist() == [name]
 
 
+@pytest.mark.parametrize(("shape", "record"), SHAPED, ids=range(len(SHAPED)))
+def test_what_a_caller_declares_is_read_natively(shape, record):
+    raw, lookup = text(record), Lookup(shape=shape, id="out", keep=("out",))
+    for each in (Lookup(shape=shape), lookup):
+        assert compare.taken([raw], each)
+        assert not compare.differ([raw], lookup=each)
+        read = compare.native(compare.framed([raw]), each)
+        assert read.bodies["format"].to_pylist() == [shape.name]
+    assert lookup_plan(Lookup(shape=shape, path="a")) is None
+    assert lookup_plan(Lookup(shape=toolkit.Shape(tokens="a.0.b"))) is None
+
+
+def test_what_a_declaration_does_not_match_is_left_to_the_reference():
+    lookup = Lookup(shape=toolkit.Shape(tokens="steps"))
+    records = [text(VLLM), text({"steps": None}), text({"steps": [{"lp": "x"}]}), text(OCI)]
+    assert not compare.taken(records, lookup)
+    assert not compare.differ(records, lookup=lookup)
+
+
+@pytest.mark.parametrize(("shape", "record"), SHAPED, ids=range(len(SHAPED)))
+def test_a_member_of_a_declared_record_that_is_odd(shape, record):
+    odd_members(record, Lookup(shape=shape))
+
+
 @pytest.mark.parametrize(("name", "record"), EACH, ids=[name for name, _ in EACH])
 def test_a_member_that_is_missing_null_or_odd(name, record):
+    odd_members(record)
+
+
+def odd_members(record, lookup=compare.CONTENT):
     records = []
     for value in ("gone", None, "", 7, -0.5, True, [], {}, [[-0.5]], "null", {"a": [{"b": 1}]}):
         stack = [()]
@@ -56,8 +87,8 @@ def test_a_member_that_is_missing_null_or_odd(name, record):
             elif path:
                 inner[path[-1]] = value
             records.append(text(changed))
-    if compare.differ(records):
-        assert not [each for each in records if compare.differ([each])]
+    if compare.differ(records, lookup=lookup):
+        assert not [each for each in records if compare.differ([each], lookup=lookup)]
 
 
 def changed(record, path, value):
@@ -89,7 +120,12 @@ UNCERTAIN = {
     "logprobs of the prompt": {**VLLM, "prompt_logprobs": [None, {"1": {"logprob": -1.0}}]},
     "fewer ids": changed(VLLM, "outputs[0].token_ids", [5]),
     "an id that was not among them": changed(VLLM, "outputs[0].token_ids", [5, 9]),
-    "prefill": changed(TGI, "details.prefill", [{"id": 1, "text": "a", "logprob": None}]),
+    "a prompt of nothing": changed(VLLM, "prompt_logprobs", [None]),
+    "prefill without a token": changed(TGI, "details.prefill", [None, {"id": 1, "logprob": -1}]),
+    "a span with fewer ids": changed(COHERE, "logprobs[0].token_ids", []),
+    "an alternative of no number": changed(OCI, f"{OCI_LISTS}.topLogprobs[0].Hi", "1_0"),
+    "whole numbers": changed(OCI, f"{OCI_LISTS}.tokenLogprobs", [-1, -2]),
+    "another array": changed(OCI, f"{OCI_LISTS}.tokenIds", [1, 2]),
     "a tool call": {**LANGCHAIN, "tool_calls": [{"name": "f", "args": {}}]},
     "a message of a person": {**LANGCHAIN, "type": "human"},
     "another format first": {**LANGCHAIN, "candidates": []},

@@ -395,3 +395,16 @@ def test_a_shape_reads_lists_that_a_path_projects():
     [body] = shape.normalise(record)
     [tokens] = body.obj["choices"][0]["logprobs"].values()
     assert (tokens.texts(), tokens.columns["logprob"]) == (["Hi"], [-0.5])
+
+
+@pytest.mark.parametrize(("tops", "notes"), [(2, []), (1, ["unread_logprobs"])])
+def test_projected_alternatives_were_read_if_each_token_has_some(tops, notes):
+    shape = Shape(
+        tokens="steps[].tok", logprobs="steps[].lp", alternatives="steps[].top_logprobs", text="out"
+    )
+    steps = [{"tok": token, "lp": -0.5, "top_logprobs": [{token: -0.5}]} for token in ("H", "i")]
+    for step in steps[tops:]:
+        del step["top_logprobs"]
+    lp = toolkit.read(json.dumps({"out": "Hi", "steps": steps}).encode(), shape=shape)
+    assert lp.responses["notes"].to_pylist() == [notes]
+    assert len(lp.alternatives) == (tops if not notes else 0)

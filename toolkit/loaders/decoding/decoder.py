@@ -47,11 +47,10 @@ class Decoder:
         limits: Limits = LIMITS,
         listing: Listing | None = None,
     ) -> None:
+        self._lookup = lookup or Lookup()
         self._ordinals = Ordinals()
         self._listing = Listing() if listing is None else listing
-        self._reference = ReferenceDecoder(
-            lookup or Lookup(), limits, self._ordinals, self._listing
-        )
+        self._reference = ReferenceDecoder(self._lookup, limits, self._ordinals, self._listing)
         self.envelopes = self.control = 0
         self._pieces: list[Decoded] = []
         self._placed: list[Placed] = []  # blocks that were scanned, among the pieces
@@ -135,7 +134,7 @@ class Decoder:
 
     def take(self) -> Decoded:
         """Return, and forget, what was decoded since the last call, in any order."""
-        pieces = [complete(self._placed)] if self._placed else []
+        pieces = [complete(self._placed, self._lookup)] if self._placed else []
         pieces += self._pieces
         self._placed, self._pieces = [], []
         return pieces[0] if len(pieces) == 1 else Decoded.concat(pieces)

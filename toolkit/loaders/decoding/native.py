@@ -22,6 +22,7 @@ from toolkit.loaders.buffers import Decoded, Ints
 from toolkit.loaders.decoding.ordinals import Ordinals
 from toolkit.loaders.decoding.plans import NAMES, lookup_plan, plans
 from toolkit.loaders.formats.lookup import Lookup
+from toolkit.loaders.formats.shape import Shape
 from toolkit.loaders.framing.frames import Frames
 from toolkit.loaders.scanner import DEFERRED, JOINED, Scanned, declare, scan_block
 
@@ -108,8 +109,14 @@ def place(scanned: Scanned, frames: Frames, record: Ints, before: Ordinals) -> P
     return Placed(scanned, bodies, {name: each[scanned.members] for name, each in places.items()})
 
 
-def complete(blocks: list[Placed]) -> Decoded:
+def complete(blocks: list[Placed], lookup: Lookup = _BY_CONTENT) -> Decoded:
     """Build the column buffers of consecutive blocks, of which there is at least one.
+
+    Parameters
+    ----------
+    blocks : list of Placed
+    lookup : Lookup
+        What was looked for.
 
     Returns
     -------
@@ -117,9 +124,11 @@ def complete(blocks: list[Placed]) -> Decoded:
         Without rejects.
     """
     scanned = [block.scanned for block in blocks]
-    places = _concatenated([block.bodies for block in blocks])
+    more = _concatenated([block.bodies for block in blocks])
     return Decoded(
-        bodies=_complete([each.bodies for each in scanned], buffers.BODIES, places),
+        bodies=_complete(
+            [each.bodies for each in scanned], buffers.BODIES, more, _names(lookup.shape)
+        ),
         parts=_complete([each.parts for each in scanned], buffers.PARTS),
         tokens=_complete([each.tokens for each in scanned], buffers.TOKENS),
         alternatives=_complete([each.alternatives for each in scanned], buffers.ALTERNATIVES),
@@ -136,15 +145,16 @@ def _concatenated(blocks: list[Columns]) -> Columns:
 
 
 @cache
-def _names() -> pa.Array:
+def _names(shape: Shape | None) -> pa.Array:
     """Return the names of formats by their codes; not at import, because that imports pandas."""
-    return pa.array(NAMES)
+    return pa.array(NAMES if shape is None else (*NAMES, shape.name))
 
 
 def _complete(
     batches: list[pa.RecordBatch],
     declared: pa.Schema,
     more: Mapping[str, Ints | pa.Array] = MappingProxyType({}),
+    names: pa.Array | None = None,
 ) -> pa.Table:
     """Add the declared columns that the scanner does not write."""
     table = pa.Table.from_batches(batches)
@@ -156,8 +166,8 @@ def _complete(
     scanned = dict(zip(table.column_names, table.columns, strict=True))
     arrays = []
     for field in declared:
-        if field.name == "format":
-            arrays.append(_names().take(scanned["format"]))
+        if field.name == "format" and names is not None:
+            arrays.append(names.take(scanned["format"]))
         elif field.name in scanned:
             arrays.append(scanned[field.name])
         elif field.name in more:

@@ -30,8 +30,19 @@ NAMES = (
 """Names of the formats that the scanner reads, in the order of its codes."""
 
 _PARTS = (
-    *("tokens", "logprobs", "token_ids", "alternatives", "prompt", "prompt_ids", "text"),
-    *("reasoning", "refusal", "role", "tool_calls", "finish_reason", "index", "answers", "records"),
+    *("tokens", "logprobs", "token_ids", "alternatives", "prompt", "prompt_ids"),
+    *(
+        "prompt_alternatives",
+        "text",
+        "reasoning",
+        "refusal",
+        "role",
+        "tool_calls",
+        "finish_reason",
+        "index",
+        "answers",
+        "records",
+    ),
     *("id", "model", "system_fingerprint", "usage", "custom_id", "finished"),
 )
 """Paths of a `Shape`, in the order of `Part` in native/plan.h."""
@@ -57,7 +68,9 @@ def lookup_plan(lookup: Lookup) -> bytes | None:
         return b""
     path = None if lookup.path is None else lookup.path.removeprefix("$")
     named = [each for each in (path, lookup.id, *lookup.keep) if each is not None]
-    if lookup.shape is not None or not all(map(_is_certain, named)):
+    if not all(map(_is_certain, named)):
+        return None
+    if lookup.shape is not None and (path is not None or _has_numbers(lookup.shape)):
         return None
     if path is not None and ALL in steps_of(path):
         return None
@@ -67,7 +80,16 @@ def lookup_plan(lookup: Lookup) -> bytes | None:
     ]
     found = {"path": path, "id": lookup.id}
     plan = {name: _path(each) for name, each in found.items() if each is not None}
-    return json.dumps({**plan, "keep": keep}).encode()
+    shapes = [] if lookup.shape is None else [_plan(lookup.shape)]
+    return json.dumps({**plan, "keep": keep, "shape": shapes}).encode()
+
+
+def _has_numbers(shape: Shape) -> bool:
+    """Return whether a key of a declaration is a number, which may be an index as well."""
+    marks = (mark.partition("=")[0] for mark in shape.marks)
+    paths = "|".join((*marks, *(getattr(shape, name) for name in _PARTS))).split("|")
+    steps = (step for path in paths for step in steps_of(path.removeprefix("$")))
+    return any(isinstance(step, str) and step.isdecimal() for step in steps)
 
 
 def _is_certain(path: str) -> bool:

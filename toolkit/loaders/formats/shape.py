@@ -209,11 +209,19 @@ class Shape:
         return n_ids > 0 and any(isinstance(each, list) and len(each) != n_ids for each in found)
 
     def _read(self, answer: _Place, record: _Place) -> list[Any]:
-        """Return the list that was read as tokens, and what says the same at another place."""
+        """Return the list that was read as tokens, and what says the same at another place.
+
+        Alternatives that lie at a place of their own for each token were read too.
+        """
         options = self._paths["tokens"]
         found = [each for option in options for each, _ in _found((option,), answer, record)]
         own = [each for each in found[:1] if isinstance(each, list)]
-        return own + [each for each in found[1:] if each == found[0]]
+        own += [each for each in found[1:] if each == found[0]]
+        tokens, tops = (
+            self._list(name, answer, record) if self.logprobs else []
+            for name in ("tokens", "alternatives")
+        )
+        return own + (tops if len(tops) == len(tokens) else [])
 
     def _choice(self, answer: _Place, record: _Place, i: int, key: str) -> dict[str, Any]:
         def value(name: str) -> Any:

@@ -124,6 +124,20 @@ RECORDS: dict[str, tuple[Any, ...]] = {
                         {"index": 1, "text": "Hi!", "token_ids": [5, 7], "logprobs": _DICTS}],
         },
     ),
+    "ollama": (
+        {"model": "m", "created_at": "2026-02-28T23:59:59.123456789Z", "done": True,
+         "message": {"role": "assistant", "content": "Hi!", "thinking": "so", "tool_calls": []},
+         "done_reason": "stop", "prompt_eval_count": 5, "eval_count": 2,
+         "logprobs": [_ENTRY, _LAST]},
+        {"model": "m", "created_at": "2024-02-29T00:00:00Z", "response": "Hi", "done": False,
+         "logprobs": [_ENTRY]},
+    ),
+    "llama_server": (
+        {"index": 1, "content": "Hi!", "id_slot": 0, "stop": True, "model": "m", "stop_type": "eos",
+         "tokens_predicted": 2, "tokens_evaluated": 5,
+         "completion_probabilities": [{"id": 5, **_ENTRY}, _LAST]},
+        {"content": "Hi", "stop": False, "slot_id": 0, "completion_probabilities": [_ENTRY]},
+    ),
     "cohere_chat": (
         {"id": "c-1", "finish_reason": "COMPLETE", "usage": {"tokens": _COUNTS},
          "message": {"role": "assistant", "content": [{"type": "text", "text": "Hi!"}]},

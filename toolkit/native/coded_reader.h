@@ -1,5 +1,5 @@
-// Read records of three formats with code out of their tree: legacy completions, Gemini, and the
-// Responses API, whole and streamed.
+// Read records of formats with code out of their tree: legacy completions, Gemini, and the
+// Responses API, whole and streamed (and those of local_reader.h).
 //
 // toolkit/loaders/formats/{openai_legacy,gemini,openai_responses}.py define them. What is uncertain
 // sets `tree_.doubt`, and then the whole record is deferred.
@@ -11,16 +11,16 @@
 #include <string_view>
 #include <vector>
 
-#include "shape_reader.h"
+#include "local_reader.h"
 
 namespace toolkit {
 
 // Formats that are read by code, as indices in the names of decoding/plans.py; declared ones follow.
-enum Format : int { kChat, kLegacy, kGemini, kResponses, kLoose, kDeclared };
+enum Format : int { kChat, kLegacy, kGemini, kResponses, kLoose, kOllama, kLlama, kDeclared };
 
-class CodedReader : public ShapeReader {
+class CodedReader : public LocalReader {
  public:
-  using ShapeReader::ShapeReader;
+  using LocalReader::LocalReader;
 
  protected:
   // Reads the record of the tree; returns its format, or -1.
@@ -59,7 +59,7 @@ class CodedReader : public ShapeReader {
       if (tree_.is(tree_.get(of, key), Type::kArray)) return true;
     return (tree_.is(type, Type::kText) &&
             tree_.text(tree_.at(type)).text().substr(0, 9) == "response.") ||
-           is_declared(of);
+           is_flag(tree_.get(of, "done")) || is_flag(tree_.get(of, "stop")) || is_declared(of);
   }
 
   int coded(Shaped& found) {
@@ -73,25 +73,22 @@ class CodedReader : public ShapeReader {
     if (tree_.has_text(type, "error")) return -1;
     if (tree_.is(tree_.get(0, "output"), Type::kArray)) return response(found.body) ? kResponses : -1;
     if (tree_.get(0, "candidates") != kNone) return gemini(found.body) ? kGemini : -1;
+    for (const std::string_view key : {"done", "stop"}) {
+      const Index flag = tree_.get(0, key);
+      if (!is_flag(flag)) continue;
+      if (key == "done") return ollama(flag, found.body) ? kOllama : -1;
+      return llama(flag, found.body) ? kLlama : -1;
+    }
     return of_plan(shaped(found));
   }
   static int of_plan(int plan) { return plan < 0 ? -1 : kDeclared + plan; }
 
-  bool is_null(Index i) const { return i == kNone || tree_.is(i, Type::kNull); }
   // Returns the value of a key in snake_case, or else in camelCase.
   Index get(Index of, std::string_view snake, std::string_view camel) {
     const Index i = tree_.get(of, snake);
     const Index other = snake == camel ? kNone : tree_.get(of, camel);
     if (i != kNone && other != kNone) doubtful();
     return is_null(i) ? other : i;
-  }
-  void put_text(Index i, Text& column, size_t row) {
-    if (!is_null(i)) join({i}, column, row);
-  }
-  void put_name_of(Index i, Text& column, size_t row) {
-    Slice name;
-    get_text(i, name);
-    put_name(name, column, row);
   }
 
   // ---------------------------------------------------------------- legacy completions
@@ -293,14 +290,6 @@ class CodedReader : public ShapeReader {
     for (const Index list : lists) state = std::max(state, entries_of(list));
     end_part(0, state, first_token);
     body.n_parts = 1;
-  }
-  // Reads a list of entries of the chat schema.
-  State entries_of(Index list) {
-    if (tree_.at(list).n == 0) return kEmpty;
-    if (!tree_.is(list + 1, Type::kObject) || tree_.get(list + 1, "token") == kNone)
-      return doubtful(), kEmpty;
-    positions(list, kNone, kNone, false, {});
-    return kPresent;
   }
 
   bool event(std::string_view type, Shaped& found) {

@@ -23,6 +23,7 @@ LEGACY, GEMINI, RESPONSE, VLLM, TGI = (
     for name in ("openai_legacy", "gemini", "openai_responses", "vllm_output", "tgi_generate")
 )
 COHERE, OCI = RECORDS["cohere_chat"][0], RECORDS["oci_chat"][0]
+OLLAMA, LLAMA = RECORDS["ollama"][0], RECORDS["llama_server"][0]
 OCI_LISTS = "chatResponse.choices[0].logprobs"
 ECHO = RECORDS["openai_legacy"][1]
 LANGCHAIN = RECORDS["langchain"][0]
@@ -125,6 +126,9 @@ UNCERTAIN = {
     "a span with fewer ids": changed(COHERE, "logprobs[0].token_ids", []),
     "an alternative of no number": changed(OCI, f"{OCI_LISTS}.topLogprobs[0].Hi", "1_0"),
     "whole numbers": changed(OCI, f"{OCI_LISTS}.tokenLogprobs", [-1, -2]),
+    "a call of Ollama": changed(OLLAMA, "message.tool_calls", [{"function": {"name": "f"}}]),
+    "probabilities": changed(LLAMA, "completion_probabilities", [{"content": "a", "probs": []}]),
+    "another type": {**LLAMA, "type": "x"},
     "another array": changed(OCI, f"{OCI_LISTS}.tokenIds", [1, 2]),
     "a tool call": {**LANGCHAIN, "tool_calls": [{"name": "f", "args": {}}]},
     "a message of a person": {**LANGCHAIN, "type": "human"},
@@ -149,6 +153,27 @@ def test_the_tokens_of_an_echo_are_those_of_the_prompt(n, said):
     assert read.parts["content"].to_pylist() == [said]
     assert read.parts["n_prompt"].to_pylist() == [n]
     assert read.tokens["token"].to_pylist() == (["\n", "Hi"] if n == 1 else ["Hi", "\n"])
+
+
+@pytest.mark.parametrize("hour", ["00:00:00Z", "23:59:59.999999999Z"])
+def test_the_seconds_of_a_time_of_ollama(hour):
+    days = ("1970-01-01", "1999-12-31", "2000-02-29", "2026-03-01", "2099-12-31")
+    records = [text({**OLLAMA, "created_at": f"{day}T{hour}"}) for day in days]
+    assert compare.taken(records) == records
+    assert not compare.differ(records)
+    created = compare.native(compare.framed(records)).bodies["created"].to_pylist()
+    assert created == sorted(set(created))
+
+
+def test_times_that_are_left_to_the_reference():
+    times = (
+        *("2100-01-01T00:00:00Z", "2025-02-29T00:00:00Z", "2026-13-01T00:00:00Z", "2026-01-01", ""),
+        *("2026-01-01T24:00:00Z", "2026-01-01T00:00:00", "2026-01-01T00:00:00+02:00", 5),
+        *("1969-12-31T00:00:00Z", "2026-01-01T00:00:00.Z", "2026-01-01T00:00:00.0xZ"),
+    )
+    records = [text({**OLLAMA, "created_at": time}) for time in times]
+    assert not compare.taken(records)
+    assert not compare.differ(records)
 
 
 def test_alternatives_whose_text_is_a_number():

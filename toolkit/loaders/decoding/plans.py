@@ -12,7 +12,9 @@ from typing import Any
 
 from toolkit.loaders.formats import (
     gemini,
+    llama_server,
     loose,
+    ollama,
     openai_chat,
     openai_legacy,
     openai_responses,
@@ -25,6 +27,7 @@ from toolkit.loaders.json_values import camel
 
 NAMES = (
     *(module.NAME for module in (openai_chat, openai_legacy, gemini, openai_responses, loose)),
+    *(ollama.NAME, llama_server.NAME),
     *(shape.name for shape in SHAPES),
 )
 """Names of the formats that the scanner reads, in the order of its codes."""

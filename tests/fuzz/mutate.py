@@ -62,7 +62,7 @@ class Mutator:
         return self._contain(raw) if self.rng.random() < 0.8 else raw
 
     def _contain(self, raw: bytes) -> bytes:
-        return self.rng.choice(odd.CONTAINERS_OF_ANSWERS).replace(b"%s", raw)
+        return odd.contained(self.rng.choice(odd.CONTAINERS_OF_ANSWERS), raw)
 
     def adopt(self, raw: bytes) -> None:
         """Make a mutant that the scanner took a parent, with a small probability."""

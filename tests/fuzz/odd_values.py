@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 NUMBERS = tuple(
     b"0 -0 -0.0 0.0 1 -1 1.0 1.5 -1.5 255 256 -0.25 -1e-7 1e0 0.1e1 1E5 1e+2 -9998 -9998.000000001"
     b" -9998.0 -1000 -1000.0 -9997.999999999999 -9999 -9999.0 -3.4028234663852886e38 0.001 1e-3"
@@ -203,8 +205,20 @@ CONTAINERS_OF_ANSWERS = (
         b'{"one":%s,"other":{"a":"b"}}',
         b'{"choice":1,"output":%s}',
     ),
+    *(
+        b'{"id":"r-2","asked":"{\\"logprobs\\":true}","response":%t}',
+        b'{"custom_id":"c","response":%t,"error":null}',
+        b'{"a":{"b":%t,"key":"k"},"n":1}',
+        b'{"custom_id":"c","response":{"status_code":200,"body":%t}}',
+    ),
 )
-"""Rows and envelopes, with the place of the answer."""
+"""Rows and envelopes, with the place of the answer (``%s``) or of its text (``%t``)."""
+
+
+def contained(container: bytes, raw: bytes) -> bytes:
+    """Return a row or an envelope with an answer."""
+    text = json.dumps(raw.decode("utf-8", "replace"), ensure_ascii=len(raw) % 2 == 0)
+    return container.replace(b"%s", raw).replace(b"%t", text.encode("utf-8", "replace"))
 
 
 def snake(key: bytes) -> bytes:

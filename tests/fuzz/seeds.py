@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.conftest import ROOT
 from tests.fuzz import other_formats
 from tests.fuzz.document import Document
-from tests.fuzz.odd_values import CONTAINERS_OF_ANSWERS, snake
+from tests.fuzz.odd_values import CONTAINERS_OF_ANSWERS, contained, snake
 from toolkit.loaders.framing.detect import frame
 
 _SHARED = ROOT.parent / "shared"
@@ -108,7 +108,7 @@ HAND_MADE = tuple(
         json.dumps(json.loads(_BODY), indent=2, ensure_ascii=False),
         json.dumps(json.loads(_CHUNK), indent="\t"),
         *(
-            each.decode().replace("%s", body)
+            contained(each, body.encode()).decode()
             for each in CONTAINERS_OF_ANSWERS
             for body in (_BODY, _CHUNK, _OPENING)
         ),

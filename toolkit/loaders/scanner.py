@@ -17,9 +17,9 @@ try:
 except ImportError:  # the toolkit was installed without a C++ compiler
     _scan = None
 
-DEFERRED, READ, JOINED = range(3)
+DEFERRED, READ, JOINED, EXCHANGED = range(4)
 """Verdicts of `scan_block` on a record: left to the reference decoder; read; joined to the body of
-an earlier record."""
+an earlier record; read out of the text of an answer, which is a scope of its own."""
 
 
 def decoder() -> str:
@@ -52,7 +52,7 @@ class Scanned(NamedTuple):
     Attributes
     ----------
     verdicts : uint8 array, shape (n_records,)
-        `DEFERRED`, `READ` or `JOINED`.
+        `DEFERRED`, `READ`, `JOINED` or `EXCHANGED`.
     envelopes : int
         Number of records of which the body lies inside an envelope or a row.
     bodies, parts, tokens, alternatives : pyarrow.RecordBatch

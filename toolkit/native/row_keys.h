@@ -114,15 +114,41 @@ inline bool begins_like_word(const Slice& text) {
   return c >= 'a' && c <= 'z' && c != 'i' && c != 'n';
 }
 
-// Returns whether a text may have "choices", "candidates" or a name of logprobs in it. Letters that
-// can be written in several ways are not compared.
+// Returns whether what follows the name of logprobs in a text may be the rest of a key and a number,
+// a list or an object.
+inline bool may_hold_logprobs(std::string_view text) {
+  size_t i = 0;
+  const auto skip = [&](auto is) {
+    while (i < text.size() && is(text[i])) ++i;
+  };
+  const auto is_odd = [&] {
+    return i < text.size() && (text[i] == '\\' || static_cast<unsigned char>(text[i]) >= 0x80);
+  };
+  const auto is_blank = [](char c) { return static_cast<unsigned char>(c) <= ' '; };
+  skip([](char c) { return c == '_' || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z'); });
+  if (text.substr(i, 2) == "\\\"") ++i;
+  if (is_odd()) return true;
+  if (text.substr(i, 1) != "\"") return false;
+  ++i;
+  skip(is_blank);
+  if (is_odd()) return true;
+  if (text.substr(i, 1) != ":") return false;
+  ++i;
+  skip(is_blank);
+  return is_odd() || (i < text.size() && (text[i] == '-' || text[i] == '[' || text[i] == '{'));
+}
+
+// Returns whether a text may have "choices", "candidates" or logprobs in it. Letters that can be
+// written in several ways are not compared.
 inline bool speaks_of_answers(std::string_view text) {
   const auto is = [&](size_t i, char c) {
     return i < text.size() && (static_cast<unsigned char>(text[i]) | 0x20) == c;
   };
   for (size_t i = 0; i + 1 < text.size(); ++i) {
     if (text[i] == '\\' && text[i + 1] == 'u') return true;
-    if (is(i, 'p') && is(i + 1, 'r') && is(i + 2, 'o') && is(i + 3, 'b')) return true;
+    if (is(i, 'p') && is(i + 1, 'r') && is(i + 2, 'o') && is(i + 3, 'b') &&
+        may_hold_logprobs(text.substr(i + 4)))
+      return true;
     if (text[i] != '"' || !is(i + 1, 'c')) continue;
     if (is(i + 2, 'h') && is(i + 3, 'o')) return true;
     if (is(i + 2, 'a') && is(i + 3, 'n') && is(i + 4, 'd')) return true;

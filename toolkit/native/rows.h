@@ -24,7 +24,7 @@ class Rows : public Around {
 
   // Finds the body of a record that begins at p, or token logprobs without a body around them.
   // `reader.begins_body(p)`: an object is surely a body; `reader.body(p)` reads one;
-  // `reader.lists(p)` reads what may be lists of logprobs.
+  // `reader.lists(p)` reads what may be lists of logprobs, `reader.text(string)` an answer's text.
   template <class Reader>
   const char* read(const char* p, Reader& reader) {
     depth_ = -1;
@@ -99,7 +99,7 @@ class Rows : public Around {
       if (key == RowKey::kData) here.data = inner.seen;
       if (key == RowKey::kMeta && inner.has(RowKey::kFinish)) here.doubt = true;
     } else {
-      p = c == '[' ? array(p, here, reader) : c == '"' ? text(p, key, here) : json_.skip(p);
+      p = c == '[' ? array(p, here, reader) : c == '"' ? text(p, key, level, here, reader) : json_.skip(p);
     }
     if (before < 0 && depth_ >= 0) {
       here.body_key = name;
@@ -160,7 +160,7 @@ class Rows : public Around {
       const char c = json_.peek(q);
       if (c == '[') json_.note_list();
       if (c == '[') return array(q, here, reader);
-      if (c == '"') return text(q, RowKey::kOther, here);
+      if (c == '"') return text(q, RowKey::kOther, kMostKeys, here, reader);
       if (c != '{') return json_.skip(q);
       Level inner;  // a body in a list may be part of an exchange
       q = object(q, kMostKeys + 1, inner, reader);
@@ -170,13 +170,19 @@ class Rows : public Around {
     });
   }
 
-  const char* text(const char* p, RowKey key, Level& here) {
+  template <class Reader>
+  const char* text(const char* p, RowKey key, int level, Level& here, Reader& reader) {
     Slice value;
     p = json_.string(p, value);
     if (p == nullptr) return nullptr;
     const bool begins = begins_like_json(value);
     here.has_word |= begins_like_word(value);
-    here.doubt |= (begins && key == RowKey::kData) || (begins && speaks_of_answers(value.text()));
+    if (begins && speaks_of_answers(value.text())) {
+      const bool is_answer = depth_ < 0 && level < kMostKeys && reader.text(value);
+      if (is_answer) depth_ = level + 1;
+      here.doubt |= !is_answer;
+    }
+    here.doubt |= begins && key == RowKey::kData;
     here.doubt |= key == RowKey::kType && !is_plain_type(value.text());
     return p;
   }

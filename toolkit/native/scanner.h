@@ -15,9 +15,11 @@
 #include <string_view>
 #include <vector>
 
+#include "answer_text.h"
 #include "body_reader.h"
 #include "chunk_runs.h"
 #include "columns.h"
+#include "inside.h"
 #include "json.h"
 #include "keys.h"
 #include "loose_reader.h"
@@ -27,7 +29,7 @@
 
 namespace toolkit {
 
-enum Verdict : char { kDeferred, kRead, kJoined };  // see loaders/scanner.py
+enum Verdict : char { kDeferred, kRead, kJoined, kExchanged };  // see loaders/scanner.py
 
 // Reads records. As in Json, a method that reads takes a position in the text and returns the
 // position after what it read, or nullptr.
@@ -54,7 +56,7 @@ class Scanner : public LooseReader {
   // Reads one record; if it is deferred, the columns are unchanged.
   Verdict record(const char* start, const char* stop, size_t frame) {
     make_room(static_cast<size_t>(stop - start));
-    const Mark mark = {bodies.rows, parts.rows, tokens.rows, alternatives.rows};
+    const Mark mark = here();
     record_ = Record();
     record_.start = start;
     record_.stop = stop;
@@ -93,6 +95,27 @@ class Scanner : public LooseReader {
     return read_lists(p);
   }
 
+  // Reads a string as the text of a whole answer; false: it is not certainly one.
+  bool text(const Slice& string) {
+    if (!text_.take(json_, string)) return false;
+    const Mark mark = here();
+    const Json row = json_;
+    const Record before = record_;
+    json_.open(record_.stop = text_.stop());
+    const char* const p = body(text_.start());
+    Body& body = record_.body;
+    bool good = p != nullptr && json_.at_end(p) && body.kind == kWhole && body.n_parts > 0;
+    for (const Slice* name : {&body.id, &body.object, &body.model, &body.fingerprint, &body.tier})
+      good = good && !name->escaped;  // it is written when the text is closed
+    const Body found = body;
+    json_ = row;
+    record_ = before;
+    record_.is_text = good;
+    if (good) record_.body = found;
+    else cut(mark);
+    return good;
+  }
+
   // Reads an object as a body.
   const char* body(const char* start) {
     record_.body_start = start = json_.begin(start);
@@ -128,6 +151,7 @@ class Scanner : public LooseReader {
     size_t frame = 0;
     const char* body_start = nullptr;
     bool are_lists = false;  // it has lists of logprobs and no body around them
+    bool is_text = false;    // the body is in the text of a string
     Body body;
     Slice custom_id;
     Run* run = nullptr;         // the run of its id, if the body begins with that
@@ -148,6 +172,7 @@ class Scanner : public LooseReader {
   const Around* around_ = nullptr;  // the body that is being read
   RowColumns columns_;
   Record record_;
+  AnswerText text_;
   std::string path_;  // of the body in its record, if that is not all of it
 
   struct Mark {
@@ -155,6 +180,7 @@ class Scanner : public LooseReader {
   };
   bool is_of_tree_ = false;  // the last record was read out of its tree
 
+  Mark here() const { return {bodies.rows, parts.rows, tokens.rows, alternatives.rows}; }
   void cut(const Mark& mark) {
     bodies.cut(mark.bodies);
     parts.cut(mark.parts);
@@ -187,7 +213,7 @@ class Scanner : public LooseReader {
     around_ = nullptr;
     if (!tree_.build(start, stop)) return false;
     if (lookup_.path.steps.empty()) {
-      const Mark mark = {bodies.rows, parts.rows, tokens.rows, alternatives.rows};
+      const Mark mark = here();
       if (body_of_tree(start)) return true;
       cut(mark);
     }
@@ -241,24 +267,6 @@ class Scanner : public LooseReader {
     return !may_be_whole || found.body.kind != kChunk || found.body.id.start != found.body.id.stop;
   }
 
-  // Finds a body for `Rows` and `Way`, which is not read: the one that begins at `start`, or the one
-  // that they find.
-  struct Inside {
-    Json& json;
-    const char* start = nullptr;
-    const char* stop = nullptr;
-
-    bool begins_body(const char* p) const { return json.begin(p) == start; }
-    const char* body(const char* p) {
-      if (start == nullptr) {
-        start = json.begin(p);
-        stop = json.watching(Json::Watch::kNone, [&] { return json.skip(p); });
-      }
-      return stop;
-    }
-    const char* lists(const char*) const { return nullptr; }
-  };
-
   // Reserves capacity for the texts of one more record. Columns grow to the size that is estimated
   // for all records from those so far, because moving memory costs more than reading records.
   void make_room(size_t size) {
@@ -293,6 +301,7 @@ class Scanner : public LooseReader {
       if (std::memchr(record_.start, '\\', size) != nullptr) return kDeferred;
       body.kind = body.object.text() == "chat.completion" ? kWhole : kChunk;
     }
+    if (record_.is_text && !around_->are_rows()) return kDeferred;
     if (around_->has_mean() && tokens.rows == first_token) return kDeferred;
     if (around_->is_row() && tokens.rows == first_token && json_.has_list()) return kDeferred;
     if (!around_->id(record_.custom_id)) return kDeferred;
@@ -309,7 +318,8 @@ class Scanner : public LooseReader {
     put_body(body, record_.custom_id, kChat, around_->is_inside());
     runs_.add(static_cast<size_t>(body.n_parts), bodies.rows - 1, parts);
     if (run != nullptr) renew(*run, body);
-    return kRead;
+    if (record_.is_text) runs_.interrupt();  // no stream goes on after an exchange
+    return record_.is_text ? kExchanged : kRead;
   }
 
   // Writes the row of a record that has lists of logprobs and no body.

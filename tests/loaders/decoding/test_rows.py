@@ -11,6 +11,7 @@ from tests.fuzz.other_formats import RECORDS
 from tests.fuzz.seeds import seeds
 from toolkit.loaders.formats.declared import SHAPES
 from toolkit.loaders.formats.lookup import Lookup
+from toolkit.loaders.framing.detect import frame
 
 pytestmark = pytest.mark.skipif(
     toolkit.decoder() != "native", reason="the native scanner was not built"
@@ -105,6 +106,89 @@ def test_what_is_uncertain_in_a_row_is_left_to_the_reference(template, body):
     record = row(template, body)
     assert not compare.taken([record])
     assert not compare.differ([record])
+
+
+TEXTS = [
+    ({"id": 7, "prompt": "Who?", "response": "@"}, "$.response", "7"),
+    ({"request": json.dumps(ASKED), "response": "@", "uuid": "u"}, "$.response", "u"),
+    ({"custom_id": "c", "response": "@", "error": None}, "$.response", "c"),
+    ({"id": "out", "a": {"b": "@", "qid": "in"}, "output": "text"}, "$.a.b", "in"),
+]
+UNCERTAIN_TEXTS = [
+    {"data": "@"},
+    {"custom_id": "c", "response": {"status_code": 200, "body": "@"}},
+    {"answer": "@", "again": "@"},
+    {"answer": "@", "other": WHOLE},
+    {"answer": "@", "logprobs": [ENTRY]},
+    {"answers": ["@"]},
+    {"logprobs": "@"},
+    {"request": json.dumps({"logprobs": [-0.5]}), "answer": "@"},
+    {"choices": [], "answer": "@"},
+]
+
+
+def with_text(template, text):
+    return json.dumps(template).replace('"@"', json.dumps(text)).encode()
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+@pytest.mark.parametrize(("template", "path", "custom_id"), TEXTS, ids=range(len(TEXTS)))
+def test_the_text_of_an_answer_is_read_natively(template, path, custom_id, indent):
+    record = with_text(template, json.dumps(WHOLE, indent=indent))
+    assert compare.taken([record])
+    assert not compare.differ([record])
+    read = compare.native(compare.framed([record]))
+    assert read.bodies["path"].to_pylist() == [path]
+    assert read.bodies["custom_id"].to_pylist() == [custom_id]
+    assert read.bodies["scope"].to_pylist() == [1]
+    assert read.envelopes == 1
+
+
+@pytest.mark.parametrize("template", UNCERTAIN_TEXTS, ids=range(len(UNCERTAIN_TEXTS)))
+def test_a_text_that_is_uncertain_is_left_to_the_reference(template):
+    record = with_text(template, json.dumps(WHOLE))
+    assert not compare.taken([record])
+    assert not compare.differ([record])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        json.dumps(CHUNK),
+        json.dumps(WHOLE) * 2,
+        json.dumps(WHOLE) + "\n" + json.dumps(WHOLE),
+        json.dumps(WHOLE)[:-1],
+        " " + json.dumps(WHOLE),
+        "[" + json.dumps(WHOLE) + "]",
+        json.dumps(WHOLE | {"id": "a\n"}),
+        json.dumps(WHOLE | {"choices": []}),
+        json.dumps(WHOLE).replace('"choices"', '"\\u0063hoices"'),
+        "{\n" + "x" * 70_000 + json.dumps(WHOLE)[1:],
+        '{"a": "' + "x" * 70_000 + '", ' + json.dumps(WHOLE)[1:],
+    ],
+    ids=range(11),
+)
+def test_another_text_is_left_to_the_reference(text):
+    record = with_text({"id": 7, "response": "@"}, text)
+    assert not compare.taken([record])
+    assert not compare.differ([record])
+
+
+def test_exchanges_among_other_records_are_scopes_of_their_own():
+    """Whichever decoder reads them, and whether the block has ``[DONE]``s between them."""
+    text = with_text({"id": 1, "response": "@"}, json.dumps(WHOLE))
+    deferred = with_text({"id": 1, "response": "@"}, json.dumps(CHUNK))
+    chunk, broken = json.dumps(CHUNK).encode(), b"{"
+    records = [chunk, text, chunk, chunk, deferred, text, broken, deferred, text, text, chunk]
+    for start in range(len(records)):
+        assert not compare.differ(records[start:])
+        assert not compare.joins_differ(records[start:])
+        source = b"\ndata: [DONE]\n\ndata: ".join(records[start:])
+        frames = next(frame([b"data: " + source + b"\n\n"]))
+        assert compare.same(compare.native(frames), compare.reference(frames))
+    scopes = compare.native(compare.framed(records)).bodies["scope"].to_pylist()
+    assert scopes == [0, 1, 2, 2, 3, 5, 7, 9, 11, 12]
+    assert compare.taken(records) == [chunk, text, chunk, chunk, text, text, text, chunk]
 
 
 def parsed(texts):

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from toolkit.arrow import numbers
 from toolkit.limits import LIMITS, Limits
@@ -24,7 +25,7 @@ from toolkit.loaders.decoding.plans import NAMES, lookup_plan, plans
 from toolkit.loaders.formats.lookup import Lookup
 from toolkit.loaders.formats.shape import Shape
 from toolkit.loaders.framing.frames import Frames
-from toolkit.loaders.scanner import DEFERRED, JOINED, Scanned, declare, scan_block
+from toolkit.loaders.scanner import DEFERRED, EXCHANGED, JOINED, Scanned, declare, scan_block
 
 # Record batches are copied into one if there are more than so many with fewer rows on average,
 # because each of them keeps much larger memory alive.
@@ -64,6 +65,8 @@ def scan_frames(
     scanned = scan_block(frames.data, frames.starts, frames.stops, frames.breaks, window, plan)
     if scanned is None:
         return None
+    if len(frames.breaks) and (scanned.verdicts == EXCHANGED).any():
+        return None  # whose scopes the markers are in is not certain
     most = numbers(scanned.tokens["n_alternatives"]).max(initial=0)
     return scanned if most <= limits.alternatives else None
 
@@ -83,7 +86,7 @@ class Placed(NamedTuple):
     members: Columns
 
 
-def place(scanned: Scanned, frames: Frames, record: Ints, before: Ordinals) -> Placed:
+def place(scanned: Scanned, frames: Frames, record: Ints, before: Ordinals, begun: Ints) -> Placed:
     """Add the position and the ordinals of the records to a scanned block.
 
     Parameters
@@ -95,6 +98,8 @@ def place(scanned: Scanned, frames: Frames, record: Ints, before: Ordinals) -> P
         Ordinals of the records; any number for those that were deferred.
     before : Ordinals
         The counters before the block.
+    begun : int64 array, shape (n_frames + 1,)
+        Scopes that began in the block before each record, and before its end.
     """
     places = {
         "record": record,
@@ -104,9 +109,22 @@ def place(scanned: Scanned, frames: Frames, record: Ints, before: Ordinals) -> P
     }
     heads = np.flatnonzero((scanned.verdicts != DEFERRED) & (scanned.verdicts != JOINED))
     bodies = {name: values[heads] for name, values in places.items()}
-    bodies["scope"] = np.full(len(heads), before.scope)
-    bodies["done"] = before.done + np.searchsorted(frames.breaks, heads, side="right")
+    bodies["scope"] = before.scope + begun[heads]
+    done = before.done + np.searchsorted(frames.breaks, heads, side="right")
+    bodies["done"] = np.where(begun[heads] > 0, 0, done)
     return Placed(scanned, bodies, {name: each[scanned.members] for name, each in places.items()})
+
+
+def scopes_begun(verdicts: NDArray[np.uint8]) -> Ints:
+    """Return how many scopes began before each record that was read, and before the end.
+
+    Examples
+    --------
+    >>> scopes_begun(np.array([DEFERRED, EXCHANGED, DEFERRED, EXCHANGED], np.uint8)).tolist()
+    [0, 1, 2, 3, 4]
+    """
+    is_exchange = np.append(verdicts == EXCHANGED, False)
+    return 2 * np.cumsum(is_exchange, dtype=np.int64) - is_exchange
 
 
 def complete(blocks: list[Placed], lookup: Lookup = _BY_CONTENT) -> Decoded:

@@ -60,10 +60,10 @@ class Ordinals:
         self.record += records
         self.done += done
 
-    def begin_scope(self) -> None:
-        """Begin another source or exchange, or go on after an exchange."""
-        self.scope += 1
-        self.done = 0
+    def begin_scope(self, n: int = 1) -> None:
+        """Begin another source or exchange, or go on after an exchange; or do so n times."""
+        self.scope += n
+        self.done = self.done if n == 0 else 0
 
     def copy(self) -> Ordinals:
         """Return the counters as they are now."""

@@ -104,8 +104,11 @@ class ReferenceDecoder:
         self.ordinals = Ordinals() if ordinals is None else ordinals
         self.listing = Listing() if listing is None else listing
         self.known: dict[bytes, Reject] = {}  # of short texts that were rejected lately
+        self.scopes: Ints = np.zeros(0, np.int64)  # after each frame that was decoded last
 
-    def frames(self, frames: Frames, rows: Ints | None = None) -> Decoded:
+    def frames(
+        self, frames: Frames, rows: Ints | None = None, begun: Ints | None = None
+    ) -> Decoded:
         """Decode a block of framed records, or some of its rows.
 
         Parameters
@@ -113,21 +116,27 @@ class ReferenceDecoder:
         frames : Frames
         rows : int64 array, optional
             The frames to decode, increasing; each of the other frames counts as one record.
+        begun : int64 array, shape (n_frames + 1,), optional
+            Scopes that the other frames begin before each frame, and before the end.
         """
         n = len(frames.starts)
         if rows is None:
             rows = np.arange(n)
         skipped = np.diff(rows, prepend=-1) - 1
         done = _markers_before(frames, rows)
+        begun = np.zeros(n + 1, np.int64) if begun is None else begun
+        scopes = np.diff(begun[rows], prepend=0)
         batch = _Batch(self)
         with _collector_paused():
             for at in range(0, len(rows), _FEW):
                 few = slice(at, at + _FEW)
-                batch.frames(frames, rows[few], skipped[few], done[few])
+                batch.frames(frames, rows[few], skipped[few], done[few], scopes[few])
                 batch.flush(more_than=_MANY)
         self.ordinals.advance(
             n - len(rows) - int(skipped.sum()), len(frames.breaks) - int(done.sum())
         )
+        self.ordinals.begin_scope(int(begun[-1] - scopes.sum()))
+        self.scopes = np.array(batch.scopes, np.int64)
         return batch.finish()
 
     def objects(self, units: Iterable[Unit]) -> Decoded:
@@ -173,23 +182,27 @@ class _Batch:
         self._last_reject: Reject | None = None
         self._known = decoder.known
         self._envelopes = self._control = 0
+        self.scopes: list[int] = []  # after each frame
         self._answers: list[dict[str, Any]] | None = None  # of the row that is being decoded
         # Of the text or object that is being decoded; all of its records share them.
         self._place = Place(1, 0, 0)
         self._may_have_surrogates = False
 
-    def frames(self, frames: Frames, rows: Ints, skipped: Ints, done: Ints) -> None:
-        """Decode some frames, before each of which there are other records and ``[DONE]``s."""
+    def frames(self, frames: Frames, rows: Ints, skipped: Ints, done: Ints, scopes: Ints) -> None:
+        """Decode some frames, before each of which are other records, ``[DONE]``s and scopes."""
         starts, stops, *places = (column[rows] for column in frames[1:6])
-        spans = (skipped, done, starts, stops, *places)
-        is_plain = not skipped.any() and not done.any() and (stops - starts).max() <= _SHORT
+        between = (skipped, done, scopes)
+        is_plain = not any(map(np.any, between)) and (stops - starts).max() <= _SHORT
         if is_plain and self._counted(frames.data, starts, stops):
+            self.scopes += [self._ordinals.scope] * len(rows)
             return
-        for records, markers, start, stop, *place in zip(
-            *(span.tolist() for span in spans), strict=True
+        for records, markers, begun, start, stop, *place in zip(
+            *(span.tolist() for span in (*between, starts, stops, *places)), strict=True
         ):
             self._ordinals.advance(records, markers)
+            self._ordinals.begin_scope(begun)
             self.text(bytes(frames.data[start:stop]), Place(*place))
+            self.scopes.append(self._ordinals.scope)
 
     def _counted(self, data: bytes, starts: Ints, stops: Ints) -> bool:
         """Count frames if the text of each is known to be rejected, and none is to be listed."""

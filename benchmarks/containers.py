@@ -137,6 +137,10 @@ def _text_in_row(line: str) -> str:
     return json.dumps({"id": "r", "question": "Who?", "response": line}, ensure_ascii=False)
 
 
+def _responses(data: bytes) -> Iterator[bytes]:
+    return (json.loads(line)["response"].encode() for line in data.splitlines())
+
+
 def _answers_in_row(line: str) -> str:
     other = line.replace("chatcmpl-", "other-", 1)
     return f'{{"id":"r","baseline":{line},"finetuned":{other}}}'
@@ -283,7 +287,7 @@ CONTAINERS = {
         written=_langchain, entries=("response_metadata", "logprobs", "content")
     ),
     "ollama": Container(written=_ollama, entries=("logprobs",)),
-    "text in rows": Container(written=_text_in_row),
+    "text in rows": Container(written=_text_in_row, texts=_responses),
     "two answers in rows": Container(written=_answers_in_row),
     "shape=": Container(written=_steps, options=MappingProxyType({"shape": _STEPS})),
     "arrays in rows": Container(written=_arrays_in_row),
@@ -296,6 +300,8 @@ CONTAINERS = {
     "oci": Container(written=_oci),
 }
 """Containers by name."""
+PARSED = tuple(CONTAINERS)[list(CONTAINERS).index("ollama") + 1 :]
+"""Those of which a script must know more than where the entries are."""
 
 
 def records(

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import corpus, tables
+from benchmarks.containers import PARSED
 from benchmarks.contest import Contestant, Result, run
 from benchmarks.corpus import Spec
 from benchmarks.peers import PEERS, TOOLKIT, Peer
@@ -88,15 +89,18 @@ _KEPT = {
     "responses of 10 kB": (Spec(short=True), ("lines", *_ROWS)),
     "stream chunks": (Spec(streamed=True), ("lines", "data", "rows", "sse", "array")),
     "other formats": (Spec(), ("lines", "responses", "responses in rows", "langchain", "ollama")),
+    "formats that scripts must take apart": (Spec(), ("lines", *PARSED)),
 }
 """What the records of a table are, and the containers to compare; lines are the first."""
 SCRIPTS = ("json", "msgspec")  # what people would write instead
+_PARSERS = ("json_parse",)  # what each script must do first
 
 
 def containers(settings: Settings) -> Iterator[Table]:
     """Time the same answers as lines, in rows, events, arrays and pretty-printed; one thread."""
-    peers = [peer for peer in installed(settings) if peer.module in ("toolkit", *SCRIPTS)]
     for title, (base, names) in _KEPT.items():
+        others = _PARSERS if names[-1] in PARSED else SCRIPTS
+        peers = [peer for peer in installed(settings) if peer.module in ("toolkit", *others)]
         contestants = []
         for name in names:
             spec = replace(base, k=settings.k[0], container=name, seed=settings.seed)

@@ -46,6 +46,7 @@ class Peer:
 TOOLKIT = Peer("toolkit", "toolkit", parallel=True, surrogates=True)
 PEERS = (
     TOOLKIT,
+    Peer("json.loads alone", "json_parse", slow=True, surrogates=True, tables=False),
     Peer("pysimdjson, parse only", "simdjson_parse", ("simdjson",), tables=False),
     Peer("pyarrow.json + flatten", "pyarrow", parallel=True),
     Peer("msgspec typed + loops", "msgspec", ("msgspec",), surrogates=True),

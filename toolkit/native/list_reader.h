@@ -228,7 +228,7 @@ class ListReader : public PositionReader {
   void nothing(const char* id) {
     const size_t row = tokens.rows;
     std::string_view digits;
-    if (id == nullptr) tokens.token.put(row, {});
+    if (id == nullptr) tokens.token.put(row, "");
     else if (put_id(id, tokens, digits)) put_label(digits, tokens);
     put(tokens, Entry());
     end_token(row, alternatives.rows);

@@ -39,6 +39,11 @@ _LEGACY = {
     "top_logprobs": [{"Hi": -0.25, "\n": -1.5, "\t": -2}, None],
     "text_offset": [0, 2],
 }
+_ARRAYS = {
+    "tokens": ["Hi", "\n"],
+    "logprobs": [-0.25, None],
+    "top_logprobs": [{"Hi": -0.25, "\n": -1.5}, [{"token": "x", "logprob": -1}]],
+}
 _ECHO = {
     "tokens": ["Hi", "\n"],
     "token_logprobs": [None, -1.5],
@@ -160,6 +165,10 @@ RECORDS: dict[str, tuple[Any, ...]] = {
          "token_logprobs": [_ENTRY, _LAST], "tags": ["a", {"b": "Hi!"}]},
         {"task_id": 3, "run": {"output": "x", "model": None, "logprobs": [_ENTRY]}, "model": "m"},
         {"logprobs": {"content": [{"token": "é\u3000", "logprob": -1}], "refusal": []}, "a": "é"},
+        {"id": "q2", "problem": "Who?", "generation": "Hi\n", **_ARRAYS, "expected": {"name": [1]},
+         "messages": [{"role": "user", "content": "Who?"}], "error": None, "reward": 0.5},
+        {"uuid": 7, "response": "Hi", "tokens": ["Hi"], "token_logprobs": [-0.5],
+         "finish_reason": "stop", "model": "m", "usage": _CHAT_COUNTS, "mean_logprob": -0.5},
     ),
     "ray_data_llm": (
         {"generated_text": "Hi!", "generated_tokens": [5, 7], "logprobs": _DICTS,

@@ -44,6 +44,12 @@ struct Level {
   }
 };
 
+// Part of the text of a record that is not searched, because it is large.
+struct Span {
+  const char* start = nullptr;
+  const char* stop = nullptr;
+};
+
 class Around {
  public:
   explicit Around(Json& json) : json_(json) {}

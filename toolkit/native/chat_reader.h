@@ -10,12 +10,12 @@
 #include <vector>
 
 #include "answer_text.h"
+#include "array_rows.h"
 #include "body_reader.h"
 #include "chunk_runs.h"
 #include "columns.h"
 #include "json.h"
 #include "keys.h"
-#include "loose_reader.h"
 #include "row_columns.h"
 
 namespace toolkit {
@@ -24,12 +24,12 @@ enum Verdict : char { kDeferred, kRead, kJoined, kExchanged };  // see loaders/s
 
 // As in Json, a method that reads takes a position in the text and returns the position after what it
 // read, or nullptr.
-class ChatReader : public LooseReader {
+class ChatReader : public ArrayRows {
  public:
   Bodies bodies;
 
   ChatReader(size_t window, const std::vector<Plan>& plans, const Lookup& lookup)
-      : LooseReader(plans, lookup.shape.empty() ? nullptr : lookup.shape.data()),
+      : ArrayRows(plans, lookup.shape.empty() ? nullptr : lookup.shape.data()),
         lookup_(lookup),
         runs_(window),
         columns_(json_) {}

@@ -99,8 +99,8 @@ class ListReader : public PositionReader {
     }
   }
 
-  // Reads an object of parallel arrays. Other names than the usual ones are uncertain.
-  void arrays_in(Index of) {
+  // Reads parallel arrays in an object under their usual names. `are_alone`: others are uncertain.
+  void arrays_in(Index of, bool are_alone = true) {
     Index texts = kNone, logprobs = kNone, tops = kNone;
     tree_.each(of, [&](Index i) {
       const Node& node = tree_.at(i);
@@ -110,7 +110,7 @@ class ListReader : public PositionReader {
       const bool is_top = key == "top_logprobs" || key == "topLogprobs";
       Index* const place = key == "tokens" ? &texts : is_logprobs ? &logprobs : is_top ? &tops : nullptr;
       const bool is_offset = key == "text_offset" || key == "textOffset";
-      const bool is_odd = place == nullptr ? !is_null && !is_offset : *place != kNone;
+      const bool is_odd = place == nullptr ? are_alone && !is_null && !is_offset : *place != kNone;
       if (node.is_key_escaped || is_odd) doubtful();
       if (place == nullptr || is_null) return;
       tree_.at(i).is_read = true;

@@ -64,6 +64,8 @@ class LooseReader : public CodedReader {
   using CodedReader::CodedReader;
 
  protected:
+  std::vector<Span> hidden_;  // the lists, if they are members of an object that is searched
+
   // Reads the lists, a list of entries or an object with such a list under `content`.
   const char* read_lists(const char* p) {
     chunk_ = 0;
@@ -119,15 +121,17 @@ class LooseReader : public CodedReader {
     return true;
   }
 
-  // Calls f(key, p) for each member of an object but the one on the way to the lists.
+  // Calls f(key, p) for each member of an object but the one on the way to the lists, and the lists.
   template <class F>
   void each(const Level& level, F f) {
     json_.watching(Json::Watch::kNone, [&] {
       return json_.members(level.start, [&](const char* q, const Slice& name) {
         q = json_.begin(q);
-        const bool is_on_way = q == level.body_start;
-        if (!is_on_way) f(name.text(), q);
-        return is_on_way ? level.body_stop : json_.skip(q);
+        if (q == level.body_start) return level.body_stop;
+        for (const Span& hidden : hidden_)
+          if (q == hidden.start) return hidden.stop;
+        f(name.text(), q);
+        return json_.skip(q);
       });
     });
   }

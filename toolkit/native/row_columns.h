@@ -15,12 +15,6 @@
 
 namespace toolkit {
 
-// Part of the text of a record that is not searched, because it is large.
-struct Span {
-  const char* start = nullptr;
-  const char* stop = nullptr;
-};
-
 class RowColumns {
  public:
   std::string_view kept() const { return writer_.text; }  // as JSON; empty: nothing

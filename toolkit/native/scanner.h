@@ -97,6 +97,7 @@ class Scanner : public ChatReader {
     chunk_ = 0;
     around_ = nullptr;
     if (!tree_.build(start, stop)) return false;
+    if (own_ == nullptr && lookup_.path.steps.empty() && may_have_arrays()) return row_of_arrays(start);
     if (lookup_.path.steps.empty()) {
       const Mark mark = here();
       if (body_of_tree(start)) return true;
@@ -141,6 +142,16 @@ class Scanner : public ChatReader {
     if (found.item_id.start != nullptr) json_.put(found.item_id, bodies.item_id, row);
     runs_.add(static_cast<size_t>(found.body.n_parts), row, parts);
     envelopes += around_ != nullptr;
+    return true;
+  }
+  // Reads a row that has arrays of logprobs and no body.
+  bool row_of_arrays(const char* start) {
+    Body body;
+    Slice id;
+    if (!read_arrays(body, id) || !columns_.read(lookup_, nullptr, start, {}, id)) return false;
+    runs_.interrupt();
+    put_body(body, id, kLoose, false);
+    runs_.add(1, bodies.rows - 1, parts);
     return true;
   }
   bool is_certain_inside(Shaped& found, int format, bool has_tokens) {

@@ -72,6 +72,19 @@ class ShapeReader : public PathReader {
     return false;
   }
 
+  // Gives the id of the record as a row, which `id` is null without; false if it is uncertain.
+  bool row_id(Slice& id) {
+    Level row;
+    tree_.each(0, [&](Index i) {
+      const RowKey key = kRowNames.find(tree_.key(tree_.at(i)).text());
+      if (tree_.at(i).is_key_escaped || (key <= RowKey::kLastId && row.has(key))) doubtful();
+      row.seen |= bit(key);
+      Around::note_id(json_, place_of(i), key, row);
+    });
+    id = row.id;
+    return !tree_.doubt && !row.doubt && !row.is_id_odd();
+  }
+
   // Begins a part; its row must be completed with `end_part`.
   size_t begin_part() {
     parts.make_row_room();
@@ -135,16 +148,7 @@ class ShapeReader : public PathReader {
   // Reads the record by the caller's declaration; its id is that of a row.
   bool own(Shaped& found) {
     if (!matches(*own_, 0) || !body(*own_, found)) return false;
-    if (found.custom_id.start != nullptr) return true;
-    Level row;
-    tree_.each(0, [&](Index i) {
-      const RowKey key = kRowNames.find(tree_.key(tree_.at(i)).text());
-      if (tree_.at(i).is_key_escaped || (key <= RowKey::kLastId && row.has(key))) doubtful();
-      row.seen |= bit(key);
-      Around::note_id(json_, place_of(i), key, row);
-    });
-    found.custom_id = row.id;
-    return !tree_.doubt && !row.doubt && !row.is_id_odd();
+    return found.custom_id.start != nullptr || row_id(found.custom_id);
   }
   // Returns whether there are tokens where a declaration without marks has them.
   bool has_tokens(const Plan& plan, Index of) {

@@ -6,6 +6,7 @@ import pytest
 
 import toolkit
 from tests.fuzz import compare
+from tests.fuzz.odd_values import COLUMNS, KEYS, ROW_KEYS
 from tests.loaders.decoding.test_rows import ENTRY, WHOLE
 from toolkit.loaders.formats.lookup import Lookup
 
@@ -84,3 +85,69 @@ def test_columns_are_those_around_the_lists():
     lookup = Lookup(id="n", keep=("id", "refusal", "n"))
     assert compare.taken([raw], lookup)
     assert not compare.differ([raw], lookup=lookup)
+
+
+ARRAYS = {"tokens": ["H", "i"], "logprobs": [-0.5, -1.25], "top_logprobs": [{"H": -0.5}, None]}
+WITH_ARRAYS = [
+    ({"id": 7, "generation": "Hi", **ARRAYS}, "Hi"),
+    ({**ARRAYS, "top_logprobs": [[{"token": "H", "logprob": -0.5}], []], "answer": "Hi"}, "Hi"),
+    ({"tokens": ["Hi"], "tokenLogprobs": [None, -0.5][1:], "text_offset": [0], "a": "x"}, None),
+    ({**ARRAYS, "messages": [{"role": "user", "content": "x"}], "said": {"it": "Hi "}}, "Hi "),
+    ({**ARRAYS, "custom_id": "c", "index": 3, "answer": "no"}, "no"),
+    ({**ARRAYS, "error": None, "response": "no"}, "no"),
+    ({**ARRAYS, "mean_logprob": -1, "scores": [0.5, 1], "answer": "H"}, "H"),
+]
+UNCERTAIN_ARRAYS = [
+    {**ARRAYS, "tokens": ["H"]},
+    {**ARRAYS, "logprobs": [-1, -2]},
+    {**ARRAYS, "logprobs": {"content": [ENTRY]}},
+    {**ARRAYS, "token_logprobs": [-0.5, -1.25]},
+    {**ARRAYS, "token_ids": [1, 2]},
+    {**ARRAYS, "prompt_tokens": ["a", "b"]},
+    {**ARRAYS, "ids": [1, 2]},
+    {**ARRAYS, "stop": ["H", "i"], "stop_tokens": []},
+    {**ARRAYS, "content": [ENTRY]},
+    {**ARRAYS, "choices": []},
+    {**ARRAYS, "response": {"text": "Hi"}},
+    {**ARRAYS, "custom_id": "c", "response": None},
+    {**ARRAYS, "raw": json.dumps(WHOLE)},
+    {**ARRAYS, "steps": [{"logprobs": [-0.5]}]},
+    {**ARRAYS, "steps": [{"alternatives": [-0.5]}]},
+    {**ARRAYS, "pairs": [[1, -0.5]]},
+    {**ARRAYS, "index": 0, "text": "Hi", "finish_reason": "stop"},
+    {**ARRAYS, "done": True},
+    {"run": ARRAYS},
+]
+
+
+@pytest.mark.parametrize(("record", "content"), WITH_ARRAYS, ids=range(len(WITH_ARRAYS)))
+def test_arrays_in_rows_are_read_natively(record, content):
+    raw = text(record)
+    assert compare.taken([raw])
+    assert not compare.differ([raw])
+    read = compare.native(compare.framed([raw]))
+    assert read.parts["content"].to_pylist() == [content]
+    assert read.bodies["format"].to_pylist() == ["row"]
+    assert read.envelopes == 0
+    lookup = Lookup(id="answer", keep=("said", "custom_id"))
+    assert not compare.differ([raw], lookup=lookup)
+
+
+@pytest.mark.parametrize("record", UNCERTAIN_ARRAYS, ids=range(len(UNCERTAIN_ARRAYS)))
+def test_arrays_that_are_uncertain_are_left_to_the_reference(record):
+    raw = text(record)
+    assert not compare.taken([raw])
+    assert not compare.differ([raw])
+
+
+@pytest.mark.parametrize("where", ["%s,", '"a":{%s},', '"a":[{%s}],'])
+def test_any_key_beside_arrays(where):
+    """With any value; some mean another format, a part of an answer, or more arrays."""
+    row = text({"id": 7, "generation": "Hi", **ARRAYS})[1:]
+    arrays = (b'["H","i"]', b"[1,2]", b'[{"a":-0.5},{"b":-1}]', b"[-0.5,-1.25]")
+    keys = {*ROW_KEYS, *KEYS, b"top", b"ids", b"x_tokens", b"kind", b"ARGUMENTS", b"logprobs2"}
+    for key in sorted(keys):
+        members = [b'"%s":%s' % (key, value) for value in (*COLUMNS[::5], *arrays)]
+        records = [b"{" + where.encode() % member + row for member in members]
+        if compare.differ(records):
+            assert not [record for record in records if compare.differ([record])]

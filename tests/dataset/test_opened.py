@@ -6,14 +6,17 @@ import random
 import duckdb
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import toolkit
 from tests.conftest import ROOT
-from toolkit.dataset import batches, read, snapshot
-from toolkit.metrics import corpora, distributions
+from toolkit.dataset import batches, opened, read, snapshot
+from toolkit.metrics import checks, corpora, distributions
+from toolkit.metrics._check_answers import ID_REDUCERS, ids_partial, repeated
+from toolkit.metrics._check_tokens import HABIT_REDUCERS, habits, habits_partial
 from toolkit.metrics._partial import expansion, merged
 from toolkit.metrics.usage import REDUCERS, quantile, usage_partial, usage_table
 from toolkit.tables import joined
@@ -123,6 +126,66 @@ def test_usage_in_any_order_and_grouping(options, out, parts, lp):
         assert_same(pd.DataFrame(found), expected)
 
 
+def test_usage_reads_no_tokens_and_no_texts(tmp_path):
+    lp = toolkit.read(DATA / "pairs_whole.jsonl")
+    mine = lp.write_parquet(tmp_path / "out")
+    for path in [*mine.glob("tokens/*"), *mine.glob("alternatives/*")]:
+        path.unlink()
+    [path] = mine.glob("choices/*")
+    pq.write_table(pq.read_table(path).drop_columns(["content", "alignment"]), path)
+    found = toolkit.open_dataset(mine).usage(by="model")
+    assert_same(pd.DataFrame(found), pd.DataFrame(toolkit.usage(lp, by="model")))
+
+
+@pytest.mark.parametrize("n_ids", [1 << 20, 7])
+def test_check_of_the_export(n_ids, out, lp, monkeypatch):
+    small(monkeypatch)
+    monkeypatch.setattr(opened, "_IDS", n_ids)
+    expected = toolkit.check(lp)
+    assert len(set(expected["code"])) > 25
+    assert_same(toolkit.open_dataset(out).check(), expected)
+    ignored = ["unfinished", "duplicate_response_id"]
+    assert_same(toolkit.open_dataset(out).check(ignore=ignored), toolkit.check(lp, ignore=ignored))
+
+
+def test_check_in_any_order_and_grouping(parts, lp):
+    records = checks.Records.of([lp.rejects], [lp.ledger])
+    for seed in range(3):
+        usual = habits(_shuffled([habits_partial(part) for part in parts], seed, HABIT_REDUCERS))
+        found = [checks.check_partial(part, usual) for part in parts]
+        ids = _shuffled([ids_partial(part.responses) for part in parts], seed, ID_REDUCERS)
+        pooled = _shuffled([*found, repeated(ids)], seed, checks.REDUCERS)
+        assert_same(checks.check_table(usual, pooled, records, lp.responses, ()), toolkit.check(lp))
+
+
+def test_check_of_habits_that_only_the_whole_shows(tmp_path, monkeypatch):
+    """A clamp, sentinels and lists of two lengths, each seen in several batches."""
+    small(monkeypatch)
+    monkeypatch.setattr(batches, "_TOKENS", 4)
+    bodies = [
+        {
+            "id": f"r-{i % 9}",
+            "model": (None, "m")[i % 2],
+            "choices": [{"message": {"content": "a"}, "logprobs": {"content": [entry]}}],
+        }
+        for i in range(24)
+        for low in [(-15.0, -120.0 if i % 3 else -9.5)[i % 2]]
+        for top in [[-0.5 - i / 64, -1.5, low, *([-3.5] if i % 12 > 1 else [])]]
+        for entry in [
+            {
+                "token": "t0",
+                "logprob": top[0],
+                "top_logprobs": [{"token": f"t{k}", "logprob": p} for k, p in enumerate(top)],
+            }
+        ]
+    ]
+    lp = toolkit.from_responses(bodies)
+    expected = toolkit.check(lp)
+    codes = {"clamped", "sentinel_logprobs", "short_lists", "duplicate_response_id"}
+    assert codes <= set(expected["code"])
+    assert_same(toolkit.open_dataset(lp.write_parquet(tmp_path / "out")).check(), expected)
+
+
 HISTOGRAMS = (
     ("probability", {}),
     ("logprob", {"by": "model", "bins": 5}),
@@ -187,6 +250,8 @@ def test_exports_of_earlier_versions(path):
     dataset = toolkit.open_dataset(path)
     assert joined(list(dataset.batches())).equals(_keyed(lp))
     assert_same(dataset.corpus_metrics(channel=None), toolkit.corpus_metrics(lp, channel=None))
+    assert_same(dataset.check(), toolkit.check(lp))
+    assert_same(pd.DataFrame(dataset.usage(by="kept")), pd.DataFrame(toolkit.usage(lp, by="kept")))
 
 
 def _keyed(lp):
@@ -201,6 +266,7 @@ def test_no_answers(tmp_path):
     assert_same(dataset.corpus_metrics(), toolkit.corpus_metrics(lp))
     assert_same(dataset.corpus_metrics(by="model"), toolkit.corpus_metrics(lp, by="model"))
     assert_same(pd.DataFrame(dataset.usage()), pd.DataFrame(toolkit.usage(lp)))
+    assert_same(dataset.check(), toolkit.check(lp))
 
 
 def test_a_result_of_an_export_that_is_replaced_meanwhile(tmp_path, monkeypatch):

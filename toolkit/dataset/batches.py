@@ -6,8 +6,8 @@ the rows of the next responses are the next rows of each table.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
-from contextlib import ExitStack, closing
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO
@@ -53,34 +53,50 @@ class ExportReader:
         """Return the paths of the files of a table."""
         return [str(self._root / table / name) for name, _ in self._listed.files[table]]
 
-    def _rows(self, table: schema.Table) -> Generator[pa.Table, None, None]:
-        """Yield the rows of a table, some at a time, in the order of its files."""
-        parts = self._listed.files[table.name]
-        names = [f"{table.name}/{name}" for name, _ in parts]
-        with closing(self._snapshot.open_all(names, len(_KEYED))) as files:
-            for name, n_rows in parts:
-                path = self._root / table.name / name
-                found = 0
-                for content in _decoded(path, files):
-                    found += content.num_rows
-                    try:
-                        yield conform_earlier(content, table, self._changes)
-                    except SchemaError as error:
-                        raise SchemaError(f"{path}: {error}") from error
-                if found != n_rows:
-                    raise SourceError(f"{path} has {found} rows; the manifest lists {n_rows}")
+    def n_rows(self, table: str) -> int:
+        """Return the number of rows of a table."""
+        return sum(rows for _, rows in self._listed.files[table])
+
+    def rows(self, table: str, columns: Collection[str]) -> Iterator[pa.Table]:
+        """Yield some columns of a table, some rows at a time; no other column is read."""
+        declared = _DECLARED[table].of(columns)
+        for content in self._rows(declared):
+            found = {table: content}
+            add_columns(found, self._changes, [declared])
+            yield found[table]
+
+    def some(self, columns: Mapping[str, Collection[str]]) -> Iterator[dict[str, pa.Table]]:
+        """Yield some columns of responses, and of other tables the rows that belong to them.
+
+        No other column or table is read. The first tables have no rows.
+        """
+        tables = [_DECLARED[name].of({"response_key", *columns[name]}) for name in columns]
+        with self._cursors(tables) as cursors:
+            responses = cursors.pop("responses")
+            found = {table.name: self._empty(table) for table in tables}
+            some: pa.Table | None = found["responses"]
+            while some is not None:
+                found |= {"responses": some}
+                add_columns(found, self._changes, tables)
+                yield found
+                if (some := responses.some(_RESPONSES)) is not None:
+                    found = {name: cursor.of(some) for name, cursor in cursors.items()}
+
+    def responses(self, keys: NDArray[np.int64], columns: Collection[str]) -> pa.Table:
+        """Return the key and some columns of the responses with these keys, sorted."""
+        found = []
+        for tables in self.some({"responses": columns}):
+            table = tables["responses"]
+            own = np.flatnonzero(np.isin(arrow.numpy(table, "response_key"), keys))
+            found.append(arrow.take(table, own))
+        return pa.concat_tables(found).sort_by("response_key")
 
     def batches(self) -> Iterator[LogprobTables]:
         """Yield whole responses with their rows.
 
         The first batch has no rows, so that a result has its types without any response.
         """
-        with ExitStack() as stack:
-            cursors = {}
-            for name in _KEYED:
-                table = _DECLARED[name]
-                cursor = _Cursor(self._rows(table), self._empty(table))
-                cursors[name] = stack.enter_context(closing(cursor))
+        with self._cursors([_DECLARED[name] for name in _KEYED]) as cursors:
             yield self._tables({})
             while (responses := cursors["responses"].some(_RESPONSES)) is not None:
                 choices = cursors["choices"].of(responses)
@@ -89,12 +105,40 @@ class ExportReader:
                     own = np.flatnonzero(_belongs(choices, some))
                     found |= {"responses": some, "choices": arrow.take(choices, own)}
                     yield self._tables(found)
+
+    @contextmanager
+    def _cursors(self, tables: Sequence[schema.Table]) -> Iterator[dict[str, _Cursor]]:
+        """Open tables that are read together, and check that no row is left."""
+        with ExitStack() as stack:
+            cursors = {}
+            for table in tables:
+                cursor = _Cursor(self._rows(table), self._empty(table))
+                cursors[table.name] = stack.enter_context(closing(cursor))
+            yield dict(cursors)
             for name, cursor in cursors.items():
                 if cursor.some(1) is not None:
                     raise SchemaError(
                         f"{self._root / name}: a row belongs to no response, or the rows are not "
                         "in the order of the responses"
                     )
+
+    def _rows(self, table: schema.Table) -> Generator[pa.Table, None, None]:
+        """Yield the rows of a table, some at a time, in the order of its files."""
+        parts = self._listed.files[table.name]
+        names = [f"{table.name}/{name}" for name, _ in parts]
+        columns = [*table.names, *(old for each in self._changes for old in each.renamed.values())]
+        with closing(self._snapshot.open_all(names, len(_KEYED))) as files:
+            for name, n_rows in parts:
+                path = self._root / table.name / name
+                found = 0
+                for content in _decoded(path, files, columns):
+                    found += content.num_rows
+                    try:
+                        yield conform_earlier(content, table, self._changes)
+                    except SchemaError as error:
+                        raise SchemaError(f"{path}: {error}") from error
+                if found != n_rows:
+                    raise SourceError(f"{path} has {found} rows; the manifest lists {n_rows}")
 
     def _tables(self, found: dict[str, pa.Table]) -> LogprobTables:
         tables = {
@@ -170,11 +214,11 @@ def _runs(responses: pa.Table, choices: pa.Table) -> Iterator[pa.Table]:
         yield responses.slice(start, stop - start)
 
 
-def _decoded(path: Path, files: Iterator[BinaryIO]) -> Iterator[pa.Table]:
+def _decoded(path: Path, files: Iterator[BinaryIO], columns: list[str]) -> Iterator[pa.Table]:
     """Yield the rows of the next file, some at a time."""
     try:
         with pq.ParquetFile(next(files)) as file:
-            for batch in file.iter_batches(_ROWS):
+            for batch in file.iter_batches(_ROWS, columns=columns):
                 yield pa.Table.from_batches([batch])
     except (OSError, pa.ArrowException) as error:
         raise SourceError(f"{path} cannot be read: {error}") from error

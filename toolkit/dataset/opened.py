@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -15,10 +15,12 @@ from toolkit.dataset.layout import STORED
 from toolkit.dataset.read import described, of_one_export, opened
 from toolkit.dataset.snapshot import Replaced, Snapshot
 from toolkit.errors import SourceError
-from toolkit.metrics import corpora, distributions, sequences
+from toolkit.metrics import checks, corpora, distributions, sequences
+from toolkit.metrics._check_answers import ID_COLUMNS, ID_REDUCERS, ids_partial, repeated
+from toolkit.metrics._check_tokens import HABIT_REDUCERS, habits, habits_partial
 from toolkit.metrics._partial import Partial, Reducer, merged
 from toolkit.metrics._prices import Price
-from toolkit.metrics.usage import REDUCERS, usage_partial, usage_table
+from toolkit.metrics.usage import REDUCERS, usage_columns, usage_partial, usage_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from toolkit.tables import LogprobTables
 
 T = TypeVar("T")
+_IDS = 1 << 20  # responses whose ids are compared in one pass, about
 
 
 def open_dataset(directory: str | os.PathLike[str]) -> Dataset:
@@ -178,7 +181,8 @@ class Dataset:
     ) -> pd.DataFrame:
         """Count tokens, finish reasons and cost, over all responses or per group.
 
-        Medians and percentiles are exact: the number of responses is kept for each count of tokens
+        Only the columns of responses and choices that are counted are read. Medians and
+        percentiles are exact: the number of responses is kept for each count of tokens
         that occurs.
 
         Parameters
@@ -196,10 +200,33 @@ class Dataset:
         """
         names = arguments.items("by", by, "columns of responses")
 
-        def of(batch: LogprobTables) -> Partial:
-            return usage_partial(batch, by=names, prices=prices)
+        def compute(reader: ExportReader) -> pd.DataFrame:
+            parts = (
+                usage_partial(tables, by=names, prices=prices)
+                for tables in reader.some(usage_columns(names))
+            )
+            return usage_table(merged(parts, REDUCERS))
 
-        return usage_table(self._merged(of, REDUCERS))
+        return self._of_one_export(compute)
+
+    def check(self, *, ignore: str | Sequence[str] = ()) -> pd.DataFrame:
+        """Check the dataset for problems, and say what they mean for the metrics.
+
+        The export is read twice: first for what is usual. The ids of responses are compared in one
+        pass for each million responses, so that memory does not grow with their number.
+
+        Parameters
+        ----------
+        ignore : optional
+            As in `toolkit.check`.
+
+        Returns
+        -------
+        DataFrame
+            That of `toolkit.check`.
+        """
+        ignored = checks.ignored_codes(ignore)
+        return self._of_one_export(lambda reader: _checked(reader, ignored))
 
     def token_histogram(
         self,
@@ -253,3 +280,28 @@ class Dataset:
 
     def _reader(self, snapshot: Snapshot) -> ExportReader:
         return ExportReader(self._root, snapshot, *described(self._root, snapshot))
+
+
+def _checked(reader: ExportReader, ignored: Collection[str]) -> pd.DataFrame:
+    """Return the result of `Dataset.check`."""
+    usual = habits(merged(map(habits_partial, reader.batches()), HABIT_REDUCERS))
+    parts = (checks.check_partial(batch, usual) for batch in reader.batches())
+    found = merged(parts, checks.REDUCERS)
+    for ids in _ids(reader):
+        found = merged([found, repeated(ids)], checks.REDUCERS)
+    firsts = found.tables["flags"]["response_key"].to_numpy()
+    responses = reader.responses(firsts, ("source", "line", "custom_id"))
+    records = checks.Records.of(
+        reader.rows("rejects", ("reason", "source", "line")),
+        reader.rows("ledger", ("records", "unlisted")),
+    )
+    return checks.check_table(usual, found, records, responses, ignored)
+
+
+def _ids(reader: ExportReader) -> Iterator[Partial]:
+    """Yield the ids of responses, some at a time, each with all of its responses."""
+    n_parts = reader.n_rows("responses") // _IDS + 1
+    for part in range(n_parts):
+        tables = reader.some({"responses": ID_COLUMNS})
+        parts = (ids_partial(each["responses"], part, n_parts) for each in tables)
+        yield merged(parts, ID_REDUCERS)

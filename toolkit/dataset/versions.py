@@ -6,7 +6,7 @@ add a column: declare it, raise `schema.SCHEMA_VERSION`, and add an entry here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -84,11 +84,22 @@ def conform_earlier(table: pa.Table, declared: schema.Table, changes: list[Chang
     return schema.conform(table, replace(declared, columns=columns))
 
 
-def add_columns(tables: Tables, changes: list[Changes]) -> None:
-    """Append the columns that the changes added to the tables of an earlier export."""
-    declared = {table.name: table for table in STORED}
+def add_columns(
+    tables: Tables, changes: list[Changes], declared: Sequence[schema.Table] = STORED
+) -> None:
+    """Append the columns that the changes added to the tables of an earlier export.
+
+    Parameters
+    ----------
+    tables : dict of str to pyarrow.Table
+    changes : list of Changes
+    declared : sequence of Table
+        The tables that are there, with the columns that are wanted.
+    """
+    fields = {(table.name, each.name): each.field for table in declared for each in table.columns}
     for change in changes:
         for (name, column), compute in change.added.items():
-            table, field = tables[name], declared[name][column].field
-            values = compute(tables) if compute else pa.nulls(table.num_rows, field.type)
-            tables[name] = table.append_column(field, values)
+            if (field := fields.get((name, column))) is not None:
+                table = tables[name]
+                values = compute(tables) if compute else pa.nulls(table.num_rows, field.type)
+                tables[name] = table.append_column(field, values)

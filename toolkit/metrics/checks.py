@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-import pyarrow.compute as pc
 
 from toolkit import arguments, arrow, schema
-from toolkit.metrics import tokens
-from toolkit.metrics._arrays.types import Counts, Flags
 from toolkit.metrics._blocks import rows_of
+from toolkit.metrics._check_answers import (
+    coverage,
+    ids_partial,
+    of_choices,
+    of_responses,
+    repeated,
+)
 from toolkit.metrics._check_messages import KINDS, message
-from toolkit.metrics._check_tokens import of_tokens
-from toolkit.metrics._findings import Finding, Origins, Tally
+from toolkit.metrics._check_tokens import (
+    Habits,
+    habits,
+    habits_partial,
+    is_clamp,
+    odd_habits,
+    of_tokens,
+)
+from toolkit.metrics._findings import ABSENT, CODES, PLACE, Finding, Origins, first_rows, names_of
+from toolkit.metrics._partial import Partial, merged
 from toolkit.metrics._results import integers, result_frame, text_type
-from toolkit.metrics.sequences import choice_rows
 from toolkit.schema.results.checks import SEVERITIES
 from toolkit.tables import LogprobTables, require_tables
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _COVERAGE = 0.02  # share by which counts may differ because of stop tokens and rounding
 
@@ -62,125 +77,173 @@ def check(lp: LogprobTables, *, ignore: str | Sequence[str] = ()) -> pd.DataFram
     [['warning', 'censored_logprobs', 1], ['warning', 'unfinished', 1]]
     """
     require_tables(lp)
-    ignored = set(arguments.columns("ignore", ignore, list(KINDS)))
-    groups = Origins.of(lp)
-    found = [
-        *_of_records(lp),
-        *_of_responses(lp, groups),
-        *_of_choices(lp, groups),
-        *of_tokens(lp, groups),
+    ignored = ignored_codes(ignore)
+    usual = habits(habits_partial(lp))
+    found = [check_partial(lp, usual), repeated(ids_partial(lp.responses))]
+    records = Records.of([lp.rejects], [lp.ledger])
+    return check_table(usual, merged(found, REDUCERS), records, lp.responses, ignored)
+
+
+def ignored_codes(ignore: str | Sequence[str]) -> set[str]:
+    """Return the codes of findings to leave out."""
+    return set(arguments.columns("ignore", ignore, list(KINDS)))
+
+
+def check_partial(lp: LogprobTables, usual: Habits) -> Partial:
+    """Return what `check_table` adds up, of some responses; but for repeated ids."""
+    groups = Origins.of(lp.responses)
+    of_choice, of_token = groups.at(lp, lp.choices), groups.at(lp, lp.tokens)
+    flagged, n_least = of_tokens(lp, groups, of_token, usual)
+    n = len(groups.keys)
+    owners = {"responses": groups.of_response, "choices": of_choice, "tokens": of_token}
+    first = np.full(n, ABSENT)
+    # Keys rise, so that the first one is written last.
+    first[groups.of_response[::-1]] = arrow.numpy(lp.responses, "response_key")[::-1]
+    sizes = {name: np.bincount(own, minlength=n) for name, own in owners.items()}
+    columns = {"group": np.arange(n), "first": first, "n_least": n_least, **sizes}
+    tables = [of_responses(lp, groups), of_choices(lp, groups, of_choice), flagged]
+    return Partial(
+        groups.keys,
+        {
+            "flags": pd.concat(tables, ignore_index=True),
+            "sizes": pd.DataFrame({**columns, **coverage(lp, groups)}),
+        },
+    )
+
+
+def _added_sizes(table: pd.DataFrame) -> pd.DataFrame:
+    how = dict.fromkeys(table.columns.drop("group"), "sum") | {"first": "min"}
+    return table.groupby("group", as_index=False).agg(how)
+
+
+REDUCERS = {"flags": first_rows, "sizes": _added_sizes}
+"""How to reduce what several partials have."""
+
+
+class Records(NamedTuple):
+    """What could not be read.
+
+    Attributes
+    ----------
+    rejects : dict of str to dict
+        By reason: ``count``, and ``source`` and ``line`` of the first one.
+    n_rejects, n_unlisted : int
+        Those that have a row, and those that have none.
+    n : int
+        All records.
+    """
+
+    rejects: dict[str, dict[str, Any]]
+    n_rejects: int
+    n_unlisted: int
+    n: int
+
+    @classmethod
+    def of(cls, rejects: Iterable[pa.Table], ledger: Iterable[pa.Table]) -> Records:
+        """Count the rows of both tables, some at a time, in their order."""
+        found: dict[str, dict[str, Any]] = {}
+        n_rejects = n_unlisted = n = 0
+        for table in rejects:
+            n_rejects += table.num_rows
+            reasons = table["reason"].to_pylist()
+            for reason, count in Counter(reasons).items():
+                if reason not in found:
+                    first = table.slice(reasons.index(reason), 1).select(["source", "line"])
+                    found[reason] = {"count": 0, **first.to_pylist()[0]}
+                found[reason]["count"] += count
+        for table in ledger:
+            n += int(arrow.numpy(table, "records").sum())
+            n_unlisted += int(arrow.numpy(table, "unlisted").sum())
+        return cls(found, n_rejects, n_unlisted, n)
+
+    def findings(self, n_responses: int) -> Iterator[Finding]:
+        """Yield a finding for each reason, and what else concerns records."""
+        n = self.n or self.n_rejects + n_responses
+        for reason, found in self.rejects.items():
+            place = {name: found[name] for name in ("source", "line")}
+            n_found = max(n, self.n_rejects)
+            yield Finding(f"rejected_{reason}", "records", found["count"], n_found, **place)
+        if self.n_unlisted:
+            yield Finding("rejects_unlisted", "records", self.n_unlisted, n)
+        if not n_responses:
+            yield Finding("no_responses", "responses", 0, 0)
+
+
+def check_table(
+    usual: Habits,
+    found: Partial,
+    records: Records,
+    responses: pa.Table,
+    ignored: Collection[str] = (),
+) -> pd.DataFrame:
+    """Return the result of `check` from what was added up.
+
+    Parameters
+    ----------
+    usual : Habits
+        Of all responses.
+    found : Partial
+        From `check_partial` and `repeated`, merged; it has the groups of `usual`.
+    records : Records
+    responses : pyarrow.Table
+        Source, line and custom_id, sorted by response_key; at least of those that `found` names.
+    ignored : collection of str
+    """
+    sizes = found.tables["sizes"].sort_values("group")  # each group once
+    n_responses, n_tokens = (int(sizes[name].sum()) for name in ("responses", "tokens"))
+    findings = [
+        *records.findings(n_responses),
+        *_of_flags(usual, found, sizes),
+        *_of_coverage(found, sizes),
+        *_of_mixture(found, n_responses),
+        *odd_habits(usual, n_tokens),
     ]
-    found = [each for each in found if each.code not in ignored]
-    order = list(KINDS)
-    severities = [SEVERITIES.index(KINDS[row.code].severity) for row in found]
+    place = {name: i for i, name in enumerate(names_of(found.keys))}
+    first = sizes["first"].to_numpy()
 
-    def rank(i: int) -> tuple[int, int, int]:
-        return severities[i], order.index(found[i].code), -found[i].count
+    def rank(row: Finding) -> tuple[int, int, int, int]:
+        group = place.get((row.model, row.format))
+        severity = SEVERITIES.index(KINDS[row.code].severity)
+        return severity, CODES.index(row.code), -row.count, 0 if group is None else first[group]
 
-    return _as_table(lp, [found[i] for i in sorted(range(len(found)), key=rank)])
-
-
-def _of_records(lp: LogprobTables) -> Iterator[Finding]:
-    reasons = lp.rejects["reason"].to_pylist()
-    n = int(sum(lp.ledger["records"].to_pylist())) or len(reasons) + len(lp)
-    for reason in dict.fromkeys(reasons):
-        first = lp.rejects.slice(reasons.index(reason), 1).select(["source", "line"])
-        count = reasons.count(reason)
-        place = first.to_pylist()[0]
-        yield Finding(f"rejected_{reason}", "records", count, max(n, len(reasons)), **place)
-    if lp.n_unlisted:
-        yield Finding("rejects_unlisted", "records", lp.n_unlisted, n)
-    if not len(lp):
-        yield Finding("no_responses", "responses", 0, 0)
+    kept = [row for row in findings if row.code not in ignored]
+    return _as_table(responses, sorted(kept, key=rank))
 
 
-def _of_responses(lp: LogprobTables, groups: Origins) -> list[Finding]:
-    table = lp.responses
-    tally = Tally(groups, "responses", table, groups.of_response)
-    failed = table["error"].is_valid().to_numpy()
-    tally.add("failed", failed)
-    tally.add("no_choices", ~failed & (table["n_choices"].to_numpy() == 0))
-    for name in ("response_id", "custom_id"):
-        values = pd.Series(table[name].to_pylist(), dtype=object)
-        tally.add(
-            f"duplicate_{name}", (values.notna() & values.duplicated(keep=False)).to_numpy(bool)
-        )
-    notes = table["notes"].combine_chunks()
-    owners, codes = notes.value_parent_indices().to_numpy(), notes.flatten().to_pylist()
-    for code in dict.fromkeys(codes):
-        flags = np.zeros(len(table), np.bool_)
-        flags[owners[[i for i, own in enumerate(codes) if own == code]]] = True
-        tally.add(f"note_{code}", flags)
-    return [*tally.findings(), *_coverage(lp, groups)]
+def _of_flags(usual: Habits, found: Partial, sizes: pd.DataFrame) -> Iterator[Finding]:
+    names, is_clamped = names_of(found.keys), is_clamp(usual, sizes["n_least"].to_numpy())
+    for row in found.tables["flags"].itertuples(index=False):
+        code = CODES[row.code]
+        if code == "clamped" and not is_clamped[row.group]:
+            continue
+        place = {name: getattr(row, name) for name in PLACE if getattr(row, name) != ABSENT}
+        what = "tokens" if "position" in place else "choices" if "choice" in place else "responses"
+        if "channel" in place:
+            place["channel"] = schema.CHANNELS[place["channel"]]
+        n = int(sizes[what].iloc[row.group])
+        yield Finding(code, what, row.count, n, *names[row.group], **place)
 
 
-def _coverage(lp: LogprobTables, groups: Origins) -> list[Finding]:
+def _of_coverage(found: Partial, sizes: pd.DataFrame) -> Iterator[Finding]:
     """Compare the number of token rows with the count in usage, group by group."""
-    reported = arrow.floats(lp.responses["completion_tokens"])
-    n_tokens = sum(lp.choices[f"n_{name}_tokens"].to_numpy() for name in schema.ANSWER_CHANNELS)
-    owner = _response_rows(lp, lp.choices["response_key"].to_numpy())
-    tokens_of = np.bincount(owner, n_tokens, minlength=len(lp))
-    both = (reported > 0) & (tokens_of > 0)
-    n = len(groups.names)
-    owners = groups.of_response[both]
-    expected = np.bincount(owners, reported[both], minlength=n)
-    found_tokens = np.bincount(owners, tokens_of[both], minlength=n)
-    found = []
-    for group in np.flatnonzero(expected > 0).tolist():
-        count, total = int(found_tokens[group]), int(expected[group])
-        share = count / total
-        if abs(share - 1.0) > _COVERAGE:
-            code = "coverage_low" if share < 1.0 else "coverage_high"
-            model, format_ = groups.names[group]
-            found.append(Finding(code, "tokens", count, total, model, format_))
-    return found
+    columns = (sizes[name].tolist() for name in ("covered", "reported"))
+    for name, count, total in zip(names_of(found.keys), *columns, strict=True):
+        if total > 0 and abs(count / total - 1.0) > _COVERAGE:
+            code = "coverage_low" if count < total else "coverage_high"
+            yield Finding(code, "tokens", count, total, *name)
 
 
-def _of_choices(lp: LogprobTables, groups: Origins) -> list[Finding]:
-    table = lp.choices
-    tally = Tally(groups, "choices", table, groups.at(lp, table))
-    has_text = np.logical_or.reduce(
-        [
-            pc.fill_null(pc.not_equal(table[name], ""), False).to_numpy()
-            for name in schema.ANSWER_CHANNELS
-        ]
-    )
-    has_tokens = np.logical_or.reduce(
-        [table[f"n_{name}_tokens"].to_numpy() > 0 for name in schema.ANSWER_CHANNELS]
-    )
-    is_call = table["tool_calls"].is_valid().to_numpy()
-    tally.add("mixed_signs", _mixed_signs(lp))
-    tally.add("no_logprobs", has_text & ~has_tokens)
-    tally.add("no_answer", ~has_text & ~has_tokens & ~is_call)
-    tally.add("bare_tool_call", ~has_text & ~has_tokens & is_call)
-    aligned = [
-        arrow.codes(table[name], schema.ALIGNMENTS) for name in ("alignment", "refusal_alignment")
-    ]
-    for code in ("tokens_short", "mismatch", "tokens_extra"):
-        at = schema.ALIGNMENTS.index(code)
-        tally.add(code, ((aligned[0] == at) | (aligned[1] == at)) & has_tokens)
-    reason = pd.Series(table["finish_reason"].to_pylist(), dtype=object)
-    tally.add("unfinished", reason.isna().to_numpy() & (has_text | has_tokens))
-    tally.add("cut_by_length", (reason == "length").to_numpy(bool))
-    tally.add("content_filter", (reason == "content_filter").to_numpy(bool))
-    return tally.findings()
+def _of_mixture(found: Partial, n: int) -> Iterator[Finding]:
+    names = names_of(found.keys)
+    for code, kinds in (
+        ("mixed_models", {model for model, _ in names if model is not None}),
+        ("mixed_formats", {format_ for _, format_ in names}),
+    ):
+        if len(kinds) > 1:
+            yield Finding(code, "responses", n, n)
 
 
-def _mixed_signs(lp: LogprobTables) -> Flags:
-    """Return which choices have logprobs above 0 and usable ones."""
-    status = arrow.codes(lp.tokens["status"], schema.STATUSES)
-    rows = np.flatnonzero(tokens.of_answers(lp)[1] & (status <= tokens.CENSORED))
-    keys = (lp.tokens[name].to_numpy()[rows] for name in ("response_key", "choice"))
-    flags = np.zeros(lp.choices.num_rows, np.bool_)
-    flags[choice_rows(lp, *keys)] = True
-    return flags
-
-
-def _response_rows(lp: LogprobTables, keys: Counts) -> Counts:
-    return rows_of(lp.responses["response_key"].to_numpy(), keys, "responses")
-
-
-def _as_table(lp: LogprobTables, found: list[Finding]) -> pd.DataFrame:
+def _as_table(responses: pa.Table, found: list[Finding]) -> pd.DataFrame:
     columns: dict[str, Any] = {
         "severity": pd.Categorical(
             [KINDS[row.code].severity for row in found], categories=list(SEVERITIES)
@@ -194,7 +257,7 @@ def _as_table(lp: LogprobTables, found: list[Finding]) -> pd.DataFrame:
         columns[name] = pd.Series([getattr(row, name) for row in found], dtype=text_type())
     for name in ("response_key", "choice", "position"):
         columns[name] = _whole([getattr(row, name) for row in found])
-    places = [_place(lp, row) for row in found]
+    places = [_place(responses, row) for row in found]
     for name in ("source", "custom_id"):
         columns[name] = pd.Series([place.get(name) for place in places], dtype=text_type())
     columns["line"] = _whole([place.get("line") for place in places])
@@ -206,10 +269,11 @@ def _whole(values: list[int | None]) -> Any:
     return integers(np.array([value or 0 for value in values], np.int64), known)
 
 
-def _place(lp: LogprobTables, found: Finding) -> dict[str, Any]:
+def _place(responses: pa.Table, found: Finding) -> dict[str, Any]:
     """Return source, line and custom_id of the first row of a finding, as far as there are any."""
     if found.response_key is None:
         return {"source": found.source, "line": found.line}
-    [row] = _response_rows(lp, np.array([found.response_key]))
+    keys = responses["response_key"].to_numpy()
+    [row] = rows_of(keys, np.array([found.response_key]), "responses")
     names = ["source", "line", "custom_id"]
-    return lp.responses.select(names).slice(int(row), 1).to_pylist()[0]
+    return responses.select(names).slice(int(row), 1).to_pylist()[0]

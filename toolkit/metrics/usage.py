@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -36,6 +36,11 @@ _TOKENS = (
 )
 _DESCRIBED = _TOKENS[:3]
 _RATED = _TOKENS[1:3]
+_OF_CHOICES = (
+    "finish_reason",
+    "logprobs_state",
+    *(f"n_{channel}_tokens" for channel in schema.ANSWER_CHANNELS),
+)
 _GROUPABLE = [c.name for c in schema.RESPONSES.columns if not pa.types.is_list(c.type)]
 
 
@@ -96,34 +101,45 @@ def usage(
     >>> f"{row['cost']:.6f}"
     '0.000025'
     """
-    return usage_table(usage_partial(lp, by=by, prices=prices))
+    return usage_table(usage_partial(require_tables(lp), by=by, prices=prices))
+
+
+def usage_columns(by: Sequence[str]) -> dict[str, Collection[str]]:
+    """Return the columns of each table that `usage_partial` reads."""
+    responses = {*_TOKENS, *by, "error", "finished", "created", "model"}
+    return {"responses": responses, "choices": _OF_CHOICES}
 
 
 def usage_partial(
-    lp: LogprobTables, *, by: GroupBy, prices: Mapping[str, Price] | str | None
+    tables: LogprobTables | Mapping[str, pa.Table],
+    *,
+    by: GroupBy,
+    prices: Mapping[str, Price] | str | None,
 ) -> Partial:
     """Return what `usage_table` adds up, of some responses."""
-    groups = response_groups(lp, by, schema.USAGE)
+    responses, choices = tables["responses"], tables["choices"]
+    groups = response_groups(responses, by, schema.USAGE)
+    owners = _owners(responses, choices)
     group = groups.numbers()
-    tokens = {name: arrow.floats(lp.responses[name]) for name in _TOKENS}
+    tokens = {name: arrow.floats(responses[name]) for name in _TOKENS}
     known = {name: ~np.isnan(values) for name, values in tokens.items()}
-    cost = costs(lp.responses, prices)
+    cost = costs(responses, prices)
     cached = known["cached_tokens"] & known["prompt_tokens"]
     counts = {
         "n_responses": np.ones(len(group), np.int64),
-        "n_errors": pc.is_valid(lp.responses["error"]).to_numpy(),
-        "n_finished": arrow.flags(lp.responses["finished"]),
+        "n_errors": pc.is_valid(responses["error"]).to_numpy(),
+        "n_finished": arrow.flags(responses["finished"]),
         "n_with_usage": np.logical_or.reduce(list(known.values())),
         "n_priced": ~np.isnan(cost),
         "cached": np.where(cached, tokens["cached_tokens"], 0.0),
         "prompt": np.where(cached, tokens["prompt_tokens"], 0.0),
         **{name: np.nan_to_num(values) for name, values in tokens.items()},
         **{f"known_{name}": flags for name, flags in known.items()},
-        **_choice_terms(lp, tokens["completion_tokens"]),
+        **_choice_terms(choices, owners, tokens["completion_tokens"]),
     }
     added = pd.DataFrame({name: values.astype(np.int64) for name, values in counts.items()})
-    unpriced = _without_price(lp.responses, cost if prices is not None else np.zeros(len(cost)))
-    tables = {
+    unpriced = _without_price(responses, cost if prices is not None else np.zeros(len(cost)))
+    found = {
         "sums": added.assign(cost=np.nan_to_num(cost), group=group),
         "values": pd.concat(
             [
@@ -131,11 +147,11 @@ def usage_partial(
                 for of, name in enumerate(_DESCRIBED)
             ]
         ).dropna(),
-        "rates": _rate_terms(group, lp.responses["created"], tokens),
-        "reasons": _counted(group[_owners(lp)], pc.fill_null(lp.choices["finish_reason"], "null")),
+        "rates": _rate_terms(group, responses["created"], tokens),
+        "reasons": _counted(group[owners], pc.fill_null(choices["finish_reason"], "null")),
         "unpriced": _counted(group, pa.array(unpriced, pa.large_string())),
     }
-    return Partial(groups.keys, tables)
+    return Partial(groups.keys, found)
 
 
 def usage_table(partial: Partial) -> pd.DataFrame:
@@ -177,7 +193,7 @@ def _counted(group: Counts, texts: pa.Array | pa.ChunkedArray) -> pd.DataFrame:
     return found.rename_columns({"count_all": "count"}).to_pandas()
 
 
-def response_groups(lp: LogprobTables, by: GroupBy, declared: schema.Table) -> Groups:
+def response_groups(responses: pa.Table, by: GroupBy, declared: schema.Table) -> Groups:
     """Group the responses by some of their columns, or by Series of the same length.
 
     Raises
@@ -186,7 +202,6 @@ def response_groups(lp: LogprobTables, by: GroupBy, declared: schema.Table) -> G
         If a column does not exist; if a Series has no name, the name of a `declared` column, or
         not one value per response; or if a name occurs twice.
     """
-    require_tables(lp)
     wanted = [by] if isinstance(by, str | pd.Series) else _listed(by)
     own = [each for each in wanted if isinstance(each, pd.Series)]
     for each in own:
@@ -195,16 +210,16 @@ def response_groups(lp: LogprobTables, by: GroupBy, declared: schema.Table) -> G
                 f"by: a Series needs a name, none of the columns of {declared.name}; "
                 f"found {each.name!r}"
             )
-        if len(each) != lp.responses.num_rows:
+        if len(each) != responses.num_rows:
             raise ArgumentError(
                 f"by: Series {each.name!r} has {len(each)} values for "
-                f"{lp.responses.num_rows} responses"
+                f"{responses.num_rows} responses"
             )
     series = {each.name: each.array for each in own}
     names = [each.name if isinstance(each, pd.Series) else each for each in wanted]
     names = arguments.columns("by", names, [*_GROUPABLE, *series])
-    keys = {n: series[n] if n in series else lp.responses[n].to_pandas() for n in names}
-    return grouped(pd.DataFrame(keys, index=range(lp.responses.num_rows)), names)
+    keys = {n: series[n] if n in series else responses[n].to_pandas() for n in names}
+    return grouped(pd.DataFrame(keys, index=range(responses.num_rows)), names)
 
 
 def _listed(by: object) -> list[str | pd.Series]:
@@ -329,14 +344,16 @@ def _without_price(responses: pa.Table, cost: Array) -> np.ndarray:
     return names
 
 
-def _owners(lp: LogprobTables) -> Counts:
+def _owners(responses: pa.Table, choices: pa.Table) -> Counts:
     """Return the row of the response of each choice."""
-    responses, choices = (t["response_key"].to_numpy() for t in (lp.responses, lp.choices))
-    return rows_of(responses, choices, "responses")
+    keys, of = (table["response_key"].to_numpy() for table in (responses, choices))
+    return rows_of(keys, of, "responses")
 
 
-def _choice_terms(lp: LogprobTables, completion_tokens: Array) -> dict[str, np.ndarray]:
-    choices, n_responses, row = lp.choices, lp.responses.num_rows, _owners(lp)
+def _choice_terms(
+    choices: pa.Table, row: Counts, completion_tokens: Array
+) -> dict[str, np.ndarray]:
+    n_responses = len(completion_tokens)
     state = arrow.codes(choices["logprobs_state"], schema.LOGPROBS_STATES)
     present = np.zeros(n_responses, np.bool_)
     present[row[state == schema.LOGPROBS_STATES.index("present")]] = True

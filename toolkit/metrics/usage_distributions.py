@@ -17,6 +17,7 @@ from toolkit.metrics._groups import Groups, with_keys
 from toolkit.metrics._prices import Price
 from toolkit.metrics._results import integers, result_frame
 from toolkit.metrics.usage import GroupBy, cost_columns, response_groups
+from toolkit.tables import require_tables
 
 if TYPE_CHECKING:
     from toolkit.tables import LogprobTables
@@ -71,7 +72,7 @@ def usage_over_time(
     >>> spread[["n_responses", "completion_tokens_per_minute"]].values.tolist()
     [[2.0, 60.0], [0.0, 0.0], [1.0, 30.0]]
     """
-    groups = response_groups(lp, by, schema.USAGE_OVER_TIME)
+    groups = response_groups(require_tables(lp).responses, by, schema.USAGE_OVER_TIME)
     length = _milliseconds(span_of(lp, span))
     created = lp.responses["created"].cast(pa.int64())
     timed = pc.is_valid(created).to_numpy()
@@ -156,7 +157,7 @@ def usage_histogram(
     1  5.0   9.0            1
     """
     arguments.one_of("column", column, _COUNTED)
-    groups = response_groups(lp, by, schema.USAGE_HISTOGRAM)
+    groups = response_groups(require_tables(lp).responses, by, schema.USAGE_HISTOGRAM)
     values = arrow.floats(lp.responses[column])
     edges = bin_edges(bins, values)
     n_groups, n_bins = len(groups.keys), max(len(edges) - 1, 0)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 
 import pyarrow as pa
@@ -96,6 +97,11 @@ class Table:
             if column.name == name:
                 return column
         raise SchemaError(f"table {self.name} has no column {name!r}; it has {self.names}")
+
+    def of(self, names: Collection[str]) -> Table:
+        """Return the table with some of its columns."""
+        columns = (column for column in self.columns if column.name in names)
+        return replace(self, columns=tuple(columns))
 
     def empty(self) -> pa.Table:
         """Return a table of this schema with no rows."""

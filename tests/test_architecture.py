@@ -168,11 +168,15 @@ ROOMS = {
             *("loaders.formats", "loaders.decoding", "loaders.options", "loaders.cutting"),
         ),
     ),
+    "dataset.pseudonyms": (
+        "tables without texts, tokens under pseudonyms",
+        ("schema", "arrow", "tables"),
+    ),
     "dataset.shard_files": (
         "one shard to its files, in any process",
         (
             *("schema", "tables", "dataset.parquet_writer", "dataset.write", "dataset.shards"),
-            *("loaders.plan", "loaders.session"),
+            *("dataset.pseudonyms", "loaders.plan", "loaders.session"),
         ),
     ),
     "dataset.workers": (
@@ -205,6 +209,7 @@ ROOMS = {
         (
             *(*_GROUND, "dataset.layout", "dataset.publish", "dataset.write", "dataset.shards"),
             *("dataset.shard_files", "dataset.workers", "dataset.checkpoints"),
+            *("dataset.pseudonyms", "files"),
             *(
                 "dataset.appending",
                 "dataset.finishing",
@@ -220,6 +225,7 @@ ROOMS = {
         (
             *(*_GROUND, "dataset.layout", "dataset.publish", "dataset.write", "dataset.shards"),
             *("dataset.shard_files", "dataset.finishing", "dataset.exporting"),
+            "dataset.pseudonyms",
             *("loaders.formats", "loaders.options", "loaders.sources"),
         ),
     ),
@@ -231,7 +237,10 @@ ROOMS = {
         ),
     ),
     "metrics._arrays": ("array functions under the metrics: NumPy alone", ()),
-    "metrics._alignment": ("tokens to text and back", ("schema", "arrow", "metrics._arrays")),
+    "metrics._alignment": (
+        "tokens to text and back",
+        ("schema", "arrow", "tables", "metrics._arrays"),
+    ),
     "metrics": (
         "tables to result DataFrames, one module per metric",
         (*_GROUND, "prefetch", "tables", "metrics._arrays", "metrics._alignment"),

@@ -159,6 +159,11 @@ def tokens(
     help="Keep finished work if the export is interrupted, and start from work kept earlier.",
 )
 @click.option(
+    "--no-texts",
+    is_flag=True,
+    help="Leave out what people and models wrote; tokens get pseudonyms.",
+)
+@click.option(
     "--workers",
     type=click.IntRange(min=1),
     metavar="N",
@@ -170,6 +175,7 @@ def export(
     overwrite: bool,
     append: bool,
     resume: bool,
+    no_texts: bool,
     workers: int | None,
 ) -> None:
     """Write the tables as Parquet files.
@@ -188,6 +194,7 @@ def export(
         overwrite=overwrite,
         append=append,
         resume=resume,
+        texts=not no_texts,
         workers=workers,
         **read_options(),
     )

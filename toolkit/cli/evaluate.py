@@ -132,7 +132,7 @@ def _by_labels(
         return answers
     if "expected" in labels:
         right = answers["content"].str.strip() == answers["expected"].str.strip()
-        known = answers["content"].notna() & answers["expected"].notna()
+        known = answers["content"].fillna("").ne("") & answers["expected"].notna()
         return answers.assign(correct=right.astype("boolean").where(known))
     which = "'correct' or 'expected'" if against is None else "'expected', to judge both runs by"
     raise ArgumentError(f"--labels has no column {which}; it has {list(labels.columns)}")

@@ -39,13 +39,18 @@ class Earlier(NamedTuple):
         Raises
         ------
         ExportError
-            If it is of another version of the schema, or of tables in memory.
+            If it is of another version of the schema, of tables in memory, or without texts.
         """
         if not target.exists():
             return cls(target, [], {table.name: [] for table in STORED})
         manifest = json.loads((target / MANIFEST).read_bytes())
         tables = {name: table["files"] for name, table in manifest["tables"].items()}
         sources = manifest["sources"]
+        if manifest.get("texts") is False:
+            raise ExportError(
+                f"{target} has no texts, and the key of its pseudonyms was not kept: expected an "
+                "export with texts; export all sources anew, with overwrite=True"
+            )
         if manifest["schema"] != SCHEMA_VERSION or not sources:
             found = f"schema version {manifest['schema']}" if sources else "no sources"
             raise ExportError(

@@ -21,12 +21,14 @@ from toolkit.dataset.appending import Earlier
 from toolkit.dataset.checkpoints import Checkpoints
 from toolkit.dataset.finishing import finish, tables_of
 from toolkit.dataset.layout import is_dataset, objection
+from toolkit.dataset.pseudonyms import new_key
 from toolkit.dataset.publish import Staging, staged
 from toolkit.dataset.shard_files import write_shard
 from toolkit.dataset.shards import Shard, ShardReport, continued, files_to_repeat, plan
 from toolkit.dataset.workers import Workers, run_shards
 from toolkit.dataset.write import sweep
 from toolkit.errors import ArgumentError
+from toolkit.files import write_file
 from toolkit.limits import LIMITS, Limits
 from toolkit.loaders.formats.shape import Shape
 from toolkit.loaders.options import STREAM_WINDOW, OnError, ReadOptions, Rejects
@@ -56,6 +58,7 @@ def export(
     workers: int | None = None,
     executor: Executor | None = None,
     shard_bytes: int | None = None,
+    texts: bool = True,
 ) -> Path:
     """Load recordings and write their tables as Parquet, in bounded memory.
 
@@ -90,6 +93,10 @@ def export(
     shard_bytes : int, optional
         Bytes of sources in a shard, about. A plain file of JSON lines of at least twice this size
         is cut, unless it holds streams. Default: 256 MiB, and up to 4 GiB for more than 640 GB.
+    texts : bool
+        False: leave out what people and models wrote, so that the figures can be shared. Texts,
+        reasoning, refusals, tool calls, errors, kept columns and messages of rejects are empty, and
+        tokens and alternatives have pseudonyms: equal ones where the tokens are equal. See Notes.
 
     The files are the same, byte by byte, whoever runs the shards.
 
@@ -112,6 +119,21 @@ def export(
         system cannot exchange directories (Windows, some network drives); and if shards had to be
         run again, because a worker died.
 
+    Notes
+    -----
+    With ``texts=False`` a pseudonym is a hash of the token with a random key, which each call
+    draws and none keeps once its export is finished. So nobody can find tokens by hashing a
+    vocabulary, as with a plain hash, nor compare the tokens of two exports; and two calls write
+    different files. The shards of one plan have one key, so their files do not depend on who runs
+    them. Metrics that need no text are those of the same export with texts; `bits_per_byte` is
+    null, and what shows or searches texts raises an error.
+
+    What stays: ids that the caller gave (``custom_id``), names of models and sources, JSON paths,
+    times, lengths, token counts and logprobs. Pseudonyms do not protect from those who know some
+    of the texts, because a known answer shows which token each of its pseudonyms is; nor from
+    counting, because frequent tokens have frequent pseudonyms; nor from those who have the model,
+    because logprobs show whether a guess of a text is right.
+
     Examples
     --------
     >>> import tempfile, toolkit
@@ -123,10 +145,13 @@ def export(
     ['_SUCCESS', 'manifest.json']
     """
     target = arguments.target("directory", directory)
-    for name, value in (("overwrite", overwrite), ("append", append), ("resume", resume)):
+    flags = {"overwrite": overwrite, "append": append, "resume": resume, "texts": texts}
+    for name, value in flags.items():
         arguments.flag(name, value)
     if append and overwrite:
         raise ArgumentError("expected either append or overwrite, found both")
+    if append and not texts:
+        raise ArgumentError("expected either append or texts=False, found both")
     if isinstance(sources, str | os.PathLike) and is_dataset(sources):
         raise ArgumentError(f"{os.fspath(sources)} is already an exported dataset")
     for name, number in (("workers", workers), ("shard_bytes", shard_bytes)):
@@ -156,10 +181,11 @@ def export(
     ):
         earlier = Earlier.of(target) if append else None
         found = resolve(sources) if earlier is None else earlier.new(resolve(sources))
-        shards = plan(found, options, shard_bytes, count=chosen is not None)
+        key = None if texts else _key(staging) if resume else new_key()
+        shards = plan(found, options, shard_bytes, count=chosen is not None, texts_key=key)
         if earlier is not None:
             shards = earlier.renumbered(shards)
-        checkpoints = Checkpoints(staging, _settings(options)) if resume else None
+        checkpoints = Checkpoints(staging, _settings(options, key)) if resume else None
         reports = _reports(shards, staging, options, chosen, checkpoints)
         finish(staging.content, reports, earlier)
         if found or not append:  # adding nothing to an export is allowed
@@ -176,7 +202,15 @@ def conclude(reports: Sequence[ShardReport]) -> None:
     summary.warn()
 
 
-def _settings(options: ReadOptions) -> dict[str, Any]:
+def _key(staging: Staging) -> str:
+    """Return the key of pseudonyms: that of an interrupted export, or a random one."""
+    path = staging.checkpoints / "key"
+    if not path.exists():
+        write_file(path, new_key())
+    return path.read_text("ascii")
+
+
+def _settings(options: ReadOptions, texts_key: str | None) -> dict[str, Any]:
     """Return what the files of a shard depend on besides its sources."""
     return {
         "schema": schema.SCHEMA_VERSION,
@@ -187,6 +221,7 @@ def _settings(options: ReadOptions) -> dict[str, Any]:
         "stream_window": options.stream_window,
         "lookup": asdict(options.lookup),
         "limits": asdict(options.limits),
+        "texts_key": texts_key,
     }
 
 

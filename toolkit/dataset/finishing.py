@@ -46,14 +46,18 @@ def finish(
     tables["ledger"] = _with_added_rows(content / "ledger", tables["ledger"], reports)
     sweep(content, tables)
     _check_sizes(content, tables)
+    texts = all(report.shard.texts_key is None for report in reports)
     sources = list(_sources(reports))
+    if not texts:  # a hash of what was read would show whether a guess of its text is right
+        named = ("source", "bytes", "modified_ns")
+        sources = [{name: source[name] for name in named} for source in sources]
     if earlier is not None:
         earlier.link(content)
         sources = earlier.sources + sources
         tables = {name: earlier.tables[name] + parts for name, parts in tables.items()}
     for table in STORED:
         tables[table.name] = _joined(content / table.name, table, tables[table.name])
-    return write_manifest(content, sources, tables)
+    return write_manifest(content, sources, tables, texts=texts)
 
 
 def _check_sizes(content: Path, tables: dict[str, list[Part]]) -> None:

@@ -21,6 +21,7 @@ from toolkit import arguments
 from toolkit.dataset.exporting import conclude
 from toolkit.dataset.finishing import finish, tables_of
 from toolkit.dataset.layout import STORED, objection
+from toolkit.dataset.pseudonyms import new_key
 from toolkit.dataset.publish import staged
 from toolkit.dataset.shard_files import write_shard
 from toolkit.dataset.shards import Shard, ShardReport, files_to_repeat, plan, with_run
@@ -44,6 +45,7 @@ def plan_export(
     keep: str | Sequence[str] = (),
     shape: Shape | None = None,
     limits: Limits = LIMITS,
+    texts: bool = True,
 ) -> list[Shard]:
     """Divide recordings into shards that machines can export apart.
 
@@ -51,8 +53,9 @@ def plan_export(
     ----------
     sources : str, path, or an iterable of these
         As in `toolkit.read`, but only files, which all machines see under the same paths.
-    shard_bytes, on_error, rejects, stream_window, path, id, keep, shape, limits
-        As in `toolkit.export`.
+    shard_bytes, on_error, rejects, stream_window, path, id, keep, shape, limits, texts
+        As in `toolkit.export`. Without texts, shards and their reports have the key of the
+        pseudonyms: they are as confidential as the recordings.
 
     Returns
     -------
@@ -89,7 +92,8 @@ def plan_export(
         shape=shape,
         limits=limits,
     )
-    return with_run(plan(resolve(sources), options, shard_bytes, count=True))
+    key = None if arguments.flag("texts", texts) else new_key()
+    return with_run(plan(resolve(sources), options, shard_bytes, count=True, texts_key=key))
 
 
 def export_shard(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from toolkit import schema
 from toolkit.dataset.parquet_writer import write_files
+from toolkit.dataset.pseudonyms import without_texts
 from toolkit.dataset.shards import Shard, ShardReport, place_of
 from toolkit.dataset.write import verified
 from toolkit.loaders.plan import CannotCutError
@@ -42,6 +44,8 @@ def write_shard(
     ledger: list[dict[str, Any]] = []
     if shard.part_of is not None:
         batches = _without_ledger(batches, ledger)
+    if shard.texts_key is not None:
+        batches = map(partial(without_texts, key=shard.texts_key), batches)
     try:
         tables = write_files(batches, folder, shard.ordinal, options.thread_count)
     except CannotCutError as error:

@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Self
 
 import pyarrow as pa
@@ -41,7 +41,8 @@ class Shard:
     """Sources that are exported together, with the options of the export.
 
     A shard is plain data, without handles or credentials: it can be pickled, and `to_json` and
-    `from_json` carry it as JSON.
+    `from_json` carry it as JSON. A shard of an export without texts, and its report, have the key
+    of the pseudonyms, so they are as confidential as the recordings.
 
     Attributes
     ----------
@@ -53,12 +54,15 @@ class Shard:
         Each source with its ordinal among all sources; or a part of one file.
     options : ReadOptions
         The options of the export.
+    texts_key : str, optional
+        If texts are left out: the key of the pseudonyms of tokens, in hexadecimal digits.
     """
 
     run: str
     ordinal: int
     sources: tuple[tuple[int, Source], ...]
     options: ReadOptions
+    texts_key: str | None = field(default=None, repr=False)
 
     @property
     def part_of(self) -> int | None:
@@ -78,6 +82,7 @@ class Shard:
             "ordinal": self.ordinal,
             "sources": [_source_json(*each) for each in self.sources],
             "options": {name: options[name] for name in options if name not in _OF_THE_PROCESS},
+            "texts_key": self.texts_key,
         }
 
     @classmethod
@@ -88,7 +93,8 @@ class Shard:
         if options["shape"] is not None:
             options["shape"] = Shape(**options["shape"])
         sources = tuple(_source_of(each) for each in document["sources"])
-        return cls(document["run"], document["ordinal"], sources, ReadOptions(**options))
+        run, ordinal, key = (document[name] for name in ("run", "ordinal", "texts_key"))
+        return cls(run, ordinal, sources, ReadOptions(**options), key)
 
 
 @dataclass(frozen=True)
@@ -128,7 +134,7 @@ class ShardReport:
 
     def found(self) -> dict[str, Any]:
         """Return all but the shard, as a dict for JSON."""
-        names = (field.name for field in fields(self) if field.name != "shard")
+        names = (each.name for each in fields(self) if each.name != "shard")
         return {name: getattr(self, name) for name in names}
 
 
@@ -166,7 +172,12 @@ def _source_of(document: dict[str, Any]) -> tuple[int, Source]:
 
 
 def plan(
-    sources: list[Source], options: ReadOptions, shard_bytes: int | None, *, count: bool
+    sources: list[Source],
+    options: ReadOptions,
+    shard_bytes: int | None,
+    *,
+    count: bool,
+    texts_key: str | None = None,
 ) -> list[Shard]:
     """Divide sources into shards, at least one.
 
@@ -180,13 +191,15 @@ def plan(
     count : bool
         Whether to count the records before each part of a file; else they are read in order, and
         `continued` fills the counts in.
+    texts_key : str, optional
+        As in `Shard`.
     """
     sources = [_anywhere(source) for source in sources]
     sizes = [source.size() for source in sources]
     size = shard_bytes or _size(sum(each or 0 for each in sizes))
     options = replace(options, threads=None, progress=False)
     groups = enumerate(_groups(sources, sizes, size, options.limits, count))
-    return [Shard("", i, tuple(group), options) for i, group in groups]
+    return [Shard("", i, tuple(group), options, texts_key) for i, group in groups]
 
 
 def _anywhere(source: Source) -> Source:

@@ -33,12 +33,17 @@ def write_tables(
 
 
 def write_manifest(
-    content: Path, sources: list[dict[str, Any]], tables: dict[str, list[Part]]
+    content: Path,
+    sources: list[dict[str, Any]],
+    tables: dict[str, list[Part]],
+    *,
+    texts: bool = True,
 ) -> dict[str, Any]:
     """Write the manifest of a dataset; return it."""
     manifest = {
         "schema": schema.SCHEMA_VERSION,
         "toolkit": __version__,
+        **({} if texts else {"texts": False}),
         "sources": sources,
         "tables": {
             table.name: {

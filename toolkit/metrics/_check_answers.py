@@ -14,7 +14,7 @@ from toolkit.metrics._blocks import rows_of
 from toolkit.metrics._findings import ABSENT, CODES, PLACE, Origins, Tally, first_rows
 from toolkit.metrics._partial import Partial
 from toolkit.metrics.sequences import choice_rows
-from toolkit.tables import LogprobTables
+from toolkit.tables import LogprobTables, has_texts
 
 _IDS = ("response_id", "custom_id")
 ID_COLUMNS = ("response_key", "model", "format", *_IDS)
@@ -101,12 +101,7 @@ def of_choices(lp: LogprobTables, groups: Origins, owners: Counts) -> pd.DataFra
     """Return the flagged choices by group."""
     table = lp.choices
     tally = Tally(table, owners, len(groups.keys))
-    has_text = np.logical_or.reduce(
-        [
-            pc.fill_null(pc.not_equal(table[name], ""), False).to_numpy()
-            for name in schema.ANSWER_CHANNELS
-        ]
-    )
+    has_text = _has_text(lp)
     has_tokens = np.logical_or.reduce(
         [table[f"n_{name}_tokens"].to_numpy() > 0 for name in schema.ANSWER_CHANNELS]
     )
@@ -126,6 +121,20 @@ def of_choices(lp: LogprobTables, groups: Origins, owners: Counts) -> pd.DataFra
     tally.add("cut_by_length", (reason == "length").to_numpy(bool))
     tally.add("content_filter", (reason == "content_filter").to_numpy(bool))
     return tally.rows()
+
+
+def _has_text(lp: LogprobTables) -> Flags:
+    """Return which choices have a text, be it left out: such a text is empty."""
+    found = np.zeros(lp.choices.num_rows, np.bool_)
+    known = has_texts(lp.responses)
+    keys, of = (table["response_key"].to_numpy() for table in (lp.responses, lp.choices))
+    is_left_out = None if known.all() else ~known[rows_of(keys, of, "responses")]
+    for name in schema.ANSWER_CHANNELS:
+        texts = lp.choices[name]
+        found |= pc.fill_null(pc.not_equal(texts, ""), False).to_numpy()
+        if is_left_out is not None:
+            found |= is_left_out & texts.is_valid().to_numpy()
+    return found
 
 
 def _mixed_signs(lp: LogprobTables) -> Flags:

@@ -16,15 +16,16 @@ from toolkit.metrics import tokens
 from toolkit.metrics._arrays.logprobs import decimals
 from toolkit.metrics._arrays.segments import segment_count, segment_min
 from toolkit.metrics._arrays.types import Array, Counts, Flags
-from toolkit.metrics._blocks import Block, over_blocks
+from toolkit.metrics._blocks import Block, over_blocks, rows_of
 from toolkit.metrics._findings import Finding, Origins, Tally, names_of
 from toolkit.metrics._partial import Partial, sums
-from toolkit.tables import LogprobTables
+from toolkit.tables import LogprobTables, has_texts
 
 _CLAMP, _CLAMPED = -10.0, 5  # a clamp: a round least logprob at or below it, that many times
 _FEW = 20  # tokens; below this number, decimals say nothing about a server
 _SENTINEL, _REPEATED = -100.0, 2  # nats: a whole number at or below it, that many times
 _SAME = 0.01  # nats, and share: more is not a rounding of one of two logprobs
+_OF_TEXTS = ("replacement_characters", "missing_bytes")  # not of texts that were left out
 _LOW_BITS = 0xFFFFFFFF
 _DECIMALS = 3  # of logprobs of low precision, at most
 
@@ -178,11 +179,14 @@ def of_tokens(
     """Return the flagged tokens by group, and how often each group has its least logprob."""
     n, rows = len(groups.keys), usual.rows(groups.keys)
     tally, n_least = Tally(lp.tokens, owners, n), np.zeros(n, np.int64)
+    keys, of = (table["response_key"].to_numpy() for table in (lp.responses, lp.tokens))
+    is_sent = has_texts(lp.responses)[rows_of(keys, of, "responses")]
     for block, (flags, at_least) in over_blocks(
         lambda block: _flags(block, rows[owners[block.rows]], usual), lp
     ):
         for code, values in flags.items():
-            tally.add(code, values, block.rows.start)
+            known = is_sent[block.rows] if code in _OF_TEXTS else True
+            tally.add(code, values & known, block.rows.start)
         counts = np.bincount(owners[block.rows], at_least, minlength=n)
         n_least += counts.astype(np.int64)
     return tally.rows(), n_least

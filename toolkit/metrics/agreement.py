@@ -19,7 +19,7 @@ from toolkit.metrics._blocks import rows_of
 from toolkit.metrics._results import integers, result_frame, text_type
 from toolkit.metrics.confidence import confidence_metrics
 from toolkit.metrics.sequences import sequence_metrics
-from toolkit.tables import require_tables
+from toolkit.tables import require_tables, require_texts
 
 if TYPE_CHECKING:
     from toolkit.tables import LogprobTables
@@ -201,6 +201,7 @@ def _groups(table: pd.DataFrame, by: str) -> np.ndarray:
 
 def _answers(lp: LogprobTables, table: pd.DataFrame, answer: Any) -> list[Any]:
     """Return the answer of each choice; None without one, or if it is NaN."""
+    require_texts(lp)
     found: list[Any] = []
     for text, key, choice in zip(
         lp.choices["content"].to_pylist(), table["response_key"], table["choice"], strict=True

@@ -14,7 +14,7 @@ from toolkit.metrics import token_metrics
 from toolkit.plot._axes import one_choice
 from toolkit.plot._drawing import Drawing, documented
 from toolkit.plot._style import axis_labels, row_size, ticks
-from toolkit.tables import LogprobTables, Selector
+from toolkit.tables import LogprobTables, Selector, require_texts
 from toolkit.visible_text import plain, spelled, spelled_token, token_texts
 
 _BEFORE = 40  # characters of the text before the position, in the title
@@ -80,6 +80,7 @@ def alternatives(
     """
     drawing = Drawing(ax, title, label, kwargs)
     asked, alone = one_choice(lp, response, choice, channel)
+    require_texts(alone)
     channel = asked.channel
     position = asked.position or 0 if position is None else position
     metrics = token_metrics(alone)

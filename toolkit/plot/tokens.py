@@ -25,7 +25,7 @@ from toolkit.plot._layout import Box, flow
 from toolkit.plot._style import colour_map, make_legible
 from toolkit.plot._style import colours as colours_of
 from toolkit.plot._style import title as write_title
-from toolkit.tables import LogprobTables, Selector
+from toolkit.tables import LogprobTables, Selector, require_texts
 from toolkit.visible_text import token_texts
 
 _LINE = 1.75  # height of a line, in font sizes
@@ -114,6 +114,7 @@ def token_confidence(
     legend = arguments.flag("legend", legend)
     colour_map(cmap, is_dark=False)  # before any figure is made
     asked, alone = one_choice(lp, response, choice, channel)
+    require_texts(alone)
     channel = asked.channel
     metrics = token_metrics(alone)
     mine = np.asarray(metrics["channel"] == channel)

@@ -29,6 +29,7 @@ from toolkit.schema.codes import (
     NOTES,
     REASONS,
     STATUSES,
+    TEXTS_LEFT_OUT,
 )
 from toolkit.schema.results import (
     AGREEMENT,
@@ -153,6 +154,7 @@ __all__ = [
     "STATUSES",
     "TABLES",
     "TEXT",
+    "TEXTS_LEFT_OUT",
     "TEXT_METRICS",
     "TEXT_PERPLEXITY",
     "THRESHOLD_FOR",

@@ -24,6 +24,8 @@ float32 gives no such number, because the logits of models differ by tens, not b
 INVALID_ABOVE = 1e-3
 """A value (nats) above this is not a logprob (raw logits); between 0 and this it is rounding."""
 
+TEXTS_LEFT_OUT = "texts_left_out"
+"""The note of responses that were exported without texts."""
 NOTES = {
     "gap": "a record inside this stream was rejected, so tokens may be missing",
     "non_integer_index": "the index of a choice is not an integer; its position in the array is "
@@ -64,6 +66,7 @@ NOTES = {
     "late_usage": "usage was sent after the stream had closed",
     "index_finished_twice": "a choice finished twice in one stream: perhaps several answers were "
     "sent under one index",
+    TEXTS_LEFT_OUT: "the texts were left out of the export; tokens have pseudonyms",
     "cumulative_logprobs": "each chunk repeated the tokens of the chunks before it; each is kept "
     "once",
 }

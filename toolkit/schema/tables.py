@@ -18,9 +18,18 @@ CHANNEL = Column(
     "channel", LABEL, "content, prompt, reasoning or refusal.", required=True, labels=CHANNELS
 )
 POSITION = Column("position", pa.int32(), "0-based position in its channel.", required=True)
-TOKEN = Column("token", TEXT, "Text of the token, as sent.", required=True)
-BYTES = Column("bytes", BINARY, "UTF-8 bytes of the token, as sent; null: not sent.")
-TOKEN_ID = Column("token_id", pa.int32(), "Id of the token in the vocabulary; null: not sent.")
+TOKEN = Column(
+    "token",
+    TEXT,
+    "Text of the token, as sent; a pseudonym if texts were left out (note texts_left_out).",
+    required=True,
+)
+BYTES = Column("bytes", BINARY, "UTF-8 bytes of the token, as sent; null: not sent, or left out.")
+TOKEN_ID = Column(
+    "token_id",
+    pa.int32(),
+    "Id of the token in the vocabulary, or its pseudonym; null: not sent.",
+)
 LOGPROB = Column(
     "logprob",
     pa.float64(),
@@ -120,7 +129,7 @@ CHOICES = Table(
         RESPONSE_KEY,
         CHOICE,
         Column("role", TEXT, "Role of the message, as sent."),
-        Column("content", TEXT, "Text of the answer; null: none (null and empty are the same)."),
+        Column("content", TEXT, "Text of the answer; null: none; empty: left out."),
         Column("refusal", TEXT, "Text of the refusal; null: none."),
         Column("reasoning", TEXT, "Text of the reasoning; null: none was sent."),
         Column("tool_calls", TEXT, "Tool calls as a JSON array; null: none."),

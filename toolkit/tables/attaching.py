@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from toolkit import arguments, arrow, schema
 from toolkit.arrow import numpy, offsets
 from toolkit.errors import ArgumentError
-from toolkit.schema import ANSWER_CHANNELS, CHANNELS
+from toolkit.schema import ANSWER_CHANNELS, CHANNELS, TEXTS_LEFT_OUT
 
 if TYPE_CHECKING:
     from toolkit.tables.logprob_tables import LogprobTables
@@ -88,8 +88,43 @@ def _texts_beside(lp: LogprobTables, frame: Any, by_choice: pa.Array) -> pa.Arra
     return pool.take(pc.add(pc.multiply(channel, n), by_choice))
 
 
+def has_texts(responses: pa.Table) -> NDArray[np.bool_]:
+    """Return which responses have texts: all, but those of an export with ``texts=False``."""
+    notes = responses["notes"].combine_chunks()
+    found = np.ones(responses.num_rows, np.bool_)
+    left_out = pc.equal(notes.flatten(), TEXTS_LEFT_OUT).to_numpy(zero_copy_only=False)
+    found[notes.value_parent_indices().to_numpy()[left_out]] = False
+    return found
+
+
+def require_texts(lp: LogprobTables) -> None:
+    """Raise `ArgumentError` if there are responses whose texts were left out."""
+    _require(lp.responses)
+
+
+def _require(responses: pa.Table) -> None:
+    n = int(np.count_nonzero(~has_texts(responses)))
+    if n:
+        raise ArgumentError(
+            f"{n} of {responses.num_rows} responses have no texts, because they were exported with "
+            "texts=False: expected the recordings, or an export with texts"
+        )
+
+
+def text_of(lp: LogprobTables, channel: str, choice: int) -> str | None:
+    """Return the text of one channel of a row of choices; raise if it was left out."""
+    [found] = texts(lp, channel, np.array([choice]))
+    if found is None:
+        own = pc.equal(lp.responses["response_key"], lp.choices["response_key"][choice])
+        _require(lp.responses.filter(own))
+    return found
+
+
 def texts(lp: LogprobTables, channel: str, choices: NDArray[Any]) -> list[str | None]:
-    """Return the texts of one channel of some rows of choices; see `LogprobTables.text`."""
+    """Return the texts of one channel of some rows of choices; see `LogprobTables.text`.
+
+    They are null where texts were left out.
+    """
     found: list[str | None] = [None] * len(choices)
     if channel in ANSWER_CHANNELS:
         found = lp.choices[channel].take(pa.array(choices)).to_pylist()
@@ -101,6 +136,10 @@ def texts(lp: LogprobTables, channel: str, choices: NDArray[Any]) -> list[str | 
             tokens = lp.tokens.slice(start, stop - start)
             pieces = pc.coalesce(tokens["bytes"], tokens["token"].cast(schema.BINARY))
             found[i] = b"".join(pieces.to_pylist()).decode("utf-8", "replace")
+    if not (known := has_texts(lp.responses)).all():
+        without = numpy(lp.responses, "response_key")[~known]
+        is_without = np.isin(numpy(lp.choices, "response_key")[choices], without)
+        found = [None if each else text for each, text in zip(is_without, found, strict=True)]
     return found
 
 

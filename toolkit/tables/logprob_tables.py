@@ -15,7 +15,7 @@ from toolkit.arrow import numpy, offsets, take_runs
 from toolkit.errors import SchemaError
 from toolkit.schema import conform
 from toolkit.tables import rows
-from toolkit.tables.attaching import attach, texts, token_counts
+from toolkit.tables.attaching import attach, text_of, token_counts
 from toolkit.tables.filtering import met_by
 
 if TYPE_CHECKING:
@@ -253,13 +253,13 @@ class LogprobTables:
 
         Raises
         ------
-        SelectionError
-            If the response or choice does not exist.
+        SelectionError, ArgumentError
+            If the response or choice does not exist, or its texts were left out of the export.
         """
         asked = rows.pick(response, choice, channel)
         channel = arguments.channel(asked.channel or "content" if channel is None else channel)
         row = self.choice_row(asked.response, asked.choice)
-        return texts(self, channel, np.array([row]))[0]
+        return text_of(self, channel, row)
 
     def only(self, response: Selector = 0, choice: int | None = None) -> LogprobTables:
         """Return the tables of one choice of one response.

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from toolkit import arguments, schema
 from toolkit.metrics import sequence_metrics, token_metrics
-from toolkit.tables import LogprobTables
+from toolkit.tables import LogprobTables, require_texts
 from toolkit.tables.rows import Pick
 from toolkit.visible_text import plain, token_texts
 
@@ -137,6 +137,8 @@ def read_answers(
     A channel that all rows name is the only one that is shown, unless the options name one.
     """
     alone = [lp.only(pick.response, pick.choice) for lp, pick in zip(tables, picks, strict=True)]
+    for lp in alone:
+        require_texts(lp)
     metrics = [token_metrics(lp) for lp in alone]
     named = {pick.channel for pick in picks}
     if options.channel is None and len(named) == 1:

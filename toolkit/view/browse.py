@@ -20,7 +20,7 @@ from toolkit import arguments, schema
 from toolkit.errors import ToolkitWarning
 from toolkit.files import write_file
 from toolkit.palettes import UNKNOWN, colour, ink
-from toolkit.tables import LogprobTables, require_tables
+from toolkit.tables import LogprobTables, require_tables, require_texts
 from toolkit.tables.attaching import token_counts
 from toolkit.view.answer import ORDER
 from toolkit.view.browse_answers import index_of, listed_answers
@@ -104,7 +104,7 @@ def browse(
     >>> len(page) < 100_000, "default-src 'none'" in page
     (True, True)
     """
-    require_tables(lp)
+    require_texts(require_tables(lp))
     target = arguments.target("path", path)
     alternatives = arguments.whole("alternatives", alternatives, 0, 10)
     max_answers = arguments.whole("max_answers", max_answers, 1, MOST_ANSWERS)

@@ -29,7 +29,7 @@ from toolkit.metrics import (
 from toolkit.metrics._clusters import request_labels
 from toolkit.plot._axes import picture
 from toolkit.plot._style import MOST_SERIES
-from toolkit.tables import LogprobTables, require_tables
+from toolkit.tables import LogprobTables, has_texts, require_tables
 from toolkit.view.card import facts_html, facts_of
 from toolkit.view.html import safe, style_sheet
 from toolkit.view.html_tables import table_html
@@ -173,9 +173,11 @@ def _sections(
     lp: LogprobTables, labels: pd.DataFrame | None, on: str, confidence: str
 ) -> Iterator[str]:
     sequences = sequence_metrics(lp)
+    shows_texts = has_texts(lp.responses).all()
     yield from sources_html(lp)
     yield from _certainty(lp, sequences)
-    yield from _given(lp)
+    if shows_texts:
+        yield from _given(lp)
     yield from findings_html(lp)
     yield from _usage(lp)
     if labels is not None:
@@ -183,7 +185,8 @@ def _sections(
     answers = sequences[sequences["channel"] == "content"]
     if labels is not None:
         answers = join_labels(answers, labels[[on, "correct"]], on=on, unmatched="ignore")
-    yield from least_certain_html(lp, answers)
+    if shows_texts:
+        yield from least_certain_html(lp, answers)
     yield from _rejects(lp)
     yield (
         '<p class="faint">All logarithms are natural. Perplexities are pooled: logprobs are summed '

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from toolkit import schema
 from toolkit.arrow import numpy, offsets
 from toolkit.metrics._alignment.replacement import LOST, Rejoined, rejoined
+from toolkit.tables import require_texts
 
 if TYPE_CHECKING:
     from toolkit.metrics._arrays.types import Counts
@@ -89,7 +90,8 @@ class TokenRuns(NamedTuple):
 
 
 def token_runs(lp: LogprobTables) -> TokenRuns:
-    """Return the token rows of each choice and channel."""
+    """Return the token rows of each choice and channel; raise if texts were left out."""
+    require_texts(lp)
     counts = np.stack(
         [numpy(lp.choices, f"n_{name}_tokens").astype(np.int64) for name in schema.CHANNELS], axis=1
     )

@@ -40,7 +40,7 @@ ROOMS = {
     "dataset.snapshot": ("the files of a directory, all of one export", ()),
     "dataset.parquet_writer": (
         "tables to Parquet files, on other threads",
-        ("schema", "tables", "dataset.layout"),
+        ("schema", "arrow", "tables", "dataset.layout"),
     ),
     "dataset.write": (
         "`write_parquet`: tables in memory to a dataset",

@@ -9,6 +9,9 @@
       choices/part-00000.parquet
       tokens/ alternatives/ rejects/ ledger/
 
+The key of responses rises within a file, and from one file of a table to the next in the order of
+the manifest, so that engines skip row groups by it.
+
 Any Parquet reader takes a folder: ``SELECT * FROM 'answers/tokens/*.parquet'``. The metadata of a
 file holds unit, direction and doc of each column. `read_parquet` reads the files that the manifest
 lists, not those that the folder holds, and all from one export (`toolkit.dataset.snapshot`). Other

@@ -8,7 +8,7 @@ import io
 import os
 import uuid
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from toolkit import schema
+from toolkit import arrow, schema
 from toolkit.dataset.layout import STORED, Part, part_name
 from toolkit.tables import LogprobTables
 
@@ -28,6 +28,7 @@ ROW_GROUP = 1 << 18
 """Most rows of a row group; engines skip row groups by their range of ``response_key``."""
 _PART_BYTES = 16 << 20  # of a table in memory, after which a file ends, at the end of a batch
 _RELEASE_BYTES = 16 << 20  # of tables, after which freed memory is returned to the system
+_RUN_ROWS = 1 << 14  # of each file that are decoded at a time, where several are merged
 _SMALL_BYTES = 4 << 20  # copy waiting tables below this size, so that they hold no large buffers
 # These repeat in short cycles, so that plain encoding compresses faster and to fewer bytes.
 _SMALL_NUMBERS = {"choice", "slot", "rank", "sampled_rank", "n_alternatives"}
@@ -71,6 +72,8 @@ def write_files(
             for future in writing:
                 future.result()
         for files in tables:
+            files.sort()
+        for files in tables:
             files.publish()
     except BaseException:
         for files in tables:
@@ -106,7 +109,10 @@ def _release_memory() -> None:
 
 
 class _Files:
-    """The files of one table of a shard.
+    """The files of one table of a shard, in which keys rise.
+
+    A stream that ends late is in a later batch than responses that began after it. Its rows are put
+    aside if rows after them are in a file already; then all files are written again, in order.
 
     Texts are encoded with dictionaries, integers as deltas, logprobs as byte streams. Only numbers
     have statistics, because those of texts and labels cost much and skip no row group.
@@ -120,12 +126,19 @@ class _Files:
         self._attempt = uuid.uuid4().hex  # others may write the same shard
         self._waiting: list[pa.Table] = []
         self._bytes = 0  # of the waiting tables
+        self._is_keyed = "response_key" in declared.names
+        self._last = -1  # the greatest key in the files
+        self._late: list[pa.Table] = []
+        self._late_bytes = 0
+        self._runs: list[Path] = []  # files of late rows, each sorted
 
     def add(self, table: pa.Table) -> Iterator[tuple[Part, pa.Table]]:
         """Queue the rows of a batch; yield the files that are due, with their rows."""
+        if self._is_keyed:
+            table = self._on_time(table)
         n_bytes = _n_bytes(table)
         if n_bytes < _SMALL_BYTES:
-            table = table.take(pa.array(np.arange(table.num_rows)))
+            table = _copied(table)
         self._waiting.append(table)
         self._bytes += n_bytes
         if self._bytes >= _PART_BYTES:
@@ -133,6 +146,8 @@ class _Files:
 
     def finish(self) -> list[tuple[Part, pa.Table]]:
         """Return the last files, with their rows."""
+        if self._late:
+            self._end_run()
         if any(table.num_rows for table in self._waiting):
             return list(self._all())
         return [] if self.parts or self._shard else [(self._part(), self.declared.empty())]
@@ -140,6 +155,9 @@ class _Files:
     def _all(self) -> Iterator[tuple[Part, pa.Table]]:
         table = pa.concat_tables(self._waiting)
         self._waiting, self._bytes = [], 0
+        if self._is_keyed and table.num_rows:
+            table = sorted_by_key(table)
+            self._last = table["response_key"][-1].as_py()
         for start in range(0, table.num_rows, PART_ROWS):
             yield self._part(), table.slice(start, PART_ROWS)
 
@@ -155,6 +173,43 @@ class _Files:
         if _n_bytes(table) >= _RELEASE_BYTES:
             _release_memory()  # each thread has its own
 
+    def _on_time(self, table: pa.Table) -> pa.Table:
+        """Return the rows after those in the files; put the others aside."""
+        keys = arrow.numpy(table, "response_key")
+        if not np.any(is_late := keys < self._last):
+            return table
+        late = _copied(arrow.take(table, np.flatnonzero(is_late)))
+        self._late.append(late)
+        self._late_bytes += _n_bytes(late)
+        if self._late_bytes >= _PART_BYTES:
+            self._end_run()
+        return arrow.take(table, np.flatnonzero(~is_late))
+
+    def _end_run(self) -> None:
+        """Write the late rows to a file, so that memory does not grow with them."""
+        run = self._folder / f".late-{len(self._runs)}.{self._attempt}"
+        self._runs.append(run)
+        write_part(run, self.declared, sorted_by_key(pa.concat_tables(self._late)))
+        self._late, self._late_bytes = [], 0
+
+    def sort(self) -> None:
+        """Write the files again, if rows are late."""
+        if not self._runs:
+            return
+        again = _Files(self.declared, self._folder, self._shard)
+        try:
+            paths = [[self._hidden(part) for part in self.parts], *([run] for run in self._runs)]
+            for table in in_order([_rows(own, self.declared) for own in paths]):
+                for part, content in again.add(table):
+                    again.write(part, content)
+            for part, content in again.finish():
+                again.write(part, content)
+        except BaseException:
+            again.discard()
+            raise
+        self.discard()
+        self.parts, self._attempt, self._runs = again.parts, again._attempt, []
+
     def publish(self) -> None:
         """Give the files their names."""
         for part in self.parts:
@@ -162,12 +217,46 @@ class _Files:
 
     def discard(self) -> None:
         """Remove the files that have no name yet."""
-        for part in self.parts:
+        for path in [*map(self._hidden, self.parts), *self._runs]:
             with suppress(OSError):
-                os.unlink(self._hidden(part))
+                os.unlink(path)
 
     def _hidden(self, part: Part) -> Path:
         return self._folder / f".{part['name']}.{self._attempt}"
+
+
+def sorted_by_key(table: pa.Table) -> pa.Table:
+    """Sort whole responses by their keys; rows of one response keep their order."""
+    return arrow.take(table, arrow.order_by(arrow.numpy(table, "response_key")))
+
+
+def _copied(table: pa.Table) -> pa.Table:
+    """Return a table with memory of its own."""
+    return table.take(pa.array(np.arange(table.num_rows)))
+
+
+def in_order(runs: Sequence[Iterator[pa.Table]]) -> Iterator[pa.Table]:
+    """Merge the rows of several tables that are sorted by their keys, some rows at a time."""
+    heads = [(run, table) for run in runs for table in [next(run, None)] if table is not None]
+    while heads:
+        keys = [arrow.numpy(table, "response_key") for _, table in heads]
+        last = min(own[-1] for own in keys)  # rows up to here are known of all
+        found, rest = [], []
+        for (run, table), own in zip(heads, keys, strict=True):
+            n = int(np.searchsorted(own, last, "right"))
+            found.append(table.slice(0, n))
+            if (left := table.slice(n) if n < len(own) else next(run, None)) is not None:
+                rest.append((run, left))
+        heads = rest
+        yield sorted_by_key(pa.concat_tables(found))
+
+
+def _rows(paths: Sequence[Path], declared: schema.Table) -> Iterator[pa.Table]:
+    """Yield the rows of some files, some at a time."""
+    for path in paths:
+        with path.open("rb") as file, pq.ParquetFile(file) as parquet:
+            for batch in parquet.iter_batches(_RUN_ROWS):
+                yield schema.conform(pa.Table.from_batches([batch]), declared)
 
 
 def write_part(path: Path, declared: schema.Table, table: pa.Table) -> Part:

@@ -5,6 +5,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import sys
@@ -106,6 +107,33 @@ def test_ray(sources, alone, tmp_path):
         assert tree(exported(sources, tmp_path, RayExecutor())) == tree(alone)
     finally:
         ray.shutdown()
+
+
+def test_ray_data(tmp_path):
+    """The stage of docs/machines.md, and what it is for: dicts of token ids as text."""
+    ray = pytest.importorskip("ray", reason="the extra engines is not installed")
+    data = pytest.importorskip("ray.data", reason="ray is installed without ray[data]")
+    page = (ROOT / "docs" / "machines.md").read_text()
+    [stage] = re.findall(
+        r"^```python\n(import pyarrow.*?)^table = ", page, re.DOTALL | re.MULTILINE
+    )
+    scope = {"json": json}
+    exec(stage, scope)
+    token_rows, answer = scope["token_rows"], scope["answer"]
+    ray.init(
+        num_cpus=2, include_dashboard=False, object_store_memory=100 << 20, log_to_driver=False
+    )
+    try:
+        dataset = data.from_items([answer(i) for i in range(50)])
+        batches = dataset.map_batches(token_rows, batch_format="pyarrow", batch_size=7)
+        rows = batches.to_pandas()
+        dataset.write_parquet(os.fspath(tmp_path / "answers"))
+    finally:
+        ray.shutdown()
+    assert len(rows) == len(rows[["id", "position"]].drop_duplicates()) == 100
+    lp = toolkit.read(sorted((tmp_path / "answers").glob("*.parquet")), id="id")
+    assert sorted(lp.responses["custom_id"].to_pylist()) == sorted(set(rows["id"]))
+    assert lp.tokens.num_rows == 100
 
 
 def test_spark(sources, alone, tmp_path, monkeypatch):

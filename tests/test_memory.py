@@ -167,6 +167,7 @@ def test_metrics_of_an_export_do_not_load_it(tmp_path):
     for n in (400, 2000):
         dataset = toolkit.open_dataset({os.fspath(tmp_path)!r} + f"/{{n}}")
         assert dataset.usage(by="model")["n_responses"].tolist() == [n]
+        assert "unfinished" in set(dataset.check()["code"])
         found += [dataset.corpus_metrics(by="model")["n_ok"].sum() // 200]
         found += [sum(map(len, dataset.sequence_metrics())), peak()]
     """

@@ -100,6 +100,22 @@ def test_commands_read_what_was_read(write, tmp_path):
     assert "Oh" in run(*arguments).stdout
 
 
+def test_an_export_is_not_loaded(write, tmp_path, monkeypatch):
+    odd = body([(b"Oh", None)], id="b")
+    path = write("a.jsonl", good(id="a"), odd, body([(b"a", 7.5)], id="c"))
+    out = toolkit.export(path, tmp_path / "out")
+    expected = [run("check", path, form, status=1).stdout for form in ("--text", "--json")]
+    assert "--response b" in expected[0]
+    queried = run("check", out, "--sql", "SELECT code FROM findings", "--json", status=1).stdout
+    monkeypatch.setattr(toolkit, "read", None)
+    found = [run("check", out, form, status=1).stdout for form in ("--text", "--json")]
+    assert found == expected
+    codes = [json.loads(line)["code"] for line in expected[1].splitlines()]
+    assert [json.loads(line)["code"] for line in queried.splitlines()] == codes
+    path.unlink()
+    assert f"{out} --response b" in run("check", out, "--text", status=1).stdout
+
+
 def test_infos_about_all_rows_name_none(write):
     text = run("check", write("a.jsonl", {**body([(b"a", -0.1)]), "id": "x"}), "--text").stdout
     assert "no_alternatives  1 of 1" in text

@@ -6,8 +6,8 @@ import os
 import re
 import shlex
 import textwrap
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Callable, Iterator
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -26,14 +26,17 @@ from toolkit.cli.group import (
     tables_of_runs,
 )
 from toolkit.cli.output import RowOptions, beside, grid, print_rows, safe, terminal_columns
-from toolkit.errors import ArgumentError
+from toolkit.errors import ArgumentError, SourceError
 from toolkit.visible_text import spelled_token
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from toolkit.dataset import Dataset
+
 _SEVERITIES = ("error", "warning")  # that --fail-on can name, the most severe first
 _COLOURS = {"error": "red", "warning": "yellow", "info": "blue"}
+_IDS = ["response_key", "source", "response_id", "custom_id"]
 _INDENT = 11  # terminal columns before the text of a finding
 _SHOWN = {  # columns of a readable table, by what its rows are; None: answers
     None: "custom_id response_key_a choice text_a text_b delta_nll same_text first_divergence "
@@ -81,6 +84,7 @@ def check(
 
     Exits with status 1 if there is an error, so that it can guard a pipeline. Error: data are lost,
     or metrics are wrong. Warning: some metrics are bounded or omitted. Info: good to know.
+    An export is checked without loading it.
 
     \b
     Examples:
@@ -90,11 +94,17 @@ def check(
     """
     import pyarrow as pa
 
-    lp = load(inputs)
-    found = toolkit.check(lp, ignore=ignore)
+    if rows.sql is None and (dataset := _export(inputs)) is not None:
+        responses: Callable[[], pa.Table]
+        found, views = dataset.check(ignore=ignore), {}
+        responses = cache(partial(_ids_of, dataset))
+    else:
+        lp = load(inputs)
+        found, views = toolkit.check(lp, ignore=ignore), tables_of_runs(lp)
+        responses = partial(lp.responses.select, _IDS)
     table = pa.Table.from_pandas(found, preserve_index=False)
-    views = tables_of_runs(lp) | {"findings": table}  # check is a word of SQL
-    print_rows(table, rows, lambda part: _finding_lines(lp, inputs, part), views)
+    views |= {"findings": table}  # check is a word of SQL
+    print_rows(table, rows, lambda part: _finding_lines(responses, inputs, part), views)
     severe = () if fail_on == "never" else _SEVERITIES[: _SEVERITIES.index(fail_on) + 1]
     n = int(found["severity"].isin(severe).sum())
     if n:
@@ -102,8 +112,30 @@ def check(
         raise Failure(f"{n} {findings} of severity {fail_on} or higher")
 
 
+def _export(inputs: tuple[str, ...]) -> Dataset | None:
+    """Return the export that is the only input, which is checked without loading it."""
+    if len(inputs) > 1 or given_options():
+        return None
+    try:
+        return toolkit.open_dataset(inputs[0])
+    except (SourceError, ArgumentError):
+        return None
+
+
+def _ids_of(dataset: Dataset) -> pa.Table:
+    """Return key, source and ids of the responses of an export."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    tables = []
+    for path in dataset.files("responses"):
+        with open(path, "rb") as file:  # a path with a colon would be taken for a URI
+            tables.append(pq.read_table(file, columns=_IDS))
+    return pa.concat_tables(tables)
+
+
 def _finding_lines(
-    lp: toolkit.LogprobTables, inputs: tuple[str, ...], table: pa.Table
+    responses: Callable[[], pa.Table], inputs: tuple[str, ...], table: pa.Table
 ) -> Iterator[str]:
     """Yield the lines of findings: code and count of each, its consequences, and its first row."""
     if not table.num_rows:
@@ -118,7 +150,7 @@ def _finding_lines(
         yield from (" " * _INDENT + line for line in textwrap.wrap(row["message"], room - _INDENT))
         if row["severity"] == "info" and row["count"] == row["n"]:
             continue  # any row shows it
-        for line in filter(None, (_place(row), _command(lp, inputs, row))):
+        for line in filter(None, (_place(row), _command(responses, inputs, row))):
             yield " " * _INDENT + safe(line)  # not wrapped, so that it can be copied
 
 
@@ -135,7 +167,9 @@ def _place(row: dict[str, Any]) -> str | None:
     )
 
 
-def _command(lp: toolkit.LogprobTables, inputs: tuple[str, ...], row: dict[str, Any]) -> str | None:
+def _command(
+    responses: Callable[[], pa.Table], inputs: tuple[str, ...], row: dict[str, Any]
+) -> str | None:
     """Return the command that shows the first row of a finding; None if no command can."""
     import pyarrow.compute as pc
 
@@ -147,7 +181,7 @@ def _command(lp: toolkit.LogprobTables, inputs: tuple[str, ...], row: dict[str, 
     place = [row["source"] if is_file else inputs[0], *given_options()]
     if row["response_key"] is None:
         return shlex.join(["logprobs", "read", *place, "--table", "rejects"])
-    read_again = lp.responses.select(["response_key", "source", "response_id", "custom_id"])
+    read_again = responses()
     if is_file:
         read_again = read_again.filter(pc.equal(read_again["source"], row["source"]))
     selected = ["--response", _selector(read_again, row["response_key"])]

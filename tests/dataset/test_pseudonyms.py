@@ -285,6 +285,12 @@ def test_the_command(tmp_path):
     assert json.loads((tmp_path / "out" / "manifest.json").read_text())["texts"] is False
 
 
+def test_the_manifest_of_loaded_tables_says_so_too(loads, tmp_path):
+    for lp, texts in zip(loads, (None, False), strict=True):
+        out = lp.write_parquet(tmp_path / str(texts))
+        assert json.loads((out / "manifest.json").read_text()).get("texts") is texts
+
+
 def test_loads_with_and_without_texts_can_be_joined(loads):
     both = toolkit.concat([toolkit.read(DATA / "pairs_whole.jsonl"), loads[1]])
     assert both.text(0)

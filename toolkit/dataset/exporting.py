@@ -125,7 +125,7 @@ def export(
     draws and none keeps once its export is finished. So nobody can find tokens by hashing a
     vocabulary, as with a plain hash, nor compare the tokens of two exports; and two calls write
     different files. The shards of one plan have one key, so their files do not depend on who runs
-    them. Metrics that need no text are those of the same export with texts; `bits_per_byte` is
+    them. Metrics that need no text are those of the same export with texts; ``bits_per_byte`` is
     null, and what shows or searches texts raises an error.
 
     What stays: ids that the caller gave (``custom_id``), names of models and sources, JSON paths,

@@ -16,7 +16,7 @@ from toolkit.dataset.layout import MANIFEST, STORED, Part, objection
 from toolkit.dataset.parquet_writer import write_files
 from toolkit.dataset.publish import staged
 from toolkit.errors import ExportError
-from toolkit.tables import LogprobTables
+from toolkit.tables import LogprobTables, has_texts
 
 
 def write_tables(
@@ -28,7 +28,8 @@ def write_tables(
     with staged(target, overwrite=overwrite, objection=objection) as staging:
         sweep(staging.content, {})
         tables = write_files([lp], staging.content, 0)
-        write_manifest(staging.content, [], verified(staging.content, tables))
+        files = verified(staging.content, tables)
+        write_manifest(staging.content, [], files, texts=bool(has_texts(lp.responses).all()))
     return target
 
 

@@ -37,7 +37,7 @@ ROOMS = {
         "put a finished directory in place atomically",
         ("errors", "files", "dataset.layout", "dataset.lock"),
     ),
-    "dataset.snapshot": ("the files of a directory, all of one export", ()),
+    "dataset.snapshot": ("the files of a directory, all of one export", ("errors",)),
     "dataset.parquet_writer": (
         "tables to Parquet files, on other threads",
         ("schema", "arrow", "tables", "dataset.layout"),
@@ -229,12 +229,16 @@ ROOMS = {
             *("loaders.formats", "loaders.options", "loaders.sources"),
         ),
     ),
-    "dataset.store": (
-        "datasets in object stores, with a manifest as the pointer",
+    "dataset.runs": (
+        "a dataset in an object store, with a manifest as the pointer",
         (
             *("errors", "files", "arguments", "dataset.layout", "dataset.snapshot"),
             "loaders.sources",
         ),
+    ),
+    "dataset.store": (
+        "`upload_dataset`, `abandon_exports`",
+        ("errors", "arguments", "dataset.layout", "dataset.runs"),
     ),
     "metrics._arrays": ("array functions under the metrics: NumPy alone", ()),
     "metrics._alignment": (
@@ -272,7 +276,7 @@ ROOMS = {
 }
 # Conveniences that reach upwards, inside a function and nowhere else.
 LATE = {
-    ("dataset.read", "dataset.store"),
+    ("dataset.read", "dataset.runs"),
     ("tables", "dataset.write"),
     ("tables", "view"),
     ("tables", "loaders.raw"),

@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 from toolkit import schema
 from toolkit.errors import ArgumentError
@@ -21,6 +21,7 @@ T = TypeVar("T")
 MOST = (1 << 63) - 1
 """Largest whole number of an option, that of a 64-bit integer."""
 _SCHEME = re.compile("[A-Za-z][A-Za-z0-9+.-]+://")
+_SECRET = re.compile("://(?:[^/]*@|.*[?])")  # where a URI may hold a password
 _SHOWN = 100  # characters of a value in a message; a longer one is named by its type
 
 
@@ -41,16 +42,19 @@ def invalid(name: str, value: object, expected: str) -> ArgumentError:
 def shown(value: object) -> str | None:
     """Return a value as a message writes it; None if that is long, not one line or impossible.
 
+    Nor is a URI shown that may hold a password: before an ``@`` or in its options.
+
     Examples
     --------
-    >>> shown("a"), shown(10**5000)
-    ("'a'", None)
+    >>> shown("a"), shown(10**5000), shown("s3://me:secret@bucket")
+    ("'a'", None, None)
     """
     try:
         text = repr(value)
     except Exception:  # an object of the caller, or a whole number of too many digits
         return None
-    return text if len(text) <= _SHOWN and text.isprintable() else None
+    is_private = _SECRET.search(text) is not None
+    return text if len(text) <= _SHOWN and text.isprintable() and not is_private else None
 
 
 def whole(name: str, value: object, low: int = 1, high: int | None = None) -> int:
@@ -160,6 +164,17 @@ def path(name: str, value: object) -> Path:
     if isinstance(found, str) and "\0" not in found:
         return Path(found)
     raise invalid(name, value, "a path: a text or a pathlib.Path")
+
+
+def is_uri(value: object) -> TypeGuard[str]:
+    """Return whether an option begins like a URI.
+
+    Examples
+    --------
+    >>> is_uri("s3://bucket/answers"), is_uri("answers")
+    (True, False)
+    """
+    return isinstance(value, str) and bool(_SCHEME.match(value))
 
 
 def target(name: str, value: object) -> Path:

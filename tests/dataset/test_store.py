@@ -16,7 +16,8 @@ import pytest
 
 import toolkit
 from tests.object_store import MARKS, s3  # noqa: F401
-from toolkit.dataset import abandon_exports, store, upload_dataset
+from toolkit.dataset import abandon_exports, runs, upload_dataset
+from toolkit.dataset.runs import Runs
 from toolkit.errors import ArgumentError, ExportError, SourceError
 
 pytestmark = MARKS
@@ -69,21 +70,21 @@ def test_an_exception_publishes_nothing_and_a_second_call_goes_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     upload_dataset(outs[0], URI)
-    upload, done = store._upload, []
+    upload, done = Runs.upload, []
 
-    def failing(file: Path, *rest: Any) -> None:
+    def failing(self: Runs, file: Path, key: str) -> None:
         if len(done) == 3:
             raise OSError("the network is down")
         done.append(file)
-        upload(file, *rest)
+        upload(self, file, key)
 
-    monkeypatch.setattr(store, "_upload", failing)
+    monkeypatch.setattr(Runs, "upload", failing)
     with pytest.raises(ExportError):
         upload_dataset(outs[1], URI, overwrite=True)
     assert toolkit.read_parquet(URI).equals(toolkit.read_parquet(outs[0]))
     first = list(done)
     done[:] = []
-    monkeypatch.setattr(store, "_upload", lambda *each: (done.append(each[0]), upload(*each)))
+    monkeypatch.setattr(Runs, "upload", lambda *each: (done.append(each[1]), upload(*each)))
     upload_dataset(outs[1], URI, overwrite=True)
     assert not set(done) & set(first)
     assert toolkit.read_parquet(URI).equals(toolkit.read_parquet(outs[1]))
@@ -141,7 +142,13 @@ def test_a_reader_sees_whole_datasets_while_the_pointer_changes(
     assert toolkit.read_parquet(URI).equals(whole[0])
 
 
-def test_what_is_no_dataset(s3: Any, outs: list[Path], tmp_path: Path) -> None:  # noqa: F811
+def test_what_is_no_dataset(
+    s3: Any,  # noqa: F811
+    outs: list[Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(runs, "_PAUSE", 0)
     with pytest.raises(SourceError, match=r"no manifest\.json"):
         toolkit.read_parquet("s3://dummy:secret@buck/none")
     with pytest.raises(ArgumentError, match="bucket and name"):

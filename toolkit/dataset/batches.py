@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from itertools import pairwise
-from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 
 from toolkit import arrow, schema
 from toolkit.dataset.layout import STORED, Listed
-from toolkit.dataset.snapshot import Snapshot
+from toolkit.dataset.snapshot import OpenExport
 from toolkit.dataset.versions import Changes, add_columns, conform_earlier
 from toolkit.errors import SchemaError, SourceError
 from toolkit.tables import LogprobTables, in_order
@@ -36,22 +35,18 @@ class ExportReader:
 
     Parameters
     ----------
-    root : path
-    snapshot : Snapshot
+    snapshot : OpenExport
     listed : Listed
     changes : list of Changes
         Since its version of the schema.
     """
 
-    def __init__(
-        self, root: Path, snapshot: Snapshot, listed: Listed, changes: list[Changes]
-    ) -> None:
-        self._root, self._snapshot = root, snapshot
-        self._listed, self._changes = listed, changes
+    def __init__(self, snapshot: OpenExport, listed: Listed, changes: list[Changes]) -> None:
+        self._snapshot, self._listed, self._changes = snapshot, listed, changes
 
     def files(self, table: str) -> list[str]:
-        """Return the paths of the files of a table."""
-        return [str(self._root / table / name) for name, _ in self._listed.files[table]]
+        """Return the paths or URIs of the files of a table."""
+        return [self._snapshot.path(f"{table}/{name}") for name, _ in self._listed.files[table]]
 
     def n_rows(self, table: str) -> int:
         """Return the number of rows of a table."""
@@ -91,6 +86,35 @@ class ExportReader:
             found.append(arrow.take(table, own))
         return pa.concat_tables(found).sort_by("response_key")
 
+    def _rows(self, table: schema.Table) -> Generator[pa.Table, None, None]:
+        """Yield the rows of a table, some at a time, in the order of its files."""
+        parts = self._listed.files[table.name]
+        names = [f"{table.name}/{name}" for name, _ in parts]
+        columns = [*table.names, *(old for each in self._changes for old in each.renamed.values())]
+        with closing(self._snapshot.open_all(names, len(_KEYED))) as files:
+            for name, n_rows in parts:
+                path = self._snapshot.path(f"{table.name}/{name}")
+                found = 0
+                for content in self._decoded(f"{table.name}/{name}", files, columns):
+                    found += content.num_rows
+                    try:
+                        yield conform_earlier(content, table, self._changes)
+                    except SchemaError as error:
+                        raise SchemaError(f"{path}: {error}") from error
+                if found != n_rows:
+                    raise SourceError(f"{path} has {found} rows; the manifest lists {n_rows}")
+
+    def _decoded(
+        self, name: str, files: Iterator[BinaryIO], columns: list[str]
+    ) -> Iterator[pa.Table]:
+        """Yield the rows of the next file, some at a time."""
+        try:
+            with pq.ParquetFile(next(files)) as file:
+                for batch in file.iter_batches(_ROWS, columns=columns):
+                    yield pa.Table.from_batches([batch])
+        except (OSError, pa.ArrowException) as error:
+            self._snapshot.fail(name, error)
+
     def batches(self) -> Iterator[LogprobTables]:
         """Yield whole responses with their rows.
 
@@ -118,27 +142,9 @@ class ExportReader:
             for name, cursor in cursors.items():
                 if cursor.some(1) is not None:
                     raise SchemaError(
-                        f"{self._root / name}: a row belongs to no response, or the rows are not "
-                        "in the order of the responses"
+                        f"{self._snapshot.name}: a row of {name} belongs to no response, or the "
+                        "rows are not in the order of the responses"
                     )
-
-    def _rows(self, table: schema.Table) -> Generator[pa.Table, None, None]:
-        """Yield the rows of a table, some at a time, in the order of its files."""
-        parts = self._listed.files[table.name]
-        names = [f"{table.name}/{name}" for name, _ in parts]
-        columns = [*table.names, *(old for each in self._changes for old in each.renamed.values())]
-        with closing(self._snapshot.open_all(names, len(_KEYED))) as files:
-            for name, n_rows in parts:
-                path = self._root / table.name / name
-                found = 0
-                for content in _decoded(path, files, columns):
-                    found += content.num_rows
-                    try:
-                        yield conform_earlier(content, table, self._changes)
-                    except SchemaError as error:
-                        raise SchemaError(f"{path}: {error}") from error
-                if found != n_rows:
-                    raise SourceError(f"{path} has {found} rows; the manifest lists {n_rows}")
 
     def _tables(self, found: dict[str, pa.Table]) -> LogprobTables:
         tables = {
@@ -212,13 +218,3 @@ def _runs(responses: pa.Table, choices: pa.Table) -> Iterator[pa.Table]:
     bounds = np.unique(np.concatenate([[0], cuts, [len(keys)]])).tolist()
     for start, stop in pairwise(bounds):
         yield responses.slice(start, stop - start)
-
-
-def _decoded(path: Path, files: Iterator[BinaryIO], columns: list[str]) -> Iterator[pa.Table]:
-    """Yield the rows of the next file, some at a time."""
-    try:
-        with pq.ParquetFile(next(files)) as file:
-            for batch in file.iter_batches(_ROWS, columns=columns):
-                yield pa.Table.from_batches([batch])
-    except (OSError, pa.ArrowException) as error:
-        raise SourceError(f"{path} cannot be read: {error}") from error

@@ -12,8 +12,8 @@ import numpy as np
 from toolkit import arguments
 from toolkit.dataset.batches import ExportReader
 from toolkit.dataset.layout import STORED
-from toolkit.dataset.read import described, of_one_export, opened
-from toolkit.dataset.snapshot import Replaced, Snapshot
+from toolkit.dataset.read import described, of_one_export, opened, place
+from toolkit.dataset.snapshot import OpenExport, Replaced
 from toolkit.errors import SourceError
 from toolkit.metrics import checks, corpora, distributions, sequences
 from toolkit.metrics._check_answers import ID_COLUMNS, ID_REDUCERS, ids_partial, repeated
@@ -37,7 +37,8 @@ def open_dataset(directory: str | os.PathLike[str]) -> Dataset:
     Parameters
     ----------
     directory : path
-        What `toolkit.export` or `LogprobTables.write_parquet` wrote.
+        What `toolkit.export` or `LogprobTables.write_parquet` wrote; or its URI in an object store,
+        such as ``s3://bucket/answers``.
 
     Returns
     -------
@@ -61,9 +62,13 @@ def open_dataset(directory: str | os.PathLike[str]) -> Dataset:
     ...     dataset.corpus_metrics()["perplexity"].round(3).tolist()
     [7.389]
     """
-    found = Dataset(arguments.path("directory", directory))
-    found.files("tokens")
-    return found
+    root = place("directory", directory)
+
+    def found(snapshot: OpenExport) -> Dataset:
+        described(snapshot)
+        return Dataset(root, snapshot.name)
+
+    return of_one_export(root, found)
 
 
 class Dataset:
@@ -78,12 +83,13 @@ class Dataset:
     that are removed before they were opened.
     """
 
-    def __init__(self, directory: Path) -> None:
-        self._root = directory
+    def __init__(self, root: Path | str, name: str) -> None:
+        self._root = root
+        self._name = name  # the root, without credentials
 
     def __repr__(self) -> str:
         """Return the directory."""
-        return f"<Dataset: {self._root}>"
+        return f"<Dataset: {self._name}>"
 
     def files(self, table: str) -> list[str]:
         """List the Parquet files of a table, for engines that read them: DuckDB, Polars, Spark.
@@ -95,7 +101,7 @@ class Dataset:
         Returns
         -------
         list of str
-            The paths that the manifest lists.
+            The paths or URIs that the manifest lists. A URI has no credentials.
 
         Raises
         ------
@@ -127,10 +133,10 @@ class Dataset:
         """
         try:
             with opened(self._root) as snapshot:
-                yield from self._reader(snapshot).batches()
+                yield from _reader(snapshot).batches()
         except Replaced:
             raise SourceError(
-                f"{self._root} was replaced while it was read; read it from the start"
+                f"{self._name} was replaced while it was read; read it from the start"
             ) from None
 
     def sequence_metrics(
@@ -276,10 +282,11 @@ class Dataset:
         return self._of_one_export(lambda reader: merged(map(of, reader.batches()), reducers))
 
     def _of_one_export(self, compute: Callable[[ExportReader], T]) -> T:
-        return of_one_export(self._root, lambda snapshot: compute(self._reader(snapshot)))
+        return of_one_export(self._root, lambda snapshot: compute(_reader(snapshot)))
 
-    def _reader(self, snapshot: Snapshot) -> ExportReader:
-        return ExportReader(self._root, snapshot, *described(self._root, snapshot))
+
+def _reader(snapshot: OpenExport) -> ExportReader:
+    return ExportReader(snapshot, *described(snapshot))
 
 
 def _checked(reader: ExportReader, ignored: Collection[str]) -> pd.DataFrame:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, TypeVar
+from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,16 +15,12 @@ import pyarrow.parquet as pq
 from toolkit import arguments
 from toolkit.dataset.layout import MANIFEST, STORED, Listed, parse_manifest
 from toolkit.dataset.lock import is_locked
-from toolkit.dataset.snapshot import Replaced, Snapshot
+from toolkit.dataset.snapshot import OpenExport, Replaced, Snapshot
 from toolkit.dataset.versions import CHANGES, Changes, add_columns, changes_since, conform_earlier
 from toolkit.errors import SchemaError, SourceError
 from toolkit.tables import LogprobTables, in_order
 
-if TYPE_CHECKING:
-    from toolkit.dataset.store import StoreSnapshot
-
 T = TypeVar("T")
-_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _TRIES = 30
 _PAUSE = 0.002  # seconds before the second try; each further pause is so much longer
 
@@ -65,40 +60,32 @@ def read_parquet(directory: str | os.PathLike[str]) -> LogprobTables:
     ...     toolkit.read_parquet(lp.write_parquet(f"{folder}/answers")).equals(lp)
     True
     """
-    if isinstance(directory, str) and _URI.match(directory):
-        return _read_store(directory)
-    root = arguments.path("directory", directory)
-    return of_one_export(root, lambda snapshot: _read(root, snapshot))
+    return of_one_export(place("directory", directory), _read)
 
 
-def of_one_export(root: Path, read: Callable[[Snapshot], T]) -> T:
-    """Call a function with the open directory, again if that is replaced in the meantime."""
+def place(name: str, value: object) -> Path | str:
+    """Return an option that is the path of an export, or its URI in an object store."""
+    return value if arguments.is_uri(value) else arguments.path(name, value)
+
+
+def of_one_export(root: Path | str, read: Callable[[OpenExport], T]) -> T:
+    """Call a function with the open export, again if that is replaced in the meantime."""
     for n in range(1, _TRIES + 1):
         try:
             with opened(root) as snapshot:
                 return read(snapshot)
         except Replaced:
             time.sleep(_PAUSE * n)
+    if isinstance(root, str):
+        raise SourceError(f"{snapshot.name}: files that its manifest names are missing")
     found = (
         f"was replaced {_TRIES} times while it was read" if root.exists() else "does not exist yet"
     )
     raise SourceError(f"{root} {found}; read it when no export writes to it")
 
 
-def _read_store(uri: str) -> LogprobTables:
-    from toolkit.dataset.store import StoreSnapshot
-
-    for _ in range(_TRIES):
-        snapshot = StoreSnapshot(uri)
-        try:
-            return _read(Path(snapshot.name), snapshot)
-        except Replaced:  # the run was abandoned; the manifest names another one, or none
-            time.sleep(_PAUSE)
-    raise SourceError(f"{snapshot.name}: files that its manifest names are missing")
-
-
-def opened(root: Path) -> Snapshot:
-    """Open the directory of an export.
+def opened(root: Path | str) -> OpenExport:
+    """Open an export by its directory or URI.
 
     Raises
     ------
@@ -107,6 +94,10 @@ def opened(root: Path) -> Snapshot:
     SourceError
         If there is none, or it cannot be read.
     """
+    if isinstance(root, str):
+        from toolkit.dataset.runs import StoreSnapshot
+
+        return StoreSnapshot(root)
     try:
         return Snapshot(root)
     except FileNotFoundError as error:
@@ -119,23 +110,27 @@ def opened(root: Path) -> Snapshot:
         raise SourceError(f"{root} cannot be read: {error}") from error
 
 
-def _not_an_export(root: Path) -> SourceError:
+def _not_an_export(root: Path | str) -> SourceError:
     return SourceError(
         f"{root} is not an export of the toolkit, because it has no {MANIFEST}; "
         "use read() for recordings"
     )
 
 
-def _read(root: Path, snapshot: Snapshot | StoreSnapshot) -> LogprobTables:
-    listed, changes = described(root, snapshot)
+def _read(snapshot: OpenExport) -> LogprobTables:
+    listed, changes = described(snapshot)
     names = [f"{table}/{name}" for table, parts in listed.files.items() for name, _ in parts]
     tables = {}
     with closing(snapshot.open_all(names)) as files:
         for declared in STORED:
             parts = [conform_earlier(declared.empty(), declared, changes)]
             for name, rows in listed.files[declared.name]:
-                path = root / declared.name / name
-                table = _read_part(path, files)
+                path = snapshot.path(f"{declared.name}/{name}")
+                try:
+                    with pq.ParquetFile(next(files)) as file:  # a path might hold partition keys
+                        table = file.read()
+                except (OSError, pa.ArrowException) as error:
+                    snapshot.fail(f"{declared.name}/{name}", error)
                 if table.num_rows != rows:
                     raise SourceError(
                         f"{path} has {table.num_rows} rows; the manifest lists {rows}"
@@ -149,35 +144,27 @@ def _read(root: Path, snapshot: Snapshot | StoreSnapshot) -> LogprobTables:
     return in_order(tables)
 
 
-def described(root: Path, snapshot: Snapshot | StoreSnapshot) -> tuple[Listed, list[Changes]]:
+def described(snapshot: OpenExport) -> tuple[Listed, list[Changes]]:
     """Return what the manifest lists, and what changed since its version of the schema."""
-    listed = _manifest(root, snapshot)
+    listed = _manifest(snapshot)
     if listed.version not in list(CHANGES):
         raise SchemaError(
-            f"{root} has schema version {listed.version!r}: expected one of "
+            f"{snapshot.name} has schema version {listed.version!r}: expected one of "
             f"{', '.join(map(repr, CHANGES))}; a later toolkit reads later versions"
         )
     return listed, changes_since(str(listed.version))
 
 
-def _manifest(root: Path, snapshot: Snapshot | StoreSnapshot) -> Listed:
+def _manifest(snapshot: OpenExport) -> Listed:
+    path = snapshot.path(MANIFEST)
     try:
         with snapshot.open(MANIFEST) as file:
             raw = file.read()
     except FileNotFoundError:
-        raise _not_an_export(root) from None
+        raise _not_an_export(snapshot.name) from None
     except OSError as error:
-        raise SourceError(f"{root / MANIFEST} cannot be read: {error}") from error
+        snapshot.fail(MANIFEST, error)
     try:
         return parse_manifest(raw)
     except ValueError as error:
-        raise SourceError(f"{root / MANIFEST} is not a manifest of the toolkit: {error}") from error
-
-
-def _read_part(path: Path, files: Iterator[BinaryIO]) -> pa.Table:
-    try:
-        # The handle keeps pyarrow from reading a partition key out of the path.
-        with pq.ParquetFile(next(files)) as file:
-            return file.read()
-    except (OSError, pa.ArrowException) as error:
-        raise SourceError(f"{path} cannot be read: {error}") from error
+        raise SourceError(f"{path} is not a manifest of the toolkit: {error}") from error

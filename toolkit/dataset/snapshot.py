@@ -13,7 +13,9 @@ from collections.abc import Generator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO
+from typing import BinaryIO, NoReturn, Protocol, Self
+
+from toolkit.errors import SourceError
 
 _MOST_OPEN = 200  # files at once; systems allow a process 256 and more
 _HAS_HANDLES = os.open in os.supports_dir_fd
@@ -21,6 +23,39 @@ _HAS_HANDLES = os.open in os.supports_dir_fd
 
 class Replaced(Exception):
     """The directory was replaced before all of its files had been opened."""
+
+
+class OpenExport(Protocol):
+    """An export that is open: all of its files are of the same one.
+
+    Attributes
+    ----------
+    name : str
+        Its directory or URI, as messages name it.
+    """
+
+    name: str
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+    def path(self, name: str) -> str:
+        """Return the path or URI of a file."""
+
+    def open(self, name: str) -> BinaryIO:
+        """Open a file; raise `Replaced` if it is gone, because another export replaced this one."""
+
+    def open_all(self, names: Sequence[str], share: int = 1) -> Generator[BinaryIO, None, None]:
+        """Yield files one after the other."""
+
+    def fail(self, name: str, error: Exception) -> NoReturn:
+        """Raise the error of a file that cannot be read."""
 
 
 class Snapshot:
@@ -32,6 +67,7 @@ class Snapshot:
     """
 
     def __init__(self, root: Path) -> None:
+        self.name = str(root)
         self._root = root
         self._flags = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0)
         self._handle = os.open(root, self._flags | os.O_DIRECTORY) if _HAS_HANDLES else None
@@ -39,7 +75,7 @@ class Snapshot:
         if self._handle is None:
             os.scandir(root).close()  # raises what opening it would raise
 
-    def __enter__(self) -> Snapshot:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -52,6 +88,10 @@ class Snapshot:
             os.close(self._handle)
         if self._anchor is not None:
             self._anchor.close()
+
+    def path(self, name: str) -> str:
+        """Return the path of a file."""
+        return str(self._root / name)
 
     def open(self, name: str) -> BinaryIO:
         """Open a regular file of the directory.
@@ -96,6 +136,10 @@ class Snapshot:
                     files.append(stack.enter_context(self.open(name)))
                 yield files[i]
                 files[i].close()
+
+    def fail(self, name: str, error: Exception) -> NoReturn:
+        """Raise the error of a file that cannot be read."""
+        raise SourceError(f"{self.path(name)} cannot be read: {error}") from error
 
     def _is_replaced(self) -> bool:
         if self._handle is None:

@@ -18,6 +18,7 @@ from toolkit.loaders.sources.locations import Remote
 from toolkit.loaders.sources.resolve import resolve
 from toolkit.loaders.sources.stores import parse_uri
 
+pytestmark = MARKS
 DATA = Path("data/capitals_batch.jsonl").read_bytes()
 LINES = DATA.splitlines(keepends=True)
 FILES = {

@@ -70,11 +70,12 @@ class Store(NamedTuple):
         try:
             filesystem, path = fs.FileSystem.from_uri(whole)
         except (pa.ArrowException, ValueError, ImportError, OSError) as error:
+            # The error quotes the URI, so it is shown only if that has no credentials.
             raise SourceError(
                 f"{name}: cannot open this kind of URI ({type(error).__name__}); expected file://, "
                 "s3://, gs://, abfs:// or another that pyarrow.fs.FileSystem.from_uri accepts; "
                 "otherwise open it yourself and pass the file object"
-            ) from error
+            ) from (None if root is None else error)
         return cls(filesystem, path, scheme, name, root, {})
 
     @property

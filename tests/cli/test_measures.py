@@ -39,9 +39,32 @@ def test_usage_by_day_and_model(capitals):
     assert [row["start"][11:] for row in found] == ["00:00:00+00:00"] * len(found)
     assert sum(row["total_tokens"] for row in found) == 5846
     auto = objects(run("usage", capitals, "--per", "auto"))
-    assert len(auto) == len(toolkit.usage_over_time(toolkit.read(capitals)))
+    spans = toolkit.usage_over_time(toolkit.read(capitals))
+    assert [row["total_tokens"] for row in auto] == spans["total_tokens"].dropna().tolist()
     (row,) = objects(run("usage", capitals, "--sql", "select sum(total_tokens) t from usage"))
     assert row["t"] == 5846
+
+
+def test_usage_omits_days_without_responses(write):  # noqa: F811
+    days = ["2023-03-01T10:00Z", "2023-03-01T23:59Z", "2026-11-20T00:00Z"]
+    bodies = [
+        body(["a"], id=str(n), model=model, created=pd.Timestamp(day).timestamp())
+        for n, (day, model) in enumerate(zip(days, "mno", strict=True))
+    ]
+    path = write(*bodies)
+    found = objects(run("usage", path, "--per", "1D"))
+    assert [(row["start"][:10], row["n_responses"]) for row in found] == [
+        ("2023-03-01", 2),
+        ("2026-11-20", 1),
+    ]
+    shown = run("usage", path, "--per", "1D", "--text").stdout
+    assert [line.split()[0] for line in shown.splitlines()[2:]] == ["2023-03-01", "2026-11-20"]
+    each = objects(run("usage", path, "--per", "1D", "--by", "model"))
+    assert [(row["model"], row["start"][:4]) for row in each] == [
+        ("m", "2023"),
+        ("n", "2023"),
+        ("o", "2026"),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,7 @@ def usage(
     """Print tokens used and their cost, by model, by day or by any column of responses.
 
     Models without a price are named below a readable table, and in the column unpriced_models.
+    With --per, spans without responses are omitted, in every form of output.
 
     \b
     Examples:
@@ -107,6 +108,7 @@ def usage(
         span = None if per == "auto" else per
         name = "usage_over_time"
         found = toolkit.usage_over_time(lp, span=span, by=by, prices=given)
+        found = found[found["n_responses"] > 0]  # those of years may be apart: a row for each day
     table = result_table(found, name)
 
     def lines(part: pa.Table) -> Iterator[str]:

@@ -20,6 +20,7 @@ ROOMS = {
     "arguments": ("every check of an option, one wording each", ("errors", "schema")),
     "limits": ("limits on resources that untrusted input may consume", ("errors", "arguments")),
     "prefetch": ("ordered parallel map with look-ahead", ()),
+    "progress": ("one bar on stderr that says how far a call has come", ()),
     "visible_text": ("the one way to show a hidden character", ()),
     "files": ("a file is written whole or not at all, flushed, locked", ("errors",)),
     "palettes": ("the colours of certainty", ()),
@@ -120,6 +121,7 @@ ROOMS = {
         (
             *(*_GROUND, "tables", "dataset.layout"),
             *("loaders.sources", "loaders.scanner", "loaders.options", "loaders.batches"),
+            "progress",
         ),
     ),
     "loaders.read": (
@@ -166,6 +168,7 @@ ROOMS = {
         (
             *("errors", "limits", "schema", "dataset.layout", "loaders.sources"),
             *("loaders.formats", "loaders.decoding", "loaders.options", "loaders.cutting"),
+            "progress",
         ),
     ),
     "dataset.pseudonyms": (
@@ -209,15 +212,10 @@ ROOMS = {
         (
             *(*_GROUND, "dataset.layout", "dataset.publish", "dataset.write", "dataset.shards"),
             *("dataset.shard_files", "dataset.workers", "dataset.checkpoints"),
-            *("dataset.pseudonyms", "files"),
-            *(
-                "dataset.appending",
-                "dataset.finishing",
-                "loaders.formats",
-                "loaders.options",
-                "loaders.sources",
-            ),
-            "loaders.session",
+            "dataset.pseudonyms",
+            "files",
+            *("dataset.appending", "dataset.finishing", "loaders.formats", "loaders.options"),
+            *("loaders.sources", "loaders.session", "progress"),
         ),
     ),
     "dataset.machines": (
@@ -247,7 +245,7 @@ ROOMS = {
     ),
     "metrics": (
         "tables to result DataFrames, one module per metric",
-        (*_GROUND, "prefetch", "tables", "metrics._arrays", "metrics._alignment"),
+        (*_GROUND, "prefetch", "progress", "tables", "metrics._arrays", "metrics._alignment"),
     ),
     "dataset.opened": (
         "`open_dataset`: metrics of an export, batch by batch",
@@ -266,11 +264,14 @@ ROOMS = {
     ),
     "view.report": (
         "one page about everything",
-        (*_GROUND, "files", "tables", "visible_text", "palettes", "metrics", "plot", "view"),
+        (
+            *(*_GROUND, "progress", "files", "tables", "visible_text", "palettes"),
+            *("metrics", "plot", "view"),
+        ),
     ),
     "cli": (
         "the command `logprobs`; public names only",
-        ("errors", "schema", "files", "visible_text"),
+        ("errors", "schema", "files", "visible_text", "progress"),
     ),
     "__main__": ("`python -m toolkit`", ("cli",)),
 }
@@ -286,13 +287,13 @@ LATE = {
 DOORS = {
     "matplotlib": {"plot"},
     "click": {"cli"},
-    "tqdm": {"loaders.session"},
+    "tqdm": {"progress"},
     "duckdb": {"cli"},
     "polars": {"arrow"},
     "toolkit._scan": {"loaders.scanner"},
 }
 DECLARATIONS = (ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign)
-MOST_MODULES = 8  # at the top of the package, besides __init__ and __main__
+MOST_MODULES = 9  # at the top of the package, besides __init__ and __main__
 
 
 def modules():

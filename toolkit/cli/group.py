@@ -23,6 +23,7 @@ from toolkit.errors import (
     ToolkitError,
     ToolkitWarning,
 )
+from toolkit.progress import no_progress
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -134,6 +135,7 @@ def _as_options(call: re.Match[str]) -> str:
 def _set_quiet(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     if value:
         ctx.meta["quiet"] = True  # the group and its command share it
+        ctx.with_resource(no_progress())
 
 
 def _set_option(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
@@ -184,7 +186,6 @@ def read_options() -> dict[str, Any]:
         "shape": meta.get("toolkit.shape"),
         "limits": meta.get("limits", toolkit.Limits()),
         "rejects": meta.get("toolkit.rejects") or "first",
-        "progress": False if _is_quiet() else None,
     }
 
 

@@ -32,8 +32,9 @@ from toolkit.files import write_file
 from toolkit.limits import LIMITS, Limits
 from toolkit.loaders.formats.shape import Shape
 from toolkit.loaders.options import STREAM_WINDOW, OnError, ReadOptions, Rejects
-from toolkit.loaders.session import LoadSummary, progress_bar
+from toolkit.loaders.session import LoadSummary, stored_size
 from toolkit.loaders.sources.resolve import resolve
+from toolkit.progress import progress_bar
 
 _BATCH_BYTES = 32 << 20  # of decompressed sources; memory grows with it
 
@@ -47,7 +48,7 @@ def export(
     overwrite: bool = False,
     append: bool = False,
     resume: bool = False,
-    progress: bool | None = False,
+    progress: bool | None = None,
     stream_window: int = STREAM_WINDOW,
     path: str | None = None,
     id: str | None = None,
@@ -225,6 +226,11 @@ def _settings(options: ReadOptions, texts_key: str | None) -> dict[str, Any]:
     }
 
 
+def _stored(report: ShardReport) -> int:
+    """Return the bytes of sources that a shard has read, as they are stored."""
+    return sum(each["bytes"] for each in report.sources)
+
+
 def _reports(
     shards: list[Shard],
     staging: Staging,
@@ -239,19 +245,23 @@ def _reports(
     todo = [shard for shard in shards if shard.ordinal not in finished]
 
     def here(shard: Shard) -> ShardReport:
-        before = sum(report.counts.get("bytes", 0) for report in finished.values())
         return write_shard(
             *(continued(shard, finished.get(shard.ordinal - 1)), staging.content),
             threads=options.threads,
-            progress=options.progress if executor is None else False,
-            bytes_before=before,
+            on_stored=advance if executor is None else lambda n: None,
         )
 
-    with progress_bar(False if executor is None else options.progress) as bar:
+    def total() -> int | None:
+        return stored_size(source for shard in shards for _, source in shard.sources)
+
+    is_apart = executor is not None  # then the first shard may take long
+    with progress_bar("exporting", total, show=options.progress, at_once=is_apart) as advance:
+        advance(sum(map(_stored, finished.values())))
         while todo:
             for report in run_shards(todo, staging.content, executor, here):
                 finished[report.shard.ordinal] = report
-                bar.update(report.counts.get("bytes", 0))
+                if is_apart:
+                    advance(_stored(report))
                 if checkpoints is not None and not report.refused:
                     checkpoints.add(report)
             todo = files_to_repeat(finished.values())

@@ -85,6 +85,7 @@ def plan_export(
     options = ReadOptions(
         on_error=on_error,
         rejects=rejects,
+        progress=None,
         stream_window=stream_window,
         path=path,
         id=id,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -23,8 +23,7 @@ def write_shard(
     folder: Path,
     *,
     threads: int | None = 1,
-    progress: bool | None = False,
-    bytes_before: int = 0,
+    on_stored: Callable[[int], object] = lambda n: None,
 ) -> ShardReport:
     """Read the sources of a shard and write its files.
 
@@ -35,12 +34,12 @@ def write_shard(
         The parent of the folders of the tables, which exist.
     threads : int, optional
         None: one for each core.
-    progress, bytes_before : bool, int
-        Whether to show a progress bar, and at how many bytes it begins.
+    on_stored : callable
+        Called with the bytes that were read, as they are stored.
     """
-    options = replace(shard.options, threads=threads, progress=progress)
-    session = ReadSession(options, fingerprints=True, bytes_before=bytes_before)
-    batches = session.batches(shard.sources)
+    options = replace(shard.options, threads=threads)
+    session = ReadSession(options, fingerprints=True)
+    batches = session.batches(shard.sources, on_stored)
     ledger: list[dict[str, Any]] = []
     if shard.part_of is not None:
         batches = _without_ledger(batches, ledger)

@@ -10,8 +10,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
+from functools import partial
 from typing import Any, Self
 
 import pyarrow as pa
@@ -26,6 +27,7 @@ from toolkit.loaders.formats.shape import Shape
 from toolkit.loaders.options import ReadOptions
 from toolkit.loaders.sources.locations import address, located
 from toolkit.loaders.sources.source import Source, Span
+from toolkit.progress import progress_bar
 
 SHARD_BYTES = 256 << 20
 """Least bytes of stored sources in a shard, if nobody says how many."""
@@ -197,9 +199,15 @@ def plan(
     sources = [_anywhere(source) for source in sources]
     sizes = [source.size() for source in sources]
     size = shard_bytes or _size(sum(each or 0 for each in sizes))
+    least = max(size, _LEAST_PART)
+    large = [each for each in sizes if count and each is not None and each >= 2 * least]
+    with progress_bar("counting records", lambda: sum(large), show=options.progress) as advance:
+        divide = partial(
+            cut, part_bytes=least, limits=options.limits, count=count, on_bytes=advance
+        )
+        groups = list(_groups(sources, sizes, size, divide))
     options = replace(options, threads=None, progress=False)
-    groups = enumerate(_groups(sources, sizes, size, options.limits, count))
-    return [Shard("", i, tuple(group), options, texts_key) for i, group in groups]
+    return [Shard("", i, tuple(group), options, texts_key) for i, group in enumerate(groups)]
 
 
 def _anywhere(source: Source) -> Source:
@@ -223,12 +231,15 @@ def _size(total: int) -> int:
 
 
 def _groups(
-    sources: list[Source], sizes: list[int | None], shard_bytes: int, limits: Limits, count: bool
+    sources: list[Source],
+    sizes: list[int | None],
+    shard_bytes: int,
+    divide: Callable[[Source], list[Source]],
 ) -> Iterator[list[tuple[int, Source]]]:
     size, n = 0, 0
     taken: list[tuple[int, Source]] = []
     for i, (source, known) in enumerate(zip(sources, sizes, strict=True)):
-        parts = cut(source, max(shard_bytes, _LEAST_PART), limits, count=count)
+        parts = divide(source)
         if len(parts) > 1:
             if taken:
                 yield taken

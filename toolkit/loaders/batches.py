@@ -140,7 +140,7 @@ class BatchReader:
         self,
         sources: Iterable[tuple[int, Source]],
         pool: Executor | None,
-        on_bytes: Callable[[int], object],
+        on_bytes: Callable[[int, int], object],
     ) -> Iterator[tuple[LogprobTables, int]]:
         """Read sources.
 
@@ -152,7 +152,7 @@ class BatchReader:
         pool : concurrent.futures.Executor or None
             Where blocks are scanned and batches assembled ahead; None: on this thread.
         on_bytes : callable
-            Called with the number of bytes of each block.
+            Called with the number of bytes of each block: as it was read, and as it is stored.
 
         Yields
         ------
@@ -175,7 +175,7 @@ class BatchReader:
         plan: Plan,
         sources: Iterable[tuple[int, Source]],
         pool: Executor | None,
-        on_bytes: Callable[[int], object],
+        on_bytes: Callable[[int, int], object],
     ) -> Iterator[Batch]:
         """Scan the steps of a plan on the pool, and settle them, in order, on this thread."""
         size, batch_bytes = 0, self.options.batch_bytes
@@ -194,7 +194,7 @@ class BatchReader:
                     yield self._batch(size)
                     size = 0
                 n_bytes = self._add(scan)
-                on_bytes(n_bytes)
+                on_bytes(n_bytes, step.stored)
                 size += n_bytes
         if self._sources:
             yield self._batch(size)

@@ -9,7 +9,7 @@ finds out, and raises `toolkit.loaders.plan.CannotCutError`.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import accumulate, pairwise
@@ -26,7 +26,14 @@ _BLOCK_BYTES = 8 << 20  # bytes that are counted at a time
 _CHUNK = b'"delta"'  # a key of the chunks of streams, which may continue in the next part
 
 
-def cut(source: Source, part_bytes: int, limits: Limits, *, count: bool = True) -> list[Source]:
+def cut(
+    source: Source,
+    part_bytes: int,
+    limits: Limits,
+    *,
+    count: bool = True,
+    on_bytes: Callable[[int], object] = lambda n: None,
+) -> list[Source]:
     """Cut a large plain file of JSON lines into parts of equal size.
 
     Parameters
@@ -37,6 +44,8 @@ def cut(source: Source, part_bytes: int, limits: Limits, *, count: bool = True) 
     limits : Limits
     count : bool
         Whether to count what is before each part. Whoever reads the parts in order knows it.
+    on_bytes : callable
+        Called with the bytes that were read to count.
 
     Returns
     -------
@@ -53,7 +62,7 @@ def cut(source: Source, part_bytes: int, limits: Limits, *, count: bool = True) 
         n = file.size // part_bytes
         spans = spans_of(file, [file.size * i // n for i in range(n + 1)])
         if count:
-            spans = counted(file, spans, limits)
+            spans = counted(file, spans, limits, on_bytes)
         return [replace(source, span=span) for span in spans]
     except SourceError:  # whoever reads the whole file reports the error
         return [source]
@@ -66,7 +75,12 @@ def spans_of(file: RangeFile, bounds: Sequence[int]) -> list[Span]:
     return [Span(*bound, 0, 0, file.size, file.modified_ns) for bound in pairwise(bounds)]
 
 
-def counted(file: RangeFile, spans: Sequence[Span], limits: Limits) -> list[Span]:
+def counted(
+    file: RangeFile,
+    spans: Sequence[Span],
+    limits: Limits,
+    on_bytes: Callable[[int], object] = lambda n: None,
+) -> list[Span]:
     """Return the parts of a file with the records and lines before each."""
     blocks = [(i, block) for i, span in enumerate(spans) for block in _blocks(file, span)]
     buffers, n_threads = RangeBuffers(), os.cpu_count() or 1
@@ -75,9 +89,10 @@ def counted(file: RangeFile, spans: Sequence[Span], limits: Limits) -> list[Span
         found = ordered_map(
             lambda each: _count(each[1], buffers, limits.record_bytes), blocks, pool, 2 * n_threads
         )
-        for (i, _), counts in found:
+        for (i, block), counts in found:
             n_records[i] += counts[0]
             n_lines[i] += counts[1]
+            on_bytes(block.stored)
     before = zip(accumulate(n_records, initial=0), accumulate(n_lines, initial=0), strict=True)
     return [
         span._replace(records=records, lines=lines)

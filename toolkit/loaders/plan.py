@@ -17,7 +17,7 @@ from toolkit.loaders.framing.frames import Frames
 from toolkit.loaders.framing.line_ranges import LineRange
 from toolkit.loaders.sources.fingerprint import Fingerprint, FingerprintRecord
 from toolkit.loaders.sources.ranges import RangeFile
-from toolkit.loaders.sources.source import Source, Span
+from toolkit.loaders.sources.source import Source, Span, StoredBytes
 
 
 class CannotCutError(Exception):
@@ -109,9 +109,12 @@ class Plan:
     def _blocks(self, source: Source) -> Iterator[Step]:
         fault = None
         fingerprint = None if self._hashing is None else Fingerprint()
+        stored, before = StoredBytes(), 0
         try:
-            blocks = source.blocks(self._block_bytes, self._limits, fingerprint)
-            yield from frame(blocks, self._limits.record_bytes)
+            blocks = source.blocks(self._block_bytes, self._limits, fingerprint, stored)
+            for frames in frame(blocks, self._limits.record_bytes):
+                yield frames._replace(stored=stored.read - before)
+                before = stored.read
         except SourceError as error:
             fault = error
         yield End(fault, None if fingerprint is None else fingerprint.finish())

@@ -24,7 +24,7 @@ def read(
     *,
     on_error: OnError = "reject",
     rejects: Rejects = "first",
-    progress: bool | None = False,
+    progress: bool | None = None,
     stream_window: int = STREAM_WINDOW,
     path: str | None = None,
     id: str | None = None,
@@ -53,7 +53,9 @@ def read(
         Which rejects get a row: the first 100,000 of each reason in a source, or all. The ledger
         counts the others as ``unlisted``.
     progress : bool, optional
-        Whether to show a progress bar on stderr; None: only if stderr is a terminal.
+        Whether to show a progress bar on stderr. Default: in a notebook, or if stderr is a
+        terminal, after half a second. Metrics and reports that take longer show one too; the
+        environment variable ``TQDM_DISABLE=1`` hides them all.
     stream_window : int
         Number of records after which a stream is closed if none of them is a chunk of it.
     path : str, optional
@@ -137,7 +139,7 @@ def scan(
     batch_bytes: int | None = None,
     on_error: OnError = "reject",
     rejects: Rejects = "first",
-    progress: bool | None = False,
+    progress: bool | None = None,
     stream_window: int = STREAM_WINDOW,
     path: str | None = None,
     id: str | None = None,

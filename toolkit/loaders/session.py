@@ -6,7 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
@@ -19,7 +19,8 @@ from toolkit.loaders.scanner import decoder
 from toolkit.loaders.sources.folders import describe_skipped
 from toolkit.loaders.sources.resolve import resolve
 from toolkit.loaders.sources.source import Source
-from toolkit.loaders.sources.suffixes import OTHER_SUFFIXES, RECORD_SUFFIXES
+from toolkit.loaders.sources.suffixes import OTHER_SUFFIXES
+from toolkit.progress import progress_bar
 from toolkit.tables import LogprobTables, joined
 
 _SLOW_BYTES = 64 << 20  # warn about a missing native scanner if more bytes than this were read
@@ -35,8 +36,6 @@ class ReadSession:
     options : ReadOptions
     fingerprints : bool
         Whether to record the size and SHA-256 of each source, as it is stored.
-    bytes_before : int
-        Bytes that other sessions have read, for the progress bar.
 
     Attributes
     ----------
@@ -44,13 +43,10 @@ class ReadSession:
         Counts of all passes so far.
     """
 
-    def __init__(
-        self, options: ReadOptions, *, fingerprints: bool = False, bytes_before: int = 0
-    ) -> None:
+    def __init__(self, options: ReadOptions, *, fingerprints: bool = False) -> None:
         self.options = options
         self.summary = LoadSummary()
         self._fingerprints = fingerprints
-        self._bytes_before = bytes_before
 
     def read(self, sources: Any) -> Iterator[LogprobTables]:
         """Resolve the sources now; yield their batches, then warn or raise as `finish` does.
@@ -67,28 +63,32 @@ class ReadSession:
         return self._read_all(resolve(sources))
 
     def _read_all(self, sources: list[Source]) -> Iterator[LogprobTables]:
-        yield from self.batches(enumerate(sources), partial(plain_size, sources))
+        total, show = partial(stored_size, sources), self.options.progress
+        with progress_bar("reading", total, show=show) as advance:
+            yield from self.batches(enumerate(sources), advance)
         self.finish()
 
     def batches(
         self,
         sources: Iterable[tuple[int, Source]],
-        total: Callable[[], int | None] = lambda: None,
+        on_stored: Callable[[int], object] = lambda n: None,
     ) -> Iterator[LogprobTables]:
         """Yield the batches of some sources, each given with its ordinal among all sources.
 
-        Where a progress bar is seen, `total` is called for the number of bytes of all sources.
+        `on_stored` is called with the bytes that were read, as they are stored.
         """
         waiting: list[LogprobTables] = []
         reader = BatchReader(self.options, fingerprints=self._fingerprints)
         summary, threads = self.summary, self.options.thread_count
         with ExitStack() as stack:
             pool = stack.enter_context(ThreadPoolExecutor(threads)) if threads > 1 else None
-            before = self._bytes_before + summary.bytes
-            bar = stack.enter_context(progress_bar(self.options.progress, before, total))
             size = 0  # bytes of the waiting batches
-            for batch, n_bytes in reader.batches(sources, pool, summary.add_bytes):
-                bar.update(self._bytes_before + summary.bytes - bar.n)
+
+            def on_bytes(n: int, n_stored: int) -> None:
+                summary.add_bytes(n)
+                on_stored(n_stored)
+
+            for batch, n_bytes in reader.batches(sources, pool, on_bytes):
                 summary.add(batch)
                 waiting.append(batch)
                 size += n_bytes
@@ -257,48 +257,11 @@ class LoadSummary:
                 yield f"{files} of {name} {were} not read: {describe_skipped(skipped)}"
 
 
-def plain_size(sources: Iterable[Source]) -> int | None:
-    """Return the bytes of plain files; None if any is of another kind or its size is unknown.
-
-    Progress counts bytes after decompression, whose number is not known before.
-    """
+def stored_size(sources: Iterable[Source]) -> int | None:
+    """Return the bytes of sources as they are stored; None if that of any is unknown."""
     total = 0
     for source in sources:
-        is_plain = os.path.splitext(source.name)[1].lower() in RECORD_SUFFIXES
-        if not is_plain or (size := source.size()) is None:
+        if (size := source.size()) is None:
             return None
         total += size
     return total
-
-
-def progress_bar(
-    progress: bool | None, before: int = 0, total: Callable[[], int | None] = lambda: None
-) -> Any:
-    """Return a progress bar of the bytes that are read; None: only if a terminal sees it.
-
-    It shows a share where `total`, which is called only if the bar is seen, knows the bytes.
-    """
-    if progress is False:
-        return _NoBar()
-    from tqdm import tqdm
-
-    disable = None if progress is None else not progress
-    bar = tqdm(
-        unit="B", unit_scale=True, desc="reading", disable=disable, leave=False, initial=before
-    )
-    if not bar.disable:
-        bar.total = total()
-        bar.refresh()
-    return bar
-
-
-class _NoBar(AbstractContextManager[Any]):
-    """Used instead of a bar that nobody sees, because tqdm makes semaphores of the system."""
-
-    n = 0
-
-    def __exit__(self, *_: object) -> None:
-        """Do nothing."""
-
-    def update(self, n: int) -> None:
-        """Do nothing."""

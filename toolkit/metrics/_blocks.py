@@ -13,6 +13,7 @@ from toolkit import arguments, arrow
 from toolkit.errors import SchemaError
 from toolkit.metrics._arrays.types import Counts
 from toolkit.prefetch import ordered_map
+from toolkit.progress import progress_bar
 
 if TYPE_CHECKING:
     from toolkit.tables import LogprobTables
@@ -90,11 +91,14 @@ def over_blocks(
 
     The results do not depend on the number of cores, because the blocks do not, and come in order.
     """
-    n = arguments.threads(None)
-    is_large = max(lp.tokens.num_rows, lp.alternatives.num_rows) > BLOCK_ROWS
-    with ThreadPoolExecutor(n) as pool:
+    n, n_tokens = arguments.threads(None), lp.tokens.num_rows
+    is_large = max(n_tokens, lp.alternatives.num_rows) > BLOCK_ROWS
+    bar = progress_bar("measuring", lambda: n_tokens, unit=" tokens")
+    with bar as advance, ThreadPoolExecutor(n) as pool:
         workers = pool if is_large and n > 1 else None
-        yield from ordered_map(function, blocks(lp, cuts), workers, _AHEAD * n)
+        for block, result in ordered_map(function, blocks(lp, cuts), workers, _AHEAD * n):
+            yield block, result
+            advance(block.tokens.num_rows)
 
 
 def _check_parents(block: Block) -> None:

@@ -29,6 +29,7 @@ from toolkit.metrics import (
 from toolkit.metrics._clusters import request_labels
 from toolkit.plot._axes import picture
 from toolkit.plot._style import MOST_SERIES
+from toolkit.progress import progress_bar
 from toolkit.tables import LogprobTables, has_texts, require_tables
 from toolkit.view.card import facts_html, facts_of
 from toolkit.view.html import safe, style_sheet
@@ -151,7 +152,7 @@ def report(
         raise arguments.invalid("title", title, "a text that is not blank")
     if labels is not None and "correct" not in arguments.instance("labels", labels, pd.DataFrame):
         raise ArgumentError("labels has no column 'correct'")
-    sections = "".join(_sections(lp, labels, on, confidence))
+    sections = _text(_sections(lp, labels, on, confidence))
     head = f"<h1>{safe(plain(title, 80))}</h1>{facts_html(facts_of(lp))}"
     body = head + contents_html(sections) + sections
     style = _page_style()
@@ -164,6 +165,17 @@ def report(
     return write_file(target, text)
 
 
+def _text(sections: list[Iterator[str]]) -> str:
+    """Return the text of sections, each of which is computed here."""
+    n = len(sections)
+    with progress_bar("writing the report", lambda: n, unit=" sections") as advance:
+        texts: list[str] = []
+        for section in sections:
+            texts += section
+            advance(1)
+    return "".join(texts)
+
+
 def _page_style() -> str:
     own = files("toolkit.view").joinpath("page.css").read_text("utf-8")
     return style_sheet() + own.replace("\n", "")
@@ -171,23 +183,28 @@ def _page_style() -> str:
 
 def _sections(
     lp: LogprobTables, labels: pd.DataFrame | None, on: str, confidence: str
-) -> Iterator[str]:
+) -> list[Iterator[str]]:
     sequences = sequence_metrics(lp)
-    shows_texts = has_texts(lp.responses).all()
-    yield from sources_html(lp)
-    yield from _certainty(lp, sequences)
-    if shows_texts:
-        yield from _given(lp)
-    yield from findings_html(lp)
-    yield from _usage(lp)
-    if labels is not None:
-        yield from _calibration(lp, labels, on, confidence)
     answers = sequences[sequences["channel"] == "content"]
+    judged = []
     if labels is not None:
+        judged = [_calibration(lp, labels, on, confidence)]
         answers = join_labels(answers, labels[[on, "correct"]], on=on, unmatched="ignore")
-    if shows_texts:
-        yield from least_certain_html(lp, answers)
-    yield from _rejects(lp)
+    shows_texts = has_texts(lp.responses).all()
+    return [
+        sources_html(lp),
+        _certainty(lp, sequences),
+        *([_given(lp)] if shows_texts else []),
+        findings_html(lp),
+        _usage(lp),
+        *judged,
+        *([least_certain_html(lp, answers)] if shows_texts else []),
+        _rejects(lp),
+        _note(),
+    ]
+
+
+def _note() -> Iterator[str]:
     yield (
         '<p class="faint">All logarithms are natural. Perplexities are pooled: logprobs are summed '
         "first. Lists of alternatives are cut, so without the size of the vocabulary entropy has "

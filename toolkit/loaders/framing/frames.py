@@ -71,6 +71,8 @@ class Frames(NamedTuple):
     counts : Counts
     end_line : int
         Line of the source that framing has reached.
+    stored : int
+        Bytes of the source as it is stored that were read for the block; 0: unknown.
     """
 
     data: bytes
@@ -82,6 +84,7 @@ class Frames(NamedTuple):
     breaks: NDArray[np.int64]
     counts: Counts
     end_line: int = 1
+    stored: int = 0
 
 
 def too_long_frame(position: Position, length: int, n_bytes: int, end_line: int) -> Frames:

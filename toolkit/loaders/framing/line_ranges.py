@@ -54,6 +54,11 @@ class LineRange(NamedTuple):
     stop: int
 
     @property
+    def stored(self) -> int:
+        """Bytes of the range."""
+        return self.stop - self.start
+
+    @property
     def room(self) -> int:
         """Bytes of the buffer to read the range into."""
         return self.stop - self.start + 1 + _REST

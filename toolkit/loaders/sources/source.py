@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, NamedTuple
+from typing import IO, ClassVar, NamedTuple, cast
 
 from toolkit import arguments
 from toolkit.errors import SourceError
@@ -17,7 +17,14 @@ from toolkit.limits import LIMITS, Limits
 from toolkit.loaders.sources.compression import TruncatedSourceError, decompress
 from toolkit.loaders.sources.containers import unpack
 from toolkit.loaders.sources.fingerprint import Fingerprint, FingerprintRecord
-from toolkit.loaders.sources.locations import File, Location, Remote, WatchedFile
+from toolkit.loaders.sources.locations import (
+    File,
+    FileObject,
+    Location,
+    Remote,
+    Stdin,
+    WatchedFile,
+)
 from toolkit.loaders.sources.size_limits import limit_bytes
 
 _STORE_CODE = re.compile(r"(?:AWS Error |Status\(|Azure Error: \[)([A-Za-z_]+)")
@@ -49,6 +56,19 @@ class Span(NamedTuple):
     lines: int
     size: int
     modified_ns: int
+
+
+@dataclass(slots=True)
+class StoredBytes:
+    """Bytes of a source as they are stored, before decompression.
+
+    Attributes
+    ----------
+    read : int
+        How many have been read so far; 0: unknown.
+    """
+
+    read: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +146,7 @@ class Source:
         block_bytes: int = 8 << 20,
         limits: Limits = LIMITS,
         fingerprint: Fingerprint | None = None,
+        stored: StoredBytes | None = None,
     ) -> Iterator[bytes]:
         """Read the source from its start, decompressed, and tables as JSON lines.
 
@@ -139,6 +160,8 @@ class Source:
             `Limits.expansion` and `Limits.source_bytes` are enforced here.
         fingerprint : Fingerprint, optional
             Receives the stored bytes as they are read.
+        stored : StoredBytes, optional
+            Receives how many bytes were read for the blocks so far.
 
         Yields
         ------
@@ -158,13 +181,17 @@ class Source:
         if fingerprint is not None and isinstance(self.location, Remote):
             fingerprint.modified_ns = self.location.modified_ns
         with faults_of(self.name), self.location.open() as reader:
-            stored = reader if fingerprint is None else fingerprint.wrap(reader)
-            blocks = decompress(stored, block_bytes, limits.expansion)
+            watched_reader = reader if fingerprint is None else fingerprint.wrap(reader)
+            blocks = decompress(watched_reader, block_bytes, limits.expansion)
             text = unpack(
                 *(blocks, reader, self.name, block_bytes, limits),
                 to_end=fingerprint is not None,
             )
-            yield from limit_bytes(text, limits)
+            has_size = not isinstance(self.location, FileObject | Stdin)
+            for block in limit_bytes(text, limits):
+                if stored is not None and has_size:
+                    stored.read = cast(IO[bytes], reader).tell()
+                yield block
             for watched in (reader, self.location):
                 if isinstance(watched, WatchedFile | Remote):
                     watched.check_unchanged()

@@ -385,10 +385,24 @@ def test_the_place_of_a_reject_can_be_pasted_back(data, monkeypatch, command):
 def test_a_clipped_place_can_be_pasted_back(data, monkeypatch):
     monkeypatch.setenv("COLUMNS", "50")
     path = data / "malformed.jsonl"
-    printed = run("read", path, "--table", "rejects", "--text").stdout
+    printed = run("summary", path).stdout
     places = [word for word in printed.split() if word.startswith("…") and ":" in word]
     assert len(places) == 6
     assert run("show", path, "-q", "--raw", "--response", places[0]).stdout.startswith('{"id"')
+
+
+@pytest.mark.parametrize("columns", [50, 80, 120])
+def test_rejects_are_whole_at_any_width(columns, data, monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    path = data / "malformed.jsonl"
+    rejects = read_quietly(path).rejects.to_pylist()
+    printed = run("read", path, "--table", "rejects", "--text").stdout
+    for row in rejects:
+        head = [f"{path}:{row['line']}", row["reason"], *([row["path"]] if row["path"] else [])]
+        assert "  " + "  ".join(head) + "\n" in printed
+        assert " ".join(row["message"].split()) in " ".join(printed.split())
+    messages = [line for line in printed.splitlines() if line.startswith("      ")]
+    assert max(map(len, messages)) <= columns
 
 
 def test_one_response_is_selected_by_file_and_line(data):

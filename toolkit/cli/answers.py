@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import toolkit
+from toolkit.cli.grid import Number, grid
 from toolkit.cli.group import (
     inputs_argument,
     load,
@@ -17,7 +18,7 @@ from toolkit.cli.group import (
     row_options,
     tables_of_runs,
 )
-from toolkit.cli.output import Number, RowOptions, grid, print_rows
+from toolkit.cli.output import RowOptions, print_rows
 from toolkit.visible_text import spelled_token
 
 if TYPE_CHECKING:
@@ -110,13 +111,13 @@ def _lines(table: pa.Table, keys: np.ndarray, kept: list[str]) -> Iterator[str]:
         **{name: [row[name] for row in rows] for name in _OFTEN_ONE},
         **{name: [row[name] for row in rows] for name in kept},
         "text": [row["text"] for row in rows],
-        "n_tokens": [Number(f"{row['n_tokens']:,}") for row in rows],
         "perplexity": [_number(row["perplexity"], ",.2f") for row in rows],
         "weakest_token": [
             None if row["weakest_token"] is None else spelled_token(row["weakest_token"], None)
             for row in rows
         ],
         "min_probability": [_number(row["min_probability"], ".2g") for row in rows],
+        "n_tokens": [Number(f"{row['n_tokens']:,}") for row in rows],
     }
     for name in _OFTEN_ONE:
         if len(set(columns[name])) <= 1:

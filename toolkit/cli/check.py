@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import toolkit
+from toolkit.cli.grid import beside, grid, safe, terminal_columns
 from toolkit.cli.group import (
     CHANNEL,
     Failure,
@@ -25,7 +26,7 @@ from toolkit.cli.group import (
     row_options,
     tables_of_runs,
 )
-from toolkit.cli.output import RowOptions, beside, grid, print_rows, safe, terminal_columns
+from toolkit.cli.output import RowOptions, print_rows
 from toolkit.errors import ArgumentError, SourceError
 from toolkit.visible_text import spelled_token
 
@@ -348,7 +349,9 @@ def _summary_lines(row: Any) -> Iterator[str]:
     of_requests = f" of {row['n_clusters']:,.0f} requests" if has_choices else ""
     has_alone = row["n_only_a"] or row["n_only_b"]
     n_compared = f"{row['n_compared']:,.0f}"
-    divergence = f"{row['js_lower']:.4f} to {row['js_upper']:.4f} nats"
+    divergence = "unknown"
+    if row["js_lower"] == row["js_lower"]:
+        divergence = f"{row['js_lower']:.4f} to {row['js_upper']:.4f} nats"
     if row["js_interval_upper"] == row["js_interval_upper"]:
         low = row["js_interval_lower"] if row["js_interval_lower"] > 0 else 0.0
         divergence += f" [{low:.4f}, {row['js_interval_upper']:.4f}]"

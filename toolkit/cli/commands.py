@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import click
 
 import toolkit
+from toolkit.cli.grid import safe
 from toolkit.cli.group import (
     CHANNEL,
     RESPONSE_HELP,
@@ -24,14 +27,18 @@ from toolkit.cli.group import (
 from toolkit.cli.layout import (
     SHOWN,
     declared_tables,
+    reject_lines,
     schema_document,
     schema_lines,
     table_lines,
     token_lines,
 )
-from toolkit.cli.output import RowOptions, json_text, print_lines, print_rows, safe
+from toolkit.cli.output import RowOptions, json_text, print_lines, print_rows
 from toolkit.cli.summary import summarise, summary_lines
 from toolkit.errors import ArgumentError, SelectionError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _RARE = ("unlisted", "envelopes", "blank", "done", "comments", "control")  # often all 0
 
@@ -67,12 +74,13 @@ def read(
         hidden = ("source",)
     if table == "ledger":  # leave room for the names of the sources
         hidden = tuple(name for name in _RARE if not any(lp.ledger[name].to_pylist()))
-    print_rows(
-        lp[table],
-        rows,
-        lambda part: table_lines(part, SHOWN[table], keys, hidden=hidden),
-        tables_of_runs(lp),
-    )
+
+    def lines(part: pa.Table) -> Iterator[str]:
+        if table == "rejects":
+            return reject_lines(part)
+        return table_lines(part, SHOWN[table], keys, hidden=hidden)
+
+    print_rows(lp[table], rows, lines, tables_of_runs(lp))
     require_responses(lp)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 import toolkit
+from toolkit.cli.grid import grid
 from toolkit.cli.group import (
     inputs_argument,
     load,
@@ -20,7 +21,7 @@ from toolkit.cli.group import (
     table_option,
     tables_of_runs,
 )
-from toolkit.cli.output import RowOptions, grid, print_rows
+from toolkit.cli.output import RowOptions, print_rows
 from toolkit.errors import ArgumentError
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import toolkit
-from toolkit.cli.output import RowOptions, complain, discard, fill_streams, safe
+from toolkit.cli.grid import safe
+from toolkit.cli.output import RowOptions, complain, discard, fill_streams
 from toolkit.errors import (
     ArgumentError,
     NoRecordsError,
@@ -36,6 +37,7 @@ CHANNEL = click.Choice(["content", "prompt", "reasoning", "refusal"])
 _AMOUNT = re.compile(r"([0-9]{1,15})(|KiB|MiB|GiB)")
 _SHAPE_CALL = re.compile(r"shape=toolkit\.Shape\(([^()]*)\)")
 _SWITCH = re.compile(r"\bpass ([a-z]+)=True\b")
+_OPTION = re.compile(r"(?<![-\w])[a-z_]+(?==')")
 _UNITS = {"": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -80,6 +82,13 @@ class _Commands(click.Group):
             code = _output_failed(error)
         sys.exit(code if isinstance(code, int) else 0)
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write what each command does, whole."""
+        commands = ((name, self.get_command(ctx, name)) for name in self.list_commands(ctx))
+        rows = [(name, each.get_short_help_str(200)) for name, each in commands if each is not None]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command and map its exceptions to exit codes."""
         if "NO_COLOR" in os.environ:
@@ -99,12 +108,24 @@ class _Commands(click.Group):
             except NoRecordsError as error:
                 raise Failure(str(error)) from error
             except (ArgumentError, SelectionError, SourceError) as error:
-                raise WrongUsage(str(error)) from error
+                raise WrongUsage(_as_typed(str(error), ctx)) from error
             except ToolkitError as error:
                 raise Failure(_SWITCH.sub(r"pass --\1", str(error))) from error
             except OSError as error:  # those of sources and files are errors of the toolkit
                 raise click.exceptions.Exit(_output_failed(error)) from None
         return result
+
+
+def _as_typed(message: str, ctx: click.Context) -> str:
+    """Return a message about options of the library with those of the command that has them."""
+    command = _Commands.get_command(main, ctx, ctx.invoked_subcommand or "")
+    known = {
+        each.name: each.opts[-1]
+        for each in (command.params if command else ())
+        if isinstance(each, click.Option)
+    }
+
+    return _OPTION.sub(lambda found: known.get(found[0], found[0]), message)
 
 
 def _output_failed(error: OSError) -> int:
@@ -310,7 +331,12 @@ table_option = partial(
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="CSV",
 )
-json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+json_option = click.option(
+    "--json/--text",
+    "as_json",
+    default=False,
+    help="Print one JSON document, or a readable page, the default.",
+)
 
 
 @click.group(cls=_Commands, context_settings=_SETTINGS)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import toolkit
-from toolkit.cli.output import clip, grid, safe, terminal_columns
+from toolkit.cli.grid import beside, clip, grid, safe, terminal_columns
 from toolkit.visible_text import spelled_token
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ SHOWN = {  # columns of the readable tables; --columns, --json and --csv can pri
     "choices": "row choice role content refusal finish_reason logprobs_state n_content_tokens",
     "tokens": "row choice channel position token logprob status sampled_rank n_alternatives",
     "alternatives": "row choice channel position slot token logprob status is_sampled",
-    "rejects": "place reason path message",
+    "rejects": "place reason path message",  # by `reject_lines`
     "ledger": "source records read rejected unlisted envelopes blank done comments control bytes",
 }
 _TOKENS_SHOWN = (
@@ -75,6 +75,19 @@ def table_lines(
     yield from grid(shown, cells, tint, can_omit=True)
 
 
+def reject_lines(table: pa.Table) -> Iterator[str]:
+    """Yield the lines of rejects: place, reason and path of each, then its message.
+
+    Places and paths are whole, so that they can be copied.
+    """
+    columns = ["source", "line", "reason", "path", "message"]
+    for row in table.select(columns).to_pylist():
+        place = click.style(safe(f"{row['source']}:{row['line']}"), bold=True)
+        yield "  ".join(["", place, row["reason"], *([safe(row["path"])] if row["path"] else [])])
+        message = textwrap.wrap(safe(row["message"]), terminal_columns() - 6)
+        yield from (f"      {line}" for line in message)
+
+
 def token_lines(
     lp: LogprobTables, table: pa.Table, at: np.ndarray, keys: np.ndarray
 ) -> Iterator[str]:
@@ -102,26 +115,26 @@ def token_lines(
     if table["status"].unique().to_pylist() == ["ok"]:
         hidden.append("status")
     if len(sequences) == 1:
-        yield _heading(sequences.iloc[0], keys)
+        yield from _heading(sequences.iloc[0], keys)
     table = table.append_column("bytes", lp.tokens["bytes"].take(pa.array(at)))
     others = pa.array(_alternatives(lp, at), pa.string())
     table = table.append_column("alternatives", others)
     yield from table_lines(table, _TOKENS_SHOWN, keys, hidden=tuple(hidden))
 
 
-def _heading(answer: pd.Series, keys: np.ndarray) -> str:
-    """Return the heading of the one answer whose tokens follow."""
+def _heading(answer: pd.Series, keys: np.ndarray) -> Iterator[str]:
+    """Return the lines of the heading of the one answer whose tokens follow."""
     import pandas as pd
 
     row = int(keys.searchsorted(answer["response_key"]))
     ids = [answer[name] for name in ("custom_id", "response_id") if not pd.isna(answer[name])]
-    facts = [f"response {row}", *(clip(safe(each), 28) for each in ids[:1])]
+    facts = [f"response {row}", *(clip(safe(each), 40, in_middle=True) for each in ids[:1])]
     if not pd.isna(answer["perplexity"]):
         facts.append(f"perplexity {answer['perplexity']:,.2f}")
     facts += [answer["finish_reason"], answer["model"]]
     facts += [f"choice {answer['choice']}", answer["channel"]]
-    text = " · ".join(safe(fact) for fact in facts if not pd.isna(fact))
-    return click.style(clip(f"  {text}", terminal_columns()), bold=True)
+    lines = beside("  ", [safe(fact) for fact in facts if not pd.isna(fact)], 4)
+    return (click.style(line, bold=True) for line in lines)
 
 
 def _alternatives(lp: LogprobTables, at: np.ndarray) -> list[str]:
@@ -192,11 +205,13 @@ def schema_lines(table: Table) -> Iterator[str]:
     if table.keys:
         yield f"  Key: {', '.join(table.keys)}"
     yield ""
+    width = max(len(column.name) for column in table.columns)
     for column in table.columns:
         facts = [_type_name(column), *(["never null"] if column.required else []), column.unit]
         if column.direction:
             facts.append(f"{column.direction} is more certain")
-        yield f"  {click.style(f'{column.name:<26}', bold=True)}  {' · '.join(filter(None, facts))}"
+        name = click.style(f"{column.name:<{width}}", bold=True)
+        yield f"  {name}  {' · '.join(filter(None, facts))}"
         for text in (column.doc, *_about_metric(column)):
             yield from (f"      {line}" for line in textwrap.wrap(text, room))
     yield ""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import toolkit
+from toolkit.cli.grid import Number, beside, grid, safe, terminal_columns
 from toolkit.cli.group import (
     CHANNEL,
     inputs_argument,
@@ -22,16 +23,7 @@ from toolkit.cli.group import (
 )
 from toolkit.cli.labels import judged_answers, label_options, label_texts, labels_option
 from toolkit.cli.layout import result_table, table_lines
-from toolkit.cli.output import (
-    RowOptions,
-    beside,
-    grid,
-    json_text,
-    print_lines,
-    print_rows,
-    safe,
-    terminal_columns,
-)
+from toolkit.cli.output import RowOptions, json_text, print_lines, print_rows
 from toolkit.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -90,7 +82,7 @@ def usage(
     """Print tokens used and their cost, by model, by day or by any column of responses.
 
     Models without a price are named below a readable table, and in the column unpriced_models.
-    With --per, spans without responses are omitted, in every form of output.
+    With --per, times are in UTC, and spans without responses are omitted, in every form of output.
 
     \b
     Examples:
@@ -114,13 +106,19 @@ def usage(
     def lines(part: pa.Table) -> Iterator[str]:
         names = [*by, *(["start"] if per else []), *_USAGE.split()]
         names = [n for n in names if n in part.column_names and part[n].null_count < len(part)]
-        yield from grid(names, [list(row.values()) for row in part.select(names).to_pylist()])
+        cells = [list(map(_counted, row.values())) for row in part.select(names).to_pylist()]
+        yield from grid(names, cells)
         unpriced = {model for models in found["unpriced_models"] for model in models}
         if unpriced:
             head = click.style("  no price  ", fg="yellow", bold=True)
             yield from beside(head, map(safe, sorted(unpriced)), 12)
 
     print_rows(table, rows, lines, tables_of_runs(lp) | {name: table})
+
+
+def _counted(value: object) -> object:
+    """Write whole numbers with separators of thousands."""
+    return Number(f"{value:,}") if isinstance(value, int) else value
 
 
 def _price(text: str) -> tuple[str, tuple[float, float]]:

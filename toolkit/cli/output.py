@@ -13,39 +13,26 @@ import itertools
 import json
 import os
 import re
-import shutil
 import sys
-import textwrap
-import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 import click
 
+from toolkit.cli.grid import grid, plain_number, safe
 from toolkit.cli.sql import query
 from toolkit.errors import ArgumentError
-from toolkit.visible_text import plain, spelled_token
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 ROWS = 40
 """Most rows of a readable table, unless --limit sets another number."""
-_LEAST_COLUMNS = 24  # of a terminal; lines are longer than a narrower one
-_IDS = ("id", "custom_id", "response_id")  # clipped in the middle, because many share a beginning
-_PATHS = ("source", "place")  # clipped at the start
-_KEPT_WIDTH = {"place": 32} | dict.fromkeys(_IDS, 16)  # clipped last: they can be pasted back
-_HEAD_WIDTH = 8  # terminal columns; longer heads are broken if their cells are narrower
-_CELL_LENGTH = 4000  # characters of a text that a cell uses; no terminal is wider
 _FORMULA = re.compile(
     r"['\t\r\n\0]|[\s\x00-\x1f\x7f-\xa0\xad\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff]*[=+\-@＝＋－＠]"
 )
 """Begin of a text that a spreadsheet may run, after what it may skip; and of one that is marked."""
-
-
-class Number(str):
-    """A formatted number, which a table aligns to the right."""
 
 
 class RowOptions(NamedTuple):
@@ -63,62 +50,6 @@ class RowOptions(NamedTuple):
     limit: int | None
     columns: str | None
     sql: str | None
-
-
-def safe(text: object) -> str:
-    """Write a text of the data whole, on one line, with its hidden characters visible."""
-    return plain(text, None) if (text := str(text)) else ""
-
-
-def _is_new_emoji(char: str) -> bool:
-    # Blocks of emoji only, some of a later Unicode version than this Python's.
-    return "\U0001f300" <= char <= "\U0001faff" and unicodedata.category(char) == "Cn"
-
-
-def _width(text: str) -> int:
-    """Return the number of terminal columns: 2 per wide character, 0 per mark or joiner."""
-    if text.isascii():
-        return len(text)
-    wide = sum(unicodedata.east_asian_width(c) in "WF" or _is_new_emoji(c) for c in text)
-    return len(text) + wide - sum(unicodedata.category(c) in ("Mn", "Me", "Cf") for c in text)
-
-
-def clip(text: str, width: int, *, at_start: bool = False, in_middle: bool = False) -> str:
-    """Shorten a text to a number of terminal columns; an ellipsis replaces the rest."""
-    if _width(text) <= width:
-        return text
-    if in_middle:
-        head = clip(text, width // 2)
-        return head + clip(text, width + 1 - _width(head), at_start=True)[1:]
-    kept, room = "", width - 1
-    for char in reversed(text) if at_start else text:
-        room -= _width(char)
-        if room < 0:
-            break
-        kept = char + kept if at_start else kept + char
-    return f"…{kept}" if at_start else f"{kept}…"
-
-
-def _cell(value: Any) -> str:
-    """Write one value; null is a dash."""
-    if isinstance(value, Decimal):
-        value = _plain_number(value)
-    if value is None or value != value:
-        return "–"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        fixed = value == 0 or 1e-4 <= abs(value) < 1e6
-        return f"{value:.4f}" if fixed else f"{value:.2g}"
-    if isinstance(value, bytes):
-        return spelled_token("", value)
-    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-    return safe(text[:_CELL_LENGTH])
-
-
-def terminal_columns() -> int:
-    """Return the width of the terminal: COLUMNS if it is set; 100 in a pipe; at least 24."""
-    return max(shutil.get_terminal_size((100, 24)).columns, _LEAST_COLUMNS)
 
 
 def fill_streams() -> None:
@@ -147,120 +78,6 @@ def complain(text: str) -> None:
         discard(sys.stderr)
 
 
-def beside(head: str, items: Iterable[str], indent: int) -> Iterator[str]:
-    """Yield a styled head with items beside it, which are wrapped only between items.
-
-    Parameters
-    ----------
-    head : str
-    items : iterable of str
-        Safe to print.
-    indent : int
-        Terminal columns of blanks before the lines after the first.
-    """
-    text = " · ".join(item.replace(" ", "\xa0") for item in items)
-    first = " " * len(click.unstyle(head))
-    blanks = " " * indent
-    lines = textwrap.wrap(
-        text,
-        terminal_columns(),
-        initial_indent=first,
-        subsequent_indent=blanks,
-        break_on_hyphens=False,
-    )
-    for number, line in enumerate(lines or [first]):
-        line = line.replace("\xa0", " ")
-        yield line if number else head + line[len(first) :]
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float | Decimal | Number | None) and not isinstance(value, bool)
-
-
-def grid(
-    names: Sequence[str],
-    rows: Sequence[Sequence[Any]],
-    tint: Callable[[Sequence[Any]], str | None] = lambda row: None,
-    lead: int = 0,
-    *,
-    can_omit: bool = False,
-) -> Iterator[str]:
-    """Yield the lines of a table that fits the terminal; numbers are aligned to the right.
-
-    Parameters
-    ----------
-    names : sequence of str
-        Heads of the columns, broken at underscores if they are wider than their cells.
-    rows : sequence of sequences
-        Values; long texts are clipped.
-    tint : callable
-        Returns the colour of a row.
-    lead : int
-        Least width of the first column.
-    can_omit : bool
-        Whether the last columns are named below the table if the terminal is too narrow for them.
-    """
-    cells = [[_cell(value) for value in row] for row in rows]
-    right: list[bool] = []
-    heads: list[list[str]] = []
-    widths: list[int] = []
-    names = [safe(name) for name in names]
-    for i, name in enumerate(names):
-        right.append(all(_is_number(row[i]) for row in rows))
-        width = max([_HEAD_WIDTH, *(_width(row[i]) for row in cells)])
-        # A name is broken at its underscores, not at its blanks.
-        lines = textwrap.wrap(name.translate({32: "\xa0", 95: " "}), width, break_long_words=False)
-        heads.append([line.replace("\xa0", " ") for line in lines] or [""])
-        texts = [*heads[i], *(row[i] for row in cells)]
-        widths.append(max([0 if i else lead, *map(_width, texts)]))
-    room = terminal_columns()
-    least = [
-        widths[i]
-        if right[i]
-        else min(widths[i], _KEPT_WIDTH.get(name) or max([6, *map(_width, heads[i])]))
-        for i, name in enumerate(names)
-    ]
-    n = len(names)
-    while can_omit and n > 1 and sum(least[:n]) + 2 * n > room:
-        n -= 1
-    widths = _shrunk([min(width, room) for width in widths[:n]], least, room - 2 * n)
-
-    def line(texts: Iterable[str]) -> str:
-        padded = []
-        for name, text, width, to_right in zip(names, texts, widths, right, strict=False):
-            text = clip(text, width, at_start=name in _PATHS, in_middle=name in _IDS)
-            space = " " * (width - _width(text))
-            padded.append(space + text if to_right else text + space)
-        return "  " + "  ".join(padded).rstrip()
-
-    height = max(map(len, heads[:n]))
-    for head in zip(*([""] * (height - len(head)) + head for head in heads[:n]), strict=True):
-        yield click.style(line(head), bold=True)
-    for row, texts in zip(rows, cells, strict=True):
-        colour = tint(row)
-        yield click.style(line(texts), fg=colour) if colour else line(texts)
-    if n < len(names):
-        noun = "column" if n + 1 == len(names) else "columns"
-        more = f"  … {len(names) - n} more {noun}; --columns prints them: {', '.join(names[n:])}"
-        for each in textwrap.wrap(more, room, subsequent_indent="    "):
-            yield click.style(each, dim=True)
-
-
-def _shrunk(widths: list[int], least: Sequence[int], room: int) -> list[int]:
-    """Return widths that fit the room, if they need not become less than the least ones."""
-    while sum(widths) > room:
-        wide = [i for i, width in enumerate(widths) if width > least[i]]
-        if not wide:
-            break
-        widths[max(wide, key=lambda i: widths[i])] -= 1
-    return widths
-
-
-def _plain_number(value: Decimal) -> int | float:
-    """Return a decimal number of SQL as a whole number, which is exact, or as a float."""
-    return int(value) if value == value.to_integral_value() else float(value)
-
-
 def _json_value(value: Any) -> Any:
     """Convert a value to types of JSON: NaN to null, bytes to integers, times to ISO 8601."""
     if isinstance(value, float):
@@ -270,7 +87,7 @@ def _json_value(value: Any) -> Any:
     if isinstance(value, bytes):
         return list(value)
     if isinstance(value, Decimal):
-        return _plain_number(value)
+        return plain_number(value)
     if hasattr(value, "isoformat"):
         return value.isoformat()
     if isinstance(value, dict):

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 import toolkit
+from toolkit.cli.grid import safe
 from toolkit.cli.group import (
     CHANNEL,
     RESPONSE_HELP,
@@ -22,7 +23,6 @@ from toolkit.cli.group import (
     selector,
 )
 from toolkit.cli.labels import judged_answers, label_options, label_texts, labels_option
-from toolkit.cli.output import safe
 from toolkit.errors import ArgumentError
 from toolkit.files import write_file
 

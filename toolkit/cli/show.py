@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 import toolkit
+from toolkit.cli.grid import safe
 from toolkit.cli.group import (
     CHANNEL,
     RESPONSE_HELP,
@@ -21,7 +22,7 @@ from toolkit.cli.group import (
     selector,
     table_option,
 )
-from toolkit.cli.output import print_texts, safe
+from toolkit.cli.output import print_texts
 from toolkit.errors import ArgumentError
 
 

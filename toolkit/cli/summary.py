@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import toolkit
-from toolkit.cli.output import Number, beside, clip, grid, safe, terminal_columns
+from toolkit.cli.grid import Number, beside, clip, grid, safe, terminal_columns
 from toolkit.visible_text import spelled_token
 
 if TYPE_CHECKING:

@@ -19,10 +19,9 @@ from toolkit.loaders.sources.containers import unpack
 from toolkit.loaders.sources.fingerprint import Fingerprint, FingerprintRecord
 from toolkit.loaders.sources.locations import (
     File,
-    FileObject,
     Location,
+    Memory,
     Remote,
-    Stdin,
     WatchedFile,
 )
 from toolkit.loaders.sources.size_limits import limit_bytes
@@ -187,9 +186,10 @@ class Source:
                 *(blocks, reader, self.name, block_bytes, limits),
                 to_end=fingerprint is not None,
             )
-            has_size = not isinstance(self.location, FileObject | Stdin)
+            # That of a file object of the caller may be slow, and its size is unknown.
+            is_own = isinstance(self.location, File | Remote | Memory)
             for block in limit_bytes(text, limits):
-                if stored is not None and has_size:
+                if stored is not None and is_own:
                     stored.read = cast(IO[bytes], reader).tell()
                 yield block
             for watched in (reader, self.location):

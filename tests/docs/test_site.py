@@ -84,7 +84,9 @@ def test_every_plot_is_in_the_gallery(pages, site):
     drawn = re.findall(r"^toolkit\.plot\.(\w+)\(", gallery, re.MULTILINE)
     assert sorted(drawn) == sorted(toolkit.plot.__all__)
     n_blocks = gallery.count("```{plot}")
-    assert len(pages[site / "gallery.html"].css("img.plot")) == n_blocks > len(drawn)
+    for theme in ("light", "dark"):
+        shown = pages[site / "gallery.html"].css(f"img.plot.only-{theme}")
+        assert len(shown) == n_blocks > len(drawn)
 
 
 def test_every_declared_table_has_its_place(pages, site):

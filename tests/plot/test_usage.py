@@ -1,9 +1,11 @@
 """The plot of usage shows what the metric table says."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import toolkit
+from tests.plot.cases import body, load
 from toolkit import plot
 from toolkit.errors import ArgumentError
 
@@ -17,7 +19,7 @@ def test_usage_over_time(data):
 
 
 def _two_models():
-    def body(model, created, completion):
+    def of(model, created, completion):
         usage = {
             "prompt_tokens": 4,
             "completion_tokens": completion,
@@ -30,7 +32,7 @@ def _two_models():
         return {"model": model, "created": created, "usage": usage, "choices": [choice]}
 
     return toolkit.from_responses(
-        [body("m", 0, 1), body("n", 3600, 2), body("m", 7200, 3), body(None, 7200, 5)]
+        [of("m", 0, 1), of("n", 3600, 2), of("m", 7200, 3), of(None, 7200, 5)]
     )
 
 
@@ -57,3 +59,19 @@ def test_cost_is_drawn_and_models_without_a_price_are_named():
 
 def test_the_span_is_picked():
     assert "tokens used per 1min" in plot.usage_over_time(_two_models()).get_title()
+
+
+@pytest.mark.parametrize("unit", ["s", "min", "h", "D"])
+@pytest.mark.parametrize("length", [1, 2, 3, 4, 5, 7, 10, 25, 60, 100, 400, 3000])
+def test_any_length_of_time_has_a_few_ticks(length, unit):
+    lp = _at(pd.Timestamp("2026-01-30"), pd.Timestamp("2026-01-30") + pd.Timedelta(length, unit))
+    ax = plot.usage_over_time(lp)
+    ax.figure.draw_without_rendering()  # matplotlib warns where it finds no ticks
+    low, high = sorted(ax.get_xlim())
+    assert 1 <= len([tick for tick in ax.get_xticks() if low <= tick <= high]) <= 12
+
+
+def _at(*times):
+    usage = {"prompt_tokens": 1, "completion_tokens": 1}
+    rows = (body([("a", -1.0)], created=int(time.timestamp()), usage=usage) for time in times)
+    return load(*rows)

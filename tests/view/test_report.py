@@ -1,5 +1,7 @@
 """The report: contents, safety and size."""
 
+import base64
+import io
 import json
 import re
 import warnings
@@ -8,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from matplotlib.image import imread
 from selectolax.lexbor import LexborHTMLParser
 
 import toolkit
@@ -34,6 +37,8 @@ TAGS = {
     "th",
     "td",
     "figure",
+    "picture",
+    "source",
     "img",
     "code",
     "details",
@@ -55,6 +60,8 @@ ATTRIBUTES = {
     "scope",
     "alt",
     "src",
+    "media",
+    "srcset",
     "data-d",
     "id",
     "href",
@@ -71,7 +78,7 @@ def assert_harmless(text):
         assert node.tag in TAGS, node.tag
         for name, value in node.attributes.items():
             assert name in ATTRIBUTES, (node.tag, name)
-            if name == "src":
+            if name in ("src", "srcset"):
                 assert value.startswith("data:image/png;base64,")
             if name == "href":
                 assert re.fullmatch("#[a-z-]+", value)
@@ -81,6 +88,12 @@ def assert_harmless(text):
                 assert "url(" not in value
     (sheet,) = LexborHTMLParser(text).css("style")
     assert not re.search(r"https?:|@import|url\(|</", sheet.text())
+
+
+def ground(address):
+    """Return the colour of the first pixel of a picture, given as the address of its data."""
+    png = base64.b64decode(address.partition(",")[2])
+    return [round(255 * float(part)) for part in imread(io.BytesIO(png))[0, 0, :3]]
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +118,10 @@ def test_the_page_has_every_part(capitals, tmp_path):
     assert tree.css_first("h1").text() == "Capitals & more"
     assert len(tree.css("img")) == 7
     assert all(node.attributes["alt"] for node in tree.css("img"))
+    for light, dark in zip(tree.css("img"), tree.css("picture > source"), strict=True):
+        assert dark.attributes["media"] == "(prefers-color-scheme:dark)"
+        drawn = (light.attributes["src"], dark.attributes["srcset"])
+        assert [ground(address) for address in drawn] == [[255] * 3, [0x16] * 3]
     assert len(tree.css(".lp")) == 10
     links = {link.attributes["href"]: link.text() for link in tree.css("nav a")}
     assert list(links.values()) == heads

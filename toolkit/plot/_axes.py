@@ -19,8 +19,11 @@ from toolkit.tables.rows import pick
 DPI = 110  # pixels per inch of `picture`
 _GROUNDS = ("figure.facecolor", "axes.facecolor", "savefig.facecolor")
 _INKS = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
-# Ground and ink of pages of the toolkit in dark mode.
-_DARK_PAGE: dict[Any, Any] = dict.fromkeys(_GROUNDS, "#161616") | dict.fromkeys(_INKS, "#ececec")
+
+
+def dark_page(ground: str = "#161616") -> dict[Any, Any]:
+    """Return the settings of matplotlib for a dark page; the ground is that of the toolkit's."""
+    return dict.fromkeys(_GROUNDS, ground) | dict.fromkeys(_INKS, "#ececec")
 
 
 class Extent(NamedTuple):
@@ -94,7 +97,7 @@ def picture(
 
     The same drawing gives the same bytes.
     """
-    with mpl.rc_context(_DARK_PAGE if dark else {}):
+    with mpl.rc_context(dark_page() if dark else {}):
         figure = Figure(figsize=(width, height), layout="constrained")
         FigureCanvasAgg(figure)
         draw(figure.subplots())

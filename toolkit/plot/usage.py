@@ -119,6 +119,6 @@ def _time_axis(ax: Axes) -> None:
     """Label the x axis with times, and begin the y axis at 0."""
     ax.set_ylim(bottom=0, auto=None)  # grows with later drawings
     ax.set_xlabel("time (UTC)", loc="left")  # the axis writes the date on the right
-    locator = dates.AutoDateLocator(maxticks=8)
+    locator = dates.AutoDateLocator(minticks=3, maxticks=8)  # with 5, none fits 4 days
     ax.xaxis.set_major_locator(locator)
     ax.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))

@@ -361,10 +361,16 @@ def _rejects(lp: LogprobTables) -> Iterator[str]:
 
 
 def _pictures(*drawn: tuple[Callable[[Any], object], str], height: float = 3.3) -> str:
+    """Write pictures with their texts, each drawn for light pages and for dark ones."""
     figures = []
     for draw, says in drawn:
-        data = base64.b64encode(picture(draw, 7.0, height)).decode()
+        light, dark = (_address(picture(draw, 7.0, height, dark=dark)) for dark in (False, True))
         figures.append(
-            f'<figure><img alt="{html.escape(says)}" src="data:image/png;base64,{data}"></figure>'
+            f'<figure><picture><source media="(prefers-color-scheme:dark)" srcset="{dark}">'
+            f'<img alt="{html.escape(says)}" src="{light}"></picture></figure>'
         )
     return f'<div class="pictures">{"".join(figures)}</div>'
+
+
+def _address(png: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(png).decode()}"

@@ -33,3 +33,20 @@ def test_the_title_says_what_is_before(stories):
     assert plot.alternatives(stories, position=0).get_title() == "position 0 · at the beginning"
     title = plot.alternatives(stories, position=2).get_title()
     assert title == "position 2 · after “ there lived”"
+
+
+@pytest.mark.parametrize("position", [0, 3, 6])
+def test_no_bar_of_a_second_drawing_crosses_a_number(stories, position):
+    ax = None
+    for number in range(3):
+        options = {"position": position, "ax": ax, "label": f"answer {number}"}
+        ax = plot.alternatives(stories, response=number, **options)
+    ax.figure.draw_without_rendering()
+    numbers = [text.get_window_extent() for text in ax.texts if text.get_text()]
+    bars = [bar.get_window_extent() for bar in ax.patches if isinstance(bar, Rectangle)]
+    assert len(numbers) == len(bars)
+    frame = ax.get_window_extent()
+    for place, text in enumerate(numbers):
+        assert frame.x0 < text.x0 < text.x1 <= frame.x1 + 1
+        assert not any(text.x0 < bar.x1 and text.y0 < bar.y1 and bar.y0 < text.y1 for bar in bars)
+        assert not any(text.overlaps(other) for other in numbers[:place])

@@ -360,3 +360,13 @@ def test_bad_tables_are_named():
         toolkit.show(lp, "lp")
     with pytest.raises(toolkit.errors.ArgumentError, match="colours"):
         toolkit.show(lp).text(16)
+
+
+def test_no_bar_of_an_alternative_crosses_its_number():
+    bars = re.findall(r" 0 (\d+)px/var\(--\w,0\) (\d+)px", style_sheet())
+    assert len(bars) == 10
+    assert ";font:12px/18px" in style_sheet().replace("text-decoration:none;", ";")
+    for top, height in bars:
+        begin = (int(top) - 8) % 18  # in the line: its letters of 12 pixels are in the middle
+        assert begin >= 15
+        assert begin + int(height) <= 18 + 3

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
 
 from toolkit import arguments
 from toolkit.metrics import token_metrics
@@ -20,6 +22,8 @@ from toolkit.visible_text import plain, spelled, spelled_token, token_texts
 _BEFORE = 40  # characters of the text before the position, in the title
 _NAME = 24  # characters of a token
 _UNLISTED = "not listed"
+_NUMBER = "toolkit.probability"  # marks the texts that are numbers
+_WIDTH = 0.08  # of a number, where the axes show probabilities up to 1
 
 
 class _Bar(NamedTuple):
@@ -62,7 +66,8 @@ def alternatives(
     Axes
         One bar per usable alternative, the most probable on top; the sampled token is stronger and
         marked ``▸``. The hatched bar is the probability of all tokens that are not listed. On axes
-        that have bars already, thinner ones are drawn on those of the same tokens.
+        that have bars already, thinner ones are drawn on those of the same tokens, and their
+        numbers follow in their colour.
 
     Raises
     ------
@@ -121,6 +126,28 @@ def _bars(alone: LogprobTables, row: int, metrics: pd.DataFrame, name: str) -> l
     return bars
 
 
+def _place_numbers(ax: Axes, size: float) -> int:
+    """Write the numbers of each row side by side, after its longest bar; return how many at most.
+
+    They are in the order of the drawings.
+    """
+    ends: dict[float, float] = {}
+    for bar in _rectangles(ax):
+        row = round(bar.get_y() + bar.get_height() / 2)
+        ends[row] = max(ends.get(row, 0.0), bar.get_width())
+    placed: Counter[float] = Counter()
+    for text in ax.texts:
+        if text.get_gid() == _NUMBER:
+            place = text.get_position()[1]
+            text.set(x=ends[place] + 0.01 + _WIDTH * placed[place], fontsize=size)
+            placed[place] += 1
+    return max(placed.values())
+
+
+def _rectangles(ax: Axes) -> list[Rectangle]:
+    return [patch for patch in ax.patches if isinstance(patch, Rectangle)]
+
+
 def _draw(drawing: Drawing, bars: list[_Bar], missing: float) -> None:
     """Draw the bars; a token that has a bar already keeps its row."""
     ax, style = drawing.ax, drawing.colours
@@ -149,12 +176,12 @@ def _draw(drawing: Drawing, bars: list[_Bar], missing: float) -> None:
         if not is_weak:
             drawing.main(bar)
             label = "_nolegend_"
-    if drawing.is_first:
-        size = row_size(ax, len(values), 9)
-        for row, p in enumerate(values):
-            ax.text(p + 0.01, row, f"{p:.3f}", va="center", fontsize=size, color=style.ink)
+        ink = style.ink if drawing.is_first else drawing.colour
+        ax.text(p, row, f"{p:.3f}", va="center", color=ink, gid=_NUMBER)
+    columns = _place_numbers(ax, row_size(ax, len(names), 9))
     ticks(ax.yaxis, names)
     ax.set_ylim(len(names) - 0.5, -0.5)
-    ax.set_xlim(0, max(1.0, max(values)) * 1.09)
+    longest = max(1.0, *(bar.get_width() for bar in _rectangles(ax)))
+    ax.set_xlim(0, longest * 1.01 + columns * _WIDTH)
     ax.set_xticks([0, 0.25, 0.5, 0.75, 1])
     axis_labels(ax, "probability (▸: sampled; hatched: not listed)")

@@ -14,7 +14,7 @@ from toolkit.view.answer import FORK, Answer, Channel, Entry, Scale, Token
 from toolkit.visible_text import Piece, pieces, spelled, spelled_token
 
 _BARS = "abcdefghij"  # custom properties that hold the lengths of the bars
-_BAR_TOP, _BAR_HEIGHT = 44, 18  # pixels: padding and two lines of the panel; one line
+_PADDING, _LINE, _BAR = 8, 18, 3  # pixels of the panel: above its lines, of a line, of a bar
 LEAST = 5e-4
 """Alternatives below this probability round to 0.000 and are omitted."""
 
@@ -30,9 +30,9 @@ class Style(NamedTuple):
 def style_sheet() -> str:
     """Return the style sheet of token views and cards; it never depends on data."""
     bars = ",".join(
-        f"linear-gradient(var(--bar),var(--bar)) 0 {_BAR_TOP + _BAR_HEIGHT * i}px/"
-        f"var(--{name},0) {_BAR_HEIGHT - 2}px no-repeat"
-        for i, name in enumerate(_BARS)
+        f"linear-gradient(var(--bar),var(--bar)) 0 {_PADDING + _LINE * i - _BAR + 1}px/"
+        f"var(--{name},0) {_BAR}px no-repeat"  # below its line: it crosses no number
+        for i, name in enumerate(_BARS, 3)  # after the lines of the token and its logprob
     )
     sheet = files("toolkit.view").joinpath("style.css").read_text("utf-8")
     return "".join(sheet.replace("BARS #fff", f"{bars},var(--paper)").splitlines())

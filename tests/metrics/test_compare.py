@@ -258,3 +258,7 @@ def test_both_texts_are_those_of_the_runs(channel):
     assert pairs["text_b"].fillna("none").tolist() == ["same", "two", "none"]
     assert pairs["same_text"].astype(object).tolist() == [True, False, pd.NA]
     assert pairs["model_a"].tolist() == ["m3"] * 3
+    tokens = toolkit.compare_tokens(first, second, channel=channel)
+    assert tokens["custom_id"].tolist() == ["a", "b"]
+    assert tokens["model_a"].tolist() == ["m3"] * 2
+    assert tokens["model_b"].tolist() == ["m2"] * 2

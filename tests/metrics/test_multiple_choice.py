@@ -37,6 +37,8 @@ def test_choices_are_those_of_the_harness(data, options):
     given, alone = (data / f"{name}_q4_1.jsonl.gz" for name in ("options", "options_alone"))
     scores = option_scores(toolkit.read(given), options, unconditional=toolkit.read(alone))
     assert list(scores) == schema.OPTION_SCORES.names
+    assert scores["custom_id"].tolist() == options["custom_id"].tolist()
+    assert set(scores["model"]) == {"smollm2-135m-instruct-q4_1"}
     lls, without = loglikelihoods(given, options), loglikelihoods(alone, options)
     np.testing.assert_allclose(scores["acc"], lls, rtol=1e-12)
     np.testing.assert_allclose(scores["acc_mutual_info"], lls - without, atol=1e-9)

@@ -137,7 +137,7 @@ def compare_tokens(
     pairs = pair(a, b, on, channel)
     found = align(a, b, pairs)
     lists = compare_lists(a, b, found, jensen_shannon, kullback_leibler)
-    which = keys_of_pairs(a, b, pairs, models=False)
+    which = keys_of_pairs(a, b, pairs, models=True)
     repeated = pd.DataFrame(which).take(found.owner).reset_index(drop=True)
     columns: dict[str, Any] = dict(repeated.items())
     logprob = [logprobs_at(side, found.rows[i]) for i, side in enumerate((a, b))]

@@ -13,8 +13,9 @@ from toolkit import arguments, arrow, schema
 from toolkit.errors import ArgumentError, SchemaError
 from toolkit.metrics._arrays.segments import ratio, segment_count, segment_ids, segment_max
 from toolkit.metrics._arrays.types import Array, Counts, Flags
+from toolkit.metrics._blocks import rows_of
 from toolkit.metrics._given import Parts, bytes_of, given_texts, parts_from, tokens_after
-from toolkit.metrics._pairing import response_rows
+from toolkit.metrics._pairing import response_rows, texts_at
 from toolkit.metrics._results import Columns, categorical, result_frame, text_type
 from toolkit.tables import require_tables
 
@@ -90,8 +91,11 @@ def option_scores(
         less = np.where(found, alone.sum_logprob, np.nan)
     lengths = pc.utf8_length(pa.array(table["text"], schema.TEXT))
     characters = lengths.to_numpy().astype(np.int64)
+    responses = lp.responses["response_key"].to_numpy()
     columns: Columns = {
         "response_key": keys,
+        "custom_id": table["custom_id"].to_numpy(),
+        "model": texts_at(lp.responses["model"], rows_of(responses, keys, "responses")),
         "question": table["question"].to_numpy(),
         "option": table["option"].to_numpy(),
         "is_correct": table["correct"].to_numpy(),
@@ -107,7 +111,8 @@ def option_scores(
         "acc_tokens": ratio(acc, part.n_tokens),
         "acc_mutual_info": acc - less,
     }
-    texts = {name: pd.Series(columns[name], dtype=text_type()) for name in ("question", "option")}
+    names = ("custom_id", "question", "option")
+    texts = {name: pd.Series(columns[name], dtype=text_type()) for name in names}
     correct = pd.array(columns["is_correct"], dtype="boolean")
     return result_frame(schema.OPTION_SCORES, columns | texts | {"is_correct": correct})
 

@@ -13,6 +13,10 @@ _WHICH = (
     CHOICE,
     RESPONSES["custom_id"],
 )
+_MODELS = (
+    Column("model_a", TEXT, "Model of the first run."),
+    Column("model_b", TEXT, "Model of the second run."),
+)
 JS = (
     metric(
         "js_lower",
@@ -76,8 +80,7 @@ COMPARE = Table(
     (),
     (
         *_WHICH,
-        Column("model_a", TEXT, "Model of the first run."),
-        Column("model_b", TEXT, "Model of the second run."),
+        *_MODELS,
         Column("is_paired", pa.bool_(), "Whether both runs have the answer.", required=True),
         known("n_tokens_a", "tokens", "", "Token rows of the first answer."),
         known("n_tokens_b", "tokens", "", "Token rows of the second answer."),
@@ -135,6 +138,7 @@ COMPARE_TOKENS = Table(
     (),
     (
         *_WHICH,
+        *_MODELS,
         total("position", "0-based position in the channel.", ""),
         Column("token_a", TEXT, "Token of the first answer; null: it has ended."),
         Column("token_b", TEXT, "Token of the second answer; null: it has ended."),

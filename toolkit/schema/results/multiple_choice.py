@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 
 from toolkit.schema.base import LABEL, TEXT, Column, Table, metric, total
-from toolkit.schema.tables import RESPONSE_KEY
+from toolkit.schema.tables import RESPONSE_KEY, RESPONSES
 
 CHOICE_MEASURES = ("acc", "acc_norm", "acc_bytes", "acc_tokens", "acc_mutual_info")
 """Names of lm-evaluation-harness for what the option with the highest score is chosen by."""
@@ -19,6 +19,8 @@ OPTION_SCORES = Table(
     (),
     (
         RESPONSE_KEY,
+        RESPONSES["custom_id"],
+        RESPONSES["model"],
         _QUESTION,
         Column("option", TEXT, "The option, as `options` names it.", required=True),
         Column("is_correct", pa.bool_(), "Whether it is the right option; null: not given."),

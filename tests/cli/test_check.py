@@ -225,3 +225,33 @@ def test_the_report_is_that_of_the_library(data, tmp_path):
     assert (
         "cannot be written" in run("report", source, "-o", tmp_path / "no" / "a", status=1).stderr
     )
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+@pytest.mark.parametrize(
+    ("option", "name", "pair"),
+    [
+        ("--same-model", "same_model", ("repeats_bf16", "repeats_q4_0")),
+        ("--noise", "noise_floor", ("rollout_bf16", "rollout_fp32")),
+    ],
+)
+def test_scores_of_two_runs_are_explained(option, name, pair, columns, data, monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    text = run("compare", *(data / f"{each}.jsonl.gz" for each in pair), option, "--text").stdout
+    shown = " ".join(text.split())
+    for column in getattr(toolkit.schema, name.upper()).columns:
+        meaning = column.doc.partition(". ")[0].partition("; null")[0].rstrip(".")
+        is_end = column.name.endswith(("_lower", "_upper"))
+        if f"  {column.name} " in text:
+            assert not is_end
+            assert " ".join(meaning.split()) in shown, column.name
+    assert "p_value" in text or "near_tie" in text
+    if columns >= 80:
+        assert max(map(len, text.splitlines())) <= columns
+
+
+def test_a_channel_without_positions_is_named(data):
+    paths = [data / f"given_{each}.jsonl.gz" for each in ("q4_0", "q4_1")]
+    text = run("compare", *paths, "--divergence", "--text").stdout
+    assert "no position to compare" in text
+    assert "--channel" in text

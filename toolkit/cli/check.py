@@ -26,6 +26,7 @@ from toolkit.cli.group import (
     row_options,
     tables_of_runs,
 )
+from toolkit.cli.layout import score_lines
 from toolkit.cli.output import RowOptions, print_rows
 from toolkit.errors import ArgumentError, SourceError
 from toolkit.visible_text import spelled_token
@@ -318,7 +319,14 @@ def _report_lines(table: pa.Table, of: str | None) -> Iterator[str]:
     if of == "survival":
         yield from grid(names, [list(row.values()) for row in table.select(names).to_pylist()])
         return
+    if of not in _HEADS and table.num_rows == 1:
+        name = _FUNCTIONS[of]
+        yield from score_lines({name: table.to_pylist()[0]}, {name: " ".join(names)})
+        return
     if of == "divergence":
+        if not any(table["n_positions"].to_pylist()):
+            yield "  no position to compare in this channel: --channel names others, as prompt"
+            return
         table = table.filter([each in _MEASURES for each in table["measure"].to_pylist()])
     heads = table[_HEADS[of]].to_pylist() if of in _HEADS else [""]
     names = [name for name in names if name not in ("cluster", *_HEADS.values())]

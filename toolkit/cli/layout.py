@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -154,6 +154,53 @@ def _alternatives(lp: LogprobTables, at: np.ndarray) -> list[str]:
                 likely.append(f"{token} {probability:.2f}")
         texts.append(" · ".join(likely))
     return texts
+
+
+def score_lines(rows: Mapping[str, Mapping[str, Any]], names: Mapping[str, str]) -> Iterator[str]:
+    """Yield the lines of each score: its value, its interval and what it is.
+
+    Parameters
+    ----------
+    rows : mapping of str to mapping
+        The only row of each table.
+    names : mapping of str to str
+        Columns to show of each table, separated by blanks; those without a value are omitted.
+    """
+    for number, (table, row) in enumerate(rows.items()):
+        yield from [""] * (number > 0)
+        yield click.style(f"  {table}", bold=True)
+        declared = declared_tables()[table]
+        known = [name for name in names[table].split() if row[name] not in (None, [])]
+        known = [name for name in known if row[name] == row[name] and not _is_end(name, known)]
+        intervals = {name: _interval(row, name) for name in known}
+        width, beside_value = (
+            max(18, *map(len, known)),
+            max(map(len, intervals.values()), default=0),
+        )
+        for name in known:
+            value = row[name]
+            shown = f"{value:,.3g}" if isinstance(value, float) else safe(value)
+            head = f"  {name:<{width}}{shown:>9}  {intervals[name]:<{beside_value}}  "
+            head = head if beside_value else head[:-2]
+            meaning = declared[name].doc.partition(". ")[0].partition("; null")[0].rstrip(".")
+            room = max(terminal_columns(), len(head) + 16)
+            yield from textwrap.wrap(
+                meaning,
+                room,
+                initial_indent=head,
+                subsequent_indent=" " * len(head),
+                break_long_words=False,
+            )
+
+
+def _interval(row: Mapping[str, Any], name: str) -> str:
+    low, high = (row.get(f"{name}_{end}") for end in ("lower", "upper"))
+    return "" if low is None or low != low else f"[{low:.3g}, {high:.3g}]"
+
+
+def _is_end(name: str, names: Sequence[str]) -> bool:
+    """Return whether a column is an end of the interval of another one."""
+    return name.endswith(("_lower", "_upper")) and name[:-6] in names
 
 
 def result_table(frame: pd.DataFrame, name: str) -> pa.Table:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import toolkit
-from toolkit.cli.grid import Number, beside, grid, safe, terminal_columns
+from toolkit.cli.grid import Number, beside, grid, safe
 from toolkit.cli.group import (
     CHANNEL,
     inputs_argument,
@@ -22,7 +21,7 @@ from toolkit.cli.group import (
     tables_of_runs,
 )
 from toolkit.cli.labels import judged_answers, label_options, label_texts, labels_option
-from toolkit.cli.layout import result_table, table_lines
+from toolkit.cli.layout import result_table, score_lines, table_lines
 from toolkit.cli.output import RowOptions, json_text, print_lines, print_rows
 from toolkit.errors import ArgumentError
 
@@ -251,29 +250,8 @@ def calibrate(
     rows = {name: result_table(frame, name).to_pylist()[0] for name, frame in found.items()}
     for row in rows.values():
         row |= {name: dict(value) for name, value in row.items() if _is_map(value)}
-    print_lines([json_text(rows, indent=2)] if as_json else _score_lines(rows))
+    print_lines([json_text(rows, indent=2)] if as_json else score_lines(rows, _SCORED))
 
 
 def _is_map(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(each, tuple) for each in value)
-
-
-def _score_lines(rows: dict[str, dict[str, Any]]) -> Iterator[str]:
-    """Yield the lines of each score: its value, its interval and what it is."""
-    for number, (table, row) in enumerate(rows.items()):
-        yield from [""] * (number > 0)
-        yield click.style(f"  {table}", bold=True)
-        declared = getattr(toolkit.schema, table.upper())
-        for name in _SCORED[table].split():
-            value = row[name]
-            if value is None or value != value:
-                continue
-            shown = f"{value:,.3g}" if isinstance(value, float) else safe(value)
-            low, high = (row.get(f"{name}_{end}") for end in ("lower", "upper"))
-            interval = "" if low is None or low != low else f"[{low:.3g}, {high:.3g}]"
-            head = f"  {name:<18}{shown:>9}  {interval:<17}  "
-            meaning = declared[name].doc.partition(". ")[0].partition("; null")[0].rstrip(".")
-            room = max(terminal_columns(), len(head) + 16)
-            yield from textwrap.wrap(
-                meaning, room, initial_indent=head, subsequent_indent=" " * len(head)
-            )

@@ -16,7 +16,10 @@ import toolkit
 from toolkit.plot._axes import dark_page
 from tools.site.markdown import ROOT
 
-THEMES: dict[str, dict[Any, Any]] = {"light": {}, "dark": dark_page("#14181e")}  # by its ground
+THEMES: dict[str, dict[Any, Any]] = {  # by the theme's ground, unless the code sets another
+    "light": {},
+    "dark": dark_page("#14181e") | {"savefig.facecolor": "auto"},
+}
 
 
 class Plot(SphinxDirective):

@@ -251,7 +251,7 @@ ROOMS = {
         "`open_dataset`: metrics of an export, batch by batch",
         (
             *("errors", "arguments", "schema", "dataset.layout", "dataset.snapshot"),
-            *("dataset.read", "dataset.batches", "metrics"),
+            *("dataset.read", "dataset.batches", "metrics", "progress"),
         ),
     ),
     "plot": (

@@ -48,6 +48,13 @@ def test_long_calls_show_percent(tmp_path, data, capsys):
     assert shown(capsys)["measuring"]
     toolkit.report(lp, tmp_path / "report.html")
     assert shown(capsys)["writing the report"]
+    toolkit.compare(lp, lp, on="position")
+    assert shown(capsys) == {"comparing": True}
+    dataset = toolkit.open_dataset(lp.write_parquet(tmp_path / "answers"))
+    for measure in (dataset.corpus_metrics, dataset.usage, dataset.token_histogram):
+        capsys.readouterr()
+        measure()
+        assert shown(capsys) == {"measuring": True}, measure
 
 
 @pytest.mark.usefixtures("terminal")

@@ -21,6 +21,7 @@ from toolkit.metrics._check_tokens import HABIT_REDUCERS, habits, habits_partial
 from toolkit.metrics._partial import Partial, Reducer, merged
 from toolkit.metrics._prices import Price
 from toolkit.metrics.usage import REDUCERS, usage_columns, usage_partial, usage_table
+from toolkit.progress import progress_bar
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -259,7 +260,7 @@ class Dataset:
         """
 
         def values(reader: ExportReader) -> Iterator[pd.DataFrame]:
-            for batch in reader.batches():
+            for batch in _shown(reader):
                 yield distributions.token_values(batch, column, by=by, channel=channel)
 
         def compute(reader: ExportReader) -> pd.DataFrame:
@@ -279,7 +280,7 @@ class Dataset:
     def _merged(
         self, of: Callable[[LogprobTables], Partial], reducers: Mapping[str, Reducer]
     ) -> Partial:
-        return self._of_one_export(lambda reader: merged(map(of, reader.batches()), reducers))
+        return self._of_one_export(lambda reader: merged(map(of, _shown(reader)), reducers))
 
     def _of_one_export(self, compute: Callable[[ExportReader], T]) -> T:
         return of_one_export(self._root, lambda snapshot: compute(_reader(snapshot)))
@@ -292,7 +293,7 @@ def _reader(snapshot: OpenExport) -> ExportReader:
 def _checked(reader: ExportReader, ignored: Collection[str]) -> pd.DataFrame:
     """Return the result of `Dataset.check`."""
     usual = habits(merged(map(habits_partial, reader.batches()), HABIT_REDUCERS))
-    parts = (checks.check_partial(batch, usual) for batch in reader.batches())
+    parts = (checks.check_partial(batch, usual) for batch in _shown(reader))
     found = merged(parts, checks.REDUCERS)
     for ids in _ids(reader):
         found = merged([found, repeated(ids)], checks.REDUCERS)
@@ -312,3 +313,13 @@ def _ids(reader: ExportReader) -> Iterator[Partial]:
         tables = reader.some({"responses": ID_COLUMNS})
         parts = (ids_partial(each["responses"], part, n_parts) for each in tables)
         yield merged(parts, ID_REDUCERS)
+
+
+def _shown(reader: ExportReader) -> Iterator[LogprobTables]:
+    """Yield the batches of an export, and show how many responses have been measured."""
+    with progress_bar(
+        "measuring", lambda: reader.n_rows("responses"), unit=" responses"
+    ) as advance:
+        for batch in reader.batches():
+            yield batch
+            advance(len(batch))

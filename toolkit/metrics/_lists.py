@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,6 +20,7 @@ from toolkit.metrics._arrays.types import Array, Counts, Flags
 from toolkit.metrics._blocks import BLOCK_ROWS
 from toolkit.metrics._pairing import Positions, joined_bytes
 from toolkit.metrics._results import Columns
+from toolkit.progress import progress_bar
 
 if TYPE_CHECKING:
     from toolkit.tables import LogprobTables
@@ -115,7 +116,7 @@ def compare_lists(
     is_compared, is_flip = np.zeros(n, np.bool_), np.zeros(n, np.bool_)
     top = [np.full(n, -1, np.int64) for _ in sides]
     columns: Columns = {}
-    for start, stop in itertools.pairwise(bounds):
+    for start, stop in _shown(itertools.pairwise(bounds), len(place)):
         lists = PairedLists(*(side.read(start, stop) for side in sides))
         both = (lists.a.top >= 0) & (lists.b.top >= 0)
         at = place[start:stop][both]
@@ -129,6 +130,14 @@ def compare_lists(
             for name, values in measure(lists).items():
                 columns.setdefault(name, np.full(n, np.nan))[at] = values[both]
     return Lists(is_compared, is_flip, top, columns)
+
+
+def _shown(ranges: Iterable[tuple[int, int]], total: int) -> Iterator[tuple[int, int]]:
+    """Yield ranges of positions, and show how many have been compared."""
+    with progress_bar("comparing", lambda: total, unit=" positions") as advance:
+        for start, stop in ranges:
+            yield start, stop
+            advance(stop - start)
 
 
 class TakenLists(NamedTuple):

@@ -73,6 +73,7 @@ def test_an_export_shows_percent_from_its_start(workers, tmp_path, data, capsys)
     assert "counting records" in err
     read = [int(percent) for percent in re.findall(r"exporting: +(\d+)%", err)]
     assert read == sorted(read)
+    assert max(read) <= 100
 
 
 @pytest.mark.usefixtures("terminal")

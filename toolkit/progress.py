@@ -40,7 +40,7 @@ def progress_bar(
     Yields
     ------
     callable
-        Takes how much more is done.
+        Takes how much more is done, on any thread.
 
     Examples
     --------
@@ -63,7 +63,13 @@ def progress_bar(
         with tqdm(
             desc=what, total=total(), unit=unit, unit_scale=scale, leave=False, delay=delay
         ) as bar:
-            yield bar.update
+            lock = Lock()
+
+            def advance(n: int) -> None:
+                with lock:
+                    bar.update(n)
+
+            yield advance
     finally:
         _one.release()
 

@@ -12,12 +12,14 @@ import time
 import warnings
 from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pyarrow.parquet as pq
 import pytest
 
 import toolkit
+from tests.conftest import ROOT
 from tests.dataset import recordings
 from tests.dataset.recordings import SHARD_BYTES
 from tests.oracle import assert_conserved
@@ -26,6 +28,7 @@ from toolkit.dataset import (
     Shard,
     ShardReport,
     export_shard,
+    exporting,
     finish_export,
     plan_export,
     shards,
@@ -392,3 +395,21 @@ def test_parts_list_the_rejects_that_a_whole_file_lists(
     assert found.ledger.equals(whole.ledger)
     assert (found.ledger["unlisted"].to_pylist()[0] > 0) == (not is_cut)
     assert len(contents(out / "responses")) == (3 if is_cut else 1)
+
+
+def test_workers_say_what_they_have_read(tmp_path, monkeypatch):
+    sources = [ROOT / "data" / f"given_q4_{i}.jsonl.gz" for i in (0, 1)] * 3
+    size = sum(path.stat().st_size for path in sources)
+    seen = []
+
+    @contextmanager
+    def bar(what, total, **_):
+        assert total() in (size, 0)  # nothing is counted
+        yield lambda n: seen.append((what, n))
+
+    monkeypatch.setattr(exporting, "progress_bar", bar)
+    monkeypatch.setattr(shards, "progress_bar", bar)
+    toolkit.export(sources, tmp_path / "out", workers=2, shard_bytes=1 << 20)
+    assert {what for what, _ in seen} == {"exporting"}
+    assert sum(n for _, n in seen) == size
+    assert len([n for _, n in seen if n]) >= 6  # not once for the only shard

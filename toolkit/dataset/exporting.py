@@ -248,7 +248,7 @@ def _reports(
         return write_shard(
             *(continued(shard, finished.get(shard.ordinal - 1)), staging.content),
             threads=options.threads,
-            on_stored=advance if executor is None else lambda n: None,
+            on_stored=advance,
         )
 
     def total() -> int | None:
@@ -257,10 +257,13 @@ def _reports(
     is_apart = executor is not None  # then the first shard may take long
     with progress_bar("exporting", total, show=options.progress, at_once=is_apart) as advance:
         advance(sum(map(_stored, finished.values())))
+        if isinstance(executor, Workers):
+            executor.on_stored = advance
+        is_silent = is_apart and not isinstance(executor, Workers)  # until a shard ends
         while todo:
             for report in run_shards(todo, staging.content, executor, here):
                 finished[report.shard.ordinal] = report
-                if is_apart:
+                if is_silent and report.shard.is_portable:
                     advance(_stored(report))
                 if checkpoints is not None and not report.refused:
                     checkpoints.add(report)

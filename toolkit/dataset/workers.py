@@ -18,6 +18,15 @@ from toolkit.errors import ExportError, ToolkitError, warn
 _TRIES = 3  # of each shard
 
 
+class _Process:
+    """What a process of `Workers` says of the bytes that it reads; others say nothing."""
+
+    on_stored: Callable[[int], object] = staticmethod(lambda n: None)
+
+
+_in_worker = _Process()
+
+
 class WorkerDiedError(Exception):
     """A worker process ended before it answered."""
 
@@ -32,9 +41,16 @@ class Workers(Executor):
     ----------
     n : int
         Number of processes.
+
+    Attributes
+    ----------
+    on_stored : callable
+        Called, on any thread, with the bytes of sources that a process has read, as they are
+        stored; with a negative number, if they will be read again.
     """
 
     def __init__(self, n: int) -> None:
+        self.on_stored: Callable[[int], object] = lambda n: None
         self._threads = ThreadPoolExecutor(n)
         self._own = threading.local()  # the process of each thread
         self._all: list[_Worker] = []
@@ -49,7 +65,7 @@ class Workers(Executor):
             worker = self._own.worker = _Worker()
             self._all.append(worker)
         try:
-            return worker.call(*call)
+            return worker.call(self.on_stored, *call)
         except WorkerDiedError:
             self._own.worker = None
             raise
@@ -79,11 +95,16 @@ class _Worker:
         self._process.start()
         theirs.close()
 
-    def call(self, *call: Any) -> Any:
+    def call(self, on_stored: Callable[[int], object], *call: Any) -> Any:
+        n_stored = 0
         try:
             self._connection.send(call)
-            is_result, found = self._connection.recv()
+            while (message := self._connection.recv())[0] is None:
+                on_stored(message[1])
+                n_stored += message[1]
+            is_result, found = message
         except (EOFError, OSError) as error:
+            on_stored(-n_stored)
             self._process.join()
             code = self._process.exitcode
             raise WorkerDiedError(
@@ -103,7 +124,8 @@ class _Worker:
 
 
 def _serve(connection: Any) -> None:
-    """Answer calls until the other side closes or ends."""
+    """Answer calls until the other side closes or ends; before an answer, say what was read."""
+    _in_worker.on_stored = lambda n: connection.send((None, n))
     while True:
         try:
             function, args, kwargs = connection.recv()
@@ -190,7 +212,7 @@ def run_shards(
 
 def _work(shard: Shard, folder: Path, attempt: int) -> ShardReport:
     del attempt
-    return write_shard(shard, folder)
+    return write_shard(shard, folder, on_stored=_in_worker.on_stored)
 
 
 def _cancel(future: Future[ShardReport] | None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -25,6 +25,7 @@ from toolkit.progress import progress_bar
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
     from toolkit.tables import LogprobTables
 
@@ -208,10 +209,8 @@ class Dataset:
         names = arguments.items("by", by, "columns of responses")
 
         def compute(reader: ExportReader) -> pd.DataFrame:
-            parts = (
-                usage_partial(tables, by=names, prices=prices)
-                for tables in reader.some(usage_columns(names))
-            )
+            found = _shown(reader, reader.some(usage_columns(names)), _n_responses)
+            parts = (usage_partial(tables, by=names, prices=prices) for tables in found)
             return usage_table(merged(parts, REDUCERS))
 
         return self._of_one_export(compute)
@@ -260,7 +259,7 @@ class Dataset:
         """
 
         def values(reader: ExportReader) -> Iterator[pd.DataFrame]:
-            for batch in _shown(reader):
+            for batch in _shown(reader, reader.batches(), len):
                 yield distributions.token_values(batch, column, by=by, channel=channel)
 
         def compute(reader: ExportReader) -> pd.DataFrame:
@@ -280,7 +279,10 @@ class Dataset:
     def _merged(
         self, of: Callable[[LogprobTables], Partial], reducers: Mapping[str, Reducer]
     ) -> Partial:
-        return self._of_one_export(lambda reader: merged(map(of, _shown(reader)), reducers))
+        def compute(reader: ExportReader) -> Partial:
+            return merged(map(of, _shown(reader, reader.batches(), len)), reducers)
+
+        return self._of_one_export(compute)
 
     def _of_one_export(self, compute: Callable[[ExportReader], T]) -> T:
         return of_one_export(self._root, lambda snapshot: compute(_reader(snapshot)))
@@ -293,7 +295,7 @@ def _reader(snapshot: OpenExport) -> ExportReader:
 def _checked(reader: ExportReader, ignored: Collection[str]) -> pd.DataFrame:
     """Return the result of `Dataset.check`."""
     usual = habits(merged(map(habits_partial, reader.batches()), HABIT_REDUCERS))
-    parts = (checks.check_partial(batch, usual) for batch in _shown(reader))
+    parts = (checks.check_partial(batch, usual) for batch in _shown(reader, reader.batches(), len))
     found = merged(parts, checks.REDUCERS)
     for ids in _ids(reader):
         found = merged([found, repeated(ids)], checks.REDUCERS)
@@ -315,11 +317,17 @@ def _ids(reader: ExportReader) -> Iterator[Partial]:
         yield merged(parts, ID_REDUCERS)
 
 
-def _shown(reader: ExportReader) -> Iterator[LogprobTables]:
+def _shown(
+    reader: ExportReader, found: Iterable[T], n_responses: Callable[[T], int]
+) -> Iterator[T]:
     """Yield the batches of an export, and show how many responses have been measured."""
     with progress_bar(
         "measuring", lambda: reader.n_rows("responses"), unit=" responses"
     ) as advance:
-        for batch in reader.batches():
+        for batch in found:
             yield batch
-            advance(len(batch))
+            advance(n_responses(batch))
+
+
+def _n_responses(tables: Mapping[str, pa.Table]) -> int:
+    return tables["responses"].num_rows

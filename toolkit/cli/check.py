@@ -127,13 +127,8 @@ def _export(inputs: tuple[str, ...]) -> Dataset | None:
 def _ids_of(dataset: Dataset) -> pa.Table:
     """Return key, source and ids of the responses of an export."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
-    tables = []
-    for path in dataset.files("responses"):
-        with open(path, "rb") as file:  # a path with a colon would be taken for a URI
-            tables.append(pq.read_table(file, columns=_IDS))
-    return pa.concat_tables(tables)
+    return pa.concat_tables(batch.responses.select(_IDS) for batch in dataset.batches())
 
 
 def _finding_lines(

@@ -184,7 +184,7 @@ ROOMS = {
     ),
     "dataset.workers": (
         "shards on other processes, each tried again if its process dies",
-        ("errors", "dataset.shards", "dataset.shard_files"),
+        ("errors", "dataset.shards"),
     ),
     "dataset.checkpoints": (
         "the shards that an export has finished",
@@ -207,13 +207,31 @@ ROOMS = {
             *("dataset.shards", "dataset.appending"),
         ),
     ),
+    "dataset.pointer": (
+        "the manifest of a dataset in an object store, and its names",
+        ("dataset.layout",),
+    ),
+    "dataset.runs": (
+        "a dataset in an object store: its runs, one of them named by the manifest",
+        (
+            *("errors", "files", "arguments", "dataset.layout", "dataset.pointer"),
+            *("dataset.snapshot", "loaders.sources"),
+        ),
+    ),
+    "dataset.store_shards": (
+        "shards straight to an object store, and the reports of finished ones",
+        (
+            *("errors", "schema", "dataset.layout", "dataset.shards", "dataset.shard_files"),
+            *("dataset.checkpoints", "dataset.finishing", "dataset.pointer", "dataset.runs"),
+            "loaders.sources",
+        ),
+    ),
     "dataset.exporting": (
         "`export`: sources to a dataset",
         (
             *(*_GROUND, "dataset.layout", "dataset.publish", "dataset.write", "dataset.shards"),
             *("dataset.shard_files", "dataset.workers", "dataset.checkpoints"),
-            "dataset.pseudonyms",
-            "files",
+            *("dataset.pseudonyms", "dataset.runs", "dataset.store_shards", "files"),
             *("dataset.appending", "dataset.finishing", "loaders.formats", "loaders.options"),
             *("loaders.sources", "loaders.session", "progress"),
         ),
@@ -223,20 +241,13 @@ ROOMS = {
         (
             *(*_GROUND, "dataset.layout", "dataset.publish", "dataset.write", "dataset.shards"),
             *("dataset.shard_files", "dataset.finishing", "dataset.exporting"),
-            "dataset.pseudonyms",
+            *("dataset.pseudonyms", "dataset.runs", "dataset.store_shards"),
             *("loaders.formats", "loaders.options", "loaders.sources"),
-        ),
-    ),
-    "dataset.runs": (
-        "a dataset in an object store, with a manifest as the pointer",
-        (
-            *("errors", "files", "arguments", "dataset.layout", "dataset.snapshot"),
-            "loaders.sources",
         ),
     ),
     "dataset.store": (
         "`upload_dataset`, `abandon_exports`",
-        ("errors", "arguments", "dataset.layout", "dataset.runs"),
+        ("errors", "arguments", "dataset.layout", "dataset.pointer", "dataset.runs"),
     ),
     "metrics._arrays": ("array functions under the metrics: NumPy alone", ()),
     "metrics._alignment": (

@@ -493,6 +493,17 @@ def test_export_prints_each_table(data, tmp_path):
     assert json.loads(run("summary", out, "--json").stdout)["tables"]["responses"] == 12
 
 
+def test_export_to_a_store(data, tmp_path):
+    path, uri = data / "pairs_stream.sse", f"file://{tmp_path}/store/answers"
+    *tables, name = run("export", path, "-o", uri).stdout.split("\n")[:-1]
+    lp = toolkit.read_parquet(uri)
+    assert lp.equals(read_quietly(path))
+    assert f"  tokens        {lp.tokens.num_rows:>12,} rows" in tables
+    assert name == f"  {uri}"
+    assert "pass --overwrite to replace it" in run("export", path, "-o", uri, status=1).stderr
+    run("export", path, "-o", uri, "--overwrite", "--resume")
+
+
 def test_export_of_rejects_alone_leaves_no_directory(tmp_path):
     path = tmp_path / "odd.jsonl"
     path.write_text('{"x": 1}\n')

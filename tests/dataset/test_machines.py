@@ -172,10 +172,10 @@ def test_a_plan_is_plain_data(sources):
 
 def test_an_engine_gets_whole_paths(sources, tmp_path, monkeypatch):
     class Elsewhere(Counting):
-        def submit(self, fn, shard, folder, attempt):
-            assert folder.is_absolute()
+        def submit(self, fn, shard, write, attempt):
+            assert write.keywords["folder"].is_absolute()
             assert all(os.path.isabs(source.location.path) for _, source in shard.sources)
-            return super().submit(fn, shard, folder, attempt)
+            return super().submit(fn, shard, write, attempt)
 
     monkeypatch.chdir(sources[1].parent)
     with Elsewhere() as executor:
@@ -257,11 +257,13 @@ def test_what_fails_three_times_ends_the_export(sources, tmp_path):
 
 def test_a_file_that_a_lost_worker_wrote_late_is_noticed(sources, tmp_path):
     class Late(Counting):
-        def submit(self, fn, shard, folder, attempt):
-            future = super().submit(fn, shard, folder, attempt)
+        def submit(self, fn, shard, write, attempt):
+            future = super().submit(fn, shard, write, attempt)
             if shard.ordinal == 0:
                 future.result()
-                with (folder / "tokens" / "part-00000.parquet").open("ab") as file:
+                with (write.keywords["folder"] / "tokens" / "part-00000.parquet").open(
+                    "ab"
+                ) as file:
                     file.write(b"?")
             return future
 

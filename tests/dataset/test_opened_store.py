@@ -50,10 +50,13 @@ def assert_the_same_figures(uri: str, out: Path) -> None:
 def test_figures_and_files_of_a_store(uri: str, out: Path) -> None:
     upload_dataset(out, uri)
     assert_the_same_figures(uri, out)
+    lp, n_rows = toolkit.read_parquet(out), toolkit.open_dataset(uri).n_rows()
+    assert n_rows == {name: lp[name].num_rows for name in n_rows}
+    assert len(n_rows) == 6
     files = toolkit.open_dataset(uri).files("tokens")
     assert len(files) == len(toolkit.open_dataset(out).files("tokens")) > 1
     found = duckdb.read_parquet([each.removeprefix("file://") for each in files])
-    assert found.count("*").fetchall() == [(toolkit.read_parquet(out).tokens.num_rows,)]
+    assert found.count("*").fetchall() == [(lp.tokens.num_rows,)]
 
 
 def test_a_directory_that_was_copied_into_a_store(tmp_path: Path, uri: str, out: Path) -> None:

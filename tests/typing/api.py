@@ -83,10 +83,10 @@ def storing(lp: LogprobTables, data: Path, folder: Path) -> None:
     assert_type(
         dataset.arrow_stream(data / "pairs_whole.jsonl", "tokens", threads=1), dataset.ArrowStream
     )
-    assert_type(toolkit.export(data / "pairs_stream.sse", folder / "exported"), Path)
-    assert_type(
-        dataset.export([data / "pairs_stream.sse"], folder / "again", resume=True, threads=1), Path
-    )
+    out = toolkit.export(data / "pairs_stream.sse", folder / "exported")
+    out = dataset.export([data / "pairs_stream.sse"], folder / "again", resume=True, threads=1)
+    assert toolkit.export(data / "pairs_stream.sse", f"file://{folder}/store/direct")
+    assert out
     shards = dataset.plan_export(data / "pairs_stream.sse", shard_bytes=1 << 20)
     assert_type(shards, list[dataset.Shard])
     copies = [dataset.Shard.from_json(shard.to_json()) for shard in shards]

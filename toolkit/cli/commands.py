@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -157,7 +156,11 @@ def tokens(
 @main.command()
 @inputs_argument
 @click.option(
-    "-o", "--output", required=True, metavar="DIR", help="Directory; created by the command."
+    "-o",
+    "--output",
+    required=True,
+    metavar="DIR",
+    help="Directory, or URI in an object store; created by the command.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace an earlier export of that name.")
 @click.option("--append", is_flag=True, help="Add what an earlier export of that name lacks.")
@@ -195,6 +198,7 @@ def export(
       logprobs export logs/ -o answers
       logprobs export logs/ -o answers --resume
       logprobs export logs/ -o answers --workers 8
+      logprobs export logs/ -o s3://bucket/answers
       logprobs summary answers
     """
     out = toolkit.export(
@@ -206,9 +210,8 @@ def export(
         workers=workers,
         **read_options(),
     )
-    stored = json.loads((out / "manifest.json").read_text())["tables"]
-    for name, table in stored.items():
-        click.echo(f"  {name:<14}{table['rows']:>12,} rows")
+    for name, rows in toolkit.open_dataset(output).n_rows().items():
+        click.echo(f"  {name:<14}{rows:>12,} rows")
     click.echo(f"  {safe(out)}")
 
 

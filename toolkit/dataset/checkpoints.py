@@ -16,7 +16,7 @@ from toolkit.dataset.publish import Staging, digest
 from toolkit.dataset.shards import Shard, ShardReport, place_of
 from toolkit.errors import ToolkitError
 from toolkit.files import sync, write_file
-from toolkit.loaders.sources.locations import Remote
+from toolkit.loaders.sources.locations import Remote, state_of
 from toolkit.loaders.sources.source import Source
 
 
@@ -53,7 +53,7 @@ class Checkpoints:
             if stored.pop("settings") != self._settings or not self._is_whole(stored["tables"]):
                 return None
             for (_, source), before in zip(shard.sources, stored["sources"], strict=True):
-                if not _is_unchanged(source, before):
+                if not is_unchanged(source, before):
                     return None
             return ShardReport(shard, **stored)
         except (OSError, ToolkitError, ValueError, KeyError, TypeError, AttributeError):
@@ -67,15 +67,19 @@ class Checkpoints:
         )
 
 
-def _is_unchanged(source: Source, before: dict[str, Any]) -> bool:
-    """Return whether a source has the size, time and hash that it had when it was read."""
+def is_unchanged(source: Source, before: dict[str, Any], *, by_hash: bool = True) -> bool:
+    """Return whether a source has the size, time and hash that it had when it was read.
+
+    An object in a store is not hashed, because to read it again costs as much as to export it.
+    """
     if source.name != before["source"] or source.size() != before["bytes"]:
         return False
     place = place_of(source)
     if {name: before[name] for name in before if name in ("start", "stop", "file_bytes")} != place:
         return False
-    if isinstance(source.location, Remote):  # reading it again costs as much as exporting it
-        return source.location.modified_ns == before["modified_ns"] is not None
+    state = state_of(source.location)
+    if state is not None and (not by_hash or isinstance(source.location, Remote)):
+        return state[1] == before["modified_ns"] is not None
     return source.fingerprint() == {
         name: before[name] for name in ("bytes", "modified_ns", "sha256")
     }

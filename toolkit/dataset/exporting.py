@@ -1,4 +1,4 @@
-"""Export sources to a dataset on disk: `export`.
+"""Export sources to a dataset, on a disk or in an object store: `export`.
 
 The directory appears atomically (`toolkit.dataset.publish`). Its manifest lists every source that
 was read, and every file with its rows, bytes and hash.
@@ -7,10 +7,11 @@ was read, and every file with its rows, bytes and hash.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,15 @@ from toolkit.dataset.finishing import finish, tables_of
 from toolkit.dataset.layout import is_dataset, objection
 from toolkit.dataset.pseudonyms import new_key
 from toolkit.dataset.publish import Staging, staged
+from toolkit.dataset.runs import Runs, export_faults, faults_of
 from toolkit.dataset.shard_files import write_shard
 from toolkit.dataset.shards import Shard, ShardReport, continued, files_to_repeat, plan
+from toolkit.dataset.store_shards import (
+    StoreReports,
+    publish_run,
+    run_of_plan,
+    write_to_store,
+)
 from toolkit.dataset.workers import Workers, run_shards
 from toolkit.dataset.write import sweep
 from toolkit.errors import ArgumentError
@@ -60,7 +68,7 @@ def export(
     executor: Executor | None = None,
     shard_bytes: int | None = None,
     texts: bool = True,
-) -> Path:
+) -> Path | Any:
     """Load recordings and write their tables as Parquet, in bounded memory.
 
     Reading, decoding and writing overlap.
@@ -70,20 +78,24 @@ def export(
     sources, on_error, rejects, progress, stream_window, path, id, keep, shape, threads, limits
         As in `toolkit.scan`.
     directory : path
-        Created by the call: one folder of Parquet files for each table, and a manifest.
+        Created by the call: one folder of Parquet files for each table, and a manifest. Or a URI in
+        an object store, such as ``s3://bucket/answers``: the files of each shard are written to a
+        temporary directory, uploaded and removed, and the manifest is uploaded last.
     overwrite : bool
         Replace an earlier export of that name. It is refused if the directory holds a file that the
         manifest of the export does not list, or is not an export.
     append : bool
         Add sources to an earlier export of that name, if there is one. Those that it has are not
         read again, and keep their keys; new ones are numbered after them. The options should be
-        those of the earlier export.
+        those of the earlier export. Not in an object store.
     resume : bool
         If the export is interrupted, keep its finished work in a hidden directory beside the
         target; and start from the work that an earlier call kept. Work is checkpointed per
         shard. A shard is reused only if its sources (size, time and hash) and
         the options are unchanged, so a resumed export has the same files as an uninterrupted one. A
-        call without `resume` removes the kept work.
+        call without `resume` removes the kept work. In an object store, finished shards are kept
+        anyway (`toolkit.dataset.abandon_exports` removes them), and sources are compared by size
+        and time only.
     workers : int, optional
         Number of processes that read and write, each with one thread, whatever `threads` is; a
         script guards the call with ``if __name__ == "__main__":``. A process that is killed is
@@ -104,7 +116,8 @@ def export(
     Returns
     -------
     pathlib.Path
-        The directory. `toolkit.read_parquet` reads it, and so do DuckDB, Polars and Spark.
+        The directory. `toolkit.read_parquet` reads it, and so do DuckDB, Polars and Spark. Of an
+        object store: the URI, a str, without credentials.
 
     Raises
     ------
@@ -145,7 +158,7 @@ def export(
     ...     [path.name for path in sorted(out.iterdir()) if path.is_file()]
     ['_SUCCESS', 'manifest.json']
     """
-    target = arguments.target("directory", directory)
+    target = directory if arguments.is_uri(directory) else arguments.target("directory", directory)
     flags = {"overwrite": overwrite, "append": append, "resume": resume, "texts": texts}
     for name, value in flags.items():
         arguments.flag(name, value)
@@ -153,16 +166,13 @@ def export(
         raise ArgumentError("expected either append or overwrite, found both")
     if append and not texts:
         raise ArgumentError("expected either append or texts=False, found both")
+    if isinstance(target, str):
+        _check_of_store(append=append, unreadable=resume and not texts)
     if isinstance(sources, str | os.PathLike) and is_dataset(sources):
         raise ArgumentError(f"{os.fspath(sources)} is already an exported dataset")
-    for name, number in (("workers", workers), ("shard_bytes", shard_bytes)):
-        if number is not None:
-            arguments.whole(name, number)
-    if executor is not None:
-        if not callable(getattr(executor, "submit", None)):
-            raise arguments.invalid("executor", executor, "a concurrent.futures.Executor")
-        if workers is not None:
-            raise ArgumentError("expected either workers or executor, found both")
+    if shard_bytes is not None:
+        arguments.whole("shard_bytes", shard_bytes)
+    engine = _engine(workers, executor)
     options = ReadOptions(
         batch_bytes=_BATCH_BYTES,
         on_error=on_error,
@@ -176,9 +186,12 @@ def export(
         threads=threads,
         limits=limits,
     )
+    if isinstance(target, str):
+        write_all = partial(_to_store, sources, target, options, engine, shard_bytes)
+        return write_all(overwrite=overwrite, resume=resume, texts=texts)
     with (
         staged(target, overwrite=overwrite or append, objection=objection, keep=resume) as staging,
-        nullcontext(executor) if workers is None else Workers(workers) as chosen,
+        engine as chosen,
     ):
         earlier = Earlier.of(target) if append else None
         found = resolve(sources) if earlier is None else earlier.new(resolve(sources))
@@ -187,11 +200,67 @@ def export(
         if earlier is not None:
             shards = earlier.renumbered(shards)
         checkpoints = Checkpoints(staging, _settings(options, key)) if resume else None
-        reports = _reports(shards, staging, options, chosen, checkpoints)
+        finished = _finished(shards, checkpoints)
+        sweep(staging.content, tables_of(finished.values()))
+        write = partial(write_shard, folder=staging.content.absolute())
+        reports = _run(shards, finished, write, options, chosen, checkpoints)
         finish(staging.content, reports, earlier)
         if found or not append:  # adding nothing to an export is allowed
             conclude(reports)
     return target
+
+
+def _check_of_store(*, append: bool, unreadable: bool) -> None:
+    """Raise if options are given that an object store does not have."""
+    if append:
+        raise ArgumentError("append=True: expected a local directory, found a URI")
+    if unreadable:  # the key of the pseudonyms would have to be kept in the store
+        raise ArgumentError("resume=True with texts=False: expected a local directory, found a URI")
+
+
+def _engine(
+    workers: int | None, executor: Executor | None
+) -> AbstractContextManager[Executor | None]:
+    """Return what runs the shards; None if this process does."""
+    if workers is None:
+        if executor is not None and not callable(getattr(executor, "submit", None)):
+            raise arguments.invalid("executor", executor, "a concurrent.futures.Executor")
+        return nullcontext(executor)
+    if executor is not None:
+        raise ArgumentError("expected either workers or executor, found both")
+    return Workers(arguments.whole("workers", workers))
+
+
+def _to_store(
+    sources: Any,
+    uri: str,
+    options: ReadOptions,
+    engine: AbstractContextManager[Executor | None],
+    shard_bytes: int | None,
+    *,
+    overwrite: bool,
+    resume: bool,
+    texts: bool,
+) -> str:
+    """Export to an object store; return the URI without credentials."""
+    runs = Runs(uri)
+    with export_faults(), engine as executor:
+        if executor is not None and not runs.is_portable:
+            raise ArgumentError(
+                f"{runs.name} is given with credentials, which are not handed to other processes: "
+                "expected them in the environment of each process"
+            )
+        with faults_of(runs):
+            runs.require_free(overwrite)
+        key = None if texts else new_key()
+        shards = plan(resolve(sources), options, shard_bytes, count=True, texts_key=key)
+        run = run_of_plan(shards)
+        finished = _finished(shards, StoreReports(runs, run) if resume else None)
+        write = partial(write_to_store, uri=uri, run=run)
+        reports = _run(shards, finished, write, options, executor, None)
+        conclude(reports)
+        publish_run(runs, run, reports, overwrite=overwrite)
+    return runs.name
 
 
 def conclude(reports: Sequence[ShardReport]) -> None:
@@ -231,22 +300,28 @@ def _stored(report: ShardReport) -> int:
     return sum(each["bytes"] for each in report.sources)
 
 
-def _reports(
+def _finished(
+    shards: list[Shard], checkpoints: Checkpoints | StoreReports | None
+) -> dict[int, ShardReport]:
+    """Return the reports of the shards that an earlier export has finished, by their ordinals."""
+    stored = [] if checkpoints is None else map(checkpoints.get, shards)
+    return {report.shard.ordinal: report for report in stored if report is not None}
+
+
+def _run(
     shards: list[Shard],
-    staging: Staging,
+    finished: dict[int, ShardReport],
+    write: Callable[..., ShardReport],
     options: ReadOptions,
     executor: Executor | None,
     checkpoints: Checkpoints | None,
 ) -> list[ShardReport]:
-    """Run the shards that have no checkpoint; then whole files that should not have been cut."""
-    stored = [] if checkpoints is None else map(checkpoints.get, shards)
-    finished = {report.shard.ordinal: report for report in stored if report is not None}
-    sweep(staging.content, tables_of(finished.values()))
+    """Run the shards that are not finished; then whole files that should not have been cut."""
     todo = [shard for shard in shards if shard.ordinal not in finished]
 
     def here(shard: Shard) -> ShardReport:
-        return write_shard(
-            *(continued(shard, finished.get(shard.ordinal - 1)), staging.content),
+        return write(
+            continued(shard, finished.get(shard.ordinal - 1)),
             threads=options.threads,
             on_stored=advance,
         )
@@ -261,7 +336,7 @@ def _reports(
             executor.on_stored = advance
         is_silent = is_apart and not isinstance(executor, Workers)  # until a shard ends
         while todo:
-            for report in run_shards(todo, staging.content, executor, here):
+            for report in run_shards(todo, write, executor, here):
                 finished[report.shard.ordinal] = report
                 if is_silent and report.shard.is_portable:
                     advance(_stored(report))

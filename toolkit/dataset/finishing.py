@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from toolkit.dataset.appending import Earlier
 from toolkit.dataset.layout import STORED, Part, part_name
 from toolkit.dataset.parquet_writer import write_part
 from toolkit.dataset.shards import ShardReport
-from toolkit.dataset.write import sweep, write_manifest
+from toolkit.dataset.write import manifest_of, sweep, write_manifest
 
 _MOST_FILES = 1000  # of a table, above which small files are joined
 _JOINED_BYTES = 16 << 20  # of a file that is joined of others, at most
@@ -42,22 +42,50 @@ def finish(
     dict
         The manifest.
     """
-    tables = tables_of(reports)
-    tables["ledger"] = _with_added_rows(content / "ledger", tables["ledger"], reports)
+    tables = _with_ledger(content, reports)
     sweep(content, tables)
     _check_sizes(content, tables)
-    texts = all(report.shard.texts_key is None for report in reports)
-    sources = list(_sources(reports))
-    if not texts:  # a hash of what was read would show whether a guess of its text is right
-        named = ("source", "bytes", "modified_ns")
-        sources = [{name: source[name] for name in named} for source in sources]
+    sources = _sources(reports)
     if earlier is not None:
         earlier.link(content)
         sources = earlier.sources + sources
         tables = {name: earlier.tables[name] + parts for name, parts in tables.items()}
-    for table in STORED:
-        tables[table.name] = _joined(content / table.name, table, tables[table.name])
-    return write_manifest(content, sources, tables, texts=texts)
+    tables = _all_joined(content, tables)
+    return write_manifest(content, manifest_of(sources, tables, texts=_has_texts(reports)))
+
+
+def finish_elsewhere(
+    content: Path, reports: Sequence[ShardReport], fetch: Callable[[str, list[Part]], None]
+) -> dict[str, Any]:
+    """Write only what depends on all shards, while their files are elsewhere.
+
+    Parameters
+    ----------
+    content : path
+        The parent of the folders of the tables, which are empty.
+    reports : list of ShardReport
+        One for each shard, in order.
+    fetch : callable
+        Copies files of a table here, because they are to be joined.
+
+    Returns
+    -------
+    dict
+        The manifest, of which `content` holds the files that were written or joined here.
+    """
+    tables = _all_joined(content, _with_ledger(content, reports), fetch)
+    return manifest_of(_sources(reports), tables, texts=_has_texts(reports))
+
+
+def _has_texts(reports: Sequence[ShardReport]) -> bool:
+    return all(report.shard.texts_key is None for report in reports)
+
+
+def _with_ledger(content: Path, reports: Sequence[ShardReport]) -> dict[str, list[Part]]:
+    """Return the files of all shards, with the ledger of files that were cut."""
+    tables = tables_of(reports)
+    tables["ledger"] = _with_added_rows(content / "ledger", tables["ledger"], reports)
+    return tables
 
 
 def _check_sizes(content: Path, tables: dict[str, list[Part]]) -> None:
@@ -89,7 +117,20 @@ def _parts_of_files(reports: Iterable[ShardReport]) -> dict[int, list[ShardRepor
     return found
 
 
-def _sources(reports: Sequence[ShardReport]) -> Iterator[dict[str, Any]]:
+def _sources(reports: Sequence[ShardReport]) -> list[dict[str, Any]]:
+    """Return what the manifest says of each source.
+
+    Of an export without texts it has no hashes, because a hash of what was read would show whether
+    a guess of its text is right.
+    """
+    sources = list(_hashed_sources(reports))
+    if _has_texts(reports):
+        return sources
+    named = ("source", "bytes", "modified_ns")
+    return [{name: source[name] for name in named} for source in sources]
+
+
+def _hashed_sources(reports: Sequence[ShardReport]) -> Iterator[dict[str, Any]]:
     """Yield what the manifest says of each source; one that was cut has a hash of each part."""
     parts = _parts_of_files(reports)
     for report in reports:
@@ -131,7 +172,28 @@ def _numbers(name: str) -> list[int]:
     return [int(digits) for digits in re.findall(r"\d+", name)]
 
 
-def _joined(folder: Path, declared: schema.Table, parts: list[Part]) -> list[Part]:
+def _fetch_none(table: str, parts: list[Part]) -> None:
+    """Fetch nothing: the files are here."""
+
+
+def _all_joined(
+    content: Path,
+    tables: dict[str, list[Part]],
+    fetch: Callable[[str, list[Part]], None] = _fetch_none,
+) -> dict[str, list[Part]]:
+    """Join the small files of each table that has very many."""
+    return {
+        table.name: _joined(content / table.name, table, tables[table.name], fetch)
+        for table in STORED
+    }
+
+
+def _joined(
+    folder: Path,
+    declared: schema.Table,
+    parts: list[Part],
+    fetch: Callable[[str, list[Part]], None],
+) -> list[Part]:
     """Join small files that follow each other, if there are very many."""
     if len(parts) <= _MOST_FILES:
         return parts
@@ -140,6 +202,7 @@ def _joined(folder: Path, declared: schema.Table, parts: list[Part]) -> list[Par
         if len(group) == 1:
             joined += group
             continue
+        fetch(declared.name, group)
         tables = [schema.conform(_read(folder / part["name"]), declared) for part in group]
         name = group[0]["name"]
         hidden = folder / f".{name}.new"

@@ -6,14 +6,18 @@ a hidden directory beside the target, on a disk that all machines see::
     .answers.shards-<32 digits of the plan>/
       toolkit-<the same digits>     an empty file: the mark of a directory that an export made
       responses/ choices/ tokens/ alternatives/ rejects/ ledger/
+
+If the target is in an object store, they are in a run that no manifest names yet
+(`toolkit.dataset.runs`).
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +27,10 @@ from toolkit.dataset.finishing import finish, tables_of
 from toolkit.dataset.layout import STORED, objection
 from toolkit.dataset.pseudonyms import new_key
 from toolkit.dataset.publish import staged
+from toolkit.dataset.runs import Runs, export_faults, faults_of
 from toolkit.dataset.shard_files import write_shard
 from toolkit.dataset.shards import Shard, ShardReport, files_to_repeat, plan, with_run
+from toolkit.dataset.store_shards import publish_run, run_of_shard, stored_report, write_to_store
 from toolkit.dataset.write import link_files, sweep
 from toolkit.errors import ArgumentError, ExportError, ToolkitError
 from toolkit.limits import LIMITS, Limits
@@ -98,9 +104,13 @@ def plan_export(
 
 
 def export_shard(
-    shard: Shard, out: str | os.PathLike[str], *, threads: int | None = 1
+    shard: Shard,
+    out: str | os.PathLike[str],
+    *,
+    threads: int | None = 1,
+    resume: bool = False,
 ) -> ShardReport:
-    """Read the sources of a shard, and write its files beside the target.
+    """Read the sources of a shard, and write its files beside the target, or into its store.
 
     A call can be repeated, and run twice at once: the files are the same, and each appears whole.
 
@@ -108,9 +118,12 @@ def export_shard(
     ----------
     shard : Shard
     out : path
-        The target of the export.
+        The target of the export; or its URI in an object store, without credentials.
     threads : int, optional
         None: one for each core.
+    resume : bool
+        Only in an object store: return the report of an earlier call for this shard, if its sources
+        have the sizes and times that they had, and its files are there.
 
     Returns
     -------
@@ -130,6 +143,14 @@ def export_shard(
     See `plan_export`.
     """
     arguments.instance("shard", shard, Shard, "one of those that plan_export returned")
+    arguments.flag("resume", resume)
+    if arguments.is_uri(out):
+        run = run_of_shard(shard)
+        found = stored_report(out, run, shard) if resume else None
+        with export_faults():
+            return found or write_to_store(shard, uri=out, run=run, threads=threads)
+    if resume:
+        raise ArgumentError("resume=True: expected a target in an object store, found a path")
     folder = _folder(arguments.target("out", out), shard.run)
     try:
         for table in STORED:
@@ -155,7 +176,7 @@ def finish_export(
     reports : iterable of ShardReport
         One for each shard, in any order; several of one shard count once.
     out : path
-        The target of the export.
+        The target of the export, as `export_shard` was given it.
     overwrite : bool
         As in `toolkit.export`.
 
@@ -175,21 +196,40 @@ def finish_export(
     --------
     See `plan_export`.
     """
-    target = arguments.target("out", out)
     arguments.flag("overwrite", overwrite)
+    if arguments.is_uri(out):
+        return _finish_in_store(_complete(reports), out, overwrite=overwrite)
+    target = arguments.target("out", out)
     found = _complete(reports)
     folder = _folder(target, found[0].shard.run)
     with staged(target, overwrite=overwrite, objection=objection) as staging:
-        repeated = [write_shard(shard, folder, threads=None) for shard in files_to_repeat(found)]
-        cut = {report.shard.sources[0][0] for report in repeated}
-        used = [each for each in found if each.shard.part_of not in cut] + repeated
-        used.sort(key=lambda report: report.shard.ordinal)
+        used = _with_whole_files(found, partial(write_shard, folder=folder, threads=None))
         sweep(staging.content, {})
         link_files(folder, staging.content, tables_of(used))
         manifest = finish(staging.content, used)
         conclude(used)
     _remove(folder)
     return manifest
+
+
+def _finish_in_store(found: list[ShardReport], uri: str, *, overwrite: bool) -> dict[str, Any]:
+    runs, run = Runs(uri), run_of_shard(found[0].shard)
+    with export_faults():
+        with faults_of(runs):
+            runs.require_free(overwrite)
+        used = _with_whole_files(found, partial(write_to_store, uri=uri, run=run, threads=None))
+        conclude(used)
+        return publish_run(runs, run, used, overwrite=overwrite)
+
+
+def _with_whole_files(
+    found: list[ShardReport], write: Callable[[Shard], ShardReport]
+) -> list[ShardReport]:
+    """Export files that should not have been cut; return the reports to be used, in order."""
+    repeated = [write(shard) for shard in files_to_repeat(found)]
+    cut = {report.shard.sources[0][0] for report in repeated}
+    used = [each for each in found if each.shard.part_of not in cut] + repeated
+    return sorted(used, key=lambda report: report.shard.ordinal)
 
 
 def _folder(target: Path, run: str) -> Path:

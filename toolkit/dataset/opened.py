@@ -119,6 +119,18 @@ class Dataset:
         arguments.one_of("table", table, [each.name for each in STORED])
         return self._of_one_export(lambda reader: reader.files(table))
 
+    def n_rows(self) -> dict[str, int]:
+        """Return the number of rows of each table, as the manifest lists them.
+
+        Examples
+        --------
+        >>> import toolkit
+        >>> toolkit.open_dataset("answers").n_rows()["tokens"]  # doctest: +SKIP
+        2015
+        """
+        names = [table.name for table in STORED]
+        return self._of_one_export(lambda reader: {name: reader.n_rows(name) for name in names})
+
     def batches(self) -> Iterator[LogprobTables]:
         """Yield whole responses with all of their rows, some at a time.
 

@@ -6,6 +6,7 @@
       manifest.json                                 the pointer: names the run; it is written last
       <run>/tokens/part-00000-<12 of SHA-256>.parquet
       <run>/responses/ choices/ alternatives/ rejects/ ledger/
+      <run>/_reports/00000-<12 digits of a shard>.json     what an export wrote; for `resume`
 
 No file is ever written with other content, so a reader that has the pointer reads one dataset
 whole, whatever is published meanwhile. Arrow may read an object that is replaced as a mixture of
@@ -14,37 +15,35 @@ both: the hash in the pointer shows that, and the pointer is read again.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import os
-import re
 import shutil
 import time
-from collections.abc import Generator, Iterator, Sequence
+import uuid
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, NoReturn, Self
+from typing import Any, BinaryIO, NoReturn, Self, TypeVar
 
 import pyarrow as pa
 from pyarrow import fs
 
 from toolkit import arguments
-from toolkit.dataset.layout import MANIFEST, parse_manifest
+from toolkit.dataset.layout import MANIFEST
+from toolkit.dataset.pointer import checked, is_part, keys_of, reason_of, signed
 from toolkit.dataset.snapshot import Replaced
 from toolkit.errors import ExportError, SourceError, ToolkitError
 from toolkit.files import write_file
 from toolkit.loaders.sources.source import describe_error
 from toolkit.loaders.sources.stores import Store
 
+T = TypeVar("T")
 FAULTS = (OSError, ValueError, pa.ArrowException)
 """What file systems of Arrow raise."""
-RUN = re.compile(r"[0-9a-f]{12}")
-"""The name of a run."""
-OWN = re.compile(r"[0-9a-f]{12}/[a-z]+/part-[0-9-]+-[0-9a-f]{12}\.parquet")
-"""The key of a file of a run, which an export wrote."""
-_SHA256 = re.compile(r"[0-9a-f]{64}")
+_AT_ONCE = 8  # requests
 _TRIES = 10  # to read a manifest that is replaced again and again
 _PAUSE = 0.02  # seconds before the second try; each further pause is so much longer
 
@@ -60,6 +59,8 @@ class Runs:
     ----------
     name : str
         The URI, without passwords and options.
+    is_portable : bool
+        Whether another process can open the URI, because it has no credentials.
 
     Raises
     ------
@@ -74,6 +75,7 @@ class Runs:
             raise arguments.invalid("uri", uri, expected)
         self._store = Store.open(uri.rstrip("/"), scheme)
         self.name = self._store.name
+        self.is_portable = self._store.root is not None
         if "/" not in self._store.path.strip("/"):
             expected = "bucket and name, such as s3://bucket/answers"
             raise arguments.invalid("uri", self.name, expected)
@@ -89,23 +91,22 @@ class Runs:
         for n in range(_TRIES):
             time.sleep(_PAUSE * n)
             try:
-                with self._store.filesystem.open_input_stream(self._path(MANIFEST)) as file:
-                    return _document(file.read())
+                return checked(self.read(MANIFEST))
             except FileNotFoundError:
                 return None
             except ValueError as error:  # it was replaced while it was read, or is none
                 reason = error
         raise reason
 
-    def require_free(self, overwrite: bool) -> None:
-        """Raise `ExportError` if there is a dataset that may not be replaced."""
+    def require_free(self, overwrite: bool) -> str | None:
+        """Raise `ExportError` if there is a dataset that may not be replaced; return its run."""
         try:
             found = self.pointer()
         except ValueError as error:
             reason = reason_of(error)
         else:
             if found is None or (overwrite and "run" in found):
-                return
+                return None if found is None else found["run"]
             reason = "it is that of a directory that was copied here"
             if not overwrite:
                 raise ExportError(f"{self.name} exists; pass overwrite=True to replace it")
@@ -114,20 +115,29 @@ class Runs:
     def publish(self, manifest: dict[str, Any], overwrite: bool) -> dict[str, Any]:
         """Write the manifest of a run of which all files are there; return it as it is written.
 
+        Files of the run that it does not name are removed, before it is written if they can be: who
+        reads all files of the folder reads no row twice.
+
         Raises
         ------
         ExportError
             If a file is missing, or there is a dataset that may not be replaced.
         """
-        manifest = {"hash": _hash_of(manifest), **manifest}
+        manifest = signed(manifest)
         sizes = self.sizes(manifest["run"])
-        for key, size in keys_of(manifest).values():
+        keys = dict(keys_of(manifest).values())
+        for key, size in keys.items():
             if sizes.get(key) != size:
                 raise ExportError(
                     f"{self.name}/{key} has not the {size:,} bytes that were uploaded; call again"
                 )
-        self.require_free(overwrite)
-        self._put(MANIFEST, json.dumps(manifest).encode())
+        others = [key for key in sizes if is_part(key) and key not in keys]
+        is_named = self.require_free(overwrite) == manifest["run"]
+        if not is_named:
+            self._remove_files(others)
+        self.put(MANIFEST, json.dumps(manifest).encode())
+        if is_named:
+            self._remove_files(others)
         return manifest
 
     def files(self) -> Iterator[tuple[str, Any]]:
@@ -137,6 +147,10 @@ class Runs:
     def sizes(self, run: str) -> dict[str, int]:
         """Return the size of each file of a run, by its key."""
         return {key: info.size for key, info in self._listed(f"/{run}")}
+
+    def size(self, key: str) -> int | None:
+        """Return the size of a file; None if there is none."""
+        return self._store.filesystem.get_file_info(self._path(key)).size
 
     def _listed(self, below: str) -> Iterator[tuple[str, Any]]:
         base = self._store.path
@@ -149,11 +163,35 @@ class Runs:
         """Open a file for reading at any place."""
         return self._store.filesystem.open_input_file(self._path(key))
 
+    def read(self, key: str) -> bytes:
+        """Read a small file."""
+        with self._store.filesystem.open_input_stream(self._path(key)) as file:
+            return file.read()
+
+    def each(self, call: Callable[[T], object], items: Iterable[T]) -> None:
+        """Call a method for each of several files, some at the same time."""
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            for future in [pool.submit(call, item) for item in items]:
+                future.result()
+
+    def copy(self, key: str, to: str) -> None:
+        """Copy a file within the store."""
+        self._make_folder(to)
+        self._store.filesystem.copy_file(self._path(key), self._path(to))
+
+    def _make_folder(self, key: str) -> None:
+        if self._store.is_local:
+            os.makedirs(os.path.dirname(self._path(key)), exist_ok=True)
+
     def upload(self, file: Path, key: str) -> None:
         """Upload a file; after an error it is removed, because Arrow publishes what has arrived."""
         path = self._path(key)
+        self._make_folder(key)
         if self._store.is_local:
-            os.makedirs(os.path.dirname(path), exist_ok=True)
+            hidden = f"{path}.{uuid.uuid4().hex}"
+            shutil.copyfile(file, hidden)
+            os.replace(hidden, path)
+            return
         try:
             with (
                 file.open("rb") as source,
@@ -165,12 +203,21 @@ class Runs:
                 self._store.filesystem.delete_file(path)
             raise
 
+    def download(self, key: str, file: Path) -> None:
+        """Copy a file to the local disk."""
+        with self.open(key) as source, file.open("wb") as sink:
+            shutil.copyfileobj(source, sink, 8 << 20)
+
     def remove(self, run: str) -> None:
         """Remove a run."""
         self._store.filesystem.delete_dir(self._path(run))
 
-    def _put(self, key: str, data: bytes) -> None:
+    def _remove_files(self, keys: Iterable[str]) -> None:
+        self.each(lambda key: self._store.filesystem.delete_file(self._path(key)), keys)
+
+    def put(self, key: str, data: bytes) -> None:
         """Write a small object at once: it is seen whole or not at all."""
+        self._make_folder(key)
         if self._store.is_local:
             write_file(self._path(key), data)
             return
@@ -262,62 +309,32 @@ class StoreSnapshot:
         raise SourceError(f"{self.path(name)}: {describe_error(error)}") from None
 
 
+class UploadError(OSError):
+    """A store, or scratch space, could not be written; another try may succeed."""
+
+
 @contextmanager
-def faults_of(runs: Runs) -> Iterator[None]:
-    """Raise what the store raises as an `ExportError`, without what it may quote."""
+def uploads_to(runs: Runs) -> Iterator[None]:
+    """Raise what the store raises as an `UploadError`, without what it may quote."""
     try:
         yield
     except FAULTS as error:
-        if isinstance(error, ToolkitError):
+        if isinstance(error, ToolkitError | UploadError):
             raise
-        raise ExportError(f"{runs.name}: {describe_error(error)}") from None
+        raise UploadError(f"{runs.name}: {describe_error(error, 'written')}") from None
 
 
-def run_of(manifest: dict[str, Any]) -> str:
-    """Return the name of the run of an export on a local disk: a hash of its manifest."""
-    return _hash_of(manifest)[:12]
+@contextmanager
+def faults_of(runs: Runs) -> Iterator[None]:
+    """Raise faults of the store as an `ExportError`."""
+    with export_faults(), uploads_to(runs):
+        yield
 
 
-def keys_of(manifest: dict[str, Any]) -> dict[str, tuple[str, int]]:
-    """Return the key and size in the store of each file, by its name as in a directory.
-
-    Raises
-    ------
-    ValueError
-        If they are not those that an export has.
-    """
-    found = {}
-    for table, listed in manifest["tables"].items():
-        for part in listed["files"]:
-            name, sha256, size = part["name"], part.get("sha256"), part.get("bytes")
-            if not _SHA256.fullmatch(str(sha256)) or type(size) is not int:
-                raise ValueError("a file has no hash or size")
-            stem, suffix = os.path.splitext(name)
-            is_copied = "run" not in manifest
-            named = name if is_copied else f"{stem}-{sha256[:12]}{suffix}"
-            key = f"{table}/{named}" if is_copied else f"{manifest['run']}/{table}/{named}"
-            found[f"{table}/{name}"] = key, size
-    return found
-
-
-def reason_of(error: ValueError) -> str:
-    """Describe what is wrong with a manifest, without quoting it."""
-    is_quoted = isinstance(error, UnicodeDecodeError | json.JSONDecodeError)
-    return "it is not JSON" if is_quoted else str(error)
-
-
-def _hash_of(manifest: dict[str, Any]) -> str:
-    others = {name: manifest[name] for name in manifest if name != "hash"}
-    return hashlib.sha256(json.dumps(others).encode()).hexdigest()
-
-
-def _document(raw: bytes) -> dict[str, Any]:
-    """Return a manifest, if it is whole."""
-    parse_manifest(raw)
-    manifest: dict[str, Any] = json.loads(raw)
-    is_whole = RUN.fullmatch(str(manifest.get("run"))) and manifest.get("hash") == _hash_of(
-        manifest
-    )
-    if "run" in manifest and not is_whole:
-        raise ValueError("it is damaged")
-    return manifest
+@contextmanager
+def export_faults() -> Iterator[None]:
+    """Raise an `UploadError` as an `ExportError`."""
+    try:
+        yield
+    except UploadError as error:
+        raise ExportError(str(error)) from None

@@ -9,7 +9,8 @@ from typing import Any
 
 from toolkit import arguments
 from toolkit.dataset.layout import MANIFEST, is_dataset, parse_manifest
-from toolkit.dataset.runs import OWN, RUN, Runs, faults_of, keys_of, reason_of, run_of
+from toolkit.dataset.pointer import RUN, is_own, keys_of, reason_of, run_of
+from toolkit.dataset.runs import Runs, faults_of
 from toolkit.errors import ArgumentError, ExportError
 
 _DAY = timedelta(days=1)
@@ -67,9 +68,9 @@ def upload_dataset(
     with faults_of(runs):
         runs.require_free(overwrite)
         sizes = runs.sizes(manifest["run"])
-        for name, (key, size) in keys_of(manifest).items():
-            if sizes.get(key) != size:
-                runs.upload(root / name, key)
+        keys = keys_of(manifest).items()
+        missing = [(root / name, key) for name, (key, size) in keys if sizes.get(key) != size]
+        runs.each(lambda file: runs.upload(*file), missing)
         return runs.publish(manifest, overwrite)
 
 
@@ -121,7 +122,7 @@ def abandon_exports(uri: str, *, older_than: timedelta = _DAY) -> list[str]:
         old = [
             run
             for run, files in found.items()
-            if all(OWN.fullmatch(key) and _is_before(info, before) for key, info in files)
+            if all(is_own(key) and _is_before(info, before) for key, info in files)
         ]
         for run in old:
             runs.remove(run)

@@ -7,11 +7,9 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
 from contextlib import suppress
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from toolkit.dataset.shard_files import write_shard
 from toolkit.dataset.shards import Shard, ShardReport
 from toolkit.errors import ExportError, ToolkitError, warn
 
@@ -140,7 +138,7 @@ def _serve(connection: Any) -> None:
 
 def run_shards(
     shards: Sequence[Shard],
-    folder: Path,
+    write: Callable[..., ShardReport],
     executor: Executor | None,
     here: Callable[[Shard], ShardReport],
 ) -> Iterator[ShardReport]:
@@ -152,8 +150,8 @@ def run_shards(
     Parameters
     ----------
     shards : list of Shard
-    folder : path
-        The parent of the folders of the tables.
+    write : callable
+        Writes a shard in any process, in the working directory of that process.
     executor : concurrent.futures.Executor or None
         Each future needs `result`, and may have `cancel`.
     here : callable
@@ -174,7 +172,7 @@ def run_shards(
             return None
         tries[shard.ordinal] += 1
         # The number of the try, because some engines answer equal calls from memory.
-        return executor.submit(_work, shard, folder.absolute(), tries[shard.ordinal])
+        return executor.submit(_work, shard, write, tries[shard.ordinal])
 
     waiting = deque((shard, submit(shard)) for shard in shards)
     try:
@@ -210,9 +208,9 @@ def run_shards(
         warn(f"{n} of shards failed and were repeated with success ({'; '.join(reasons[:3])})")
 
 
-def _work(shard: Shard, folder: Path, attempt: int) -> ShardReport:
+def _work(shard: Shard, write: Callable[..., ShardReport], attempt: int) -> ShardReport:
     del attempt
-    return write_shard(shard, folder, on_stored=_in_worker.on_stored)
+    return write(shard, on_stored=_in_worker.on_stored)
 
 
 def _cancel(future: Future[ShardReport] | None) -> None:

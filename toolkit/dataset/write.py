@@ -29,19 +29,16 @@ def write_tables(
         sweep(staging.content, {})
         tables = write_files([lp], staging.content, 0)
         files = verified(staging.content, tables)
-        write_manifest(staging.content, [], files, texts=bool(has_texts(lp.responses).all()))
+        texts = bool(has_texts(lp.responses).all())
+        write_manifest(staging.content, manifest_of([], files, texts=texts))
     return target
 
 
-def write_manifest(
-    content: Path,
-    sources: list[dict[str, Any]],
-    tables: dict[str, list[Part]],
-    *,
-    texts: bool = True,
+def manifest_of(
+    sources: list[dict[str, Any]], tables: dict[str, list[Part]], *, texts: bool = True
 ) -> dict[str, Any]:
-    """Write the manifest of a dataset; return it."""
-    manifest = {
+    """Return the manifest of a dataset."""
+    return {
         "schema": schema.SCHEMA_VERSION,
         "toolkit": __version__,
         **({} if texts else {"texts": False}),
@@ -54,6 +51,10 @@ def write_manifest(
             for table in STORED
         },
     }
+
+
+def write_manifest(content: Path, manifest: dict[str, Any]) -> dict[str, Any]:
+    """Write the manifest of a dataset; return it."""
     (content / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", "utf-8")
     return manifest
 

@@ -211,15 +211,15 @@ def faults_of(name: str) -> Iterator[None]:
         raise UnreadableSourceError(f"{name}: {describe_error(error)}") from error
 
 
-def describe_error(error: Exception) -> str:
-    """Describe an error of reading, without quoting any content."""
+def describe_error(error: Exception, done: str = "read") -> str:
+    """Describe an error of reading or writing, without quoting any content."""
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         return "no such file"
     if isinstance(error, OSError) and error.errno is not None:
-        return f"cannot be read ({errno.errorcode.get(error.errno, error.errno)})"
+        return f"cannot be {done} ({errno.errorcode.get(error.errno, error.errno)})"
     if isinstance(error, OSError) and (code := _STORE_CODE.search(str(error))):
         return (
             f"the store did not answer as expected ({code[1]}); check the name of the bucket, its "
             "region, and the credentials in the environment, such as AWS_ACCESS_KEY_ID"
         )
-    return f"cannot be read ({type(error).__name__})"
+    return f"cannot be {done} ({type(error).__name__})"

@@ -282,6 +282,23 @@ def test_scratch_space_that_cannot_be_written(
         toolkit.export(few, uri)
 
 
+def test_a_folder_around_a_dataset_is_read_without_it(
+    few: list[Path], tmp_path: Path, uri: str
+) -> None:
+    """A dataset that is published, one that is not, and a recording beside them."""
+    toolkit.export(few[:2], uri, shard_bytes=1)
+    [shard] = plan_export(few[2])
+    export_shard(shard, uri.replace("answers", "unfinished"))
+    (tmp_path / "store" / "log.jsonl").write_bytes(LINES[5])
+    for folder in (tmp_path / "store", f"file://{tmp_path}/store", f"{tmp_path}/store/**/*.json*"):
+        with pytest.warns(toolkit.ToolkitWarning, match="of the exported dataset .*answers"):
+            lp = toolkit.read(folder)
+        assert lp.responses.num_rows == 1
+        assert lp.rejects.num_rows == 0
+    with pytest.raises(SourceError, match=r"answers \(read_parquet reads it\)"):
+        toolkit.read(uri)
+
+
 class TestOnS3:
     """The same on a server."""
 
@@ -354,6 +371,18 @@ toolkit.export("s3://buck/logs", {self.URI!r}, shard_bytes=1)
         assert written == [2]
         found = toolkit.read_parquet(self.URI)
         assert found.equals(toolkit.read(few))
+
+    def test_a_folder_around_a_dataset_is_read_without_it(
+        self,
+        s3: Any,  # noqa: F811
+        few: list[Path],
+    ) -> None:
+        toolkit.export(few, self.URI)
+        s3.put_object(Bucket="buck", Key="out/log.jsonl", Body=LINES[5])
+        for uri in ("s3://buck/out", "s3://buck/**/*.json*"):
+            lp = toolkit.read(uri)
+            assert lp.responses.num_rows == 1
+            assert lp.rejects.num_rows == 0
 
     def test_credentials_in_the_uri(self, s3: Any, few: list[Path]) -> None:  # noqa: F811
         private = self.URI.replace("//", "//dummy:SECRET@")

@@ -33,6 +33,11 @@ _ANSWER = re.compile(
     r'"(?:choices|candidates)"\s*:\s*\[\s*\{|"[a-z_]*log_?prob[a-z_]*"\s*:\s*[-\[{]', re.IGNORECASE
 )
 _EXPORT = ("manifest.json", "_SUCCESS", "responses", "tokens")  # of each exported dataset
+# A file of a dataset in an object store, whether it is published or not (toolkit.dataset.runs).
+_OF_STORE = re.compile(
+    r"(.*)[/\\][0-9a-f]{12}[/\\]"
+    r"(?:[a-z]+[/\\]part-[0-9-]+-[0-9a-f]{12}\.parquet|_reports[/\\][0-9]+-[0-9a-f]{12}\.json)"
+)
 _NEEDS_YAML = "(needs PyYAML: pip install 'logprob-toolkit[yaml]')"
 
 
@@ -63,6 +68,9 @@ def outside_exports(
     (['a/b.jsonl'], Counter({'of the exported dataset a/out (read_parquet reads it)': 1}))
     """
 
+    paths = list(paths)
+    stores = {found[1] for found in map(_OF_STORE.fullmatch, paths) if found}
+
     @cache
     def export_of(folder: str) -> str | None:
         return next(filter(is_export, _upwards(folder, top.rstrip("/"))), None)
@@ -74,7 +82,13 @@ def outside_exports(
     kept: list[str] = []
     skipped: Counter[str] = Counter()
     for path in paths:
-        export = export_of(os.path.dirname(path))
+        of_store = _OF_STORE.fullmatch(path)
+        if of_store:
+            export: str | None = of_store[1]
+        elif os.path.basename(path) == _EXPORT[0] and os.path.dirname(path) in stores:
+            export = os.path.dirname(path)
+        else:
+            export = export_of(os.path.dirname(path))
         if export is None:
             kept.append(path)
         else:

@@ -182,6 +182,10 @@ ROOMS = {
             *("dataset.pseudonyms", "loaders.plan", "loaders.session"),
         ),
     ),
+    "dataset.shard_folder": (
+        "the hidden directory of an export by shards",
+        ("dataset.layout",),
+    ),
     "dataset.workers": (
         "shards on other processes, each tried again if its process dies",
         ("errors", "dataset.shards"),
@@ -240,14 +244,21 @@ ROOMS = {
         "`plan_export`, `export_shard`, `finish_export`: an export on many machines",
         (
             *(*_GROUND, "dataset.layout", "dataset.publish", "dataset.write", "dataset.shards"),
-            *("dataset.shard_files", "dataset.finishing", "dataset.exporting"),
-            *("dataset.pseudonyms", "dataset.runs", "dataset.store_shards"),
+            *("dataset.shard_files", "dataset.finishing", "dataset.exporting", "dataset.runs"),
+            *("dataset.pseudonyms", "dataset.shard_folder", "dataset.store_shards"),
             *("loaders.formats", "loaders.options", "loaders.sources"),
         ),
     ),
     "dataset.store": (
         "`upload_dataset`, `abandon_exports`",
-        ("errors", "arguments", "dataset.layout", "dataset.pointer", "dataset.runs"),
+        (
+            "errors",
+            "arguments",
+            "dataset.layout",
+            "dataset.pointer",
+            "dataset.runs",
+            "dataset.shard_folder",
+        ),
     ),
     "metrics._arrays": ("array functions under the metrics: NumPy alone", ()),
     "metrics._alignment": (

@@ -322,7 +322,7 @@ def killed(source, sink, size):
     global n
     n += 1
     sink.write(source.read(100))
-    if n == 8:  # of the second shard
+    if n >= 8:  # of the second shard, whose files go up at the same time
         os.kill(os.getpid(), signal.SIGKILL)
     sink.write(source.read())
 shutil.copyfileobj = killed

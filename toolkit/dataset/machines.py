@@ -1,34 +1,26 @@
 """Export on many machines in three steps: `plan_export`, `export_shard`, `finish_export`.
 
 The steps exchange plain data, so that any engine can carry it. Until the last step the files are in
-a hidden directory beside the target, on a disk that all machines see::
-
-    .answers.shards-<32 digits of the plan>/
-      toolkit-<the same digits>     an empty file: the mark of a directory that an export made
-      responses/ choices/ tokens/ alternatives/ rejects/ ledger/
-
-If the target is in an object store, they are in a run that no manifest names yet
-(`toolkit.dataset.runs`).
+a hidden directory beside the target (`toolkit.dataset.shard_folder`), on a disk that all machines
+see; or, in an object store, in a run that no manifest names yet (`toolkit.dataset.runs`).
 """
 
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from toolkit import arguments
 from toolkit.dataset.exporting import conclude
 from toolkit.dataset.finishing import finish, tables_of
-from toolkit.dataset.layout import STORED, objection
+from toolkit.dataset.layout import objection
 from toolkit.dataset.pseudonyms import new_key
 from toolkit.dataset.publish import staged
 from toolkit.dataset.runs import Runs, export_faults, faults_of
 from toolkit.dataset.shard_files import write_shard
+from toolkit.dataset.shard_folder import ShardFolder
 from toolkit.dataset.shards import Shard, ShardReport, files_to_repeat, plan, with_run
 from toolkit.dataset.store_shards import publish_run, run_of_shard, stored_report, write_to_store
 from toolkit.dataset.write import link_files, sweep
@@ -151,16 +143,14 @@ def export_shard(
             return found or write_to_store(shard, uri=out, run=run, threads=threads)
     if resume:
         raise ArgumentError("resume=True: expected a target in an object store, found a path")
-    folder = _folder(arguments.target("out", out), shard.run)
+    folder = ShardFolder.of(arguments.target("out", out), shard.run)
     try:
-        for table in STORED:
-            (folder / table.name).mkdir(parents=True, exist_ok=True)
-        _mark(folder).touch()
-        return write_shard(shard, folder, threads=threads)
+        folder.make()
+        return write_shard(shard, folder.path, threads=threads)
     except OSError as error:
         if isinstance(error, ToolkitError):
             raise
-        raise ExportError(f"{folder} cannot be written: {error}") from error
+        raise ExportError(f"{folder.path} cannot be written: {error}") from error
 
 
 def finish_export(
@@ -201,14 +191,14 @@ def finish_export(
         return _finish_in_store(_complete(reports), out, overwrite=overwrite)
     target = arguments.target("out", out)
     found = _complete(reports)
-    folder = _folder(target, found[0].shard.run)
+    folder = ShardFolder.of(target, found[0].shard.run)
     with staged(target, overwrite=overwrite, objection=objection) as staging:
-        used = _with_whole_files(found, partial(write_shard, folder=folder, threads=None))
+        used = _with_whole_files(found, partial(write_shard, folder=folder.path, threads=None))
         sweep(staging.content, {})
-        link_files(folder, staging.content, tables_of(used))
+        link_files(folder.path, staging.content, tables_of(used))
         manifest = finish(staging.content, used)
         conclude(used)
-    _remove(folder)
+    folder.remove()
     return manifest
 
 
@@ -232,14 +222,6 @@ def _with_whole_files(
     return sorted(used, key=lambda report: report.shard.ordinal)
 
 
-def _folder(target: Path, run: str) -> Path:
-    return target.with_name(f".{target.name}.shards-{run}")
-
-
-def _mark(folder: Path) -> Path:
-    return folder / f"toolkit-{folder.name[-32:]}"
-
-
 def _complete(reports: Iterable[ShardReport]) -> list[ShardReport]:
     """Return the reports in order, if they are those of all shards of a plan."""
     found: dict[int, ShardReport] = {}
@@ -261,14 +243,3 @@ def _complete(reports: Iterable[ShardReport]) -> list[ShardReport]:
             f"found {len(found)} reports, expected those of all shards of one plan: {which}"
         )
     return [found[i] for i in sorted(found)]
-
-
-def _remove(folder: Path) -> None:
-    """Remove what export_shard wrote, files of killed processes included; keep all else."""
-    if folder.is_symlink() or not _mark(folder).is_file():
-        return
-    for table in STORED:
-        shutil.rmtree(folder / table.name, ignore_errors=True)
-    with suppress(OSError):
-        os.unlink(_mark(folder))
-        os.rmdir(folder)

@@ -11,6 +11,7 @@ from toolkit import arguments
 from toolkit.dataset.layout import MANIFEST, is_dataset, parse_manifest
 from toolkit.dataset.pointer import RUN, is_own, keys_of, reason_of, run_of
 from toolkit.dataset.runs import Runs, faults_of
+from toolkit.dataset.shard_folder import remove_abandoned
 from toolkit.errors import ArgumentError, ExportError
 
 _DAY = timedelta(days=1)
@@ -74,28 +75,31 @@ def upload_dataset(
         return runs.publish(manifest, overwrite)
 
 
-def abandon_exports(uri: str, *, older_than: timedelta = _DAY) -> list[str]:
-    """Remove the runs of a dataset in an object store that its manifest does not name.
+def abandon_exports(uri: str | os.PathLike[str], *, older_than: timedelta = _DAY) -> list[str]:
+    """Remove what exports to a place have left, and nobody reads any more.
 
-    These are replaced datasets, and what killed processes have uploaded. A run in which there is a
-    foreign file stays. Parts of files whose upload was cut off are not listed: a lifecycle rule of
-    the bucket removes those.
+    In an object store these are the runs that the manifest does not name: replaced datasets, and
+    what killed or failed processes have uploaded. Parts of files whose upload was cut off are not
+    listed: a lifecycle rule of the bucket removes those. Beside a local directory these are the
+    hidden directories of exports by shards that `finish_export` never published. What holds a
+    foreign file stays.
 
     Parameters
     ----------
-    uri : str
+    uri : str or path
+        The dataset.
     older_than : datetime.timedelta
-        Least age of the newest file of a run; longer than any upload and any reader takes.
+        Least age of the newest file of a run; longer than any export and any reader takes.
 
     Returns
     -------
     list of str
-        The runs that were removed.
+        The runs that were removed: 12 digits in an object store, 32 beside a directory.
 
     Raises
     ------
     ExportError
-        If the store cannot be read or written, or its manifest is damaged.
+        If the place cannot be read or written, or the manifest of a store is damaged.
 
     Examples
     --------
@@ -106,8 +110,14 @@ def abandon_exports(uri: str, *, older_than: timedelta = _DAY) -> list[str]:
     []
     """
     arguments.instance("older_than", older_than, timedelta, "a datetime.timedelta")
-    runs = Runs(uri)
     before = datetime.now(UTC) - older_than
+    if not arguments.is_uri(uri):
+        target = arguments.target("uri", uri)
+        try:
+            return remove_abandoned(target, before)
+        except OSError as error:
+            raise ExportError(f"{target.parent} cannot be read: {error}") from error
+    runs = Runs(uri)
     with faults_of(runs):
         try:
             pointer = runs.pointer()

@@ -1,8 +1,10 @@
-"""An S3 server on loopback (moto, of the extra ``stores``), with dummy credentials."""
+"""Servers of S3 and Google Cloud Storage on loopback (extra ``stores``), with dummy credentials."""
 
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import urllib.request
 from collections.abc import Iterator
 from typing import Any
@@ -46,3 +48,34 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     finally:
         server.stop()
         locations._filesystem.cache_clear()
+
+
+_GCS = """
+import sys
+from gcp_storage_emulator.server import create_server
+server = create_server("127.0.0.1", 0, in_memory=True, default_bucket="buck")
+server.start()
+print(server._api._httpd.server_address[1], flush=True)
+sys.stdin.read()
+server.stop()
+"""
+
+
+@pytest.fixture
+def gcs() -> Iterator[str]:
+    """The options of a URI for a server of Google Cloud Storage with a bucket named ``buck``.
+
+    It is another process, because Arrow holds the lock of Python while it opens a file.
+    """
+    pytest.importorskip("gcp_storage_emulator", reason="the extra stores is not installed")
+    with subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", _GCS],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as server:
+        assert server.stdout is not None
+        port = server.stdout.readline().strip()
+        yield f"?scheme=http&endpoint_override=127.0.0.1:{port}&retry_limit_seconds=1"
+        server.kill()

@@ -18,9 +18,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _PART = re.compile(r"[0-9a-f]{12}/[a-z]+/part-[0-9-]+-[0-9a-f]{12}\.parquet")
 _REPORT = re.compile(rf"[0-9a-f]{{12}}/{REPORTS}/[0-9]+-[0-9a-f]{{12}}\.json")
 # What a killed process leaves in a store that is a local folder.
-_UNFINISHED = re.compile(
-    rf"{_PART.pattern}\.[0-9a-f]{{32}}|[0-9a-f]{{12}}/{REPORTS}/\.[0-9a-f]{{32}}\.tmp"
-)
+_UNFINISHED = re.compile(r"[0-9a-f]{12}/[a-z_]+/\.[0-9a-f]{32}\.tmp")
 
 
 def is_part(key: str) -> bool:

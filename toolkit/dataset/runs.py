@@ -20,7 +20,6 @@ import json
 import os
 import shutil
 import time
-import uuid
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -184,24 +183,13 @@ class Runs:
             os.makedirs(os.path.dirname(self._path(key)), exist_ok=True)
 
     def upload(self, file: Path, key: str) -> None:
-        """Upload a file; after an error it is removed, because Arrow publishes what has arrived."""
-        path = self._path(key)
-        self._make_folder(key)
-        if self._store.is_local:
-            hidden = f"{path}.{uuid.uuid4().hex}"
-            shutil.copyfile(file, hidden)
-            os.replace(hidden, path)
-            return
-        try:
-            with (
-                file.open("rb") as source,
-                self._store.filesystem.open_output_stream(path) as sink,
-            ):
-                shutil.copyfileobj(source, sink, 8 << 20)
-        except BaseException:
-            with suppress(*FAULTS):
-                self._store.filesystem.delete_file(path)
-            raise
+        """Upload a file, unless it is there: its key has its hash.
+
+        It is written at once, because Arrow would publish the part of it that has arrived before an
+        error. Files have about as many bytes as a batch.
+        """
+        if self.size(key) != file.stat().st_size:
+            self.put(key, file.read_bytes())
 
     def download(self, key: str, file: Path) -> None:
         """Copy a file to the local disk."""
@@ -210,13 +198,14 @@ class Runs:
 
     def remove(self, run: str) -> None:
         """Remove a run."""
-        self._store.filesystem.delete_dir(self._path(run))
+        with suppress(FileNotFoundError):  # a store without folders, when it has removed the files
+            self._store.filesystem.delete_dir(self._path(run))
 
     def _remove_files(self, keys: Iterable[str]) -> None:
         self.each(lambda key: self._store.filesystem.delete_file(self._path(key)), keys)
 
     def put(self, key: str, data: bytes) -> None:
-        """Write a small object at once: it is seen whole or not at all."""
+        """Write an object at once: it is seen whole or not at all."""
         self._make_folder(key)
         if self._store.is_local:
             write_file(self._path(key), data)

@@ -1,0 +1,107 @@
+"""The same protocol in stores other than S3: Google Cloud Storage, and what fsspec opens."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.fs as pafs
+import pytest
+
+import toolkit
+from tests.object_store import MARKS, gcs  # noqa: F401
+from toolkit.dataset import abandon_exports, export_shard, finish_export, plan_export
+from toolkit.dataset.runs import Runs
+from toolkit.errors import ExportError, SourceError
+
+pytestmark = MARKS
+LINES = Path("data/capitals_batch.jsonl").read_bytes().splitlines(keepends=True)
+
+
+@pytest.fixture
+def logs(tmp_path: Path) -> list[Path]:
+    """Three files of one answer each; each is a shard."""
+    for n in range(3):
+        (tmp_path / f"{n}.jsonl").write_bytes(LINES[n])
+    return [tmp_path / f"{n}.jsonl" for n in range(3)]
+
+
+@pytest.fixture
+def memory() -> str:
+    pytest.importorskip("fsspec", reason="the extra stores is not installed")
+    return f"fsspec+memory://{uuid.uuid4().hex}"
+
+
+def assert_whole_life(root: str, options: str, logs: list[Path]) -> None:
+    """Export, read, refuse, resume, replace and sweep; then read the recordings from the store."""
+    uri = f"{root}/out/answers{options}"
+    with pytest.raises(SourceError, match=r"no manifest\.json"):
+        toolkit.open_dataset(uri)
+    assert toolkit.export(logs[:2], uri, shard_bytes=1) == Runs(uri).name
+    assert toolkit.read_parquet(uri).equals(toolkit.read(logs[:2]))
+    with pytest.raises(ExportError, match="overwrite=True"):
+        toolkit.export(logs, uri)
+    toolkit.export(logs, uri, shard_bytes=1, overwrite=True, resume=True)
+    whole = toolkit.read(logs)
+    assert toolkit.read_parquet(uri).equals(whole)
+    figures = toolkit.open_dataset(uri).corpus_metrics()
+    pd.testing.assert_frame_equal(figures, toolkit.corpus_metrics(whole), check_exact=True)
+    reports = [export_shard(shard, uri) for shard in plan_export(logs[0])]
+    finish_export(reports, uri, overwrite=True)
+    assert toolkit.read_parquet(uri).equals(toolkit.read(logs[0]))
+    found, _ = pafs.FileSystem.from_uri(uri)
+    if found.get_file_info(f"{Runs(uri)._store.path}/manifest.json").mtime is not None:
+        assert len(abandon_exports(uri, older_than=timedelta(0))) == 2
+    assert toolkit.read_parquet(uri).equals(toolkit.read(logs[0]))
+
+    store = Runs(f"{root}/logs/x{options}")
+    store.put("1.jsonl", LINES[0])
+    store.put("2.jsonl", LINES[1])
+    lp = toolkit.read(f"{root}/logs/x/*.jsonl{options}")
+    assert lp.tokens.equals(toolkit.read(logs[:2]).tokens)
+
+
+def test_google_cloud_storage(gcs: str, logs: list[Path]) -> None:  # noqa: F811
+    assert_whole_life("gs://anonymous@buck", gcs, logs)
+
+
+def test_fsspec(memory: str, logs: list[Path]) -> None:
+    assert_whole_life(memory, "", logs)
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_a_failed_export_keeps_what_is_published(
+    memory: str, logs: list[Path], monkeypatch: pytest.MonkeyPatch, n: int
+) -> None:
+    """Also if its files are those that are published."""
+
+    def failing(self: Runs, key: str, data: bytes) -> None:
+        raise OSError("the network is down")
+
+    uri = f"{memory}/answers"
+    toolkit.export(logs[:1], uri)
+    with monkeypatch.context() as patch:
+        patch.setattr(Runs, "put", failing)
+        with pytest.raises(ExportError, match="cannot be written"):
+            toolkit.export(logs[n], uri, overwrite=True)
+    assert toolkit.read_parquet(uri).equals(toolkit.read(logs[:1]))
+
+
+@pytest.mark.parametrize(
+    ("uri", "kind", "path"),
+    [
+        ("gs://bucket/out/answers", "GcsFileSystem", "bucket/out/answers"),
+        ("gcs://bucket/answers", "GcsFileSystem", "bucket/answers"),
+        ("abfs://box@name.dfs.core.windows.net/out", "AzureFileSystem", "box/out"),
+        ("abfss://box@name.dfs.core.windows.net/a/b", "AzureFileSystem", "box/a/b"),
+    ],
+)
+def test_uris_that_pyarrow_opens(uri: str, kind: str, path: str) -> None:
+    """Without a server: the URI leads to the file system of its kind."""
+    store = Runs(uri)._store
+    assert type(store.filesystem).__name__ == kind
+    assert store.path == path
+    assert Runs(uri).is_portable
+    assert Runs(uri).name == uri

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import pytest
@@ -22,14 +23,12 @@ MARKS = [
 @pytest.fixture
 def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """The client of boto3 for a server with an empty bucket named ``buck``."""
-    server_of = pytest.importorskip("moto.server", reason="the extra stores is not installed")
+    pytest.importorskip("moto.server", reason="the extra stores is not installed")
     import boto3
 
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
-    server = server_of.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
+    host, port = _s3_server()
     for name, value in {
         "ACCESS_KEY_ID": "dummy",
         "SECRET_ACCESS_KEY": "dummy",
@@ -46,8 +45,17 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         client.create_bucket(Bucket="buck")
         yield client
     finally:
-        server.stop()
         locations._filesystem.cache_clear()
+
+
+@cache
+def _s3_server() -> tuple[str, int]:
+    """Start the server of S3 once for a process; its thread ends with it."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    return server.get_host_and_port()
 
 
 _GCS = """

@@ -21,6 +21,7 @@ from toolkit.dataset.write import manifest_of, sweep, write_manifest
 
 _MOST_FILES = 1000  # of a table, above which small files are joined
 _JOINED_BYTES = 16 << 20  # of a file that is joined of others, at most
+_LEAST_JOINED = 16  # files that become one, on average; else to join them costs more than it gains
 
 
 def finish(
@@ -195,7 +196,8 @@ def _joined(
     fetch: Callable[[str, list[Part]], None],
 ) -> list[Part]:
     """Join small files that follow each other, if there are very many."""
-    if len(parts) <= _MOST_FILES:
+    n_bytes = sum(part["bytes"] for part in parts)
+    if len(parts) <= _MOST_FILES or n_bytes * _LEAST_JOINED > _JOINED_BYTES * len(parts):
         return parts
     joined = []
     for group in _groups(parts):

@@ -502,6 +502,7 @@ def test_export_to_a_store(data, tmp_path):
     assert name == f"  {uri}"
     assert "pass --overwrite to replace it" in run("export", path, "-o", uri, status=1).stderr
     run("export", path, "-o", uri, "--overwrite", "--resume")
+    assert json.loads(run("summary", uri, "--json").stdout)["tables"]["responses"] == 12
 
 
 def test_export_of_rejects_alone_leaves_no_directory(tmp_path):

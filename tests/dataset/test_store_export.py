@@ -296,7 +296,8 @@ def test_a_folder_around_a_dataset_is_read_without_it(
         assert lp.responses.num_rows == 1
         assert lp.rejects.num_rows == 0
     with pytest.raises(SourceError, match=r"answers \(read_parquet reads it\)"):
-        toolkit.read(uri)
+        list(toolkit.scan(uri))
+    assert toolkit.read(uri).equals(toolkit.read_parquet(uri))
 
 
 class TestOnS3:

@@ -17,7 +17,7 @@ from toolkit.dataset.layout import MANIFEST, STORED, Listed, parse_manifest
 from toolkit.dataset.lock import is_locked
 from toolkit.dataset.snapshot import OpenExport, Replaced, Snapshot
 from toolkit.dataset.versions import CHANGES, Changes, add_columns, changes_since, conform_earlier
-from toolkit.errors import SchemaError, SourceError
+from toolkit.errors import SchemaError, SourceError, ToolkitError
 from toolkit.tables import LogprobTables, in_order
 
 T = TypeVar("T")
@@ -66,6 +66,24 @@ def read_parquet(directory: str | os.PathLike[str]) -> LogprobTables:
 def place(name: str, value: object) -> Path | str:
     """Return an option that is the path of an export, or its URI in an object store."""
     return value if arguments.is_uri(value) else arguments.path(name, value)
+
+
+def is_stored(uri: object) -> bool:
+    """Return whether something is the URI of a dataset in an object store.
+
+    Examples
+    --------
+    >>> is_stored("file:///none/answers"), is_stored("answers")
+    (False, False)
+    """
+    if not arguments.is_uri(uri):
+        return False
+    from toolkit.dataset.runs import Runs
+
+    try:
+        return Runs(uri).is_dataset()
+    except ToolkitError:  # it cannot be opened
+        return False
 
 
 def of_one_export(root: Path | str, read: Callable[[OpenExport], T]) -> T:

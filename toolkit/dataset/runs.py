@@ -97,6 +97,14 @@ class Runs:
                 reason = error
         raise reason
 
+    def is_dataset(self) -> bool:
+        """Return whether there is a manifest of the toolkit that can be read."""
+        try:
+            checked(self.read(MANIFEST))
+        except FAULTS:
+            return False
+        return True
+
     def require_free(self, overwrite: bool) -> str | None:
         """Raise `ExportError` if there is a dataset that may not be replaced; return its run."""
         try:

@@ -8,7 +8,7 @@ from typing import Any
 
 from toolkit import arguments
 from toolkit.dataset.layout import is_dataset
-from toolkit.dataset.read import read_parquet
+from toolkit.dataset.read import is_stored, read_parquet
 from toolkit.errors import NoRecordsError
 from toolkit.limits import LIMITS, Limits
 from toolkit.loaders.formats.shape import Shape
@@ -107,7 +107,7 @@ def read(
     >>> lp.tokens["logprob"].to_pylist()
     [-0.25]
     """
-    if isinstance(sources, str | os.PathLike) and is_dataset(sources):
+    if isinstance(sources, str | os.PathLike) and (is_dataset(sources) or is_stored(sources)):
         return read_parquet(sources)
     options = ReadOptions(
         # Large batches cost less; smaller ones are assembled on several threads.

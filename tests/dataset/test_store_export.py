@@ -169,6 +169,38 @@ def test_sources_in_memory(tmp_path: Path, uri: str) -> None:
     assert_like_local(uri, local)
 
 
+def test_a_kill_after_the_manifest_leaves_files_that_are_swept(
+    few: list[Path], tmp_path: Path, uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("toolkit.dataset.finishing._MOST_FILES", 2)
+    local = toolkit.export(few, tmp_path / "local", shard_bytes=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(Runs, "remove_files", lambda self, keys: None)
+        toolkit.export(few, uri, shard_bytes=1)
+    assert toolkit.read_parquet(uri).equals(toolkit.read_parquet(local))
+    with pytest.raises(AssertionError):
+        assert_like_local(uri, local)
+    assert abandon_exports(uri) == []
+    assert abandon_exports(uri, older_than=NOW) == []
+    assert_like_local(uri, local)
+
+
+def test_a_run_that_is_resumed_is_not_swept(few: list[Path], uri: str) -> None:
+    def refuse(*args: Any) -> None:
+        raise OSError
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Runs, "publish", refuse)
+        with pytest.raises(ExportError):
+            toolkit.export(few, uri, shard_bytes=1)
+        for file in stored(uri).rglob("*"):
+            os.utime(file, (0, 0))
+        with pytest.raises(ExportError):
+            toolkit.export(few, uri, shard_bytes=1, resume=True)
+    assert abandon_exports(uri) == []
+    assert len(abandon_exports(uri, older_than=NOW)) == 1
+
+
 # Faults and repetitions
 
 
@@ -233,15 +265,21 @@ def test_only_what_is_new_or_changed_is_read_again(
     assert written == [0, 1, 2, 3]
 
 
-@pytest.mark.parametrize("damage", ["no report", "broken report", "no file", "short file"])
+@pytest.mark.parametrize(
+    "damage", ["no report", "broken report", "other tables", "no file", "short file"]
+)
 def test_what_is_damaged_is_written_again(
     few: list[Path], uri: str, written: list[int], damage: str
 ) -> None:
     toolkit.export(few, uri, shard_bytes=1)
     before = {file: file.read_bytes() for file in stored(uri).rglob("*") if file.is_file()}
-    pattern = "_reports/00001-*" if "report" in damage else "tokens/part-00001-*"
+    pattern = "tokens/part-00001-*" if "file" in damage else "_reports/00001-*"
     [file] = stored(uri).glob(f"*/{pattern}")
-    if damage.startswith("no"):
+    if damage == "other tables":
+        report = json.loads(file.read_bytes())
+        report["tables"]["../x"] = report["tables"].pop("rejects")
+        file.write_text(json.dumps(report))
+    elif damage.startswith("no"):
         file.unlink()
     else:
         file.write_bytes(b"{}")

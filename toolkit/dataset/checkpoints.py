@@ -8,6 +8,7 @@ if nothing of this has changed.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,10 @@ class Checkpoints:
             sync(self._staging.content / name)
         document = {"settings": self._settings, **report.found()}
         write_file(self._path(report.shard), json.dumps(document))
+
+    def all(self, shards: Iterable[Shard]) -> Iterable[ShardReport | None]:
+        """Return the report of each shard, as `get` does."""
+        return map(self.get, shards)
 
     def get(self, shard: Shard) -> ShardReport | None:
         """Return the report of a shard; None if the shard has to be written (again)."""

@@ -304,7 +304,7 @@ def _finished(
     shards: list[Shard], checkpoints: Checkpoints | StoreReports | None
 ) -> dict[int, ShardReport]:
     """Return the reports of the shards that an earlier export has finished, by their ordinals."""
-    stored = [] if checkpoints is None else map(checkpoints.get, shards)
+    stored = [] if checkpoints is None else checkpoints.all(shards)
     return {report.shard.ordinal: report for report in stored if report is not None}
 
 

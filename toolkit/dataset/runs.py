@@ -42,7 +42,8 @@ from toolkit.loaders.sources.stores import Store
 T = TypeVar("T")
 FAULTS = (OSError, ValueError, pa.ArrowException)
 """What file systems of Arrow raise."""
-_AT_ONCE = 8  # requests
+AT_ONCE = 8
+"""Requests to a store at the same time."""
 _TRIES = 10  # to read a manifest that is replaced again and again
 _PAUSE = 0.02  # seconds before the second try; each further pause is so much longer
 
@@ -105,15 +106,15 @@ class Runs:
             return False
         return True
 
-    def require_free(self, overwrite: bool) -> str | None:
-        """Raise `ExportError` if there is a dataset that may not be replaced; return its run."""
+    def require_free(self, overwrite: bool) -> None:
+        """Raise `ExportError` if there is a dataset that may not be replaced."""
         try:
             found = self.pointer()
         except ValueError as error:
             reason = reason_of(error)
         else:
             if found is None or (overwrite and "run" in found):
-                return None if found is None else found["run"]
+                return
             reason = "it is that of a directory that was copied here"
             if not overwrite:
                 raise ExportError(f"{self.name} exists; pass overwrite=True to replace it")
@@ -122,7 +123,7 @@ class Runs:
     def publish(self, manifest: dict[str, Any], overwrite: bool) -> dict[str, Any]:
         """Write the manifest of a run of which all files are there; return it as it is written.
 
-        Files of the run that it does not name are removed, before it is written if they can be: who
+        Then files of the run that it does not name are removed, such as those that were joined: who
         reads all files of the folder reads no row twice.
 
         Raises
@@ -139,12 +140,11 @@ class Runs:
                     f"{self.name}/{key} has not the {size:,} bytes that were uploaded; call again"
                 )
         others = [key for key in sizes if is_part(key) and key not in keys]
-        is_named = self.require_free(overwrite) == manifest["run"]
-        if not is_named:
-            self._remove_files(others)
-        self.put(MANIFEST, json.dumps(manifest).encode())
-        if is_named:
-            self._remove_files(others)
+        self.require_free(overwrite)
+        raw = json.dumps(manifest).encode()
+        checked(raw)
+        self.put(MANIFEST, raw)
+        self.remove_files(others)
         return manifest
 
     def files(self) -> Iterator[tuple[str, Any]]:
@@ -177,9 +177,14 @@ class Runs:
 
     def each(self, call: Callable[[T], object], items: Iterable[T]) -> None:
         """Call a method for each of several files, some at the same time."""
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            for future in [pool.submit(call, item) for item in items]:
-                future.result()
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            futures = [pool.submit(call, item) for item in items]
+            try:
+                for future in futures:
+                    future.result()
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
 
     def copy(self, key: str, to: str) -> None:
         """Copy a file within the store."""
@@ -209,7 +214,8 @@ class Runs:
         with suppress(FileNotFoundError):  # a store without folders, when it has removed the files
             self._store.filesystem.delete_dir(self._path(run))
 
-    def _remove_files(self, keys: Iterable[str]) -> None:
+    def remove_files(self, keys: Iterable[str]) -> None:
+        """Remove some files."""
         self.each(lambda key: self._store.filesystem.delete_file(self._path(key)), keys)
 
     def put(self, key: str, data: bytes) -> None:

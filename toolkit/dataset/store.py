@@ -9,7 +9,7 @@ from typing import Any
 
 from toolkit import arguments
 from toolkit.dataset.layout import MANIFEST, is_dataset, parse_manifest
-from toolkit.dataset.pointer import RUN, is_own, keys_of, reason_of, run_of
+from toolkit.dataset.pointer import RUN, is_own, is_part, keys_of, reason_of, run_of
 from toolkit.dataset.runs import Runs, faults_of
 from toolkit.dataset.shard_folder import remove_abandoned
 from toolkit.errors import ArgumentError, ExportError
@@ -79,10 +79,10 @@ def abandon_exports(uri: str | os.PathLike[str], *, older_than: timedelta = _DAY
     """Remove what exports to a place have left, and nobody reads any more.
 
     In an object store these are the runs that the manifest does not name: replaced datasets, and
-    what killed or failed processes have uploaded. Parts of files whose upload was cut off are not
-    listed: a lifecycle rule of the bucket removes those. Beside a local directory these are the
-    hidden directories of exports by shards that `finish_export` never published. What holds a
-    foreign file stays.
+    what killed or failed processes have uploaded; and such files in the run that it names. Parts of
+    files whose upload was cut off are not listed: a lifecycle rule of the bucket removes those.
+    Beside a local directory these are the hidden directories of exports by shards that
+    `finish_export` never published. What holds a foreign file stays.
 
     Parameters
     ----------
@@ -123,12 +123,13 @@ def abandon_exports(uri: str | os.PathLike[str], *, older_than: timedelta = _DAY
             pointer = runs.pointer()
         except ValueError as error:
             raise ExportError(f"{runs.name}/{MANIFEST}: {reason_of(error)}") from error
-        kept = None if pointer is None else pointer.get("run")
+        named = {} if pointer is None else dict(keys_of(pointer).values())
         found: dict[str, list[tuple[str, Any]]] = {}
         for key, info in runs.files():
             run = key.split("/")[0]
-            if RUN.fullmatch(run) and run != kept:
+            if RUN.fullmatch(run):
                 found.setdefault(run, []).append((key, info))
+        kept = found.pop("" if pointer is None else pointer.get("run", ""), [])
         old = [
             run
             for run, files in found.items()
@@ -136,6 +137,8 @@ def abandon_exports(uri: str | os.PathLike[str], *, older_than: timedelta = _DAY
         ]
         for run in old:
             runs.remove(run)
+        unnamed = ((key, info) for key, info in kept if is_part(key) and key not in named)
+        runs.remove_files([key for key, info in unnamed if _is_before(info, before)])
     return sorted(old)
 
 

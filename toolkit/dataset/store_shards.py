@@ -10,7 +10,8 @@ import hashlib
 import json
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from toolkit.dataset.finishing import finish_elsewhere
 from toolkit.dataset.layout import STORED, Part
 from toolkit.dataset.pointer import REPORTS, key_of, keys_of
 from toolkit.dataset.runs import (
+    AT_ONCE,
     FAULTS,
     Runs,
     UploadError,
@@ -79,11 +81,10 @@ def write_to_store(
     runs = Runs(uri)
     with _scratch() as folder:
         report = write_shard(shard, folder, threads=threads, on_stored=on_stored)
-        name = _report_name(shard)
         with uploads_to(runs):
             _upload(runs, run, folder, report.tables)
-            if not report.refused and name is not None:
-                runs.put(f"{run}/{name}", json.dumps(report.found()).encode())
+            if not report.refused and _report_name(shard) is not None:
+                _put_report(runs, run, report)
     return report
 
 
@@ -109,6 +110,16 @@ class StoreReports:
                 found, _, name = key.partition("/")
                 if name.startswith(REPORTS):
                     self._runs_with.setdefault(name, []).append(found)
+
+    def all(self, shards: Iterable[Shard]) -> Iterable[ShardReport | None]:
+        """Return the report of each shard, as `get` does."""
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            found = list(pool.map(self.get, shards))
+        for report in filter(None, found):  # one new file keeps the run from `abandon_exports`
+            with faults_of(self._runs):
+                _put_report(self._runs, self._run, report)
+            break
+        return found
 
     def get(self, shard: Shard) -> ShardReport | None:
         """Return the report of a shard; None if the shard has to be written (again)."""
@@ -144,16 +155,21 @@ def stored_report(uri: str, run: str, shard: Shard) -> ShardReport | None:
 def _stored(
     runs: Runs, run: str, shard: Shard, size_of: Callable[[str], int | None]
 ) -> ShardReport | None:
+    name = _report_name(shard)
+    if name is None:
+        return None
     try:
-        stored = json.loads(runs.read(f"{run}/{_report_name(shard)}"))
+        stored = json.loads(runs.read(f"{run}/{name}"))
         report = ShardReport(shard, **stored)
         sources = zip(shard.sources, report.sources, strict=True)
-        is_usable = all(
-            is_unchanged(source, before, by_hash=False) for (_, source), before in sources
-        ) and all(
-            size_of(key_of(run, table, part)) == part["bytes"]
-            for table, parts in report.tables.items()
-            for part in parts
+        is_usable = (
+            report.tables.keys() == {table.name for table in STORED}
+            and all(is_unchanged(source, before, by_hash=False) for (_, source), before in sources)
+            and all(
+                size_of(key_of(run, table, part)) == part["bytes"]
+                for table, parts in report.tables.items()
+                for part in parts
+            )
         )
     except (*FAULTS, ToolkitError, KeyError, TypeError, AttributeError):
         return None  # there is none, or it is damaged
@@ -210,6 +226,10 @@ def _upload(runs: Runs, run: str, folder: Path, tables: dict[str, list[Part]]) -
         for part in parts
     ]
     runs.each(lambda file: runs.upload(*file), files)
+
+
+def _put_report(runs: Runs, run: str, report: ShardReport) -> None:
+    runs.put(f"{run}/{_report_name(report.shard)}", json.dumps(report.found()).encode())
 
 
 def _report_name(shard: Shard) -> str | None:

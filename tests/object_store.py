@@ -6,7 +6,9 @@ import os
 import subprocess
 import sys
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -56,6 +58,23 @@ def _s3_server() -> tuple[str, int]:
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     return server.get_host_and_port()
+
+
+@contextmanager
+def requests_of(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
+    """Count the requests to the server of S3 by method."""
+    from moto.moto_server import werkzeug_app
+
+    seen: Counter[str] = Counter()
+    call = werkzeug_app.DomainDispatcherApplication.__call__
+
+    def counted(self: Any, environ: dict[str, Any], start: Any) -> Any:
+        seen[environ["REQUEST_METHOD"]] += 1
+        return call(self, environ, start)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(werkzeug_app.DomainDispatcherApplication, "__call__", counted)
+        yield seen
 
 
 _GCS = """

@@ -13,7 +13,8 @@ import pandas as pd
 import pytest
 
 import toolkit
-from tests.object_store import MARKS, s3  # noqa: F401
+from tests.dataset import recordings
+from tests.object_store import MARKS, requests_of, s3  # noqa: F401
 from toolkit.dataset import abandon_exports, runs, upload_dataset
 from toolkit.errors import SourceError
 
@@ -120,6 +121,23 @@ class TestOnS3:
         assert_the_same_figures(self.URI, out)
         for file in toolkit.open_dataset(self.URI).files("tokens"):
             assert s3.head_object(Bucket="buck", Key=file.removeprefix("s3://buck/"))
+
+    def test_a_file_is_read_in_few_requests(
+        self,
+        s3: Any,  # noqa: F811
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        lines = recordings.lines_of(map(recordings.answer, range(1000)))
+        upload_dataset(toolkit.export(lines, tmp_path / "many"), self.URI)
+        for read in (toolkit.read_parquet, lambda uri: toolkit.open_dataset(uri).usage()):
+            n_requests = []
+            for is_remote in (True, False):
+                monkeypatch.setattr(runs.StoreSnapshot, "is_remote", is_remote)
+                with requests_of(monkeypatch) as seen:
+                    read(self.URI)
+                n_requests.append(seen["GET"])
+            assert 5 < n_requests[0] < n_requests[1] / 2
 
     @pytest.mark.slow
     def test_a_result_is_of_one_version_while_the_pointer_changes(

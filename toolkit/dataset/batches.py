@@ -109,7 +109,7 @@ class ExportReader:
     ) -> Iterator[pa.Table]:
         """Yield the rows of the next file, some at a time."""
         try:
-            with pq.ParquetFile(next(files)) as file:
+            with pq.ParquetFile(next(files), pre_buffer=self._snapshot.is_remote) as file:
                 for batch in file.iter_batches(_ROWS, columns=columns):
                     yield pa.Table.from_batches([batch])
         except (OSError, pa.ArrowException) as error:

@@ -145,7 +145,8 @@ def _read(snapshot: OpenExport) -> LogprobTables:
             for name, rows in listed.files[declared.name]:
                 path = snapshot.path(f"{declared.name}/{name}")
                 try:
-                    with pq.ParquetFile(next(files)) as file:  # a path might hold partition keys
+                    # A handle, because a path might hold partition keys.
+                    with pq.ParquetFile(next(files), pre_buffer=snapshot.is_remote) as file:
                         table = file.read()
                 except (OSError, pa.ArrowException) as error:
                     snapshot.fail(f"{declared.name}/{name}", error)

@@ -252,6 +252,8 @@ class StoreSnapshot:
         If there is no such dataset.
     """
 
+    is_remote = True
+
     def __init__(self, uri: str) -> None:
         self._runs = Runs(uri)
         self.name = self._runs.name

@@ -32,9 +32,12 @@ class OpenExport(Protocol):
     ----------
     name : str
         Its directory or URI, as messages name it.
+    is_remote : bool
+        Whether to read few large pieces of files rather than many small ones.
     """
 
     name: str
+    is_remote: bool
 
     def __enter__(self) -> Self: ...
 
@@ -65,6 +68,8 @@ class Snapshot:
     ----------
     root : path
     """
+
+    is_remote = False
 
     def __init__(self, root: Path) -> None:
         self.name = str(root)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from pyarrow import fs
 
 import toolkit
 from tests.object_store import MARKS, requests_of, s3  # noqa: F401
@@ -16,6 +17,7 @@ from toolkit.dataset import Shard, plan_export
 from toolkit.errors import ArgumentError, SourceError
 from toolkit.loaders.sources.locations import Remote
 from toolkit.loaders.sources.resolve import resolve
+from toolkit.loaders.sources.source import Source, StoredBytes
 from toolkit.loaders.sources.stores import parse_uri
 
 pytestmark = MARKS
@@ -130,6 +132,17 @@ def test_an_object_that_is_replaced_while_it_is_read_is_reported(logs: Any) -> N
     with pytest.raises(SourceError, match="replaced") as caught:
         list(source.blocks())
     assert caught.value.reason == "changed_source"
+
+
+def test_a_stream_says_how_far_it_was_read(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl.gz"
+    path.write_bytes(FILES["logs/2.jsonl.gz"])
+    local = fs.LocalFileSystem()
+    info = local.get_file_info(str(path))
+    location = Remote(local, str(path), None, info.size, info.mtime_ns)
+    stored = StoredBytes()
+    assert b"".join(Source("log", location).blocks(stored=stored)) == b"".join(LINES[30:60])
+    assert stored.read == path.stat().st_size
 
 
 @pytest.mark.parametrize("uri", ["s3://no-bucket/logs", "s3://no-bucket/*.jsonl"])

@@ -9,7 +9,7 @@ import stat
 import sys
 from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, Self
 
 import pyarrow as pa
 
@@ -116,7 +116,7 @@ class Remote:
         """Open the file without decompressing it, so that it can seek if its reader needs that."""
         if suffix_of(self.path) in (*TABLE_SUFFIXES, *ARCHIVE_SUFFIXES):
             return self.filesystem.open_input_file(self.path)
-        return self.filesystem.open_input_stream(self.path, compression=None)
+        return _Stream(self.filesystem.open_input_stream(self.path, compression=None))
 
     def size(self) -> int | None:
         """Return the size in bytes."""
@@ -129,6 +129,28 @@ class Remote:
             raise ChangedSourceError(
                 "the object was replaced after it was listed; what was read is kept"
             )
+
+
+class _Stream:
+    """A stream of Arrow that knows its position, as files do."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self._position = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._stream.close()
+
+    def read(self, size: int, /) -> bytes:
+        data: bytes = self._stream.read(size)
+        self._position += len(data)
+        return data
+
+    def tell(self) -> int:
+        return self._position
 
 
 class Memory:

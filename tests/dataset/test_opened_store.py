@@ -176,7 +176,7 @@ class TestOnS3:
         key = dataset.files("tokens")[1].removeprefix("s3://buck/")
         s3.put_object(Bucket="buck", Key=key, Body=b"PAR1 damaged PAR1")
         for call in (
-            dataset.usage,
+            dataset.corpus_metrics,
             lambda: toolkit.read_parquet(private),
             lambda: toolkit.open_dataset(private + "2"),
             lambda: toolkit.open_dataset(private + "?secret_key=PASSWORD"),

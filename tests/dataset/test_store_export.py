@@ -312,6 +312,21 @@ def test_options_that_a_store_does_not_have(few: list[Path], tmp_path: Path, uri
         export_shard(shard, tmp_path / "out", resume=True)
 
 
+def test_an_export_without_texts_leaves_no_hash_of_them(few: list[Path], uri: str) -> None:
+    toolkit.export(few, uri, texts=False, shard_bytes=1)
+    root = stored(uri)
+    manifest = json.loads((root / "manifest.json").read_bytes())
+    assert manifest["texts"] is False
+    assert all(set(each) == {"source", "bytes", "modified_ns"} for each in manifest["sources"])
+    assert not list(root.glob("*/_reports/*"))
+    assert toolkit.read_parquet(uri).tokens.num_rows == toolkit.read(few).tokens.num_rows
+    [shard] = plan_export(few, texts=False)
+    export_shard(shard, uri, resume=True)
+    assert not list(root.glob("*/_reports/*"))
+    with pytest.raises(ArgumentError, match="texts=False: expected a local directory"):
+        toolkit.export(few, uri, texts=False, resume=True, overwrite=True)
+
+
 def test_scratch_space_that_cannot_be_written(
     few: list[Path], uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -320,6 +320,7 @@ PyMethodDef kMethods[] = {
      "Read the records data[starts[i]:stops[i]]; breaks: the records before which a [DONE] lies.\n"
      "Byte i of the verdicts is 1 if record i was read, 2 if it was joined to the body of an earlier\n"
      "one, at most window records before (0: none is), 3 if it was read out of the text of an answer,\n"
+     "2 + n if n > 1 bodies of it were read,\n"
      "and 0 if it is deferred. lookup: where to find\n"
      "the answer and its columns, see loaders/decoding/plans.py; empty: by content. envelopes: how many\n"
      "of those that were read have their body inside them. The tables are pairs of Arrow capsules."},

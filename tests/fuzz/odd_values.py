@@ -205,6 +205,8 @@ CONTAINERS_OF_ANSWERS = (
         b'{"one":%s,"other":{"a":"b"}}',
         b'{"choice":1,"output":%s}',
     ),
+    b'{"id":"r","a":%s,"b":{"id":"chatcmpl-9","choices":[{"message":{"content":"x"}}]}}',
+    b'{"key":1,"n":{"a":{"id":"c-9","choices":[{"index":0,"message":{}}],"model":"m"}},"b":%s}',
     *(
         b'{"id":"r-2","asked":"{\\"logprobs\\":true}","response":%t}',
         b'{"custom_id":"c","response":%t,"error":null}',

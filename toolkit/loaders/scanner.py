@@ -19,7 +19,8 @@ except ImportError:  # the toolkit was installed without a C++ compiler
 
 DEFERRED, READ, JOINED, EXCHANGED = range(4)
 """Verdicts of `scan_block` on a record: left to the reference decoder; read; joined to the body of
-an earlier record; read out of the text of an answer, which is a scope of its own."""
+an earlier record; read out of the text of an answer, which is a scope of its own. A verdict of
+``2 + n`` says that n > 1 bodies of the record were read."""
 
 
 def decoder() -> str:
@@ -52,7 +53,7 @@ class Scanned(NamedTuple):
     Attributes
     ----------
     verdicts : uint8 array, shape (n_records,)
-        `DEFERRED`, `READ`, `JOINED` or `EXCHANGED`.
+        `DEFERRED`, `READ`, `JOINED`, `EXCHANGED`, or 2 and the number of its bodies.
     envelopes : int
         Number of records of which the body lies inside an envelope or a row.
     bodies, parts, tokens, alternatives : pyarrow.RecordBatch

@@ -78,6 +78,9 @@ class Runs {
   void add(size_t n_parts, size_t body_row, const Parts& parts) {
     for (size_t row = parts.rows - n_parts; row < parts.rows; ++row) add_piece(body_row, parts, row, false);
   }
+  // Forgets bodies that were recorded after the first n parts, and that are of no run.
+  size_t n_pieces() const { return pieces_.size(); }
+  void cut(size_t n) { pieces_.resize(n); }
   // Begins a run with the body whose row was just written.
   void begin(Run& run, const Body& body, const Slice& custom_id, size_t frame, const Bodies& bodies,
              const Parts& parts) {

@@ -22,21 +22,27 @@ class Rows : public Around {
  public:
   using Around::Around;
 
-  // Finds the body of a record that begins at p, or token logprobs without a body around them.
+  // Finds a body of a record that begins at p, the n-th from 0, or token logprobs without a body
+  // around them. The other bodies are only validated.
   // `reader.begins_body(p)`: an object is surely a body; `reader.body(p)` reads one;
   // `reader.lists(p)` reads what may be lists of logprobs, `reader.text(string)` an answer's text.
   template <class Reader>
-  const char* read(const char* p, Reader& reader) {
+  const char* read(const char* p, Reader& reader, int n = 0) {
     depth_ = -1;
+    wanted_ = n;
+    n_bodies_ = 0;
     has_mean_ = false;
     keys_.clear();
     Level top;
     p = object(p, 0, top, reader);
     return p == nullptr || depth_ < 0 || (depth_ > 0 && levels_[0].doubt) ? nullptr : p;
   }
+  // Returns how many bodies the last record has.
+  int n_bodies() const { return n_bodies_; }
 
  private:
   std::vector<std::string_view> keys_;  // of the objects that are open
+  int wanted_ = 0, n_bodies_ = 0;
 
   // Reads an object of a row, or the body.
   template <class Reader>
@@ -62,11 +68,13 @@ class Rows : public Around {
       keys_.resize(first);
       json_.set_depth(depth);
     }
-    // A body inside what turns out to be one, or after another.
-    if (!may_be_body || depth_ >= 0) return nullptr;
-    depth_ = level;
+    const bool is_wanted = n_bodies_++ == wanted_;
+    // A body in a list, or one inside what turns out to be one, or after lists or a text.
+    if (!may_be_body || (is_wanted && depth_ >= 0)) return nullptr;
     here = Level();
     here.n_keys = 1;  // at least
+    if (!is_wanted) return json_.watching(Json::Watch::kNone, [&] { return json_.skip(start); });
+    depth_ = level;
     return reader.body(start);
   }
 

@@ -22,6 +22,8 @@
 
 namespace toolkit {
 
+constexpr int kMostAnswers = 8;  // of a row, each of which is found anew
+
 // Reads records. As in Json, a method that reads takes a position in the text and returns the
 // position after what it read, or nullptr.
 class Scanner : public ChatReader {
@@ -44,10 +46,7 @@ class Scanner : public ChatReader {
   Verdict record(const char* start, const char* stop, size_t frame) {
     make_room(static_cast<size_t>(stop - start));
     const Mark mark = here();
-    record_ = Record();
-    record_.start = start;
-    record_.stop = stop;
-    record_.frame = frame;
+    begin_record(start, stop, frame);
     // Records of one format mostly follow one another.
     if (!is_of_tree_ && own_ == nullptr) {
       const Verdict verdict = body_of(start, mark.tokens);
@@ -78,6 +77,13 @@ class Scanner : public ChatReader {
 
   bool is_of_tree_ = false;  // the last record was read out of its tree
 
+  void begin_record(const char* start, const char* stop, size_t frame) {
+    record_ = Record();
+    record_.start = start;
+    record_.stop = stop;
+    record_.frame = frame;
+  }
+
   // Reads a record that is, or contains, a body of the chat schema.
   Verdict body_of(const char* start, size_t first_token) {
     json_.open(record_.stop);
@@ -85,9 +91,34 @@ class Scanner : public ChatReader {
     around_ = has_path ? static_cast<const Around*>(&way_) : &rows_;
     const char* const p = has_path ? way_.read(start, lookup_.path, *this) : rows_.read(start, *this);
     if (p == nullptr || !json_.at_end(p)) return kDeferred;
-    const Verdict verdict = record_.are_lists ? put_lists(first_token) : put(first_token);
+    Verdict verdict = kDeferred;
+    if (!has_path && rows_.n_bodies() > 1) verdict = answers(start, rows_.n_bodies(), first_token);
+    else verdict = record_.are_lists ? put_lists(first_token) : put(first_token);
     envelopes += verdict != kDeferred && around_->is_inside();
     return verdict;
+  }
+  // Reads a row with several answers: they are whole, with ids that differ, and so has the row an id.
+  Verdict answers(const char* start, int n, size_t first_token) {
+    const size_t n_pieces = runs_.n_pieces();
+    std::vector<std::string_view> ids;
+    bool good = n <= kMostAnswers;
+    for (int i = 0; good && i < n; ++i) {
+      if (i > 0) {
+        first_token = tokens.rows;
+        begin_record(record_.start, record_.stop, record_.frame);
+        json_.open(record_.stop);
+        if (rows_.read(start, *this, i) == nullptr) good = false;
+      }
+      const Slice& id = record_.body.id;
+      good = good && !record_.are_lists && !record_.is_text && record_.body.kind == kWhole &&
+             record_.body.n_parts > 0 && rows_.are_rows() && id.start != id.stop && !id.escaped &&
+             std::find(ids.begin(), ids.end(), id.text()) == ids.end() && put(first_token) == kRead &&
+             record_.custom_id.start != record_.custom_id.stop;
+      if (good) ids.push_back(id.text());
+    }
+    if (good) return static_cast<Verdict>(kExchanged + n - 1);
+    runs_.cut(n_pieces);
+    return kDeferred;
   }
   // Reads a record that is, or contains, a body of another format; false: it is deferred.
   bool tree_of(const char* start, const char* stop) {
@@ -121,6 +152,7 @@ class Scanner : public ChatReader {
     json_.open(record_.stop);
     const char* const p = has_path ? way_.read(start, lookup_.path, inside) : rows_.read(start, inside);
     if (p == nullptr || !json_.at_end(p) || !tree_.focus(inside.start)) return nullptr;
+    if (!has_path && rows_.n_bodies() > 1) return nullptr;
     around_ = has_path ? static_cast<const Around*>(&way_) : &rows_;
     // Beside a custom_id it may be the response of a Batch line.
     const bool is_response = tree_.get(0, "body") != Tree::kNone || tree_.get(0, "status_code") != Tree::kNone;

@@ -108,6 +108,58 @@ def test_what_is_uncertain_in_a_row_is_left_to_the_reference(template, body):
     assert not compare.differ([record])
 
 
+OTHER = WHOLE | {"id": "chatcmpl-2"}
+ANSWERS = [
+    ({"id": "q", "baseline": WHOLE, "tuned": OTHER}, ["$.baseline", "$.tuned"]),
+    ({"key": 7, "a": {"id": "in", "x": OTHER}, "n": [1], "b": WHOLE}, ["$.a.x", "$.b"]),
+    (
+        {"uuid": "u", "x": WHOLE, "y": {"z": OTHER}, "w": WHOLE | {"id": "chatcmpl-3"}},
+        ["$.x", "$.y.z", "$.w"],
+    ),
+]
+UNCERTAIN_ANSWERS = [
+    {"id": "q", "one": WHOLE, "again": WHOLE},
+    {"one": WHOLE, "other": OTHER},
+    {"id": "q", "one": WHOLE, "other": CHUNK},
+    {"id": "q", "one": WHOLE, "other": OTHER | {"id": ""}},
+    {"id": "q", "one": WHOLE, "other": OTHER | {"id": None}},
+    {"id": "q", "one": WHOLE, "question": {"choices": ["a", "b"]}},
+    {"id": "q", "one": WHOLE, "others": [OTHER]},
+    {"id": "q", "one": WHOLE, "other": OTHER, "logprobs": [ENTRY]},
+    {"id": "q", "logprobs": [ENTRY], "one": WHOLE, "other": OTHER},
+    {"id": "q", "one": WHOLE, "other": OTHER, "text": json.dumps(WHOLE)},
+    {"id": "q", "text": json.dumps(WHOLE), "one": WHOLE, "other": OTHER},
+    {"id": "q", "one": WHOLE | {"inner": OTHER}, "more": WHOLE | {"id": "chatcmpl-1"}},
+    {"id": "q", **{f"a{i}": WHOLE | {"id": f"c{i}"} for i in range(9)}},
+    {"custom_id": "c", "response": {"status_code": 200, "body": WHOLE, "other": OTHER}},
+    {"data": WHOLE, "x": OTHER},
+]
+
+
+@pytest.mark.parametrize(("row", "paths"), ANSWERS, ids=range(len(ANSWERS)))
+def test_the_answers_of_a_row_are_read_natively(row, paths):
+    record, chunk = json.dumps(row).encode(), json.dumps(CHUNK).encode()
+    deferred = json.dumps({"id": "q", "a": WHOLE, "b": WHOLE}).encode()
+    assert compare.taken([record])
+    read = compare.native(compare.framed([record]))
+    assert read.bodies["path"].to_pylist() == paths
+    assert read.bodies["record"].to_pylist() == list(range(len(paths)))
+    assert read.envelopes == 1
+    records = [chunk, record, chunk, chunk, b"{", record, deferred, record, b"", record, chunk]
+    for start in range(len(records)):
+        assert not compare.differ(records[start:])
+        assert not compare.joins_differ(records[start:])
+    for lookup in compare.LOOKUPS:
+        assert not compare.differ([record, record], lookup=lookup)
+
+
+@pytest.mark.parametrize("row", UNCERTAIN_ANSWERS, ids=range(len(UNCERTAIN_ANSWERS)))
+def test_answers_that_are_uncertain_are_left_to_the_reference(row):
+    record = json.dumps(row).encode()
+    assert not compare.taken([record])
+    assert not compare.differ([record, json.dumps(ANSWERS[0][0]).encode(), record])
+
+
 TEXTS = [
     ({"id": 7, "prompt": "Who?", "response": "@"}, "$.response", "7"),
     ({"request": json.dumps(ASKED), "response": "@", "uuid": "u"}, "$.response", "u"),

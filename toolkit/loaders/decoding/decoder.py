@@ -14,7 +14,7 @@ from toolkit.arrow import numpy, run_rows
 from toolkit.limits import LIMITS, Limits
 from toolkit.loaders import buffers
 from toolkit.loaders.buffers import Decoded
-from toolkit.loaders.decoding.native import Placed, complete, place, scopes_begun
+from toolkit.loaders.decoding.native import Placed, complete, counted, place
 from toolkit.loaders.decoding.ordinals import Ordinals, Place
 from toolkit.loaders.decoding.reference import ReferenceDecoder, Unit
 from toolkit.loaders.decoding.rejects import Listing, RejectColumns
@@ -93,22 +93,23 @@ class Decoder:
         before = self.ordinals()
         n = len(scanned.verdicts)
         rows = np.flatnonzero(scanned.verdicts != DEFERRED)
-        begun = scopes_begun(scanned.verdicts)
+        read = counted(scanned.verdicts)
+        begun = read.scopes
         if len(rows) == n:
-            self._ordinals.advance(n, len(frames.breaks))
+            self._ordinals.advance(int(read.records[-1]), len(frames.breaks))
             self._ordinals.begin_scope(int(begun[-1]))
             self.envelopes += scanned.envelopes
-            record = np.arange(before.record, before.record + n)
+            record = before.record + read.records[:-1]
             self._placed.append(place(scanned, frames, record, before, begun))
             return buffers.nothing().rejects
         others = np.flatnonzero(scanned.verdicts == DEFERRED)
-        deferred = self._reference.frames(frames, others, begun)
+        deferred = self._reference.frames(frames, others, read)
         if len(frames.breaks) and self._ordinals.scope != before.scope:
             # Exchanges began scopes within the block, and which of the markers are in which?
             self._ordinals.rewind(before)
             return self._add(self._reference.frames(frames))
         by_others = self._reference.scopes - before.scope - begun[others]
-        begun += np.append(0, by_others)[np.searchsorted(others, np.arange(n + 1))]
+        begun = begun + np.append(0, by_others)[np.searchsorted(others, np.arange(n + 1))]
         # Every record has its own ordinal, so the scanned records have those that the deferred
         # ones did not use.
         is_used = np.zeros(self._ordinals.record - before.record, bool)
@@ -116,7 +117,7 @@ class Decoder:
         for used in (numpy(deferred.bodies, "record"), run_rows(*rejected)):
             is_used[used - before.record] = True
         record = np.zeros(n, np.int64)
-        record[rows] = np.flatnonzero(~is_used) + before.record
+        record[rows] = before.record + np.flatnonzero(~is_used)[read.records[rows]]
         self._placed.append(place(scanned, frames, record, before, begun))
         self.envelopes += scanned.envelopes
         return self._add(deferred)

@@ -86,6 +86,39 @@ class Placed(NamedTuple):
     members: Columns
 
 
+class Counted(NamedTuple):
+    """What the records of a block that were read are, before each record and before the end.
+
+    Attributes
+    ----------
+    records, scopes : int64 array, shape (n_frames + 1,)
+        Number of records, of which a row may hold several, and of scopes that they begin.
+    """
+
+    records: Ints
+    scopes: Ints
+
+
+def counted(verdicts: NDArray[np.uint8]) -> Counted:
+    """Count what was read of a block.
+
+    Examples
+    --------
+    >>> found = counted(np.array([DEFERRED, EXCHANGED, 2 + 3, EXCHANGED], np.uint8))
+    >>> found.records.tolist(), found.scopes.tolist()
+    ([0, 0, 1, 4, 5], [0, 1, 2, 3, 4])
+    """
+    is_exchange = np.append(verdicts == EXCHANGED, False)
+    scopes = 2 * np.cumsum(is_exchange, dtype=np.int64) - is_exchange
+    n = np.append(_n_bodies(verdicts) + (verdicts == JOINED), 0)
+    return Counted(np.cumsum(n) - n, scopes)
+
+
+def _n_bodies(verdicts: NDArray[np.uint8]) -> Ints:
+    is_one = (verdicts != DEFERRED) & (verdicts != JOINED)
+    return np.where(verdicts > EXCHANGED, verdicts.astype(np.int64) - 2, is_one)
+
+
 def place(scanned: Scanned, frames: Frames, record: Ints, before: Ordinals, begun: Ints) -> Placed:
     """Add the position and the ordinals of the records to a scanned block.
 
@@ -95,7 +128,7 @@ def place(scanned: Scanned, frames: Frames, record: Ints, before: Ordinals, begu
     frames : Frames
         The block.
     record : int64 array, shape (n_frames,)
-        Ordinals of the records; any number for those that were deferred.
+        Ordinals of the records, the first of each frame; any number for those that were deferred.
     before : Ordinals
         The counters before the block.
     begun : int64 array, shape (n_frames + 1,)
@@ -107,24 +140,14 @@ def place(scanned: Scanned, frames: Frames, record: Ints, before: Ordinals, begu
         "byte_offset": frames.offsets,
         "length": frames.lengths,
     }
-    heads = np.flatnonzero((scanned.verdicts != DEFERRED) & (scanned.verdicts != JOINED))
+    n_bodies = _n_bodies(scanned.verdicts)
+    heads = np.repeat(np.arange(len(n_bodies)), n_bodies)
     bodies = {name: values[heads] for name, values in places.items()}
+    bodies["record"] += np.arange(len(heads)) - (np.cumsum(n_bodies) - n_bodies)[heads]
     bodies["scope"] = before.scope + begun[heads]
     done = before.done + np.searchsorted(frames.breaks, heads, side="right")
     bodies["done"] = np.where(begun[heads] > 0, 0, done)
     return Placed(scanned, bodies, {name: each[scanned.members] for name, each in places.items()})
-
-
-def scopes_begun(verdicts: NDArray[np.uint8]) -> Ints:
-    """Return how many scopes began before each record that was read, and before the end.
-
-    Examples
-    --------
-    >>> scopes_begun(np.array([DEFERRED, EXCHANGED, DEFERRED, EXCHANGED], np.uint8)).tolist()
-    [0, 1, 2, 3, 4]
-    """
-    is_exchange = np.append(verdicts == EXCHANGED, False)
-    return 2 * np.cumsum(is_exchange, dtype=np.int64) - is_exchange
 
 
 def complete(blocks: list[Placed], lookup: Lookup = _BY_CONTENT) -> Decoded:

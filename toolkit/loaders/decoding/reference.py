@@ -23,6 +23,7 @@ from toolkit.loaders import buffers
 from toolkit.loaders.buffers import Decoded, Ints
 from toolkit.loaders.decoding import strict_json
 from toolkit.loaders.decoding.body_reader import BodyReader
+from toolkit.loaders.decoding.native import Counted, counted
 from toolkit.loaders.decoding.ordinals import Ordinals, Place
 from toolkit.loaders.decoding.ranks import add_ranks
 from toolkit.loaders.decoding.rejects import Listing, RejectColumns
@@ -107,7 +108,7 @@ class ReferenceDecoder:
         self.scopes: Ints = np.zeros(0, np.int64)  # after each frame that was decoded last
 
     def frames(
-        self, frames: Frames, rows: Ints | None = None, begun: Ints | None = None
+        self, frames: Frames, rows: Ints | None = None, others: Counted | None = None
     ) -> Decoded:
         """Decode a block of framed records, or some of its rows.
 
@@ -115,17 +116,19 @@ class ReferenceDecoder:
         ----------
         frames : Frames
         rows : int64 array, optional
-            The frames to decode, increasing; each of the other frames counts as one record.
-        begun : int64 array, shape (n_frames + 1,), optional
-            Scopes that the other frames begin before each frame, and before the end.
+            The frames to decode, increasing.
+        others : Counted, optional
+            What the other frames are; None: a record each.
         """
         n = len(frames.starts)
         if rows is None:
             rows = np.arange(n)
-        skipped = np.diff(rows, prepend=-1) - 1
+        if others is None:
+            is_read = np.ones(n, np.uint8)
+            is_read[rows] = 0
+            others = counted(is_read)
+        skipped, scopes = (np.diff(each[rows], prepend=0) for each in others)
         done = _markers_before(frames, rows)
-        begun = np.zeros(n + 1, np.int64) if begun is None else begun
-        scopes = np.diff(begun[rows], prepend=0)
         batch = _Batch(self)
         with _collector_paused():
             for at in range(0, len(rows), _FEW):
@@ -133,9 +136,9 @@ class ReferenceDecoder:
                 batch.frames(frames, rows[few], skipped[few], done[few], scopes[few])
                 batch.flush(more_than=_MANY)
         self.ordinals.advance(
-            n - len(rows) - int(skipped.sum()), len(frames.breaks) - int(done.sum())
+            int(others.records[-1] - skipped.sum()), len(frames.breaks) - int(done.sum())
         )
-        self.ordinals.begin_scope(int(begun[-1] - scopes.sum()))
+        self.ordinals.begin_scope(int(others.scopes[-1] - scopes.sum()))
         self.scopes = np.array(batch.scopes, np.int64)
         return batch.finish()
 

@@ -51,7 +51,7 @@ def test_long_calls_show_percent(tmp_path, data, capsys):
     toolkit.compare(lp, lp, on="position")
     assert shown(capsys) == {"comparing": True}
     dataset = toolkit.open_dataset(lp.write_parquet(tmp_path / "answers"))
-    for measure in (dataset.corpus_metrics, dataset.usage, dataset.token_histogram):
+    for measure in (dataset.corpus_metrics, dataset.usage, dataset.token_histogram, dataset.check):
         capsys.readouterr()
         measure()
         assert shown(capsys) == {"measuring": True}, measure

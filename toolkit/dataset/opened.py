@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from toolkit.tables import LogprobTables
 
 T = TypeVar("T")
+P = TypeVar("P")
 _IDS = 1 << 20  # responses whose ids are compared in one pass, about
 
 
@@ -306,7 +307,9 @@ def _reader(snapshot: OpenExport) -> ExportReader:
 
 def _checked(reader: ExportReader, ignored: Collection[str]) -> pd.DataFrame:
     """Return the result of `Dataset.check`."""
-    usual = habits(merged(map(habits_partial, reader.batches()), HABIT_REDUCERS))
+    usual = habits(
+        merged(map(habits_partial, _shown(reader, reader.batches(), len)), HABIT_REDUCERS)
+    )
     parts = (checks.check_partial(batch, usual) for batch in _shown(reader, reader.batches(), len))
     found = merged(parts, checks.REDUCERS)
     for ids in _ids(reader):

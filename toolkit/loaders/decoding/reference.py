@@ -128,7 +128,7 @@ class ReferenceDecoder:
             is_read[rows] = 0
             others = counted(is_read)
         skipped, scopes = (np.diff(each[rows], prepend=0) for each in others)
-        done = _markers_before(frames, rows)
+        done = frames.markers_before(rows)
         batch = _Batch(self)
         with _collector_paused():
             for at in range(0, len(rows), _FEW):
@@ -164,11 +164,6 @@ class ReferenceDecoder:
                     self.ordinals.begin_scope()
                 batch.flush(more_than=_MANY)
         return batch.finish()
-
-
-def _markers_before(frames: Frames, rows: Ints) -> Ints:
-    """Return the number of ``[DONE]`` markers between each of the rows and the one before it."""
-    return np.diff(np.searchsorted(frames.breaks, rows, side="right"), prepend=0)
 
 
 class _Batch:
@@ -351,7 +346,7 @@ class _Batch:
 
     def _is_copy(self, body: Body) -> bool:
         """Return whether the row has had the same answer, which traces hold several times."""
-        if self._answers is None or not body.obj.get("id") or not _is_whole(body):
+        if self._answers is None or not body.obj.get("id") or not body.is_whole:
             return False
         if any(detect.repeats(body.obj, known) for known in self._answers):
             return True
@@ -377,7 +372,7 @@ class _Batch:
     def _values_of(self, text: str) -> Iterator[object]:
         """Yield the values in the text of an exchange, and a `Reject` for what is not JSON."""
         for frames in frame([utf8(text)], self._limits.record_bytes):
-            markers = _markers_before(frames, np.arange(len(frames.starts)))
+            markers = frames.markers_before(np.arange(len(frames.starts)))
             spans = (markers, frames.starts, frames.stops)
             for done, start, stop in zip(*(span.tolist() for span in spans), strict=True):
                 self._ordinals.advance(done=done)
@@ -420,13 +415,3 @@ class _Batch:
             control=self._control,
             reasons=self._rejects.reasons,
         )
-
-
-def _is_whole(body: Body) -> bool:
-    """Return whether a body is a whole response, as far as its choices say."""
-    choices = body.obj.get("choices")
-    return body.kind == "either" or (
-        isinstance(choices, list)
-        and bool(choices)
-        and all(isinstance(each, dict) and "message" in each for each in choices)
-    )

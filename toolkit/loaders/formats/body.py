@@ -78,6 +78,16 @@ class Body(NamedTuple):
     read: tuple[Any, ...] = ()
     session: bool = False
 
+    @property
+    def is_whole(self) -> bool:
+        """Return whether it is a whole response, as far as its choices say."""
+        choices = self.obj.get("choices")
+        return self.kind == "either" or (
+            isinstance(choices, list)
+            and bool(choices)
+            and all(isinstance(each, dict) and "message" in each for each in choices)
+        )
+
 
 class Exchange(NamedTuple):
     """The records of one recorded exchange with a server, which are still to be decoded.

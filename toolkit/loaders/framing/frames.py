@@ -86,6 +86,10 @@ class Frames(NamedTuple):
     end_line: int = 1
     stored: int = 0
 
+    def markers_before(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the number of ``[DONE]`` markers between each of the rows and the one before."""
+        return np.diff(np.searchsorted(self.breaks, rows, side="right"), prepend=0)
+
 
 def too_long_frame(position: Position, length: int, n_bytes: int, end_line: int) -> Frames:
     """Return the frame of a record that is too long, without its text.

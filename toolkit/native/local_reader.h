@@ -33,7 +33,8 @@ inline int64_t seconds_of(std::string_view time) {
   for (size_t i = 1; i < fraction.size(); ++i)
     if (!is_digit(fraction[i])) return -1;
   const auto& [year, month, day, hour, minute, second] = parts;
-  if (year < 1970 || year > 2099 || month < 1 || month > 12 || hour > 23 || minute > 59 || second > 59) return -1;
+  if (year < 1970 || year > 2099) return -1;
+  if (month < 1 || month > 12 || hour > 23 || minute > 59 || second > 59) return -1;
   const bool is_leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
   if (day < 1 || day > kDays[month - 1] + (month == 2 && is_leap ? 1 : 0)) return -1;
   const int64_t before = year - 1;

@@ -1,4 +1,4 @@
-"""Other formats that the scanner reads: declarations as plans, and three formats with code."""
+"""Other formats that the scanner reads: declarations as plans, and formats with code."""
 
 import copy
 import json

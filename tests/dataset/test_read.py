@@ -399,15 +399,18 @@ def test_an_export_of_any_name_is_read_back(lp, data, name, tmp_path, monkeypatc
     assert toolkit.export(data / "capitals_batch.jsonl", name, overwrite=True) == out
 
 
-@pytest.mark.parametrize(
-    "name", [".", "", "/", "..", "a/..", "a\0b", b"answers", "a\udcff", "s3://bucket/answers", 3]
-)
+@pytest.mark.parametrize("name", [".", "", "/", "..", "a/..", "a\0b", b"answers", "a\udcff", 3])
 def test_a_target_that_cannot_be_read_back_is_refused(lp, data, name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for write in (lp.write_parquet, lambda to: toolkit.export(data / "capitals_batch.jsonl", to)):
         with pytest.raises(toolkit.errors.ArgumentError, match="directory.*: expected"):
             write(name)
     assert not list(tmp_path.iterdir())
+
+
+def test_tables_in_memory_are_written_to_local_directories(lp):
+    with pytest.raises(toolkit.errors.ArgumentError, match="directory.*: expected"):
+        lp.write_parquet("s3://bucket/answers")
 
 
 def _spoiled(value):

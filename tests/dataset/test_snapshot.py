@@ -101,17 +101,17 @@ def test_an_export_that_is_replaced_after_its_manifest_was_read(
 
 def test_files_that_are_open_are_read_after_the_export_was_removed(both, tmp_path, monkeypatch):
     out = both[0].write_parquet(tmp_path / "out")
-    real, seen = read._read_part, []
+    real, seen = read.conform_earlier, []
 
-    def replaced_meanwhile(path, files):
-        table = real(path, files)
-        if not seen:
+    def replaced_meanwhile(table, *rest):
+        seen.append(table)
+        if len(seen) == 2:  # the first file has been read; the first table is an empty one
             both[1].write_parquet(out, overwrite=True)
-        seen.append(path)
-        return table
+        return real(table, *rest)
 
-    monkeypatch.setattr(read, "_read_part", replaced_meanwhile)
+    monkeypatch.setattr(read, "conform_earlier", replaced_meanwhile)
     assert toolkit.read_parquet(out).equals(both[0])
+    assert len(seen) > 2
 
 
 def test_an_export_that_is_replaced_for_ever(both, tmp_path, monkeypatch):

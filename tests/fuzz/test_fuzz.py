@@ -137,8 +137,9 @@ def test_keys_of_other_formats_make_no_difference_to_the_scanner_alone(seed):
     """The scanner skips keys that it does not read; some of them may belong to another format."""
     body = json.loads(seed)
     mixed = [each for other in OTHERS for each in (other | body, body | other)]
-    inner = body.get("response", {}).get("body")
-    if inner:
+    response = body.get("response")
+    inner = response.get("body") if isinstance(response, dict) else None
+    if isinstance(inner, dict):  # and not JSON text
         mixed += [
             {**body, "response": {"body": each}}
             for other in OTHERS

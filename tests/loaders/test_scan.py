@@ -219,7 +219,7 @@ def test_an_export_is_not_scanned(samples, tmp_path):
 def alone(data, ordinal, name):
     """Read a source by itself, with the name and keys that it should have among others."""
     reader = BatchReader(ReadOptions(batch_bytes=1 << 20, threads=1))
-    lp = joined([lp for lp, _ in reader.batches(enumerate(resolve(data)), None, lambda n: None)])
+    lp = joined([lp for lp, _ in reader.batches(enumerate(resolve(data)), None, lambda *_: None)])
     rows = {table: lp[table].to_pylist() for table in TABLES}
     for row in itertools.chain(*rows.values()):
         if "source" in row:

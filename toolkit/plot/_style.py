@@ -123,6 +123,11 @@ def ground_of(ax: Axes | Figure | SubFigure) -> Shares:
     return (1.0, 1.0, 1.0) if is_light else (0.0, 0.0, 0.0)
 
 
+def text_colour(colour: Any, ax: Axes) -> Shares:
+    """Return a colour, made darker or lighter until a text in it is legible on the axes."""
+    return legible(to_rgb(colour), ground_of(ax), _TEXT)
+
+
 def make_legible(ax: Axes) -> None:
     """Give title, labels, ticks and legend contrast on the figure, where a style leaves too little.
 

@@ -15,7 +15,7 @@ from toolkit import arguments
 from toolkit.metrics import token_metrics
 from toolkit.plot._axes import one_choice
 from toolkit.plot._drawing import Drawing, documented
-from toolkit.plot._style import axis_labels, row_size, ticks
+from toolkit.plot._style import axis_labels, row_size, text_colour, ticks
 from toolkit.tables import LogprobTables, Selector, require_texts
 from toolkit.visible_text import plain, spelled, spelled_token, token_texts
 
@@ -176,7 +176,7 @@ def _draw(drawing: Drawing, bars: list[_Bar], missing: float) -> None:
         if not is_weak:
             drawing.main(bar)
             label = "_nolegend_"
-        ink = style.ink if drawing.is_first else drawing.colour
+        ink = style.ink if drawing.is_first else text_colour(drawing.colour, ax)
         ax.text(p, row, f"{p:.3f}", va="center", color=ink, gid=_NUMBER)
     columns = _place_numbers(ax, row_size(ax, len(names), 9))
     ticks(ax.yaxis, names)

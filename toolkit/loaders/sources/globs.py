@@ -28,6 +28,8 @@ def hits(pattern: str) -> list[str]:
     if deep is None:
         return glob.glob(pattern)
     start, rest = pattern[: deep.start()], _parts(pattern[deep.start() :])
+    if not start and os.curdir in re.split(_SEPARATOR, pattern):  # then it may match . itself
+        start = os.path.join(os.curdir, "")
     tops = glob.glob(start) if MAGIC.search(start) else [start]
     return [hit for top in tops for hit in _below(top, rest)]
 

@@ -137,7 +137,7 @@ def test_usage_reads_no_tokens_and_no_texts(tmp_path):
     assert_same(pd.DataFrame(found), pd.DataFrame(toolkit.usage(lp, by="model")))
 
 
-@pytest.mark.parametrize("n_ids", [1 << 20, 7])
+@pytest.mark.parametrize("n_ids", [1 << 20, 61])
 def test_check_of_the_export(n_ids, out, lp, monkeypatch):
     small(monkeypatch)
     monkeypatch.setattr(opened, "_IDS", n_ids)

@@ -322,11 +322,11 @@ def test_a_writing_thread_that_dies_leaves_nothing(data, tmp_path, monkeypatch, 
 
 @pytest.mark.slow
 def test_faults_at_every_kind_of_call(tmp_path):
-    """Every 23rd write, fsync, close, rename, open, mkdir and unlink."""
+    """Every 41st write, fsync, close, rename, open, mkdir and unlink."""
     if faults.compiled(tmp_path) is None:
         pytest.skip("no C compiler, or another system than Linux: faults are not injected")
     done = subprocess.run(
-        [sys.executable, "-m", "tests.stress.faults", "--errors", "ENOSPC", "EIO", "--step", "23"],
+        [sys.executable, "-m", "tests.stress.faults", "--errors", "ENOSPC", "EIO", "--step", "41"],
         capture_output=True, text=True, check=False, cwd=ROOT,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

@@ -68,8 +68,8 @@ def test_round_trip_of_several_sources(samples, tmp_path):
 
 
 def test_round_trip_of_many_parts(data, tmp_path, monkeypatch):
-    monkeypatch.setattr("toolkit.dataset.parquet_writer.PART_ROWS", 1)
-    monkeypatch.setattr("toolkit.dataset.parquet_writer.ROW_GROUP", 1)
+    monkeypatch.setattr("toolkit.dataset.parquet_writer.PART_ROWS", 10)
+    monkeypatch.setattr("toolkit.dataset.parquet_writer.ROW_GROUP", 3)
     monkeypatch.setattr("toolkit.dataset.parquet_writer._PART_BYTES", 1)
     monkeypatch.setattr("toolkit.dataset.exporting._BATCH_BYTES", 1)
     paths = [data / "pairs_whole.jsonl", data / "refusal_stream.sse"]

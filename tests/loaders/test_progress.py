@@ -45,9 +45,9 @@ def test_progress_ends_at_the_size_of_the_sources(name, pack, threads, tmp_path,
 
 def test_progress_moves_through_a_parquet_file(tmp_path):
     path = tmp_path / "rows.parquet"
-    n = 20_000
+    n = 5_000
     rows = pd.DataFrame({"n": range(n), "response": [LINE.decode()] * n})
-    rows.to_parquet(path, row_group_size=1000)
+    rows.to_parquet(path, row_group_size=250)
     seen = []
     for _ in ReadSession(ReadOptions()).batches(enumerate(resolve(path)), seen.append):
         pass

@@ -14,12 +14,14 @@ from collections import defaultdict
 import numpy as np
 import pandas as pd
 
+import toolkit
 from toolkit import schema
 from toolkit.errors import ToolkitWarning
 from toolkit.metrics import (
     calibration,
     compare_evaluations,
     compare_summary,
+    divergence,
     evaluate,
     reliability,
     risk_coverage,
@@ -238,6 +240,52 @@ def compared(n, runs, is_clustered):
     return shares(held)
 
 
+def given_text(n, rng):
+    """Return how two models score the same `n` answers of five tokens.
+
+    Their distributions, over two tokens, are listed whole; they differ more in some answers.
+    """
+    first = rng.normal(1, 1, (n, 5))
+    second = first + rng.normal(0, 0.5, (n, 1)) + rng.normal(0, 0.3, (n, 5))
+    is_x = rng.random((n, 5)) < 1 / (1 + np.exp(-first))
+    return [toolkit.from_responses(map(_scored, odds, is_x)) for odds in (first, second)]
+
+
+def _scored(odds, is_x):
+    entries = []
+    for x, sampled in zip((-np.logaddexp(0, -odds)).tolist(), is_x.tolist(), strict=True):
+        y = math.log1p(-math.exp(x))
+        both = [{"token": "x", "logprob": x}, {"token": "y", "logprob": y}]
+        entries.append(both[0 if sampled else 1] | {"top_logprobs": both})
+    text = "".join(entry["token"] for entry in entries)
+    return {"choices": [{"message": {"content": text}, "logprobs": {"content": entries}}]}
+
+
+def diverged(n, runs, truth):
+    """Return (share that holds the truth, share with an interval) of the measures of divergence."""
+    rng, held = np.random.default_rng(n), defaultdict(list)
+    for _ in range(runs):
+        for row in divergence(*given_text(n, rng), on="position").itertuples():
+            held[row.measure].append(
+                np.nan
+                if np.isnan(row.mean_lower)
+                else row.mean_lower <= truth[row.measure] <= row.mean_upper
+            )
+    return shares(held)
+
+
+def divergences(runs, sizes=SIZES):
+    """Yield the lines of the table of the divergence of two models on given text."""
+    large = divergence(*given_text(100_000, np.random.default_rng(0)), on="position")
+    truth = dict(zip(large["measure"], large["mean"], strict=True))
+    columns = [diverged(n, runs, truth) for n in sizes]
+    yield "| divergence | " + " | ".join(map(str, sizes)) + " |"
+    yield "| --- " * (len(sizes) + 1) + "|"
+    for name in truth:
+        yield f"| {name} | " + " | ".join(cell(*column[name]) for column in columns) + " |"
+    yield ""
+
+
 def cell(share, given):
     """Return a cell of the table; intervals that few samples have are null."""
     if given < 0.5:
@@ -276,7 +324,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=400, help="samples of each cell")
     options = parser.parse_args()
-    for lines in (table(options.runs), promises(options.runs)):
+    for lines in (table(options.runs), divergences(options.runs), promises(options.runs)):
         for line in lines:
             print(line, flush=True)
 

@@ -52,3 +52,12 @@ def test_every_interval_has_a_cell():
     declared = {"accuracy", "gap", "brier", "log_loss", "auroc", "auprc", "auprc_errors", "aurc"}
     pairs = {"delta_nll", "flip_rate", "same_text_share", "evaluate", "difference of shares"}
     assert declared | pairs | {"eaurc", "prr"} <= set(names)
+
+
+def test_intervals_of_divergence_hold_the_truth():
+    rng = np.random.default_rng(1)
+    large = coverage.divergence(*coverage.given_text(5000, rng), on="position")
+    truth = dict(zip(large["measure"], large["mean"], strict=True))
+    for name, (share, given) in coverage.diverged(60, RUNS, truth).items():
+        assert share >= 50 / RUNS, name
+        assert given > 0.9, name

@@ -103,6 +103,8 @@ HAND_MADE = tuple(
         '{"choices":[{"delta":{"logprobs":false}}]}',
         '{"error":{"message":"no","type":"t","code":1}}',
         '{"type":"response.completed","response":{"output":[5],"usage":null}}',
+        '{"tokens":["a"],"logprobs":[-0.5],"top_logprobs":[[{"tok":"a","x":"{\\"logprob\\":-",'
+        '"logprob":-1.0}]]}',
         '{"data":' + _CHUNK + "}",
         "[" + _CHUNK + "]",
         json.dumps(json.loads(_BODY), indent=2, ensure_ascii=False),

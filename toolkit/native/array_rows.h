@@ -59,6 +59,7 @@ class ArrayRows : public LooseReader {
       const bool is_null = tree_.is(i, Type::kNull);
       seen |= bit(meaning);
       good = good && !tree_.at(i).is_key_escaped && !is_dotted(key);
+      if (good && tree_.is_list(i) && is_array_key(key)) good = has_no_answer(i);
       if (!good || (tree_.is_list(i) && is_array_key(key))) return;
       if (tree_.is_list(i) && may_be_column(key)) good = false;
       switch (meaning) {
@@ -96,6 +97,15 @@ class ArrayRows : public LooseReader {
     }
     return false;
   }
+  // Returns whether no text in a value may be JSON that holds an answer.
+  bool has_no_answer(Index of) {
+    for (Index i = of; i < tree_.at(of).end; ++i) {
+      if (!tree_.is(i, Type::kText)) continue;
+      const Slice text = tree_.text(tree_.at(i));
+      if (begins_like_json(text) && speaks_of_answers(text.text())) return false;
+    }
+    return true;
+  }
   // Returns whether nothing in a value can be an answer, a part of one, or a list of tokens.
   bool is_plain_value(Index i) {
     const Node& node = tree_.at(i);
@@ -103,10 +113,7 @@ class ArrayRows : public LooseReader {
     const bool is_number = node.type == Type::kNumber;
     if (node.key_size > 0 && Json::speaks_of_logprobs(key) && !is_number && node.type != Type::kNull)
       return false;
-    if (node.type == Type::kText) {
-      const Slice text = tree_.text(node);
-      return !begins_like_json(text) || !speaks_of_answers(text.text());
-    }
+    if (node.type == Type::kText) return has_no_answer(i);
     bool good = true;
     tree_.each(i, [&](Index j) {
       const std::string_view name = tree_.key(tree_.at(j)).text();

@@ -54,7 +54,7 @@ def clean(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
 def main(names: list[str]) -> None:
     """Run and save the notebooks with these names, or all."""
     os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
-    os.environ["TQDM_DISABLE"] = "1"  # a bar is no result
+    os.environ["TQDM_DISABLE"] = "1"  # a progress bar is not part of the output
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
         if not names or path.stem in names:
             nbformat.write(clean(execute(path, path.parent)), path)

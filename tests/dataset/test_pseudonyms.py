@@ -37,7 +37,7 @@ DATA = ROOT / "data"
 OF_TEXTS = ["bits_per_byte", "n_bytes", "sum_logprob_bytes"]
 KEY = "5a" * 32
 PSEUDONYM = re.compile("\ufffd[0-9a-f]{16}")
-STAYS = {  # columns of texts that name things, and are no texts of people
+STAYS = {  # columns of texts that name things and were not written by people
     *("source", "format", "response_id", "custom_id", "model", "system_fingerprint"),
     *("service_tier", "object", "path", "role", "finish_reason", "reason", "message"),
 }

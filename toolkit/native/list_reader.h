@@ -56,7 +56,7 @@ class ListReader : public PositionReader {
     std::vector<const char*> logprobs, ids;
   };
 
-  // Returns the elements of a list; numbers alone are no nodes.
+  // Returns the elements of a list; those of a list of numbers have no nodes of their own.
   std::vector<Index> elements(Index list) const {
     std::vector<Index> found;
     if (list != kNone) tree_.each(list, [&](Index i) { found.push_back(i); });

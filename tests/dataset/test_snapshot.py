@@ -28,8 +28,8 @@ def assert_all_whole(counts):
 
 
 @pytest.mark.slow
-def test_readers_beside_200_overwrites(both, tmp_path):
-    """A reader in a thread and one in a process."""
+def test_readers_beside_overwrites(both, tmp_path):
+    """A reader in a thread and one in a process; `tests.stress.torture` does more of them."""
     out = both[0].write_parquet(tmp_path / "out")
     processes = multiprocessing.get_context("spawn")
     stop, results = processes.Event(), processes.Queue()
@@ -40,7 +40,7 @@ def test_readers_beside_200_overwrites(both, tmp_path):
     thread = threading.Thread(target=lambda: counts.append(read_until(stop, out, both)))
     thread.start()
     try:
-        for i in range(200):
+        for i in range(50):
             both[i % 2].write_parquet(out, overwrite=True)
     finally:
         stop.set()

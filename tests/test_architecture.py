@@ -200,7 +200,7 @@ ROOMS = {
     "dataset.appending": (
         "sources added to an earlier export",
         (
-            *("errors", "schema", "dataset.layout", "dataset.write", "dataset.shards"),
+            *("errors", "schema", "dataset.layout", "dataset.shards"),
             "loaders.sources",
         ),
     ),
@@ -226,8 +226,8 @@ ROOMS = {
         "shards straight to an object store, and the reports of finished ones",
         (
             *("errors", "schema", "dataset.layout", "dataset.shards", "dataset.shard_files"),
-            *("dataset.checkpoints", "dataset.finishing", "dataset.pointer", "dataset.runs"),
-            "loaders.sources",
+            *("dataset.checkpoints", "dataset.appending", "dataset.finishing"),
+            *("dataset.pointer", "dataset.runs", "loaders.sources"),
         ),
     ),
     "dataset.exporting": (

@@ -35,7 +35,7 @@ def memory() -> str:
 
 
 def assert_whole_life(root: str, options: str, logs: list[Path]) -> None:
-    """Export, read, refuse, resume, replace and sweep; then read the recordings from the store."""
+    """Export, read, refuse, resume, replace, add and sweep; then read recordings from the store."""
     uri = f"{root}/out/answers{options}"
     with pytest.raises(SourceError, match=r"no manifest\.json"):
         toolkit.open_dataset(uri)
@@ -55,6 +55,10 @@ def assert_whole_life(root: str, options: str, logs: list[Path]) -> None:
     if found.get_file_info(f"{Runs(uri)._store.path}/manifest.json").mtime is not None:
         assert len(abandon_exports(uri, older_than=timedelta(0))) == 2
     assert toolkit.read_parquet(uri).equals(toolkit.read(logs[0]))
+    toolkit.export(logs, uri, append=True)
+    assert toolkit.read_parquet(uri).equals(whole)
+    assert abandon_exports(uri, older_than=timedelta(0)) == []
+    assert toolkit.read_parquet(uri).equals(whole)
 
     store = Runs(f"{root}/logs/x{options}")
     store.put("1.jsonl", LINES[0])

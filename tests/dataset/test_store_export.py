@@ -304,9 +304,7 @@ def test_overwrite_is_asked_for_before_anything_is_read(
     finish_export(reports, uri, overwrite=True)
 
 
-def test_options_that_a_store_does_not_have(few: list[Path], tmp_path: Path, uri: str) -> None:
-    with pytest.raises(ArgumentError, match="append=True: expected a local directory"):
-        toolkit.export(few, uri, append=True)
+def test_an_option_that_only_a_store_has(few: list[Path], tmp_path: Path) -> None:
     [shard] = plan_export(few)
     with pytest.raises(ArgumentError, match="resume=True: expected a target in an object store"):
         export_shard(shard, tmp_path / "out", resume=True)

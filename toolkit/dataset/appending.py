@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, NamedTuple
 
-from toolkit.dataset.layout import MANIFEST, STORED, Part, shard_of
+from toolkit.dataset.layout import STORED, Part, shard_of
 from toolkit.dataset.shards import Shard
-from toolkit.dataset.write import link_files
 from toolkit.errors import ExportError
 from toolkit.loaders.sources.locations import address, state_of
 from toolkit.loaders.sources.source import Source
@@ -21,43 +18,47 @@ class Earlier(NamedTuple):
 
     Attributes
     ----------
-    target : path
-    sources : list of dict
-        What its manifest says of each source.
-    tables : dict of str to list of Part
-        The files of each table.
+    name : str
+        Its directory; or its URI, without credentials.
+    manifest : dict, optional
+        None: it does not exist yet, so it has no sources.
     """
 
-    target: Path
-    sources: list[dict[str, Any]]
-    tables: dict[str, list[Part]]
+    name: str
+    manifest: dict[str, Any] | None
 
-    @classmethod
-    def of(cls, target: Path) -> Earlier:
-        """Read the manifest of an export; one that does not exist has no sources.
+    @property
+    def sources(self) -> list[dict[str, Any]]:
+        """What the manifest says of each source."""
+        return [] if self.manifest is None else self.manifest["sources"]
 
-        Raises
-        ------
-        ExportError
-            If it is of another version of the schema, of tables in memory, or without texts.
-        """
-        if not target.exists():
-            return cls(target, [], {table.name: [] for table in STORED})
-        manifest = json.loads((target / MANIFEST).read_bytes())
-        tables = {name: table["files"] for name, table in manifest["tables"].items()}
-        sources = manifest["sources"]
-        if manifest.get("texts") is False:
+    @property
+    def tables(self) -> dict[str, list[Part]]:
+        """The files of each table; those of a store with the run that they are in."""
+        if self.manifest is None:
+            return {table.name: [] for table in STORED}
+        run = {"run": self.manifest["run"]} if "run" in self.manifest else {}
+        return {
+            name: [run | part for part in table["files"]]
+            for name, table in self.manifest["tables"].items()
+        }
+
+    def require_recordings(self) -> None:
+        """Raise `ExportError` if it is of another schema, of tables in memory, or without texts."""
+        if self.manifest is None:
+            return
+        if self.manifest.get("texts") is False:
             raise ExportError(
-                f"{target} has no texts, and the key of its pseudonyms was not kept: expected an "
-                "export with texts; export all sources anew, with overwrite=True"
+                f"{self.name} has no texts, and the key of its pseudonyms was not kept: expected "
+                "an export with texts; export all sources anew, with overwrite=True"
             )
-        if manifest["schema"] != SCHEMA_VERSION or not sources:
-            found = f"schema version {manifest['schema']}" if sources else "no sources"
+        version = self.manifest.get("schema")
+        if version != SCHEMA_VERSION or not self.sources:
+            found = f"schema version {version}" if self.sources else "no sources"
             raise ExportError(
-                f"{target} has {found}: expected an export of recordings of version "
+                f"{self.name} has {found}: expected an export of recordings of version "
                 f"{SCHEMA_VERSION}; export all sources anew, with overwrite=True"
             )
-        return cls(target, sources, tables)
 
     def new(self, sources: list[Source]) -> list[Source]:
         """Return the sources that the export does not have.
@@ -80,10 +81,6 @@ class Earlier(NamedTuple):
                     "changed); export all sources anew, with overwrite=True"
                 )
         return added
-
-    def link(self, content: Path) -> None:
-        """Give the files of the export a second name in another directory."""
-        link_files(self.target, content, self.tables)
 
     def renumbered(self, shards: list[Shard]) -> list[Shard]:
         """Return the shards of new sources, numbered after those of the export."""

@@ -6,6 +6,7 @@ was read, and every file with its rows, bytes and hash.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
@@ -21,7 +22,7 @@ from toolkit import __version__, arguments, schema
 from toolkit.dataset.appending import Earlier
 from toolkit.dataset.checkpoints import Checkpoints
 from toolkit.dataset.finishing import finish, tables_of
-from toolkit.dataset.layout import is_dataset, objection
+from toolkit.dataset.layout import MANIFEST, is_dataset, objection
 from toolkit.dataset.pseudonyms import new_key
 from toolkit.dataset.publish import Staging, staged
 from toolkit.dataset.runs import Runs, export_faults, faults_of
@@ -87,7 +88,8 @@ def export(
     append : bool
         Add sources to an earlier export of that name, if there is one. Those that it has are not
         read again, and keep their keys; new ones are numbered after them. The options should be
-        those of the earlier export. Not in an object store.
+        those of the earlier export. In an object store its files stay where they are; if another
+        process publishes meanwhile, the call fails.
     resume : bool
         If the export is interrupted, keep its finished work in a hidden directory beside the
         target; and start from the work that an earlier call kept. Work is checkpointed per
@@ -167,7 +169,7 @@ def export(
     if append and not texts:
         raise ArgumentError("expected either append or texts=False, found both")
     if isinstance(target, str):
-        _check_of_store(append=append, unreadable=resume and not texts)
+        _check_of_store(unreadable=resume and not texts)
     if isinstance(sources, str | os.PathLike) and is_dataset(sources):
         raise ArgumentError(f"{os.fspath(sources)} is already an exported dataset")
     if shard_bytes is not None:
@@ -188,12 +190,12 @@ def export(
     )
     if isinstance(target, str):
         write_all = partial(_to_store, sources, target, options, engine, shard_bytes)
-        return write_all(overwrite=overwrite, resume=resume, texts=texts)
+        return write_all(overwrite=overwrite, append=append, resume=resume, texts=texts)
     with (
         staged(target, overwrite=overwrite or append, objection=objection, keep=resume) as staging,
         engine as chosen,
     ):
-        earlier = Earlier.of(target) if append else None
+        earlier = _earlier_on_disk(target) if append else None
         found = resolve(sources) if earlier is None else earlier.new(resolve(sources))
         key = None if texts else _key(staging) if resume else new_key()
         shards = plan(found, options, shard_bytes, count=chosen is not None, texts_key=key)
@@ -210,10 +212,26 @@ def export(
     return target
 
 
-def _check_of_store(*, append: bool, unreadable: bool) -> None:
+def _earlier_on_disk(target: Path) -> Earlier:
+    """Return the export in a directory that sources are added to."""
+    found = json.loads((target / MANIFEST).read_bytes()) if target.exists() else None
+    earlier = Earlier(str(target), found)
+    earlier.require_recordings()
+    return earlier
+
+
+def _earlier_in_store(runs: Runs, manifest: dict[str, Any] | None) -> Earlier:
+    """Return the export in an object store that sources are added to."""
+    earlier = Earlier(runs.name, manifest)
+    earlier.require_recordings()
+    if manifest is not None:
+        with faults_of(runs):
+            runs.require_files(manifest, "export all sources anew, with overwrite=True")
+    return earlier
+
+
+def _check_of_store(*, unreadable: bool) -> None:
     """Raise if options are given that an object store does not have."""
-    if append:
-        raise ArgumentError("append=True: expected a local directory, found a URI")
     if unreadable:  # the key of the pseudonyms would have to be kept in the store
         raise ArgumentError("resume=True with texts=False: expected a local directory, found a URI")
 
@@ -239,6 +257,7 @@ def _to_store(
     shard_bytes: int | None,
     *,
     overwrite: bool,
+    append: bool,
     resume: bool,
     texts: bool,
 ) -> str:
@@ -251,15 +270,21 @@ def _to_store(
                 "expected them in the environment of each process"
             )
         with faults_of(runs):
-            runs.require_free(overwrite)
+            manifest = runs.require_free(overwrite or append)
+        earlier = _earlier_in_store(runs, manifest) if append else None
+        found = resolve(sources) if earlier is None else earlier.new(resolve(sources))
+        if earlier is not None and not found:  # adding nothing to an export is allowed
+            return runs.name
         key = None if texts else new_key()
-        shards = plan(resolve(sources), options, shard_bytes, count=True, texts_key=key)
+        shards = plan(found, options, shard_bytes, count=True, texts_key=key)
+        if earlier is not None:
+            shards = earlier.renumbered(shards)
         run = run_of_plan(shards)
         finished = _finished(shards, StoreReports(runs, run) if resume else None)
         write = partial(write_to_store, uri=uri, run=run)
         reports = _run(shards, finished, write, options, executor, None)
         conclude(reports)
-        publish_run(runs, run, reports, overwrite=overwrite)
+        publish_run(runs, run, reports, overwrite=overwrite, earlier=earlier)
     return runs.name
 
 

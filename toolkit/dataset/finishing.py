@@ -17,7 +17,7 @@ from toolkit.dataset.appending import Earlier
 from toolkit.dataset.layout import STORED, Part, part_name
 from toolkit.dataset.parquet_writer import write_part
 from toolkit.dataset.shards import ShardReport
-from toolkit.dataset.write import manifest_of, sweep, write_manifest
+from toolkit.dataset.write import link_files, manifest_of, sweep, write_manifest
 
 _MOST_FILES = 1000  # of a table, above which small files are joined
 _JOINED_BYTES = 16 << 20  # of a file that is joined of others, at most
@@ -46,17 +46,16 @@ def finish(
     tables = _with_ledger(content, reports)
     sweep(content, tables)
     _check_sizes(content, tables)
-    sources = _sources(reports)
     if earlier is not None:
-        earlier.link(content)
-        sources = earlier.sources + sources
-        tables = {name: earlier.tables[name] + parts for name, parts in tables.items()}
-    tables = _all_joined(content, tables)
-    return write_manifest(content, manifest_of(sources, tables, texts=_has_texts(reports)))
+        link_files(Path(earlier.name), content, earlier.tables)
+    return write_manifest(content, _finished(content, reports, tables, earlier))
 
 
 def finish_elsewhere(
-    content: Path, reports: Sequence[ShardReport], fetch: Callable[[str, list[Part]], None]
+    content: Path,
+    reports: Sequence[ShardReport],
+    fetch: Callable[[str, list[Part]], None],
+    earlier: Earlier | None = None,
 ) -> dict[str, Any]:
     """Write only what depends on all shards, while their files are elsewhere.
 
@@ -68,14 +67,35 @@ def finish_elsewhere(
         One for each shard, in order.
     fetch : callable
         Copies files of a table here, because they are to be joined.
+    earlier : Earlier, optional
+        The export that they are added to.
 
     Returns
     -------
     dict
         The manifest, of which `content` holds the files that were written or joined here.
     """
-    tables = _all_joined(content, _with_ledger(content, reports), fetch)
-    return manifest_of(_sources(reports), tables, texts=_has_texts(reports))
+    return _finished(content, reports, _with_ledger(content, reports), earlier, fetch)
+
+
+def _fetch_none(table: str, parts: list[Part]) -> None:
+    """Fetch nothing: the files are here."""
+
+
+def _finished(
+    content: Path,
+    reports: Sequence[ShardReport],
+    tables: dict[str, list[Part]],
+    earlier: Earlier | None,
+    fetch: Callable[[str, list[Part]], None] = _fetch_none,
+) -> dict[str, Any]:
+    """Join small files; return the manifest of all sources and files."""
+    sources = _sources(reports)
+    if earlier is not None:
+        sources = earlier.sources + sources
+        tables = {name: earlier.tables[name] + parts for name, parts in tables.items()}
+    tables = _all_joined(content, tables, fetch)
+    return manifest_of(sources, tables, texts=_has_texts(reports))
 
 
 def _has_texts(reports: Sequence[ShardReport]) -> bool:
@@ -173,14 +193,8 @@ def _numbers(name: str) -> list[int]:
     return [int(digits) for digits in re.findall(r"\d+", name)]
 
 
-def _fetch_none(table: str, parts: list[Part]) -> None:
-    """Fetch nothing: the files are here."""
-
-
 def _all_joined(
-    content: Path,
-    tables: dict[str, list[Part]],
-    fetch: Callable[[str, list[Part]], None] = _fetch_none,
+    content: Path, tables: dict[str, list[Part]], fetch: Callable[[str, list[Part]], None]
 ) -> dict[str, list[Part]]:
     """Join the small files of each table that has very many."""
     return {

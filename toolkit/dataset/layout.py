@@ -24,7 +24,7 @@ import json
 import os
 import re
 from collections.abc import Iterator
-from typing import NamedTuple, TypedDict
+from typing import NamedTuple, NotRequired, TypedDict
 
 from toolkit import schema
 
@@ -44,6 +44,7 @@ class Part(TypedDict):
     rows: int
     bytes: int
     sha256: str
+    run: NotRequired[str]  # in an object store, if it is not that of the manifest
 
 
 def part_name(shard: int, n: int) -> str:

@@ -50,10 +50,21 @@ def keys_of(manifest: dict[str, Any]) -> dict[str, tuple[str, int]]:
             name, sha256, size = part["name"], part.get("sha256"), part.get("bytes")
             if not _SHA256.fullmatch(str(sha256)) or type(size) is not int:
                 raise ValueError("a file has no hash or size")
-            run = manifest.get("run")  # none: a directory that was copied
-            key = f"{table}/{name}" if run is None else key_of(run, table, part)
+            key = f"{table}/{name}"  # of a directory that was copied
+            if "run" in manifest or "run" in part:
+                run = part.get("run", manifest.get("run"))
+                if not RUN.fullmatch(str(run)):
+                    raise ValueError("a file is of no run")
+                key = key_of(run, table, part)
             found[f"{table}/{name}"] = key, size
     return found
+
+
+def runs_of(manifest: dict[str, Any]) -> set[str]:
+    """Return the runs that have files of a dataset: more than one if sources were added to it."""
+    keys = (key for key, _ in keys_of(manifest).values())
+    runs = [str(manifest.get("run")), *(key.split("/")[0] for key in keys)]
+    return set(filter(RUN.fullmatch, runs))
 
 
 def key_of(run: str, table: str, part: Part) -> str:
@@ -85,6 +96,8 @@ def checked(raw: bytes) -> dict[str, Any]:
     is_whole = RUN.fullmatch(str(manifest.get("run"))) and manifest.get("hash") == _hash_of(
         manifest
     )
-    if "run" in manifest and not is_whole:
-        raise ValueError("it is damaged")
+    if "run" in manifest:
+        if not is_whole:
+            raise ValueError("it is damaged")
+        keys_of(manifest)
     return manifest

@@ -32,7 +32,7 @@ from pyarrow import fs
 
 from toolkit import arguments
 from toolkit.dataset.layout import MANIFEST
-from toolkit.dataset.pointer import checked, is_part, keys_of, reason_of, signed
+from toolkit.dataset.pointer import checked, is_part, keys_of, reason_of, runs_of, signed
 from toolkit.dataset.snapshot import Replaced
 from toolkit.errors import ExportError, SourceError, ToolkitError
 from toolkit.files import write_file
@@ -106,25 +106,61 @@ class Runs:
             return False
         return True
 
-    def require_free(self, overwrite: bool) -> None:
-        """Raise `ExportError` if there is a dataset that may not be replaced."""
+    def require_free(self, overwrite: bool) -> dict[str, Any] | None:
+        """Return the manifest that is to be replaced; None if there is none.
+
+        Raises
+        ------
+        ExportError
+            If there is a dataset that may not be replaced.
+        """
         try:
             found = self.pointer()
         except ValueError as error:
             reason = reason_of(error)
         else:
             if found is None or (overwrite and "run" in found):
-                return
+                return found
             reason = "it is that of a directory that was copied here"
             if not overwrite:
                 raise ExportError(f"{self.name} exists; pass overwrite=True to replace it")
         raise ExportError(f"{self.name}/{MANIFEST} is not replaced ({reason})")
 
-    def publish(self, manifest: dict[str, Any], overwrite: bool) -> dict[str, Any]:
+    def require_files(self, manifest: dict[str, Any], advice: str) -> dict[str, int]:
+        """Return the size of each file of the runs of a dataset, by its key.
+
+        Raises
+        ------
+        ExportError
+            If a file that the manifest names is missing. `advice` says what to do.
+        """
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            listed = list(pool.map(self.sizes, runs_of(manifest)))
+        sizes = {key: size for each in listed for key, size in each.items()}
+        for key, size in keys_of(manifest).values():
+            if sizes.get(key) != size:
+                raise ExportError(
+                    f"{self.name}/{key} has not the {size:,} bytes that were uploaded; {advice}"
+                )
+        return sizes
+
+    def publish(
+        self,
+        manifest: dict[str, Any],
+        overwrite: bool,
+        is_expected: Callable[[dict[str, Any] | None], bool] = lambda found: True,
+    ) -> dict[str, Any]:
         """Write the manifest of a run of which all files are there; return it as it is written.
 
         Then files of the run that it does not name are removed, such as those that were joined: who
         reads all files of the folder reads no row twice.
+
+        Parameters
+        ----------
+        manifest : dict
+        overwrite : bool
+        is_expected : callable
+            Returns whether the manifest that is there, if any, is still the one to be replaced.
 
         Raises
         ------
@@ -132,15 +168,12 @@ class Runs:
             If a file is missing, or there is a dataset that may not be replaced.
         """
         manifest = signed(manifest)
-        sizes = self.sizes(manifest["run"])
         keys = dict(keys_of(manifest).values())
-        for key, size in keys.items():
-            if sizes.get(key) != size:
-                raise ExportError(
-                    f"{self.name}/{key} has not the {size:,} bytes that were uploaded; call again"
-                )
-        others = [key for key in sizes if is_part(key) and key not in keys]
-        self.require_free(overwrite)
+        run = f"{manifest['run']}/"
+        sizes = self.require_files(manifest, "call again")
+        others = [key for key in sizes if key.startswith(run) and is_part(key) and key not in keys]
+        if not is_expected(self.require_free(overwrite)):
+            raise ExportError(f"{self.name} was replaced while sources were added; call again")
         raw = json.dumps(manifest).encode()
         checked(raw)
         self.put(MANIFEST, raw)

@@ -9,7 +9,7 @@ from typing import Any
 
 from toolkit import arguments
 from toolkit.dataset.layout import MANIFEST, is_dataset, parse_manifest
-from toolkit.dataset.pointer import RUN, is_own, is_part, keys_of, reason_of, run_of
+from toolkit.dataset.pointer import RUN, is_own, is_part, keys_of, reason_of, run_of, runs_of
 from toolkit.dataset.runs import Runs, faults_of
 from toolkit.dataset.shard_folder import remove_abandoned
 from toolkit.errors import ArgumentError, ExportError
@@ -79,8 +79,8 @@ def abandon_exports(uri: str | os.PathLike[str], *, older_than: timedelta = _DAY
     """Remove what exports to a place have left, and nobody reads any more.
 
     In an object store these are the runs that the manifest does not name: replaced datasets, and
-    what killed or failed processes have uploaded; and such files in the run that it names. Parts of
-    files whose upload was cut off are not listed: a lifecycle rule of the bucket removes those.
+    what killed or failed processes have uploaded; and such files in the runs that it names. Parts
+    of files whose upload was cut off are not listed: a lifecycle rule of the bucket removes those.
     Beside a local directory these are the hidden directories of exports by shards that
     `finish_export` never published. What holds a foreign file stays.
 
@@ -129,15 +129,21 @@ def abandon_exports(uri: str | os.PathLike[str], *, older_than: timedelta = _DAY
             run = key.split("/")[0]
             if RUN.fullmatch(run):
                 found.setdefault(run, []).append((key, info))
-        kept = found.pop("" if pointer is None else pointer.get("run", ""), [])
+        kept = set() if pointer is None else runs_of(pointer)
         old = [
             run
             for run, files in found.items()
-            if all(is_own(key) and _is_before(info, before) for key, info in files)
+            if run not in kept
+            and all(is_own(key) and _is_before(info, before) for key, info in files)
         ]
         for run in old:
             runs.remove(run)
-        unnamed = ((key, info) for key, info in kept if is_part(key) and key not in named)
+        unnamed = (
+            (key, info)
+            for run in kept & found.keys()
+            for key, info in found[run]
+            if is_part(key) and key not in named
+        )
         runs.remove_files([key for key, info in unnamed if _is_before(info, before)])
     return sorted(old)
 

@@ -19,6 +19,7 @@ from typing import Any
 import pyarrow as pa
 
 from toolkit import __version__, schema
+from toolkit.dataset.appending import Earlier
 from toolkit.dataset.checkpoints import is_unchanged
 from toolkit.dataset.finishing import finish_elsewhere
 from toolkit.dataset.layout import STORED, Part
@@ -177,7 +178,12 @@ def _stored(
 
 
 def publish_run(
-    runs: Runs, run: str, reports: Sequence[ShardReport], *, overwrite: bool
+    runs: Runs,
+    run: str,
+    reports: Sequence[ShardReport],
+    *,
+    overwrite: bool,
+    earlier: Earlier | None = None,
 ) -> dict[str, Any]:
     """Write what depends on all shards, then the manifest, which makes them a dataset.
 
@@ -188,18 +194,25 @@ def publish_run(
     reports : list of ShardReport
         One for each shard, in order.
     overwrite : bool
+    earlier : Earlier, optional
+        The dataset that they are added to. Its files stay in their runs.
     """
     with export_faults(), _scratch() as content, uploads_to(runs):
 
         def fetch(table: str, parts: list[Part]) -> None:
-            files = [(key_of(run, table, part), content / table / part["name"]) for part in parts]
+            files = [
+                (key_of(part.get("run", run), table, part), content / table / part["name"])
+                for part in parts
+            ]
             runs.each(lambda file: runs.download(*file), [f for f in files if not f[1].exists()])
 
-        manifest = {"run": run, **finish_elsewhere(content, reports, fetch)}
+        manifest = {"run": run, **finish_elsewhere(content, reports, fetch, earlier)}
         keys = keys_of(manifest).items()
         written = [(content / name, key) for name, (key, _) in keys if (content / name).exists()]
         runs.each(lambda file: runs.upload(*file), written)
-        return runs.publish(manifest, overwrite)
+        if earlier is None:
+            return runs.publish(manifest, overwrite)
+        return runs.publish(manifest, True, lambda found: found == earlier.manifest)
 
 
 @contextmanager

@@ -318,11 +318,35 @@ def test_an_export_without_texts_leaves_no_hash_of_them(few: list[Path], uri: st
     assert all(set(each) == {"source", "bytes", "modified_ns"} for each in manifest["sources"])
     assert not list(root.glob("*/_reports/*"))
     assert toolkit.read_parquet(uri).tokens.num_rows == toolkit.read(few).tokens.num_rows
-    [shard] = plan_export(few, texts=False)
-    export_shard(shard, uri, resume=True)
-    assert not list(root.glob("*/_reports/*"))
-    with pytest.raises(ArgumentError, match="texts=False: expected a local directory"):
+    with pytest.raises(ArgumentError, match="texts=False: expected a local .* export_shard"):
         toolkit.export(few, uri, texts=False, resume=True, overwrite=True)
+
+
+def test_shards_without_texts_are_resumed_by_who_has_their_key(
+    sources: list[Path], uri: str, written: list[int]
+) -> None:
+    """The store has neither the key nor a hash of what was read."""
+    plans = [plan_export(sources[:2], shard_bytes=SHARD_BYTES, texts=False) for _ in range(2)]
+    shards, others = [list(map(through_json, each)) for each in plans]
+    assert sum(shard.part_of is not None for shard in shards) > 1
+    reports = [export_shard(shard, uri, resume=True) for shard in shards]
+    written.clear()
+    again = [export_shard(shard, uri, resume=True) for shard in shards]
+    assert written == []
+    finish_export(map(through_json, again), uri)
+    first = toolkit.read_parquet(uri)
+    assert first.responses.num_rows == toolkit.read(sources[:2]).responses.num_rows
+    hashes = {source["sha256"] for report in reports for source in report.sources}
+    assert len(hashes) > 2
+    secrets = [shards[0].texts_key, *hashes]
+    for file in filter(Path.is_file, stored(uri).rglob("*")):
+        raw = file.read_bytes()
+        assert not any(secret.encode() in raw or bytes.fromhex(secret) in raw for secret in secrets)
+    finish_export(reports, uri, overwrite=True)
+    assert toolkit.read_parquet(uri).equals(first)
+    for shard in others:
+        export_shard(shard, uri, resume=True)
+    assert written == [shard.ordinal for shard in others]
 
 
 def test_scratch_space_that_cannot_be_written(

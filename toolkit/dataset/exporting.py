@@ -97,7 +97,8 @@ def export(
         the options are unchanged, so a resumed export has the same files as an uninterrupted one. A
         call without `resume` removes the kept work. In an object store, finished shards are kept
         anyway (`toolkit.dataset.abandon_exports` removes them), and sources are compared by size
-        and time only.
+        and time only; not with ``texts=False``, because the key of the pseudonyms would have to be
+        kept there: `toolkit.dataset.plan_export` and `export_shard` can resume that.
     workers : int, optional
         Number of processes that read and write, each with one thread, whatever `threads` is; a
         script guards the call with ``if __name__ == "__main__":``. A process that is killed is
@@ -232,8 +233,13 @@ def _earlier_in_store(runs: Runs, manifest: dict[str, Any] | None) -> Earlier:
 
 def _check_of_store(*, unreadable: bool) -> None:
     """Raise if options are given that an object store does not have."""
-    if unreadable:  # the key of the pseudonyms would have to be kept in the store
-        raise ArgumentError("resume=True with texts=False: expected a local directory, found a URI")
+    if unreadable:
+        raise ArgumentError(
+            "resume=True with texts=False: expected a local directory, found a URI, because the "
+            "key of the pseudonyms would have to be kept in the store beside them; keep the shards "
+            "of plan_export(..., texts=False) in a safe place, and resume each with "
+            "export_shard(shard, URI, resume=True)"
+        )
 
 
 def _engine(

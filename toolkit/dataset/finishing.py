@@ -165,7 +165,7 @@ def _hashed_sources(reports: Sequence[ShardReport]) -> Iterator[dict[str, Any]]:
                 "bytes": first["file_bytes"],
                 "modified_ns": first["modified_ns"],
                 "parts": [
-                    {name: part.sources[0][name] for name in ("start", "stop", "sha256")}
+                    {name: part.sources[0].get(name) for name in ("start", "stop", "sha256")}
                     for part in parts[of]
                 ],
             }

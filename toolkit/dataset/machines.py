@@ -115,7 +115,8 @@ def export_shard(
         None: one for each core.
     resume : bool
         Only in an object store: return the report of an earlier call for this shard, if its sources
-        have the sizes and times that they had, and its files are there.
+        have the sizes and times that they had, and its files are there. That is so without texts
+        too, as long as the caller keeps the shard.
 
     Returns
     -------

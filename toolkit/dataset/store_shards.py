@@ -242,16 +242,27 @@ def _upload(runs: Runs, run: str, folder: Path, tables: dict[str, list[Part]]) -
 
 
 def _put_report(runs: Runs, run: str, report: ShardReport) -> None:
-    runs.put(f"{run}/{_report_name(report.shard)}", json.dumps(report.found()).encode())
+    """Upload a report; that of a shard without texts has no hash of what was read.
+
+    Such a hash would show whether a guess of a text is right.
+    """
+    found = report.found()
+    if report.shard.texts_key is not None:
+        found["sources"] = [
+            {name: value for name, value in source.items() if name != "sha256"}
+            for source in report.sources
+        ]
+    runs.put(f"{run}/{_report_name(report.shard)}", json.dumps(found).encode())
 
 
 def _report_name(shard: Shard) -> str | None:
-    """Return the name of the report of a shard; None: no other export can use it.
+    """Return the name of the report of a shard; None: no other call can use it.
 
-    That is so of sources in memory, and of shards without texts, because their pseudonyms are those
-    of one export; also, a report would have hashes of what was read.
+    That is so of sources in memory; and of shards without texts that `plan_export` has not
+    returned, because nobody else has the key of their pseudonyms. The name tells nothing of a key,
+    which is random.
     """
-    if not shard.is_portable or shard.texts_key is not None:
+    if not shard.is_portable or (shard.texts_key is not None and not shard.run):
         return None
     settings = [schema.SCHEMA_VERSION, __version__, pa.__version__]
     document = {name: value for name, value in shard.to_json().items() if name != "run"}

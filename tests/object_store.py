@@ -1,8 +1,17 @@
-"""Servers of S3 and Google Cloud Storage on loopback (extra ``stores``), with dummy credentials."""
+"""Servers of object stores on loopback, with dummy credentials.
+
+Those of S3 and Google Cloud Storage come with the extra ``stores``. That of Azure is Azurite, a
+program of Node: ``npm install -g azurite``.
+"""
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
 import os
+import re
+import shutil
 import subprocess
 import sys
 import urllib.request
@@ -10,9 +19,12 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
+from pyarrow import fs
 
 from toolkit.loaders.sources import locations
 
@@ -106,3 +118,43 @@ def gcs() -> Iterator[str]:
         port = server.stdout.readline().strip()
         yield f"?scheme=http&endpoint_override=127.0.0.1:{port}&retry_limit_seconds=1"
         server.kill()
+
+
+_ACCOUNT = "devstoreaccount1"  # of Azurite, with a key that its documentation lists
+_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+
+
+@pytest.fixture
+def azure(tmp_path: Path) -> Iterator[tuple[str, str]]:
+    """A container named ``buck`` on a server of Azure Blob Storage: its URI, and the options."""
+    program = shutil.which("azurite-blob") or shutil.which("azurite")
+    if program is None:
+        pytest.skip("azurite-blob is not installed (npm install -g azurite)")
+    services = ["blob"] if "azurite-blob" in program else ["blob", "queue", "table"]
+    ports = [part for service in services for part in (f"--{service}Port", "0")]
+    (tmp_path / "azurite").mkdir()
+    with subprocess.Popen(
+        [program, "--inMemoryPersistence", "--disableTelemetry", "--skipApiVersionCheck", *ports],
+        cwd=tmp_path / "azurite",
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as server:
+        assert server.stdout is not None
+        listens = (re.search(r"Blob .*listens on http://(\S+)", line) for line in server.stdout)
+        address = next(filter(None, listens))[1]
+        uri, options = f"abfs://{_ACCOUNT}@{address}/buck", f"?enable_tls=false&{_signature()}"
+        filesystem, path = fs.FileSystem.from_uri(uri + options)
+        filesystem.create_dir(path)
+        yield uri, options
+        server.kill()
+
+
+def _signature() -> str:
+    """Return a shared access signature of the account, because Arrow takes no key in a URI."""
+    given = {"sv": "2021-12-02", "ss": "b", "srt": "sco", "sp": "rwdlac"}
+    given |= {"se": "2099-01-01T00:00:00Z", "spr": "https,http"}
+    signed = [_ACCOUNT, *(given[name] for name in ("sp", "ss", "srt")), ""]
+    signed += [given["se"], "", given["spr"], given["sv"], "", ""]
+    digest = hmac.digest(base64.b64decode(_KEY), "\n".join(signed).encode(), hashlib.sha256)
+    return urlencode(given | {"sig": base64.b64encode(digest)})

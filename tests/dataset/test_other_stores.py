@@ -1,8 +1,10 @@
-"""The same protocol in stores other than S3: Google Cloud Storage, and what fsspec opens."""
+"""The same protocol in stores other than S3: Google Cloud Storage, Azure, and what fsspec opens."""
 
 from __future__ import annotations
 
+import traceback
 import uuid
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,10 +13,10 @@ import pyarrow.fs as pafs
 import pytest
 
 import toolkit
-from tests.object_store import MARKS, gcs  # noqa: F401
+from tests.object_store import MARKS, azure, gcs  # noqa: F401
 from toolkit.dataset import abandon_exports, export_shard, finish_export, plan_export
 from toolkit.dataset.runs import Runs
-from toolkit.errors import ExportError, SourceError
+from toolkit.errors import ArgumentError, ExportError, SourceError
 
 pytestmark = MARKS
 LINES = Path("data/capitals_batch.jsonl").read_bytes().splitlines(keepends=True)
@@ -69,6 +71,31 @@ def assert_whole_life(root: str, options: str, logs: list[Path]) -> None:
 
 def test_google_cloud_storage(gcs: str, logs: list[Path]) -> None:  # noqa: F811
     assert_whole_life("gs://anonymous@buck", gcs, logs)
+
+
+def test_azure(azure: tuple[str, str], logs: list[Path]) -> None:  # noqa: F811
+    assert_whole_life(*azure, logs)
+
+
+def test_a_signature_of_azure_is_shown_nowhere(azure: tuple[str, str], logs: list[Path]) -> None:  # noqa: F811
+    root, options = azure
+    uri, name = f"{root}/out/answers{options}", f"{root}/out/answers"
+    signature = options.rpartition("sig=")[2]
+    assert toolkit.export(logs, uri) == name
+    assert all(file.startswith(name) for file in toolkit.open_dataset(uri).files("tokens"))
+    store = Runs(uri)
+    assert not any(signature.encode() in store.read(key) for key, _ in store.files())
+    failing: list[tuple[Callable[[], object], type[Exception], str]] = [
+        (lambda: toolkit.export(logs, uri), ExportError, "overwrite=True"),
+        (lambda: toolkit.export(logs, uri, append=True, workers=2), ArgumentError, "credentials"),
+        (lambda: toolkit.read(uri.replace("sig=", "sig=x")), SourceError, "AuthorizationFailure"),
+        (lambda: toolkit.read(uri.replace("buck", "none")), SourceError, "no such bucket"),
+        (lambda: toolkit.export(logs, uri.replace("buck", "none")), ExportError, "NotFound"),
+    ]
+    for call, kind, message in failing:
+        with pytest.raises(kind, match=message) as found:
+            call()
+        assert signature not in "".join(traceback.format_exception(found.value))
 
 
 def test_fsspec(memory: str, logs: list[Path]) -> None:

@@ -64,6 +64,31 @@ def test_overwrite_is_asked_for_and_old_runs_stay(s3: Any, outs: list[Path]) -> 
     assert toolkit.read_parquet(URI).equals(toolkit.read_parquet(outs[1]))
 
 
+def test_a_store_that_removes_files_one_by_one(
+    s3: Any,  # noqa: F811
+    outs: list[Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Some that speak the protocol of S3 refuse requests that remove many files."""
+    from moto.moto_server import werkzeug_app
+
+    call, refused = werkzeug_app.DomainDispatcherApplication.__call__, []
+
+    def refusing(self: Any, environ: dict[str, Any], start: Any) -> Any:
+        if environ["REQUEST_METHOD"] == "POST" and environ["QUERY_STRING"].startswith("delete"):
+            refused.append(environ["PATH_INFO"])
+            start("501 Not Implemented", [("Content-Length", "0")])
+            return [b""]
+        return call(self, environ, start)
+
+    first, second = (upload_dataset(out, URI, overwrite=True)["run"] for out in outs)
+    monkeypatch.setattr(werkzeug_app.DomainDispatcherApplication, "__call__", refusing)
+    assert abandon_exports(URI, older_than=timedelta(0)) == [first]
+    assert refused
+    assert not any(first in key and key.endswith(".parquet") for key in keys(s3))
+    assert any(second in key for key in keys(s3))
+
+
 def test_an_exception_publishes_nothing_and_a_second_call_goes_on(
     s3: Any,  # noqa: F811
     outs: list[Path],

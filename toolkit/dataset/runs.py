@@ -242,14 +242,22 @@ class Runs:
         with self.open(key) as source, file.open("wb") as sink:
             shutil.copyfileobj(source, sink, 8 << 20)
 
-    def remove(self, run: str) -> None:
-        """Remove a run."""
-        with suppress(FileNotFoundError):  # a store without folders, when it has removed the files
+    def remove(self, run: str, keys: Iterable[str]) -> None:
+        """Remove a run, which has these files."""
+        try:
             self._store.filesystem.delete_dir(self._path(run))
+        except FileNotFoundError:  # a store without folders, when it has removed the files
+            pass
+        except FAULTS:  # not each store can remove many files in one request
+            self.remove_files(keys)
 
     def remove_files(self, keys: Iterable[str]) -> None:
-        """Remove some files."""
-        self.each(lambda key: self._store.filesystem.delete_file(self._path(key)), keys)
+        """Remove some files, if they are still there."""
+        self.each(self._remove_file, keys)
+
+    def _remove_file(self, key: str) -> None:
+        with suppress(FileNotFoundError):
+            self._store.filesystem.delete_file(self._path(key))
 
     def put(self, key: str, data: bytes) -> None:
         """Write an object at once: it is seen whole or not at all."""

@@ -137,7 +137,7 @@ def abandon_exports(uri: str | os.PathLike[str], *, older_than: timedelta = _DAY
             and all(is_own(key) and _is_before(info, before) for key, info in files)
         ]
         for run in old:
-            runs.remove(run)
+            runs.remove(run, [key for key, _ in found[run]])
         unnamed = (
             (key, info)
             for run in kept & found.keys()

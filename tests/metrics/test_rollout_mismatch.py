@@ -35,7 +35,7 @@ def test_figures_worked_by_hand():
         assert row["k1"] == pytest.approx(-share @ r)
         assert row["k2"] == pytest.approx(share @ r**2 / 2)
         assert row["k3"] == pytest.approx(share @ (np.exp(r) - 1 - r))
-        assert row["chi2"] == pytest.approx(share @ np.exp(2 * r) - 1)
+        assert row["chi2"] == pytest.approx(share @ (np.exp(r) - 1) ** 2)
         assert row["ess"] == pytest.approx((share @ np.exp(r)) ** 2 / (share @ np.exp(2 * r)))
         assert row["mean_abs_log_ratio"] == pytest.approx(share @ np.abs(r))
         nll = share @ np.array([1.0, 2.0, 0.5])
@@ -61,27 +61,39 @@ def test_a_recording_and_a_column_are_the_same(samples):
 
 
 @pytest.mark.parametrize("shift", [0.05, 0.4])
-def test_k1_and_k3_are_unbiased_and_intervals_cover(shift):
-    """Tokens are drawn from p; the trainer has q, so the divergence is known."""
-    rng, k = np.random.default_rng(3), 20
+def test_estimates_are_unbiased_and_intervals_cover(shift):
+    """Tokens are drawn from p; the trainer has q, so every measure is known."""
+    rng, k, runs = np.random.default_rng(3), 20, 400
     p = rng.dirichlet(np.ones(k))
     q = p * np.exp(rng.normal(0, shift, k))
     q /= q.sum()
     log_ratio = np.log(q / p)
     kl, chi2 = float(-p @ log_ratio), float((q * q / p).sum() - 1)
-    hits, values = 0, {"k1": [], "k3": [], "chi2": [], "ess": []}
-    for _ in range(200):
-        r = log_ratio[rng.choice(k, 400, p=p)]
-        found = summary(r, np.ones(400), np.arange(400), 0.95)
-        hits += found["k3"][1] <= kl <= found["k3"][2]
-        for name, each in values.items():
-            each.append(found[name][0])
-    for name, true in (("k1", kl), ("k3", kl), ("chi2", chi2)):
-        error = np.std(values[name]) / math.sqrt(200)
-        assert np.mean(values[name]) == pytest.approx(true, abs=4 * error)
-    assert np.std(values["k3"]) < np.std(values["k1"])
-    assert np.mean(values["ess"]) == pytest.approx(1 / (1 + chi2), rel=0.02)
-    assert hits / 200 >= 0.9
+    of_r = {"k2": float(p @ log_ratio**2 / 2), "mean_abs_log_ratio": float(p @ np.abs(log_ratio))}
+    truth = {"k1": kl, "k3": kl, "chi2": chi2, "ess": 1 / (1 + chi2)} | of_r
+    found = [
+        summary(log_ratio[rng.choice(k, 400, p=p)], np.ones(400), np.arange(400), 0.95)
+        for _ in range(runs)
+    ]
+    value, low, high = ({n: np.array([f[n][i] for f in found]) for n in truth} for i in range(3))
+    for name, true in truth.items():
+        error = np.std(value[name]) / math.sqrt(runs)
+        bias = 0.02 * true if name == "ess" else 0.0
+        assert np.mean(value[name]) == pytest.approx(true, abs=4 * error + bias)
+        assert np.mean((low[name] <= true) & (true <= high[name])) >= 0.92
+        if name != "k1":
+            assert (low[name] >= 0).all()
+    assert np.std(value["k3"]) < np.std(value["k1"])
+    assert np.std(value["chi2"]) < 0.25 * chi2  # of e²ʳ - 1, a multiple of it at the smaller shift
+
+
+def test_chi2_is_never_below_0():
+    rng = np.random.default_rng(0)
+    for n in (2, 5, 50):
+        for scale in (1e-6, 0.1, 3.0):
+            r = rng.normal(-1.0, scale, n)
+            value, low, high = summary(r, np.ones(n), np.arange(n), 0.999999)["chi2"]
+            assert 0 <= low <= value <= high
 
 
 def test_answers_of_one_request_are_one_cluster():

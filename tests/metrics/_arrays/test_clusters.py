@@ -94,6 +94,9 @@ def test_a_bounded_interval_stays_inside_and_is_that_of_t_where_it_is_narrow(bou
         narrow = bounded_t_interval(value, 1e-6, 12, 0.95, bounds)
         assert narrow == pytest.approx(t_interval(value, 1e-6, 12, 0.95), rel=1e-6)
     assert np.isnan(bounded_t_interval(0.0, 0.1, 12, 0.95)).all()
+    for bounds in ((0.0, np.inf), (-np.inf, 1.0), (0.0, 1.0)):  # t of 2 clusters is about 10⁶ here
+        low, high = bounded_t_interval(0.5, 0.1, 2, 0.999999, bounds)
+        assert max(bounds[0], -np.inf) <= low < 0.5 < high <= bounds[1]
 
 
 def test_clusters_are_drawn_whole():

@@ -17,6 +17,7 @@ FEW = 20
 """Below so many clusters, intervals can be too narrow whatever the method."""
 _EXACT_DF = 1000  # degrees of freedom up to which the distribution of t is summed exactly
 _HALVINGS = 60
+_GREATEST_POWER = 600.0  # of e; a product with it is still a finite number
 
 
 def cluster_sums(values: Array, codes: Counts) -> Array:
@@ -137,13 +138,18 @@ def bounded_t_interval(
     if slope == 0 or error * slope > 1:
         low, high = t_interval(value, error, n_clusters, level)
         return max(low, least), min(high, most)
-    shift, half = t_interval(0.0, error * slope, n_clusters, level)
+    down, up = map(_factor, t_interval(0.0, error * slope, n_clusters, level))
     if math.isinf(most):
-        return least + below * math.exp(shift), least + below * math.exp(half)
+        return least + below * down, least + below * up
     if math.isinf(least):
-        return most - above * math.exp(half), most - above * math.exp(shift)
-    low, high = (below * math.exp(each) / above for each in (shift, half))
+        return most - above * up, most - above * down
+    low, high = (below * each / above for each in (down, up))
     return (least + most * low) / (1 + low), (least + most * high) / (1 + high)
+
+
+def _factor(power: float) -> float:
+    """Return e to a power, and a finite number also of the t of 2 clusters at a level near 1."""
+    return math.exp(power) if math.isnan(power) else math.exp(min(power, _GREATEST_POWER))
 
 
 def t_quantile(share: float, df: int) -> float:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from toolkit.metrics._arrays.clusters import linear_error, t_interval
+from toolkit.metrics._arrays.clusters import bounded_t_interval, linear_error
 from toolkit.metrics._arrays.proportions import wilson
 from toolkit.metrics._arrays.types import Array, Counts
 
 SHARES = {"share_above_2": (2.0, 1), "share_above_3": (3.0, 1), "share_below_half": (0.5, -1)}
 """Share of ratios beyond a limit, and on which side."""
-_LEAST = {"mean_abs_log_ratio": 0.0, "k1": -np.inf, "k2": 0.0, "k3": 0.0, "chi2": -1.0}
+_ANY = (-np.inf, np.inf)
+_NOT_NEGATIVE = (0.0, np.inf)
+_SHARE = (0.0, 1.0)
 _NOTHING = 1e-12  # a relative error that is rounding
 Interval = tuple[float, float, float]
 """Value, lower and upper end; the ends are NaN where there is no interval."""
@@ -22,12 +24,13 @@ def terms(log_ratio: Array) -> dict[str, Array]:
     Notes
     -----
     Under the sampling policy, −r, r²/2 and eʳ − 1 − r have the mean KL(sampling ‖ new), the second
-    one nearly (Schulman 2020); e²ʳ − 1 has the mean χ²(new ‖ sampling).
+    one nearly (Schulman 2020); (eʳ − 1)² has the mean χ²(new ‖ sampling). So has e²ʳ − 1, which can
+    be below 0 and varies much more where r is small: both differ by 2 (eʳ − 1), whose mean is 0.
 
     Examples
     --------
     >>> [each.round(3).tolist() for each in terms(np.array([0.1])).values()]
-    [[0.1], [-0.1], [0.005], [0.005], [0.221]]
+    [[0.1], [-0.1], [0.005], [0.005], [0.011]]
     """
     with np.errstate(over="ignore"):
         return {
@@ -35,7 +38,7 @@ def terms(log_ratio: Array) -> dict[str, Array]:
             "k1": 0.0 - log_ratio,
             "k2": 0.5 * log_ratio**2,
             "k3": np.expm1(log_ratio) - log_ratio,
-            "chi2": np.expm1(2.0 * log_ratio),
+            "chi2": np.expm1(log_ratio) ** 2,
         }
 
 
@@ -58,8 +61,8 @@ def summary(log_ratio: Array, weights: Array, codes: Counts, level: float) -> di
         mean = float(share @ values)
         with np.errstate(invalid="ignore", over="ignore"):
             influence = share * (values - mean)
-        value, lower, upper = _interval(mean, influence, codes, level)
-        found[name] = (value, float(np.maximum(lower, _LEAST[name])), upper)
+        bounds = _ANY if name == "k1" else _NOT_NEGATIVE
+        found[name] = _interval(mean, influence, codes, level, bounds)
     for name, (limit, side) in SHARES.items():
         beyond = (side * log_ratio > side * np.log(limit)).astype(np.float64)
         mean = float(share @ beyond)
@@ -78,14 +81,15 @@ def _effective_size(log_ratio: Array, share: Array, codes: Counts, level: float)
     first, second = float(share @ weight), float(share @ weight**2)
     size = min(first**2 / second, 1.0)
     influence = share * (2 * (weight - first) / first - (weight**2 - second) / second) * size
-    value, lower, upper = _interval(size, influence, codes, level)
-    return value, max(lower, 0.0), min(upper, 1.0)
+    return _interval(size, influence, codes, level, _SHARE)
 
 
-def _interval(value: float, influence: Array, codes: Counts, level: float) -> Interval:
-    """Return the interval of Student's t; NaN where nothing varies or something overflows."""
+def _interval(
+    value: float, influence: Array, codes: Counts, level: float, bounds: tuple[float, float]
+) -> Interval:
+    """Return the interval of Student's t in bounds; NaN if nothing varies or something overflows."""
     with np.errstate(invalid="ignore", over="ignore"):
         error = linear_error(influence, codes) if np.isfinite(influence).all() else np.nan
     if not error > _NOTHING * abs(value):
         return value, np.nan, np.nan
-    return value, *t_interval(value, error, int(codes.max()) + 1, level)
+    return value, *bounded_t_interval(value, error, int(codes.max()) + 1, level, bounds)

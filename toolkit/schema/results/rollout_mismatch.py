@@ -42,8 +42,8 @@ _MEASURES = (
     (
         "chi2",
         "1",
-        "Estimates χ²(trainer || rollout), the variance of the weights exp(r).",
-        "mean(exp(2 r)) - 1",
+        "Estimates χ²(trainer || rollout), the variance of the weights exp(r); never below 0.",
+        "mean((exp(r) - 1) ** 2)",
         "Liu et al. 2025",
         _SAMPLED,
     ),
@@ -72,8 +72,7 @@ def _measure(
             "",
             f"{end.title()} end of the interval of {name}; null with fewer than 2 clusters, and "
             "where no value differs or one overflows.",
-            formula=f"{name} {sign} t se, where se is clustered; of a share: Wilson's at the "
-            "effective number of values",
+            formula=_end_formula(name, sign),
             source="Liang and Zeger 1986; Korn and Graubard 1998",
             caveat="what holds for other requests than these.",
         )
@@ -81,6 +80,20 @@ def _measure(
     )
     own = metric(name, unit, "", doc, formula=formula, source=source, caveat=caveat)
     return own, *ends
+
+
+def _end_formula(name: str, sign: str) -> str:
+    """Return the formula of an end of the interval, on the scale that fits the measure."""
+    if name.startswith("share"):
+        return "Wilson's at the effective number of values"
+    power = "-t" if sign == "-" else "t"
+    scales = {
+        "k1": f"k1 {sign} t se",
+        "ess": f"expit(logit(ess) {sign} t se / (ess (1 - ess)))",
+    }
+    scale = scales.get(name, f"{name} exp({power} se / {name})")
+    cut = "" if name == "k1" else f"; where the slope times se exceeds 1, {name} {sign} t se, cut"
+    return f"{scale}, where se is clustered{cut}"
 
 
 ROLLOUT_MISMATCH = Table(

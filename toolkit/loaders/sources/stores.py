@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, quote
 import pyarrow as pa
 
 from toolkit.errors import SourceError
-from toolkit.loaders.sources import globs
+from toolkit.loaders.sources import azure, globs
 from toolkit.loaders.sources.folders import outside_exports
 from toolkit.loaders.sources.locations import Remote
 
@@ -23,7 +23,7 @@ _QUOTED = ":/?@!$&'()*+,;=%"  # characters that stay: all others are quoted
 _PLAIN_OPTIONS = {  # options of a URI that hold no secret, so that they may travel with a shard
     *("region", "scheme", "endpoint_override", "enable_tls"),
     *("blob_storage_authority", "dfs_storage_authority"),
-    *("blob_storage_scheme", "dfs_storage_scheme"),
+    *("blob_storage_scheme", "dfs_storage_scheme", "credential_kind", "tenant_id", "client_id"),
 }
 
 
@@ -76,6 +76,8 @@ class Store(NamedTuple):
                 "s3://, gs://, abfs:// or another that pyarrow.fs.FileSystem.from_uri accepts; "
                 "otherwise open it yourself and pass the file object"
             ) from (None if root is None else error)
+        if scheme in azure.SCHEMES:
+            azure.require_credentials(name, whole, path)
         return cls(filesystem, path, scheme, name, root, {})
 
     @property

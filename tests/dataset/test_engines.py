@@ -160,8 +160,11 @@ def test_spark(sources, alone, tmp_path, monkeypatch):
         rows = spark.createDataFrame(texts, "shard string").repartition(len(texts))
         found = rows.mapInArrow(run, "report string").collect()
         finish_export([ShardReport.from_json(json.loads(row.report)) for row in found], out)
+        dataset = toolkit.open_dataset(out)
+        n_rows = spark.read.parquet(*dataset.files("tokens")).count()
     finally:
         spark.stop()
+    assert n_rows == dataset.n_rows()["tokens"] > 0
     assert len(contents(kills)) == 3
     assert contents(tmp_path) == ["kills", "out"]
     assert tree(out) == tree(alone)

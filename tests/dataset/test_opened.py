@@ -6,6 +6,7 @@ import random
 import duckdb
 import numpy as np
 import pandas as pd
+import polars
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
@@ -230,7 +231,7 @@ def test_an_expansion_of_what_is_not_finite():
     assert expansion(_floats([1.0, -math.inf])) == [-math.inf]
 
 
-def test_duckdb_finds_the_same_on_the_files(out, lp):
+def test_engines_find_the_same_on_the_files(out, lp):
     files = toolkit.open_dataset(out).files("tokens")
     query = f"""
         WITH content AS (FROM read_parquet({files}) WHERE channel = 'content'),
@@ -242,6 +243,8 @@ def test_duckdb_finds_the_same_on_the_files(out, lp):
     pooled = toolkit.corpus_metrics(valid).iloc[0]
     assert n == pooled["n_ok"]
     assert perplexity == pytest.approx(pooled["perplexity"], rel=1e-12)
+    scanned = polars.scan_parquet(files).select(polars.len()).collect()
+    assert scanned.item() == lp.tokens.num_rows
 
 
 @pytest.mark.parametrize("path", sorted(KEPT.glob("version_*")), ids=lambda path: path.name)

@@ -108,11 +108,12 @@ def export(
         is not shut down.
     shard_bytes : int, optional
         Bytes of sources in a shard, about. A plain file of JSON lines of at least twice this size
-        is cut, unless it holds streams. Default: 256 MiB, and up to 4 GiB for more than 640 GB.
+        is cut, unless it holds streams. Default: 256 MiB, and up to 4 GiB for more than 671 GB.
     texts : bool
         False: leave out what people and models wrote, so that the figures can be shared. Texts,
-        reasoning, refusals, tool calls, errors, kept columns and messages of rejects are empty, and
-        tokens and alternatives have pseudonyms: equal ones where the tokens are equal. See Notes.
+        reasoning, refusals, tool calls and errors are empty, kept columns and paths of rejects are
+        null, and the message of a reject is that of its reason. Tokens and alternatives have
+        pseudonyms: equal ones where the tokens are equal. See Notes.
 
     The files are the same, byte by byte, whoever runs the shards.
 

@@ -11,7 +11,7 @@ from tests.dataset import recordings
 from tests.dataset.recordings import SHARD_BYTES
 from tests.oracle import assert_conserved
 from tests.stress.exports import contents, files
-from toolkit.errors import ArgumentError, ExportError
+from toolkit.errors import ArgumentError, ExportError, NoRecordsError, SourceError
 from toolkit.tables import joined
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*rejected [(]:toolkit.ToolkitWarning")
@@ -71,6 +71,14 @@ def test_what_an_export_has_is_not_read_again(folder, tmp_path, monkeypatch):
 def test_the_first_export_is_like_any_other(folder, tmp_path):
     one = toolkit.export(folder, tmp_path / "one")
     assert files(toolkit.export(folder, tmp_path / "two", append=True)) == files(one)
+
+
+def test_nothing_is_no_first_export(tmp_path):
+    for target in (tmp_path / "out", f"file://{tmp_path}/store/answers"):
+        with pytest.raises(NoRecordsError):
+            toolkit.export([], target, append=True)
+        with pytest.raises(SourceError, match=r"no manifest\.json"):
+            toolkit.read_parquet(target)
 
 
 def test_bytes_are_always_new(folder, tmp_path):

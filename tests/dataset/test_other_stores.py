@@ -73,6 +73,7 @@ def test_google_cloud_storage(gcs: str, logs: list[Path]) -> None:  # noqa: F811
     assert_whole_life("gs://anonymous@buck", gcs, logs)
 
 
+@pytest.mark.slow
 def test_azure(azure: tuple[str, str], logs: list[Path]) -> None:  # noqa: F811
     assert_whole_life(*azure, logs)
 

@@ -46,6 +46,12 @@ from toolkit.loaders.sources.resolve import resolve
 from toolkit.progress import progress_bar
 
 _BATCH_BYTES = 32 << 20  # of decompressed sources; memory grows with it
+_KEY_IN_STORE = (
+    "resume=True with texts=False: expected a local directory, found a URI, because the key of the "
+    "pseudonyms would have to be kept in the store beside them; keep the shards of "
+    "plan_export(..., texts=False) in a safe place, and resume each with "
+    "export_shard(shard, URI, resume=True)"
+)
 
 
 def export(
@@ -170,8 +176,8 @@ def export(
         raise ArgumentError("expected either append or overwrite, found both")
     if append and not texts:
         raise ArgumentError("expected either append or texts=False, found both")
-    if isinstance(target, str):
-        _check_of_store(unreadable=resume and not texts)
+    if isinstance(target, str) and resume and not texts:
+        raise ArgumentError(_KEY_IN_STORE)
     if isinstance(sources, str | os.PathLike) and is_dataset(sources):
         raise ArgumentError(f"{os.fspath(sources)} is already an exported dataset")
     if shard_bytes is not None:
@@ -209,7 +215,7 @@ def export(
         write = partial(write_shard, folder=staging.content.absolute())
         reports = _run(shards, finished, write, options, chosen, checkpoints)
         finish(staging.content, reports, earlier)
-        if found or not append:  # adding nothing to an export is allowed
+        if found or earlier is None or not earlier.sources:  # nothing may be added to an export
             conclude(reports)
     return target
 
@@ -230,17 +236,6 @@ def _earlier_in_store(runs: Runs, manifest: dict[str, Any] | None) -> Earlier:
         with faults_of(runs):
             runs.require_files(manifest, "export all sources anew, with overwrite=True")
     return earlier
-
-
-def _check_of_store(*, unreadable: bool) -> None:
-    """Raise if options are given that an object store does not have."""
-    if unreadable:
-        raise ArgumentError(
-            "resume=True with texts=False: expected a local directory, found a URI, because the "
-            "key of the pseudonyms would have to be kept in the store beside them; keep the shards "
-            "of plan_export(..., texts=False) in a safe place, and resume each with "
-            "export_shard(shard, URI, resume=True)"
-        )
 
 
 def _engine(
@@ -280,7 +275,7 @@ def _to_store(
             manifest = runs.require_free(overwrite or append)
         earlier = _earlier_in_store(runs, manifest) if append else None
         found = resolve(sources) if earlier is None else earlier.new(resolve(sources))
-        if earlier is not None and not found:  # adding nothing to an export is allowed
+        if earlier is not None and earlier.sources and not found:  # nothing may be added
             return runs.name
         key = None if texts else new_key()
         shards = plan(found, options, shard_bytes, count=True, texts_key=key)

@@ -150,6 +150,12 @@ def azure(tmp_path: Path) -> Iterator[tuple[str, str]]:
         server.kill()
 
 
+def connection_string(uri: str) -> str:
+    """Return what gives fsspec the key of the account for the server of a URI."""
+    endpoint = f"http://{uri.split('@')[1].split('/')[0]}/{_ACCOUNT}"
+    return f"AccountName={_ACCOUNT};AccountKey={_KEY};BlobEndpoint={endpoint};"
+
+
 def _signature() -> str:
     """Return a shared access signature of the account, because Arrow takes no key in a URI."""
     given = {"sv": "2021-12-02", "ss": "b", "srt": "sco", "sp": "rwdlac"}

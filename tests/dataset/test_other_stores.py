@@ -13,7 +13,7 @@ import pyarrow.fs as pafs
 import pytest
 
 import toolkit
-from tests.object_store import MARKS, azure, gcs  # noqa: F401
+from tests.object_store import MARKS, azure, connection_string, gcs  # noqa: F401
 from toolkit.dataset import abandon_exports, export_shard, finish_export, plan_export
 from toolkit.dataset.runs import Runs
 from toolkit.errors import ArgumentError, ExportError, SourceError
@@ -76,6 +76,20 @@ def test_google_cloud_storage(gcs: str, logs: list[Path]) -> None:  # noqa: F811
 @pytest.mark.slow
 def test_azure(azure: tuple[str, str], logs: list[Path]) -> None:  # noqa: F811
     assert_whole_life(*azure, logs)
+
+
+@pytest.mark.slow
+def test_azure_with_a_key_by_fsspec(
+    azure: tuple[str, str],  # noqa: F811
+    logs: list[Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The key is in the environment, so other processes have it too."""
+    pytest.importorskip("adlfs", reason="adlfs is not installed")
+    monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", connection_string(azure[0]))
+    assert_whole_life("fsspec+abfs://buck", "", logs)
+    toolkit.export(logs, "fsspec+abfs://buck/out/two", workers=2, shard_bytes=1)
+    assert toolkit.read_parquet("fsspec+abfs://buck/out/two").equals(toolkit.read(logs))
 
 
 def test_a_signature_of_azure_is_shown_nowhere(azure: tuple[str, str], logs: list[Path]) -> None:  # noqa: F811

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,15 @@ def test_folders_patterns_and_compressed_objects(logs: Any, uri: str, n: int) ->
     assert all((source.size() or 0) > 100 for source in sources)
     assert "dummy" not in "".join(source.name for source in sources)
     assert toolkit.read(uri).responses.num_rows > 0
+
+
+def test_a_server_that_the_uri_names(logs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = os.environ["AWS_ENDPOINT_URL"].removeprefix("http://")
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    uri = f"s3://buck/logs?endpoint_override={server}&scheme=http"
+    assert len(toolkit.read(uri)) == len(LINES)
+    [shard, *_] = plan_export(uri)  # other processes find it too
+    assert server in json.dumps(shard.to_json())
 
 
 def test_the_same_tables_as_from_local_files(logs: Any, tmp_path: Path) -> None:

@@ -41,7 +41,10 @@ def require_credentials(name: str, uri: str, path: str) -> None:
     found = urlsplit(uri)
     options = dict(parse_qsl(found.query))
     if found.password is not None:
-        raise SourceError(f"{name}: Arrow takes no key of an account from a URI; {_EXPECTED}")
+        raise SourceError(
+            f"{name}: Arrow takes no key of an account from a URI; {_EXPECTED}; or fsspec+abfs:// "
+            "(pip install adlfs), which takes a key from AZURE_STORAGE_CONNECTION_STRING"
+        )
     if "sig" in options or options.get("credential_kind") == "anonymous":
         return
     if not _has_identity(f"{found.scheme}://{found.netloc}?{found.query}", path.split("/")[0]):

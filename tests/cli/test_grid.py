@@ -1,12 +1,13 @@
 """Tables fit the terminal, and say as much as fits."""
 
+import unicodedata
 from datetime import UTC, datetime, timedelta
 
 import click
 import pytest
 
 from tests.cli.test_commands import body, run, write  # noqa: F401
-from toolkit.cli.grid import Number, beside, clip, grid
+from toolkit.cli.grid import Number, beside, clip, grid, wrapped
 
 TEXT = "The customer of order {} is fairly happy with the lamp, despite its late delivery."
 
@@ -81,6 +82,58 @@ def test_items_are_wrapped_by_their_width(monkeypatch):
 def test_numbers_are_aligned_to_the_right(monkeypatch):
     shown = lines(monkeypatch, 80, ["n", "text"], [[Number("1,000"), "a"], [None, "b"]])
     assert shown[1:] == ["  1,000  a", "      –  b"]
+
+
+def test_heads_are_broken_before_columns_are_omitted(monkeypatch):
+    names = ["response_id", "min_probability", "n_tokens"]
+    rows = [["chatcmpl-1234567890", Number("0.5"), Number("7")]]
+    wide = lines(monkeypatch, 48, names, rows, can_omit=True)
+    assert wide[0].split() == ["min"]
+    assert wide[1].split() == ["response", "id", "probability", "n", "tokens"]
+    tight = lines(monkeypatch, 43, names, rows, can_omit=True)
+    assert [line.split() for line in tight] == [
+        ["min", "n"],
+        ["response", "id", "probability", "tokens"],
+        ["chatcmpl-1234567890", "0.5", "7"],
+    ]
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+def test_what_is_omitted_is_named_and_what_is_missing_said(columns, monkeypatch):
+    names = [f"a_long_name_of_a_column_{i}" for i in range(9)]
+    shown = lines(monkeypatch, columns, names[:2] + names, [["x" * 30] * 11], can_omit=True)
+    more = " ".join(" ".join(shown).split("…")[-1].split())
+    omitted = more.removesuffix(".").partition("; --columns prints them: ")
+    assert omitted[0] == f"{len(omitted[2].split(', '))} more columns"
+    assert max(map(len, shown)) <= columns
+    one = lines(monkeypatch, 44, names[:2], [["x" * 30] * 2], can_omit=True)
+    assert " ".join("".join(one[-2:]).split()) == (
+        "… 1 more column; --columns prints it: a_long_name_of_a_column_1"
+    )
+    assert lines(monkeypatch, columns, ["n"], [])[-1] == "  no rows"
+    assert lines(monkeypatch, 80, ["custom_id"], [[None]])[-1] == "  –"
+
+
+def test_texts_are_wrapped_by_width_and_names_with_hyphens_stay_whole(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    name = "'openai-openai-python-1734.bin'"
+    assert any(name in line for line in wrapped(f"found the keys {name} and 2 more", "    "))
+    mixed = wrapped("東京 " * 30 + "東" * 60)
+    assert max(len(line) + sum(c in "東京" for c in line) for line in mixed) <= 40
+    assert wrapped("a " * 60, "  ", most=30)[1] == "  " + "a " * 13 + "a"
+
+
+def test_syllables_of_hangul_are_as_wide_in_parts_as_whole(monkeypatch):
+    whole = "한국어"
+    parts = unicodedata.normalize("NFD", whole)
+    shown = lines(monkeypatch, 80, ["text", "n"], [[whole, 1], [parts, 1]])
+    assert shown[1].replace(whole, "") == shown[2].replace(parts, "")
+
+
+def test_one_more_row_is_a_row(write):  # noqa: F811
+    path = write(body(["a"]), body(["b"]), body(["c"]))
+    assert "… 1 more row; --limit 0" in run("read", path, "--text", "--limit", "2").stdout
+    assert "… 2 more rows; --limit 0" in run("read", path, "--text", "--limit", "1").stdout
 
 
 def test_help_says_what_each_command_does(monkeypatch):

@@ -30,8 +30,27 @@ def test_usage_is_that_of_the_library(data):
         assert [row[name] for row in found] == expected[name].tolist(), name
     text = run("usage", *paths, "--by", "model", "--text").stdout
     assert "no price" not in text
-    unpriced = run("usage", *paths, "--price", "other=1,1", "--text").stdout
-    assert unpriced.splitlines()[-1].split() == ["no", "price", "gemma-3-270m"]
+    unpriced = run("usage", *paths, "--price", "gemma-3=1,1", "--text").stdout
+    assert [line.split() for line in unpriced.splitlines()[-2:]] == [
+        ["no", "price", "gemma-3-270m"],
+        ["no", "model", "gemma-3"],
+    ]
+
+
+def test_list_prices_have_their_unit(write):  # noqa: F811
+    path = write(body(["a"], model="gpt-4o", usage={"prompt_tokens": 9, "completion_tokens": 1}))
+    pytest.importorskip("genai_prices")
+    assert "cost $" in run("usage", path, "--list-prices", "--text").stdout
+    assert "cost $" not in run("usage", path, "--price", "gpt-4o=1,1", "--text").stdout
+
+
+def test_errors_of_usage_and_labels_name_what_was_typed(capitals, truth, write):  # noqa: F811
+    error = run("usage", capitals, "--per", "fortnight", status=2).stderr
+    assert "--per='fortnight': expected a length of time such as" in error
+    error = run("answers", capitals, "--where", "modle=1", status=2).stderr
+    assert "--where='modle': expected one of 'response_key'" in error
+    error = run("calibrate", write(body(["a"])), "--labels", truth, status=2).stderr
+    assert "--on='custom_id': no row of seq has one; join on another column" in error
 
 
 def test_usage_by_day_and_model(capitals):

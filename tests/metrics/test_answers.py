@@ -180,7 +180,7 @@ def test_the_order_of_equal_answers_is_that_of_the_recording():
     ("options", "message"),
     [
         ({"sort": "certainty"}, "sort='certainty': expected one of"),
-        ({"where": "nothing=1"}, "where: the column='nothing': expected one of"),
+        ({"where": "nothing=1"}, "where='nothing': expected one of"),
         ({"where": "perplexity"}, "where='perplexity': expected a column, one of ="),
         ({"where": "perplexity>high"}, "where: perplexity>='high': expected a number or null"),
         ({"where": "model>null"}, "where: model>null: expected = or !="),

@@ -3,6 +3,7 @@
 import math
 import re
 
+import click
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -370,3 +371,12 @@ def test_no_bar_of_an_alternative_crosses_its_number():
         begin = (int(top) - 8) % 18  # in the line: its letters of 12 pixels are in the middle
         assert begin >= 15
         assert begin + int(height) <= 18 + 3
+
+
+@pytest.mark.parametrize("by", ["probability", "surprisal", "entropy_lower", "margin"])
+def test_the_legend_of_a_terminal_fits_80_columns(by):
+    lp = toolkit.read(SAMPLES / "sentiment_k20.jsonl")
+    legend = click.unstyle(toolkit.show(lp, by=by).text(256)).splitlines()[-2:]
+    assert by in legend[0]
+    assert legend[1] == "underlined: not the likeliest token"
+    assert max(map(len, legend)) <= 80

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import textwrap
 from collections.abc import Callable, Iterator
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import toolkit
-from toolkit.cli.grid import beside, grid, safe, terminal_columns
+from toolkit.cli.grid import beside, grid, safe, wrapped
 from toolkit.cli.group import (
     CHANNEL,
     Failure,
@@ -137,14 +136,13 @@ def _finding_lines(
     """Yield the lines of findings: code and count of each, its consequences, and its first row."""
     if not table.num_rows:
         yield "  no findings"
-    room = min(terminal_columns(), 100)
     for row in table.to_pylist():
         severity = click.style(f"{row['severity']:<8}", fg=_COLOURS[row["severity"]], bold=True)
         share = "" if row["share"] is None else f" ({100 * row['share']:.1f} %)"
         facts = [f"{row['count']:,} of {row['n']:,} {row['of']}{share}", row["model"]]
         head = f"  {severity} {click.style(row['code'], bold=True)}  "
         yield from beside(head, (safe(fact) for fact in facts if fact), _INDENT)
-        yield from (" " * _INDENT + line for line in textwrap.wrap(row["message"], room - _INDENT))
+        yield from wrapped(row["message"], " " * _INDENT, most=100)
         if row["severity"] == "info" and row["count"] == row["n"]:
             continue  # any row shows it
         for line in filter(None, (_place(row), _command(responses, inputs, row))):

@@ -20,7 +20,7 @@ _IDS = ("id", "custom_id", "response_id")  # clipped in the middle, because many
 _PATHS = ("source", "place")  # clipped at the start
 _LEAST_WIDTH = {"place": 32} | dict.fromkeys(_IDS, 16)  # they can be pasted back
 _LEAST_TEXT = 20  # terminal columns of other texts, before columns are omitted
-_HEAD_WIDTH = 8  # terminal columns; longer heads are broken if their cells are narrower
+_HEAD_WIDTH = 8  # terminal columns; longer heads are broken, and all in a table that is too wide
 _CELL_LENGTH = 4000  # characters of a text that a cell uses; no terminal is wider
 
 
@@ -43,7 +43,12 @@ def _width(text: str) -> int:
     if text.isascii():
         return len(text)
     wide = sum(unicodedata.east_asian_width(c) in "WF" or _is_new_emoji(c) for c in text)
-    return len(text) + wide - sum(unicodedata.category(c) in ("Mn", "Me", "Cf") for c in text)
+    return len(text) + wide - sum(map(_has_no_width, text))
+
+
+def _has_no_width(char: str) -> bool:
+    # Vowels and finals of Hangul (U+1160 to U+11FF) are drawn within their syllable.
+    return "\u1160" <= char <= "\u11ff" or unicodedata.category(char) in ("Mn", "Me", "Cf")
 
 
 def clip(text: str, width: int, *, at_start: bool = False, in_middle: bool = False) -> str:
@@ -96,20 +101,34 @@ def beside(head: str, items: Iterable[str], indent: int) -> Iterator[str]:
         Terminal columns of blanks before the lines after the first.
     """
     text = " · ".join(item.replace(" ", "\xa0") for item in items)
+    first = " " * len(click.unstyle(head))
+    for number, line in enumerate(wrapped(text, first, " " * indent) or [first]):
+        line = line.replace("\xa0", " ")
+        yield line if number else head + line[len(first) :]
+
+
+def wrapped(text: str, first: str = "", after: str | None = None, most: int = 1000) -> list[str]:
+    """Wrap a text by terminal columns, only at blanks, so that names with hyphens stay whole.
+
+    Parameters
+    ----------
+    text : str
+        Safe to print.
+    first, after : str
+        What the first line and the lines after it begin with. Default of `after`: `first`.
+    most : int
+        Most columns of a line, if the terminal is wider.
+    """
     if not text.isascii():  # a wide character counts as two
         text = "".join(char + "\0" * (_width(char) - 1) for char in text)
-    first = " " * len(click.unstyle(head))
-    blanks = " " * indent
     lines = textwrap.wrap(
         text,
-        terminal_columns(),
+        max(min(terminal_columns(), most), len(first) + 20),
         initial_indent=first,
-        subsequent_indent=blanks,
+        subsequent_indent=first if after is None else after,
         break_on_hyphens=False,
     )
-    for number, line in enumerate(lines or [first]):
-        line = line.replace("\xa0", " ").replace("\0", "")
-        yield line if number else head + line[len(first) :]
+    return [line.replace("\0", "") for line in lines]
 
 
 def plain_number(value: Decimal) -> int | float:
@@ -143,15 +162,16 @@ class _Column:
     width: int
 
     @classmethod
-    def of(cls, name: str, values: Sequence[Any], lead: int = 0) -> _Column:
+    def of(cls, name: str, values: Sequence[Any], lead: int, head_width: int) -> _Column:
         """Return a column that is as wide as its longest value, and at least as `lead`."""
         cells = _times(values) or [_cell(value) for value in values]
-        room = max([_HEAD_WIDTH, *map(_width, cells)])
+        room = max([head_width, *map(_width, cells)])
         # A name is broken at its underscores, not at its blanks.
         head = textwrap.wrap(name.translate({32: "\xa0", 95: " "}), room, break_long_words=False)
         head = [line.replace("\xa0", " ") for line in head] or [""]
         width = max([lead, *map(_width, (*head, *cells))])
-        return cls(name, all(map(_is_number, values)), head, cells, width)
+        has_any = any(value is not None for value in values)
+        return cls(name, has_any and all(map(_is_number, values)), head, cells, width)
 
     def least(self, width: int) -> int:
         """Return the least width of this column, if texts should have some width at least."""
@@ -208,11 +228,14 @@ def grid(
     can_omit : bool
         Whether the last columns are named below the table if the terminal is too narrow for them.
     """
-    columns = [
-        _Column.of(safe(name), [row[i] for row in rows], 0 if i else lead)
-        for i, name in enumerate(names)
-    ]
     room = terminal_columns()
+    for head_width in (_HEAD_WIDTH, 1):
+        columns = [
+            _Column.of(safe(name), [row[i] for row in rows], 0 if i else lead, head_width)
+            for i, name in enumerate(names)
+        ]
+        if sum(column.width + 2 for column in columns) <= room:
+            break
     n = len(columns)
     while can_omit and n > 1 and sum(each.least(_LEAST_TEXT) + 2 for each in columns[:n]) > room:
         n -= 1
@@ -227,8 +250,10 @@ def grid(
     ):
         colour = tint(row)
         yield click.style(_line(line), fg=colour) if colour else _line(line)
+    if not rows:
+        yield click.style("  no rows", dim=True)
     if n < len(names):
-        yield from _omitted([column.name for column in columns[n:]], room)
+        yield from _omitted([column.name for column in columns[n:]])
 
 
 def _line(texts: Iterable[str]) -> str:
@@ -251,12 +276,12 @@ def _fit(columns: Sequence[_Column], room: int) -> None:
             max(wide, key=lambda column: column.width).width -= 1
 
 
-def _omitted(names: Sequence[str], room: int) -> Iterator[str]:
+def _omitted(names: Sequence[str]) -> Iterator[str]:
     """Yield the lines that name the columns for which the terminal is too narrow."""
-    noun = "column" if len(names) == 1 else "columns"
-    more = f"  … {len(names)} more {noun}; --columns prints them: {', '.join(names)}"
-    for each in textwrap.wrap(more, room, subsequent_indent="    "):
-        yield click.style(each, dim=True)
+    noun, them = ("column", "it") if len(names) == 1 else ("columns", "them")
+    more = f"… {len(names)} more {noun}; --columns prints {them}: {', '.join(names)}"
+    for line in wrapped(more, "  ", "    "):
+        yield click.style(line, dim=True)
 
 
 def _times(values: Sequence[Any]) -> list[str] | None:

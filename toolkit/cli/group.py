@@ -396,7 +396,8 @@ def read_labels(option: str, path: Path) -> pd.DataFrame:
             path, dtype=dict.fromkeys(texts, str), keep_default_na=False, na_values=[""]
         )
     except (OSError, ValueError) as error:
-        raise ArgumentError(f"{option}={str(path)!r}: expected a CSV file ({error})") from error
+        found = " ".join(str(error).split())
+        raise ArgumentError(f"{option}={str(path)!r}: expected a CSV file ({found})") from error
 
 
 def selector(text: str) -> int | str:

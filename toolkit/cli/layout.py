@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 import toolkit
-from toolkit.cli.grid import beside, clip, grid, safe, terminal_columns
+from toolkit.cli.grid import beside, clip, grid, safe, wrapped
 from toolkit.visible_text import spelled_token
 
 if TYPE_CHECKING:
@@ -84,8 +83,7 @@ def reject_lines(table: pa.Table) -> Iterator[str]:
     for row in table.select(columns).to_pylist():
         place = click.style(safe(f"{row['source']}:{row['line']}"), bold=True)
         yield "  ".join(["", place, row["reason"], *([safe(row["path"])] if row["path"] else [])])
-        message = textwrap.wrap(safe(row["message"]), terminal_columns() - 6)
-        yield from (f"      {line}" for line in message)
+        yield from wrapped(safe(row["message"]), " " * 6)
 
 
 def token_lines(
@@ -183,14 +181,7 @@ def score_lines(rows: Mapping[str, Mapping[str, Any]], names: Mapping[str, str])
             head = f"  {name:<{width}}{shown:>9}  {intervals[name]:<{beside_value}}  "
             head = head if beside_value else head[:-2]
             meaning = declared[name].doc.partition(". ")[0].partition("; null")[0].rstrip(".")
-            room = max(terminal_columns(), len(head) + 16)
-            yield from textwrap.wrap(
-                meaning,
-                room,
-                initial_indent=head,
-                subsequent_indent=" " * len(head),
-                break_long_words=False,
-            )
+            yield from wrapped(meaning, head, " " * len(head))
 
 
 def _interval(row: Mapping[str, Any], name: str) -> str:
@@ -246,9 +237,8 @@ def schema_document(table: Table) -> dict[str, Any]:
 
 def schema_lines(table: Table) -> Iterator[str]:
     """Yield the lines of the declaration of a table: each column, then its meaning."""
-    room = min(terminal_columns(), 100) - 6
     yield click.style(table.name, bold=True)
-    yield from (f"  {line}" for line in textwrap.wrap(table.doc, room))
+    yield from wrapped(table.doc, "  ", most=100)
     if table.keys:
         yield f"  Key: {', '.join(table.keys)}"
     yield ""
@@ -260,7 +250,7 @@ def schema_lines(table: Table) -> Iterator[str]:
         name = click.style(f"{column.name:<{width}}", bold=True)
         yield f"  {name}  {' · '.join(filter(None, facts))}"
         for text in (column.doc, *_about_metric(column)):
-            yield from (f"      {line}" for line in textwrap.wrap(text, room))
+            yield from wrapped(text, " " * 6, most=100)
     yield ""
 
 

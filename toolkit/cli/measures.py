@@ -54,6 +54,7 @@ _SCORED = {  # scores of `calibrate` in a readable page; --json has all
 )
 @click.option(
     "--per",
+    "span",
     metavar="SPAN",
     help="One row for each span of time, such as 1h or 1D; auto picks the length.",
 )
@@ -73,14 +74,15 @@ _SCORED = {  # scores of `calibrate` in a readable page; --json has all
 def usage(
     inputs: tuple[str, ...],
     by: tuple[str, ...],
-    per: str | None,
+    span: str | None,
     prices: tuple[str, ...],
     list_prices: bool,
     rows: RowOptions,
 ) -> None:
     """Print tokens used and their cost, by model, by day or by any column of responses.
 
-    Models without a price are named below a readable table, and in the column unpriced_models.
+    Models without a price are named below a readable table, and in the column unpriced_models; so
+    are prices of a model that no response has, because a price is that of a whole name.
     With --per, times are in UTC, and spans without responses are omitted, in every form of output.
 
     \b
@@ -93,24 +95,27 @@ def usage(
     lp = load(inputs)
     require_responses(lp)
     given: Any = "genai-prices" if list_prices else dict(map(_price, prices)) or None
-    if per is None:
+    if span is None:
         name, found = "usage", toolkit.usage(lp, by=by, prices=given)
     else:
-        span = None if per == "auto" else per
         name = "usage_over_time"
-        found = toolkit.usage_over_time(lp, span=span, by=by, prices=given)
+        length = None if span == "auto" else span
+        found = toolkit.usage_over_time(lp, span=length, by=by, prices=given)
         found = found[found["n_responses"] > 0]  # those of years may be apart: a row for each day
     table = result_table(found, name)
 
     def lines(part: pa.Table) -> Iterator[str]:
-        names = [*by, *(["start"] if per else []), *_USAGE.split()]
+        names = [*by, *(["start"] if span else []), *_USAGE.split()]
         names = [n for n in names if n in part.column_names and part[n].null_count < len(part)]
         cells = [list(map(_counted, row.values())) for row in part.select(names).to_pylist()]
-        yield from grid(names, cells)
+        yield from grid([n + " $" * (n == "cost" and list_prices) for n in names], cells)
         unpriced = {model for models in found["unpriced_models"] for model in models}
-        if unpriced:
-            head = click.style("  no price  ", fg="yellow", bold=True)
-            yield from beside(head, map(safe, sorted(unpriced)), 12)
+        known = set(lp.responses["model"].unique().to_pylist())
+        unused = set() if list_prices or given is None else set(given) - known
+        for label, models in (("no price", unpriced), ("no model", unused)):
+            if models:
+                head = click.style(f"  {label}  ", fg="yellow", bold=True)
+                yield from beside(head, map(safe, sorted(models)), 12)
 
     print_rows(table, rows, lines, tables_of_runs(lp) | {name: table})
 

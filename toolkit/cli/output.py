@@ -187,8 +187,9 @@ def print_rows(
         else:
             print_lines(grid(names, [list(row.values()) for row in table.to_pylist()]))
         if table.num_rows < total:
-            more = f"  … {total - table.num_rows:,} more rows; --limit 0 shows all"
-            click.echo(click.style(more, dim=True))
+            more = total - table.num_rows
+            noun = "row" if more == 1 else "rows"
+            click.echo(click.style(f"  … {more:,} more {noun}; --limit 0 shows all", dim=True))
         return
     rows = _rows(table)
     if form == "json":

@@ -129,7 +129,7 @@ def _condition(text: str) -> tuple[str, str, str]:
     if not found:
         expected = "a column, one of = != < <= > >= and a value, such as 'model=gpt-4o'"
         raise arguments.invalid("where", text, expected)
-    name = arguments.one_of("where: the column", found[1], schema.ANSWERS.names)
+    name = arguments.one_of("where", found[1], schema.ANSWERS.names)
     return name, found[2], found[3]
 
 

@@ -139,6 +139,11 @@ def _report(rows: np.ndarray, known: pd.Index, keys: pd.Series, on: str, unmatch
     """Report how many rows and labels have no partner: warn, raise or do nothing."""
     without = int((rows < 0).sum())
     unused = len(known) - len(np.unique(rows[rows >= 0]))
+    if len(rows) and keys.isna().all():
+        raise ArgumentError(
+            f"on={on!r}: no row of seq has one; join on another column, such as 'response_id', or "
+            "read with id='PATH', the path of the id in each record"
+        )
     if len(rows) and len(known) and without == len(rows):
         raise ArgumentError(
             f"no {on} of seq is in labels: seq has {keys.iloc[0]!r} ({keys.dtype}), labels "

@@ -76,13 +76,13 @@ def rollout_mismatch(
     -----
     r = ln p(trainer) − ln p(rollout) of each sampled token. k1 = −mean r, k2 = mean r²/2 and
     k3 = mean(eʳ − 1 − r) estimate KL(rollout ‖ trainer), because tokens were sampled by the rollout
-    (Schulman 2020, Approximating KL divergence). χ² = mean (eʳ − 1)² is never below 0; trainers that
-    log mean e²ʳ − 1 (Liu et al. 2025) estimate the same with more noise, because the two differ by
-    2 mean(eʳ − 1), which is 0 but for chance. ESS/n = (Σ eʳ)² / (n Σ e²ʳ) ≈ 1/(1 + χ²). The ratio of
-    a whole answer is e to the sum of its r. Intervals are Student's t over clusters: of k1 as it is;
-    of what is never below 0, on a logarithmic scale; of ess, on a logit scale. Those of shares are
-    Wilson's at the effective number of tokens. With few values and ratios that vary much, the mean
-    itself may miss the rare large ratios, and its interval then covers the truth too rarely.
+    (Schulman 2020, Approximating KL divergence). χ² = mean (eʳ − 1)² is never below 0; trainers
+    that log mean e²ʳ − 1 (Liu et al. 2025) estimate the same with more noise, because the two
+    differ by 2 mean(eʳ − 1), which is 0 but for chance. ESS/n = (Σ eʳ)² / (n Σ e²ʳ) ≈ 1/(1 + χ²).
+    The ratio of a whole answer is e to the sum of its r. Intervals are Student's t over clusters:
+    of k1 as it is; of what is never below 0, on a logarithmic scale; of ess, on a logit scale.
+    Those of shares are Wilson's at the effective number of tokens. With few values and ratios that
+    vary much, the mean may miss the rare large ratios, and intervals then cover too rarely.
 
     The estimates assume that tokens were sampled from the rollout's distribution as it was
     recorded: a temperature or a top-p that the logprobs do not contain shows as a median r below 0.

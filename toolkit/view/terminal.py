@@ -41,7 +41,7 @@ def answer_lines(
             yield "(no text and no tokens)"
         yield ""
     if colours and any(channel.tokens for answer in answers for channel in answer.channels):
-        yield _legend(scale, palette, colours)
+        yield from _legend(scale, palette, colours)
 
 
 def _text(channel: Channel, palette: str, colours: int, fork: int | None) -> str:
@@ -116,13 +116,15 @@ def _bold(text: str, colours: int) -> str:
     return f"\x1b[1m{text}{_RESET}" if colours else text
 
 
-def _legend(scale: Scale, palette: str, colours: int) -> str:
+def _legend(scale: Scale, palette: str, colours: int) -> Iterator[str]:
+    """Yield the lines that say what colours and underlines mean, each below 80 columns."""
     steps = "".join(
         f"\x1b[48;{_code(colour(palette, step), colours)}m {_RESET}" for step in range(0, 101, 10)
     )
     unit = "" if scale.column.unit == "1" else f", {scale.column.unit}"
     what = f"{scale.column.name}{unit} ({scale.column.direction}: more certain)"
-    return f"{scale.doubt:.3g} {steps} {scale.certain:.3g}  {what}; underlined: not the likeliest"
+    yield f"{scale.doubt:.3g} {steps} {scale.certain:.3g}  {what}"
+    yield "underlined: not the likeliest token"
 
 
 def _number(value: float) -> str:

@@ -87,7 +87,7 @@ def _effective_size(log_ratio: Array, share: Array, codes: Counts, level: float)
 def _interval(
     value: float, influence: Array, codes: Counts, level: float, bounds: tuple[float, float]
 ) -> Interval:
-    """Return the interval of Student's t in bounds; NaN if nothing varies or something overflows."""
+    """Return the interval of Student's t in bounds; NaN if nothing varies or a term overflows."""
     with np.errstate(invalid="ignore", over="ignore"):
         error = linear_error(influence, codes) if np.isfinite(influence).all() else np.nan
     if not error > _NOTHING * abs(value):

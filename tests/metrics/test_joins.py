@@ -161,8 +161,21 @@ def test_bad_arguments(seq, labels, options, error, message):
 
 
 def test_seq_must_be_a_frame():
-    with pytest.raises(ArgumentError, match="seq is a list: expected a DataFrame"):
+    with pytest.raises(ArgumentError, match="seq is a list: expected a DataFrame, such as toolkit"):
         join_labels([], {})
+
+
+def test_errors_about_labels_in_an_index_say_what_to_pass(seq):
+    labels = pd.DataFrame({"custom_id": ["a", "b"], "y": [1, 0]}).set_index("custom_id")
+    with pytest.raises(SchemaError, match=r"custom_id' is its index: pass labels.reset_index\(\)"):
+        join_labels(seq, labels)
+    with pytest.raises(
+        ArgumentError, match=r"such as labels.to_dict\(\) if custom_id is its index"
+    ):
+        join_labels(seq, labels["y"])
+    by_frame = join_labels(seq, labels.reset_index(), unmatched="ignore")["y"]
+    by_dict = join_labels(seq, labels["y"].to_dict(), unmatched="ignore")["label"]
+    assert by_frame.tolist()[:2] == by_dict.tolist()[:2]
 
 
 def test_public_name():

@@ -120,3 +120,10 @@ def test_importing_the_plots_leaves_pyplot_alone():
     code = "import sys, toolkit.plot; print('matplotlib.pyplot' in sys.modules)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "False"
+
+
+def test_the_error_about_an_unknown_plot_names_the_plots():
+    with pytest.raises(
+        AttributeError, match="'perplexity'; its plots are agreement, .*perplexity_ecdf"
+    ):
+        plot.perplexity  # noqa: B018

@@ -327,3 +327,13 @@ def test_figures_are_explained(capitals, tmp_path):
     assert meanings["prr"].startswith("Prediction rejection ratio")
     assert meanings["aurc"].startswith("Area under the risk-coverage curve")
     assert all(meanings.values())
+
+
+def test_labels_that_are_a_path_are_refused_with_what_to_type(tmp_path):
+    lp = load(body([("a", -1.0)]))
+    with pytest.raises(ArgumentError, match="labels is a str: .*pandas.read_csv reads one"):
+        toolkit.report(lp, tmp_path / "r.html", labels="truth.csv")
+    with pytest.raises(
+        ArgumentError, match=r"no column 'correct'; it has \['custom_id', 'right'\]"
+    ):
+        toolkit.report(lp, tmp_path / "r.html", labels=pd.DataFrame(columns=["custom_id", "right"]))

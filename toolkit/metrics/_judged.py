@@ -287,7 +287,9 @@ def floats(name: str, values: npt.ArrayLike, *, booleans: bool = False) -> Array
     if isinstance(values, str | bytes | dict | set | pd.DataFrame) or not hasattr(
         values, "__len__"
     ):
-        raise ArgumentError(f"{name} is a {type(values).__name__}: expected an array or a Series")
+        column = ", such as one of its columns" if isinstance(values, pd.DataFrame) else ""
+        kind = type(values).__name__
+        raise ArgumentError(f"{name} is a {kind}: expected an array or a Series{column}")
     try:
         dimensions = np.ndim(values)
     except ValueError:  # lists of different lengths

@@ -57,8 +57,9 @@ def answers(
         Nulls are last.
     where : str or sequence of str, optional
         Conditions, all of which the answers must meet: a column, one of ``=``, ``!=``, ``<``,
-        ``<=``, ``>``, ``>=``, and a value, such as ``"model=gpt-4o"`` or ``"perplexity>2"``. The
-        value ``null`` is the missing value, which meets only ``=null`` and ``!=`` others.
+        ``<=``, ``>``, ``>=``, and a value, such as ``"model=gpt-4o"`` or ``"perplexity>2"``. Quotes
+        around the value are not part of it. The value ``null`` is the missing value, which meets
+        only ``=null`` and ``!=`` others.
 
     Returns
     -------
@@ -123,20 +124,22 @@ def _answers(lp: LogprobTables) -> pd.DataFrame:
     return result_frame(schema.ANSWERS, lp.attach(own, "line", "text"))
 
 
-def _condition(text: str) -> tuple[str, str, str]:
-    """Return the column, the sign and the value of a condition."""
+def _condition(text: str) -> tuple[str, str, str | None]:
+    """Return the column, the sign and the value of a condition; None for null."""
     found = _CONDITION.fullmatch(text)
     if not found:
         expected = "a column, one of = != < <= > >= and a value, such as 'model=gpt-4o'"
         raise arguments.invalid("where", text, expected)
     name = arguments.one_of("where", found[1], schema.ANSWERS.names)
-    return name, found[2], found[3]
+    quoted = re.fullmatch(r"(['\"])(.*)\1", found[3], re.DOTALL)  # as in SQL, Python and pandas
+    value = quoted[2] if quoted else None if found[3] == "null" else found[3]
+    return name, found[2], value
 
 
-def _meets(values: pd.Series, name: str, sign: str, value: str) -> Flags:
+def _meets(values: pd.Series, name: str, sign: str, value: str | None) -> Flags:
     """Return which values of a column meet a condition."""
     missing = values.isna().to_numpy()
-    if value == "null":
+    if value is None:
         if sign not in ("=", "==", "!="):
             raise ArgumentError(f"where: {name}{sign}null: expected = or != before null")
         return ~missing if sign == "!=" else missing

@@ -76,7 +76,8 @@ def join_labels(
         values = pd.Series(list(labels.values()), dtype=None if len(labels) else object)
         labels = pd.DataFrame({on: pd.Index(list(labels), tupleize_cols=False), "label": values})
     if on not in labels.columns:
-        raise SchemaError(f"labels lacks column {on!r}; it has {list(labels.columns)}")
+        is_index = f"; {on!r} is its index: pass labels.reset_index()" * (on in labels.index.names)
+        raise SchemaError(f"labels lacks column {on!r}; it has {list(labels.columns)}{is_index}")
     table = seq.assign(request=_requests(seq)) if on == "request" and on not in seq else seq
     if on not in table.columns:
         raise SchemaError(f"seq lacks column {on!r}; it has {list(seq.columns)}")
@@ -97,9 +98,12 @@ def join_labels(
 
 
 def _check_tables(seq: object, labels: object, on: object) -> None:
-    arguments.instance("seq", seq, pd.DataFrame)
+    expected = "a DataFrame, such as toolkit.sequence_metrics(lp)"
+    arguments.instance("seq", seq, pd.DataFrame, expected)
     if not isinstance(labels, pd.DataFrame):
         expected = "a DataFrame or a mapping; read files with pandas first"
+        if isinstance(labels, pd.Series):
+            expected = f"a DataFrame or a mapping, such as labels.to_dict() if {on} is its index"
         arguments.instance("labels", labels, Mapping, expected)
     arguments.text("on", on, "the name of a column")
     for name, table in (("seq", seq), ("labels", labels)):

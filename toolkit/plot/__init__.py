@@ -43,6 +43,13 @@ __all__ = [
 ]
 
 
+def __getattr__(name: str) -> object:
+    """Name the plots in the error about one that does not exist."""
+    raise AttributeError(
+        f"module 'toolkit.plot' has no attribute {name!r}; its plots are {', '.join(__all__)}"
+    )
+
+
 def __dir__() -> list[str]:
     """List only the public names."""
     return sorted(__all__)

@@ -150,8 +150,10 @@ def report(
     arguments.text("on", on, "the name of a column")
     if not isinstance(title, str) or not title.strip():
         raise arguments.invalid("title", title, "a text that is not blank")
-    if labels is not None and "correct" not in arguments.instance("labels", labels, pd.DataFrame):
-        raise ArgumentError("labels has no column 'correct'")
+    if labels is not None:
+        arguments.instance("labels", labels, pd.DataFrame, "a DataFrame: pandas.read_csv reads one")
+        if "correct" not in labels:
+            raise ArgumentError(f"labels has no column 'correct'; it has {list(labels.columns)}")
     sections = _text(_sections(lp, labels, on, confidence))
     head = f"<h1>{safe(plain(title, 80))}</h1>{facts_html(facts_of(lp))}"
     body = head + contents_html(sections) + sections

@@ -166,6 +166,9 @@ def show(
     fold = arguments.whole("fold", fold)
     tables = [require_tables(lp)]
     if other is not None:
+        if isinstance(other, str | int):
+            expected = f"LogprobTables to compare with; response={other!r} selects an answer of lp"
+            raise arguments.invalid("other", other, expected)
         tables.append(require_tables(other, "other"))
     responses = _each("response", response, len(tables))
     choices = _each("choice", choice, len(tables))

@@ -41,7 +41,8 @@ from toolkit.loaders.sources.source import Source, Span, faults_of
 from toolkit.prefetch import ordered_map
 from toolkit.tables import LogprobTables
 
-_BLOCK_BYTES = 8 << 20  # bytes that are read, framed and scanned at a time, at most
+_BLOCK_BYTES = 16 << 20  # bytes that are read, framed and scanned at a time, at most
+_BLOCKS = 4  # in a batch, at least, so that memory is bounded and several threads have work
 _AHEAD = 2  # steps scanned ahead for each thread
 _SMALL_BYTES = 1 << 20  # bytes of sources that share a batch; smaller blocks stay on this thread
 _SMALL_SOURCES = 1024  # number of sources that share a batch
@@ -161,8 +162,8 @@ class BatchReader:
         n_bytes : int
             Bytes of the sources that the batch is made of.
         """
-        batch_bytes = min(self.options.batch_bytes, _BLOCK_BYTES)
-        plan = Plan(batch_bytes, self.options.limits, fingerprints=self._fingerprints)
+        block_bytes = min(-(-self.options.batch_bytes // _BLOCKS), _BLOCK_BYTES)
+        plan = Plan(block_bytes, self.options.limits, fingerprints=self._fingerprints)
         try:
             batches = self._settled(plan, sources, pool, on_bytes)
             for batch, tables in ordered_map(assembled, batches, pool, self.options.thread_count):

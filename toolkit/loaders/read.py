@@ -16,7 +16,9 @@ from toolkit.loaders.options import BATCH_BYTES, STREAM_WINDOW, OnError, ReadOpt
 from toolkit.loaders.session import ReadSession
 from toolkit.tables import LogprobTables, joined
 
-_READ_BYTES = 256 << 20  # replaces `BATCH_BYTES` where all tables stay in memory anyway
+# These replace `BATCH_BYTES` where all tables stay in memory anyway. Large batches cost less; those
+# of several threads are smaller, because each is assembled on one of them.
+_BATCH_BYTES, _SHARED_BATCH_BYTES = 256 << 20, 64 << 20
 
 
 def read(
@@ -110,8 +112,7 @@ def read(
     if isinstance(sources, str | os.PathLike) and (is_dataset(sources) or is_stored(sources)):
         return read_parquet(sources)
     options = ReadOptions(
-        # Large batches cost less; smaller ones are assembled on several threads.
-        batch_bytes=_READ_BYTES if arguments.threads(threads) == 1 else BATCH_BYTES,
+        batch_bytes=_BATCH_BYTES if arguments.threads(threads) == 1 else _SHARED_BATCH_BYTES,
         on_error=on_error,
         rejects=rejects,
         progress=progress,

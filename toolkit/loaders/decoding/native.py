@@ -27,9 +27,9 @@ from toolkit.loaders.formats.shape import Shape
 from toolkit.loaders.framing.frames import Frames
 from toolkit.loaders.scanner import DEFERRED, EXCHANGED, JOINED, Scanned, declare, scan_block
 
-# Record batches are copied into one if there are more than so many with fewer rows on average,
-# because each of them keeps much larger memory alive.
-_MANY_BATCHES, _FEW_ROWS = 16, 1024
+# Record batches of fewer rows on average are copied into one, because whoever reads a column pays
+# for each of them, and each keeps much larger memory alive.
+_FEW_ROWS = 1 << 13
 
 _BY_CONTENT = Lookup()
 
@@ -199,7 +199,7 @@ def _complete(
 ) -> pa.Table:
     """Add the declared columns that the scanner does not write."""
     table = pa.Table.from_batches(batches)
-    if len(batches) > _MANY_BATCHES and table.num_rows < _FEW_ROWS * len(batches):
+    if len(batches) > 1 and table.num_rows < _FEW_ROWS * len(batches):
         table = table.combine_chunks()
     if table.schema.equals(declared):
         return table

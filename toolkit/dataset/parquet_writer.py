@@ -28,6 +28,7 @@ ROW_GROUP = 1 << 18
 """Most rows of a row group; engines skip row groups by their range of ``response_key``."""
 _PART_BYTES = 16 << 20  # of a table in memory, after which a file ends, at the end of a batch
 _RELEASE_BYTES = 16 << 20  # of tables, after which freed memory is returned to the system
+_WRITE_BYTES = 1 << 20  # that are hashed and written at a time
 _RUN_ROWS = 1 << 14  # of each file that are decoded at a time, where several are merged
 _SMALL_BYTES = 4 << 20  # copy waiting tables below this size, so that they hold no large buffers
 # These repeat in short cycles, so that plain encoding compresses faster and to fewer bytes.
@@ -91,7 +92,7 @@ def _due(
         if freed >= _RELEASE_BYTES:
             _release_memory()
             freed = 0
-        freed += sum(_n_bytes(batch[files.declared.name]) for files in tables)
+        freed += sum(batch[files.declared.name].nbytes for files in tables)
         for files in tables:
             for part, content in files.add(batch[files.declared.name]):
                 yield files, part, content
@@ -170,7 +171,7 @@ class _Files:
         """Write a file, flush it to the disk, and note its rows, bytes and hash."""
         written = write_part(self._hidden(part), self.declared, table)
         part.update({**written, "name": part["name"]})
-        if _n_bytes(table) >= _RELEASE_BYTES:
+        if table.nbytes >= _RELEASE_BYTES:
             _release_memory()  # each thread has its own
 
     def _on_time(self, table: pa.Table) -> pa.Table:
@@ -261,10 +262,12 @@ def _rows(paths: Sequence[Path], declared: schema.Table) -> Iterator[pa.Table]:
 
 def write_part(path: Path, declared: schema.Table, table: pa.Table) -> Part:
     """Write a file of a table, flush it to the disk, and return its name, rows, bytes and hash."""
-    # A file object, because pyarrow would take a path with a colon for a URI, and expand a ~.
+    # A file object, because pyarrow would take a path with a colon for a URI, and expand a ~. It
+    # gets large pieces, because each needs the interpreter lock.
     with (
         _HashedFile(path) as file,
-        pq.ParquetWriter(file, declared.arrow, **_encodings(declared)) as writer,
+        pa.BufferedOutputStream(pa.PythonFile(file, "w"), _WRITE_BYTES) as sink,
+        pq.ParquetWriter(sink, declared.arrow, **_encodings(declared)) as writer,
     ):
         writer.write_table(table, row_group_size=ROW_GROUP)
     sha256 = file.hash.hexdigest()

@@ -12,13 +12,14 @@ import pyarrow as pa
 from toolkit import arguments, arrow
 from toolkit.errors import SchemaError
 from toolkit.metrics._arrays.types import Counts
+from toolkit.metrics._results import Columns
 from toolkit.prefetch import ordered_map
 from toolkit.progress import progress_bar
 
 if TYPE_CHECKING:
     from toolkit.tables import LogprobTables
 
-BLOCK_ROWS = 1 << 16
+BLOCK_ROWS = 1 << 17
 """Rows of tokens or alternatives of one block, so that temporary arrays stay small."""
 _AHEAD = 2  # blocks computed ahead for each thread
 _STEP = 8  # one in so many tokens is checked against its alternatives
@@ -58,7 +59,7 @@ def blocks(lp: LogprobTables, cuts: Counts | None = None) -> Iterator[Block]:
     Raises
     ------
     SchemaError
-        If the alternatives do not match ``tokens.n_alternatives``, row by row.
+        If the alternatives are not as many as ``tokens.n_alternatives`` adds up to.
     """
     counts = lp.tokens["n_alternatives"].to_numpy()
     offsets = arrow.offsets(counts)
@@ -74,14 +75,12 @@ def blocks(lp: LogprobTables, cuts: Counts | None = None) -> Iterator[Block]:
         bounds = np.unique(cuts[np.searchsorted(cuts, bounds)])
     for start, stop in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
         first, last = int(offsets[start]), int(offsets[stop])
-        block = Block(
+        yield Block(
             slice(start, stop),
             lp.tokens.slice(start, stop - start),
             lp.alternatives.slice(first, last - first),
             offsets[start : stop + 1] - first,
         )
-        _check_parents(block)
-        yield block
 
 
 def over_blocks(
@@ -89,16 +88,33 @@ def over_blocks(
 ) -> Iterator[tuple[Block, Result]]:
     """Yield each block with what a function returns for it, which is computed on all cores.
 
+    Raises `SchemaError` if the alternatives do not match ``tokens.n_alternatives``, row by row.
     The results do not depend on the number of cores, because the blocks do not, and come in order.
     """
+
+    def checked(block: Block) -> Result:
+        _check_parents(block)
+        return function(block)
+
     n, n_tokens = arguments.threads(None), lp.tokens.num_rows
     is_large = max(n_tokens, lp.alternatives.num_rows) > BLOCK_ROWS
     bar = progress_bar("measuring", lambda: n_tokens, unit=" tokens")
     with bar as advance, ThreadPoolExecutor(n) as pool:
         workers = pool if is_large and n > 1 else None
-        for block, result in ordered_map(function, blocks(lp, cuts), workers, _AHEAD * n):
+        for block, result in ordered_map(checked, blocks(lp, cuts), workers, _AHEAD * n):
             yield block, result
             advance(block.tokens.num_rows)
+
+
+def fill(columns: Columns, function: Callable[[Block], Columns], lp: LogprobTables) -> None:
+    """Write what a function returns for the tokens of each block into columns, on all cores."""
+
+    def write(block: Block) -> None:
+        for name, values in function(block).items():
+            columns[name][block.rows] = values
+
+    for _ in over_blocks(write, lp):
+        pass
 
 
 def _check_parents(block: Block) -> None:

@@ -23,7 +23,7 @@ from toolkit.metrics._arrays.segments import (
     worst_mean,
 )
 from toolkit.metrics._arrays.types import Array, Codes, Counts, Flags
-from toolkit.metrics._blocks import Block, over_blocks
+from toolkit.metrics._blocks import Block, fill
 from toolkit.metrics._results import Columns, categorical, integers, result_frame
 from toolkit.metrics.sequences import find_sequences, sequence_keys
 from toolkit.tables import require_tables
@@ -223,21 +223,19 @@ def _read(lp: LogprobTables, k: int | None) -> _Lists:
         k = arguments.whole("k", k)
     n_tokens = lp.tokens.num_rows
     n_entries = np.zeros(n_tokens, np.int64)
-    for block, counts in over_blocks(_n_usable, lp):
-        n_entries[block.rows] = counts
+    fill({"n_entries": n_entries}, _n_usable, lp)
     if k is None:
         some = n_entries[n_entries > 0]
         k = int(np.bincount(some).argmax()) if len(some) else None
     columns = {name: np.full(n_tokens, np.nan) for name in _LISTED}
     if k is not None:
-        for block, found in over_blocks(lambda each: _reduce(each, k), lp):
-            for name, values in found.items():
-                columns[name][block.rows] = values
+        fill(columns, lambda block: _reduce(block, k), lp)
     return _Lists(k, n_entries, columns)
 
 
-def _n_usable(block: Block) -> Counts:
-    return segment_count(tokens.entries(block.alternatives, block.offsets).usable, block.offsets)
+def _n_usable(block: Block) -> Columns:
+    usable = tokens.entries(block.alternatives, block.offsets).usable
+    return {"n_entries": segment_count(usable, block.offsets)}
 
 
 def _reduce(block: Block, k: int) -> Columns:

@@ -31,7 +31,7 @@ from toolkit.metrics._arrays.segments import (
     segment_sum,
 )
 from toolkit.metrics._arrays.types import Array, Codes, Counts, Flags
-from toolkit.metrics._blocks import Block, over_blocks
+from toolkit.metrics._blocks import Block, fill
 from toolkit.metrics._results import Columns, categorical, integers, result_frame
 from toolkit.tables import require_tables
 
@@ -106,9 +106,7 @@ def token_metrics(lp: LogprobTables, *, vocab_size: int | None = None) -> pd.Dat
     columns["n_entries"] = np.empty(tokens.num_rows, np.int64)
     for name in ("off_top1", "ranked", "excess_mass"):
         columns[name] = np.empty(tokens.num_rows, np.bool_)
-    for block, found in over_blocks(lambda each: block_metrics(each, vocab_size), lp):
-        for name, values in found.items():
-            columns[name][block.rows] = values
+    fill(columns, lambda block: block_metrics(block, vocab_size), lp)
     rank = tokens["sampled_rank"]
     return result_frame(
         schema.TOKEN_METRICS,

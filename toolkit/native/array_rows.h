@@ -20,7 +20,7 @@ class ArrayRows : public LooseReader {
  protected:
   // Returns whether the record of the tree may be such a row.
   bool may_have_arrays() {
-    if (!tree_.is(0, Type::kObject) || !tree_.is(tree_.get(0, "tokens"), Type::kArray)) return false;
+    if (!tree_.is(0, Type::kObject) || !tree_.is_list(tree_.get(0, "tokens"))) return false;
     for (const std::string_view key : {"logprobs", "token_logprobs", "tokenLogprobs"})
       if (tree_.is_list(tree_.get(0, key))) return true;
     return false;
@@ -100,9 +100,7 @@ class ArrayRows : public LooseReader {
   // Returns whether no text in a value may be JSON that holds an answer.
   bool has_no_answer(Index of) {
     for (Index i = of; i < tree_.at(of).end; ++i) {
-      if (!tree_.is(i, Type::kText)) continue;
-      const Slice text = tree_.text(tree_.at(i));
-      if (begins_like_json(text) && speaks_of_answers(text.text())) return false;
+      if (may_hold_answer(i)) return false;
     }
     return true;
   }
@@ -113,7 +111,7 @@ class ArrayRows : public LooseReader {
     const bool is_number = node.type == Type::kNumber;
     if (node.key_size > 0 && Json::speaks_of_logprobs(key) && !is_number && node.type != Type::kNull)
       return false;
-    if (node.type == Type::kText) return has_no_answer(i);
+    if (node.type == Type::kText || node.type == Type::kTuple) return has_no_answer(i);
     bool good = true;
     tree_.each(i, [&](Index j) {
       const std::string_view name = tree_.key(tree_.at(j)).text();

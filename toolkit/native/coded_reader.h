@@ -55,8 +55,10 @@ class CodedReader : public LocalReader {
  private:
   bool may_be_answer(Index of) {
     const Index type = tree_.get(of, "type");
-    for (const std::string_view key : {"choices", "candidates", "output"})
-      if (tree_.is(tree_.get(of, key), Type::kArray)) return true;
+    for (const std::string_view key : {"choices", "candidates", "output"}) {
+      const Index i = tree_.get(of, key);
+      if (tree_.is(i, Type::kArray) || tree_.is(i, Type::kTuple)) return true;
+    }
     return (tree_.is(type, Type::kText) &&
             tree_.text(tree_.at(type)).text().substr(0, 9) == "response.") ||
            is_flag(tree_.get(of, "done")) || is_flag(tree_.get(of, "stop")) || is_declared(of);
@@ -173,7 +175,7 @@ class CodedReader : public LocalReader {
       if (!is_null(tree_.get(logprobs, channel))) doubtful();
     if (!tree_.is(texts, Type::kArray) || !tree_.is_list(values)) return doubtful(), kAbsent;
     if (tops != kNone && !tree_.is(tops, Type::kArray)) return doubtful(), kAbsent;
-    if (tree_.is(values, Type::kArray) && tree_.at(values).n > 0 && tree_.is(values + 1, Type::kNull))
+    if (tree_.at(values).n > 0 && json_.peek(tree_.text_start(tree_.at(values)) + 1) == 'n')
       n_prompt = prompt_tokens(usage);
     arrays({elements(texts), elements(tops), places(values), {}}, n_prompt);
     return tree_.at(texts).n > 0 ? kPresent : kEmpty;
@@ -338,7 +340,7 @@ class CodedReader : public LocalReader {
     const Index output = tree_.get(response, "output");
     const bool is_end = type == "response.completed" || type == "response.incomplete" ||
                         type == "response.failed";
-    if (is_end && tree_.is(output, Type::kNumbers)) return false;  // items that are not objects
+    if (is_end && tree_.is_flat(output)) return false;  // items that are not objects
     if (!is_end || !tree_.is(output, Type::kArray)) {
       body.kind = kChunk;
       return !tree_.doubt && body.object.text() != "chat.completion";

@@ -216,9 +216,9 @@ class EntryReader {
       if (has_id && alternatives.token_id.has(other))
         found = tokens.token_id.at(row) == alternatives.token_id.at(other) ? 6 : 0;
       else if (has_bytes && alternatives.bytes.has(other))
-        found = tokens.bytes.at(row) == alternatives.bytes.at(other) ? 4 : 0;
+        found = equal(tokens.bytes.at(row), alternatives.bytes.at(other)) ? 4 : 0;
       else
-        found = tokens.token.at(row) == alternatives.token.at(other) ? 2 : 0;
+        found = equal(tokens.token.at(row), alternatives.token.at(other)) ? 2 : 0;
       if (found > 0 && has_same_logprob(row, other)) ++found;
       if (found <= strength) continue;
       strength = found;

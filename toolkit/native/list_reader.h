@@ -23,7 +23,7 @@ class ListReader : public PositionReader {
     tree_.at(list).is_read = true;
     for (const Index beside : {ids, tops})
       if (beside != kNone) tree_.at(beside).is_read = true;
-    if (tree_.is(list, Type::kNumbers)) return (void)doubtful();
+    if (tree_.is_flat(list)) return (void)doubtful();
     if (tree_.at(list).n == 0) return;
     Index first = list + 1;
     if (tree_.is(first, Type::kNull) && tree_.at(list).n > 1) ++first;  // as the prompt of vLLM begins
@@ -32,7 +32,8 @@ class ListReader : public PositionReader {
       if (tops != kNone) return (void)doubtful();
       return dicts(list, ids, are_ids, text);
     }
-    if (is_span(first)) return tops == kNone && ids == kNone ? spans(list) : (void)doubtful();
+    if (tree_.is(tree_.get(first, "token_ids"), Type::kNumbers))
+      return tops == kNone && ids == kNone ? spans(list) : (void)doubtful();
     if (ids != kNone && (!tree_.is(ids, Type::kNumbers) || tree_.at(ids).n != tree_.at(list).n))
       return (void)doubtful();
     if (tops == kNone && usual(list)) return;
@@ -65,7 +66,7 @@ class ListReader : public PositionReader {
   // Returns where the elements of a list begin.
   std::vector<const char*> places(Index list) {
     std::vector<const char*> found;
-    if (tree_.is(list, Type::kNumbers))
+    if (tree_.is_flat(list))
       json_.array(tree_.text_start(tree_.at(list)), [&](const char* q) {
         found.push_back(q);
         return json_.skip(q);
@@ -160,30 +161,36 @@ class ListReader : public PositionReader {
     return i != kNone && tree_.is(i, Type::kNull) ? kNone : i;
   }
 
-  // Returns whether a position is a text with lists of ids and logprobs, as Cohere sends it.
-  bool is_span(Index i) {
-    return tree_.is(i, Type::kObject) && tree_.is(tree_.get(i, "token_ids"), Type::kNumbers) &&
-           tree_.is(tree_.get(i, "logprobs"), Type::kNumbers);
+  // Finds the parts of a position that is a text with lists of ids and logprobs, as Cohere sends it;
+  // false: it is another.
+  bool find_span(Index i, Index (&found)[3]) {
+    if (!tree_.is(i, Type::kObject)) return false;
+    tree_.each(i, [&](Index j) {
+      const std::string_view key = tree_.key(tree_.at(j)).text();
+      const int part = key == "text" ? 0 : key == "token_ids" ? 1 : key == "logprobs" ? 2 : 3;
+      const bool is_odd = part < 3 ? found[part] != kNone : kRoleNames.find(key) != Role::kOther;
+      if (is_odd || tree_.at(j).is_key_escaped) doubtful();
+      if (part < 3) found[part] = j;
+    });
+    return tree_.is(found[1], Type::kNumbers) && tree_.is(found[2], Type::kNumbers);
   }
   void spans(Index list) {
     tree_.each(list, [&](Index i) {
-      if (!is_span(i)) doubtful();
-      tree_.each(i, [&](Index j) {
-        const std::string_view key = tree_.key(tree_.at(j)).text();
-        const bool is_known = key == "text" || key == "token_ids" || key == "logprobs";
-        if (!is_known && kRoleNames.find(key) != Role::kOther) doubtful();
-      });
       if (tree_.doubt) return;
-      const Index text = tree_.get(i, "text");
-      const auto ids = places(tree_.get(i, "token_ids")), logprobs = places(tree_.get(i, "logprobs"));
-      if (!tree_.is(text, Type::kText) || ids.size() != logprobs.size()) return (void)doubtful();
-      for (size_t at = 0; at < ids.size() && !tree_.doubt; ++at) {
+      Index found[3] = {kNone, kNone, kNone};
+      if (!find_span(i, found) || !tree_.is(found[0], Type::kText)) return (void)doubtful();
+      const Node &text = tree_.at(found[0]), &ids = tree_.at(found[1]), &logprobs = tree_.at(found[2]);
+      if (ids.n != logprobs.n) return (void)doubtful();
+      const char *id = tree_.text_start(ids), *logprob = tree_.text_start(logprobs);
+      for (uint32_t at = 0; at < ids.n && !tree_.doubt; ++at) {
         Entry entry;
         std::string_view digits;
         tokens.make_row_room();
         const size_t row = tokens.rows;
-        if (!put_id(ids[at], tokens, digits) || !put_logprob(logprobs[at], entry)) return;
-        if (ids.size() == 1) put_text(tree_.text(tree_.at(text)), tokens);
+        if (!put_id(id + 1, tokens, digits) || !put_logprob(logprob + 1, entry)) return;
+        id = json_.begin(digits.data() + digits.size());  // of the comma
+        logprob = json_.begin(json_.number(json_.begin(logprob + 1)));
+        if (ids.n == 1) put_text(tree_.text(text), tokens);
         else put_label(digits, tokens);
         put(tokens, entry);
         end_token(row, alternatives.rows);

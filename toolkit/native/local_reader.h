@@ -61,7 +61,7 @@ class LocalReader : public ShapeReader {
   // Reads a list of entries of the chat schema.
   State entries_of(Index list) {
     if (tree_.at(list).n == 0) return kEmpty;
-    if (!tree_.is(list + 1, Type::kObject) || tree_.get(list + 1, "token") == kNone)
+    if (tree_.is_flat(list) || !tree_.is(list + 1, Type::kObject) || tree_.get(list + 1, "token") == kNone)
       return doubtful(), kEmpty;
     positions(list, kNone, kNone, false, {});
     return kPresent;

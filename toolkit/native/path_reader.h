@@ -78,7 +78,7 @@ class PathReader : public BodyReader {
       }
       return;
     }
-    if (tree_.is(from, Type::kNumbers)) {
+    if (tree_.is_flat(from)) {
       doubtful();  // its elements are not nodes
       return;
     }

@@ -159,36 +159,36 @@ class PositionReader : public EntryReader {
   // Reads [id, logprob], [text, logprob], [logprob, text] or [logprob, id, text] as an entry.
   bool array(Index i, Entries& into) {
     const Node& node = tree_.at(i);
+    if (!tree_.is_list(i) || (node.n != 2 && node.n != 3)) return doubtful();
+    const bool is_triple = node.n == 3;  // in which the logprob or the text may be null
+    const char* p = tree_.text_start(node) + 1;
+    const char* const parts = is_triple                     ? "lit"
+                              : node.type == Type::kNumbers ? "il"
+                              : json_.peek(p) == '"'        ? "tl"
+                                                            : "lt";
     Entry entry;
     std::string_view digits;
-    if (node.type == Type::kNumbers && node.n == 2) {
-      int part = 0;
-      json_.array(tree_.text_start(node), [&](const char* q) {
+    bool has_text = false;
+    for (const char* part = parts; *part != '\0'; ++part) {
+      if (part != parts) p = json_.take(p, ',');
+      const char* const null = is_triple && *part != 'i' ? json_.null(p) : nullptr;
+      if (null != nullptr) {
+        p = null;
+      } else if (*part == 'i') {
+        p = put_id(p, into, digits) ? digits.data() + digits.size() : nullptr;
+      } else if (*part == 'l') {
         entry.has_logprob = true;
-        if (part++ > 0) return json_.real(q, entry.logprob);
-        return put_id(q, into, digits) ? json_.skip(q) : nullptr;
-      });
-      if (tree_.doubt || part != 2) return doubtful();
-      put_label(digits, into);
-      return put(into, entry), true;
+        p = json_.real(p, entry.logprob);
+      } else {
+        has_text = true;
+        p = json_.string(p, into.token, into.rows);
+        if (p != nullptr && is_label(into.token.at(into.rows))) doubtful();
+      }
+      if (p == nullptr) return doubtful();
     }
-    if (node.type != Type::kArray || (node.n != 2 && node.n != 3)) return doubtful();
-    const Index first = i + 1, second = tree_.at(first).end;
-    if (node.n == 2) {
-      const bool is_text_first = tree_.is(first, Type::kText);
-      const Index text = is_text_first ? first : second, logprob = is_text_first ? second : first;
-      if (!tree_.is(text, Type::kText) || !tree_.is(logprob, Type::kNumber)) return doubtful();
-      put_text(tree_.text(tree_.at(text)), into);
-      return put_logprob(logprob, entry) && (put(into, entry), !tree_.doubt);
-    }
-    const Index text = tree_.at(second).end;
-    if (!tree_.is(first, Type::kNumber) && !tree_.is(first, Type::kNull)) return doubtful();
-    if (!tree_.is(second, Type::kNumber) || !put_id(tree_.text_start(tree_.at(second)), into, digits))
-      return doubtful();
-    if (tree_.is(text, Type::kNull)) put_label(digits, into);
-    else if (tree_.is(text, Type::kText)) put_text(tree_.text(tree_.at(text)), into);
-    else return doubtful();
-    return put_logprob(first, entry) && (put(into, entry), !tree_.doubt);
+    if (!has_text) put_label(digits, into);
+    put(into, entry);
+    return !tree_.doubt;
   }
 
   // Reads the alternatives of a position: a list of entries.
@@ -266,7 +266,7 @@ class PositionReader : public EntryReader {
       for (size_t other = first_row; other < row; ++other) {  // a key that occurs twice
         const bool is_same = has_object || are_ids
                                  ? alternatives.token_id.at(other) == alternatives.token_id.at(row)
-                                 : alternatives.token.at(other) == alternatives.token.at(row);
+                                 : equal(alternatives.token.at(other), alternatives.token.at(row));
         if (is_same) return (void)doubtful();
       }
       put(alternatives, entry);

@@ -63,13 +63,16 @@ class ShapeReader : public PathReader {
       if (node.key_size > 0 && !is_mean && Json::speaks_of_logprobs(tree_.key(node).text()) &&
           has_numbers(i))
         return true;
-      if (!has_tokens && node.type == Type::kText) {
-        const Slice text = tree_.text(node);
-        if (begins_like_json(text) && speaks_of_answers(text.text())) return true;
-      }
+      if (!has_tokens && may_hold_answer(i)) return true;
       ++i;
     }
     return false;
+  }
+  // Returns whether a value is a text, or has one, that may be JSON with an answer.
+  bool may_hold_answer(Index i) const {
+    if (!tree_.is(i, Type::kText) && !tree_.is(i, Type::kTuple)) return false;
+    const Slice text = tree_.text(tree_.at(i));
+    return begins_like_json(text) && speaks_of_answers(text.text());
   }
 
   // Gives the id of the record as a row, which `id` is null without; false if it is uncertain.
@@ -113,7 +116,7 @@ class ShapeReader : public PathReader {
         i = node.end;
         continue;
       }
-      if (node.type == Type::kNumber || node.type == Type::kNumbers)
+      if (node.type == Type::kNumber || tree_.is_flat(i))
         if (tree_.text(node).text().find_first_of("-.eE") != std::string_view::npos) return true;
       ++i;
     }
@@ -306,7 +309,7 @@ class ShapeReader : public PathReader {
   }
   std::vector<Index> nodes(const Plan& plan, Part part, Index answer, Index record) {
     const Index list = list_of(plan, part, answer, record);
-    if (tree_.is(list, Type::kNumbers) || (list != kNone && tree_.at(list).n == 0)) doubtful();
+    if (tree_.is_flat(list) || (list != kNone && tree_.at(list).n == 0)) doubtful();
     return list == kNone ? found_ : elements(list);
   }
   // Returns the list at a path; kNone if the path leads to the elements themselves, in `found_`.

@@ -1,7 +1,8 @@
 // A record as a tree of nodes, for formats that are read by what lies where.
 //
 // Nodes lie in one array, each before its descendants. The text of values is only validated, and
-// read when a format asks for it. An array of numbers alone is one node.
+// read when a format asks for it. An array of numbers alone is one node, and so is a tuple: an array
+// of two or three numbers, nulls and at most one text, as an entry may be written.
 
 #pragma once
 
@@ -13,7 +14,7 @@
 
 namespace toolkit {
 
-enum class Type : uint8_t { kNull, kTrue, kFalse, kNumber, kText, kNumbers, kArray, kObject };
+enum class Type : uint8_t { kNull, kTrue, kFalse, kNumber, kText, kNumbers, kTuple, kArray, kObject };
 
 struct Node {
   uint32_t start, stop;  // of its text; of a string, without quotes
@@ -25,6 +26,7 @@ struct Node {
   bool is_read;  // as a list of tokens, or as a part of one
 };
 
+constexpr uint32_t kMostInTuple = 3;    // elements
 constexpr uint32_t kMostCompared = 64;  // keys of an object that are compared with one another
 
 class Tree {
@@ -70,7 +72,9 @@ class Tree {
     return slice(node.key, node.key + node.key_size, node.is_key_escaped);
   }
   bool is(Index i, Type type) const { return i != kNone && nodes_[i].type == type; }
-  bool is_list(Index i) const { return is(i, Type::kArray) || is(i, Type::kNumbers); }
+  // Returns whether a value is an array whose elements are not nodes.
+  bool is_flat(Index i) const { return is(i, Type::kNumbers) || is(i, Type::kTuple); }
+  bool is_list(Index i) const { return is(i, Type::kArray) || is_flat(i); }
   bool has_text(Index i, std::string_view text) {
     if (!is(i, Type::kText)) return false;
     if (nodes_[i].is_escaped) doubt = true;
@@ -89,7 +93,7 @@ class Tree {
     if (!is(of, Type::kObject)) return found;
     each(of, [&](Index i) {
       if (nodes_[i].is_key_escaped) doubt = true;
-      if (nodes_[i].key_size != name.size() || key(nodes_[i]).text() != name) return;
+      if (!equal(key(nodes_[i]).text(), name)) return;
       if (found != kNone) doubt = true;
       found = i;
     });
@@ -131,9 +135,14 @@ class Tree {
   const char* value(const char* p, const Slice& key) {
     p = json_.begin(p);
     const Index i = static_cast<Index>(nodes_.size());
-    nodes_.push_back({offset(p), 0, key.start == nullptr ? 0 : offset(key.start),
-                      static_cast<uint32_t>(key.stop - key.start), 0, 0, Type::kNull, false,
-                      key.escaped, false});
+    nodes_.emplace_back();  // and filled here, because a copy of a node in parts waits for them
+    if (key.start != nullptr) {
+      Node& node = nodes_.back();
+      node.key = offset(key.start);
+      node.key_size = static_cast<uint32_t>(key.stop - key.start);
+      node.is_key_escaped = key.escaped;
+    }
+    Slice text{p, nullptr, false};
     Type type = Type::kNull;
     uint32_t n = 0;
     switch (json_.peek(p)) {
@@ -141,17 +150,11 @@ class Tree {
         type = Type::kObject;
         p = json_.any_members(p, [&](const char* q, const Slice& name) { return ++n, value(q, name); });
         break;
-      case '[': p = array(p, i, type, n); break;
-      case '"': {
-        Slice text;
+      case '[': p = array(p, type, n); break;
+      case '"':
         type = Type::kText;
         p = json_.string(p, text);
-        if (p == nullptr) return nullptr;
-        nodes_[i].start = offset(text.start);
-        nodes_[i].stop = offset(text.stop);
-        nodes_[i].is_escaped = text.escaped;
         break;
-      }
       case 't': type = Type::kTrue; p = json_.skip(p); break;
       case 'f': type = Type::kFalse; p = json_.skip(p); break;
       case 'n': p = json_.skip(p); break;
@@ -159,33 +162,37 @@ class Tree {
     }
     if (p == nullptr) return nullptr;
     Node& node = nodes_[i];
-    node.type = type;
-    node.n = n;
+    node.start = offset(text.start);
+    node.stop = offset(type == Type::kText ? text.stop : p);
     node.end = static_cast<Index>(nodes_.size());
-    if (type != Type::kText) node.stop = offset(p);
+    node.n = n;
+    node.type = type;
+    node.is_escaped = text.escaped;
     return p;
   }
 
-  const char* array(const char* p, Index i, Type& type, uint32_t& n) {
-    bool are_numbers = true;
-    const char* const stop = json_.array(p, [&](const char* q) {
-      const char c = json_.peek(q);
-      if (are_numbers && (c == '-' || is_digit(c))) return ++n, json_.skip(q);
-      if (are_numbers && n > 0) return static_cast<const char*>(nullptr);  // numbers and others
-      are_numbers = false;
-      return ++n, value(q, Slice());
-    });
-    type = n > 0 && are_numbers ? Type::kNumbers : Type::kArray;
-    if (stop != nullptr || !are_numbers || n == 0) return stop;
-    return mixed(p, i, type, n);
-  }
-  // Reads an array that begins with numbers again, with a node for each element.
-  const char* mixed(const char* p, Index i, Type& type, uint32_t& n) {
+  const char* array(const char* p, Type& type, uint32_t& n) {
+    const int depth = json_.depth();
+    if (const char* const stop = flat(p, type, n)) return stop;
+    json_.set_depth(depth);
     type = Type::kArray;
     n = 0;
-    nodes_.resize(i + 1);
-    json_.leave();
     return json_.array(p, [&](const char* q) { return ++n, value(q, Slice()); });
+  }
+  // Reads an array that needs no node for each element, or that is empty; nullptr: it is another.
+  const char* flat(const char* p, Type& type, uint32_t& n) {
+    bool has_number = false, has_text = false, has_null = false;
+    p = json_.array(p, [&](const char* q) -> const char* {
+      const char c = json_.peek(q);
+      const bool is_text = c == '"', is_null = c == 'n', is_number = c == '-' || is_digit(c);
+      if (!(is_number || is_null || is_text) || (is_text && has_text)) return nullptr;
+      has_number |= is_number;
+      has_text |= is_text;
+      has_null |= is_null;
+      return ++n > kMostInTuple && (has_text || has_null) ? nullptr : json_.skip(q);
+    });
+    type = n == 0 ? Type::kArray : has_text || has_null ? Type::kTuple : Type::kNumbers;
+    return type == Type::kTuple && (n < 2 || !has_number) ? nullptr : p;
   }
 };
 

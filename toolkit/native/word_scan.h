@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <string_view>
 
 #if defined(_MSC_VER)
 #include <intrin.h>
@@ -41,6 +42,9 @@ inline bool equal(const char* one, const char* other, size_t n) {
   for (size_t i = 0; i + kWordBytes < n; i += kWordBytes)
     if (load(one + i) != load(other + i)) return false;
   return load(one + n - kWordBytes) == load(other + n - kWordBytes);
+}
+inline bool equal(std::string_view one, std::string_view other) {
+  return one.size() == other.size() && equal(one.data(), other.data(), one.size());
 }
 
 // Returns the index of the lowest byte that is not 0; `marks` is not 0.

@@ -60,12 +60,14 @@ class Around {
   bool is_inside() const { return depth_ > 0; }
   // Whether lists of tokens beside the body count if it has none itself.
   bool is_row() const { return are_rows_ && depth_ > 0 && levels_[0].kind == Level::kRow; }
-  // Whether all that is around the body are rows.
-  bool are_rows() const {
+  // Whether an envelope is around the body.
+  bool has_envelope() const {
     for (int i = 0; i < depth_; ++i)
-      if (levels_[i].kind != Level::kRow) return false;
-    return are_rows_;
+      if (levels_[i].kind != Level::kRow) return true;
+    return false;
   }
+  // Whether all that is around the body are rows, found by content.
+  bool are_rows() const { return are_rows_ && !has_envelope(); }
   bool has_event() const {
     for (int i = 0; i < depth_; ++i)
       if (levels_[i].kind == Level::kEvent) return true;

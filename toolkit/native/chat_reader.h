@@ -154,7 +154,7 @@ class ChatReader : public ArrayRows {
       if (std::memchr(record_.start, '\\', size) != nullptr) return kDeferred;
       body.kind = body.object.text() == "chat.completion" ? kWhole : kChunk;
     }
-    if (record_.is_text && !around_->are_rows()) return kDeferred;
+    if (record_.is_text && around_->has_envelope()) return kDeferred;
     if (around_->has_mean() && tokens.rows == first_token) return kDeferred;
     if (around_->is_row() && tokens.rows == first_token && json_.has_list()) return kDeferred;
     if (!around_->id(record_.custom_id)) return kDeferred;

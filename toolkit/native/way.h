@@ -16,7 +16,8 @@ class Way : public Around {
  public:
   explicit Way(Json& json) : Around(json) { are_rows_ = false; }
 
-  // Reads the body of a record with `reader.body(p)`; the rest of the record is only validated.
+  // Reads the body of a record with `reader.body(p)`, or its text with `reader.text(string)`. The
+  // rest of the record is only validated.
   template <class Reader>
   const char* read(const char* p, const Path& path, Reader& reader) {
     depth_ = -1;
@@ -25,13 +26,21 @@ class Way : public Around {
   }
 
  private:
+  // Reads the body, or the text of one.
+  template <class Reader>
+  const char* answer(const char* p, Reader& reader) {
+    const char c = json_.peek(p);
+    if (c == '{') return reader.body(p);
+    Slice text;
+    p = c == '"' ? json_.string(p, text) : nullptr;
+    return p != nullptr && reader.text(text) ? p : nullptr;
+  }
   template <class Reader>
   const char* value(const char* p, int level, const std::vector<Step>& steps, size_t at,
                     Reader& reader) {
     if (at == steps.size()) {
-      if (json_.peek(p) != '{') return nullptr;
       depth_ = level;
-      return json_.watching(Json::Watch::kNames, [&] { return reader.body(p); });
+      return json_.watching(Json::Watch::kNames, [&] { return answer(p, reader); });
     }
     if (level == kMostKeys) return nullptr;
     Level& here = levels_[level] = Level();

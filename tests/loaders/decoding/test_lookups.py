@@ -37,7 +37,7 @@ UNCERTAIN = [
     ({"a": "@", "aB": "@"}, Lookup(path="a[k=v]")),
     ({"a_b": "@", "aB": "@"}, Lookup(path="a_b")),
     ({"0": "@"}, Lookup(path="0")),
-    ({"a": json.dumps(WHOLE)}, Lookup(path="a")),
+    ({"a": json.dumps(CHUNK)}, Lookup(path="a")),
     ({"index": 3, "finish_reason": "stop", "a": "@"}, Lookup(path="a")),
 ]
 

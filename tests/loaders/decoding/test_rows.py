@@ -196,6 +196,21 @@ def test_the_text_of_an_answer_is_read_natively(template, path, custom_id, inden
     assert read.envelopes == 1
 
 
+@pytest.mark.parametrize(("template", "path", "custom_id"), TEXTS, ids=range(len(TEXTS)))
+def test_the_text_of_an_answer_at_a_path_is_read_natively(template, path, custom_id):
+    record = with_text(
+        {**template, "logprobs": [ENTRY], "more": json.dumps(WHOLE)}, json.dumps(WHOLE)
+    )
+    lookup = Lookup(path=path.removeprefix("$."), keep=("prompt",))
+    assert compare.taken([record], lookup)
+    assert not compare.differ([record], lookup=lookup)
+    read = compare.native(compare.framed([record]), lookup)
+    assert read.bodies["path"].to_pylist() == [path]
+    assert read.bodies["custom_id"].to_pylist() == [custom_id]
+    assert read.bodies["scope"].to_pylist() == [1]
+    assert read.envelopes == 1
+
+
 @pytest.mark.parametrize("template", UNCERTAIN_TEXTS, ids=range(len(UNCERTAIN_TEXTS)))
 def test_a_text_that_is_uncertain_is_left_to_the_reference(template):
     record = with_text(template, json.dumps(WHOLE))
@@ -222,8 +237,9 @@ def test_a_text_that_is_uncertain_is_left_to_the_reference(template):
 )
 def test_another_text_is_left_to_the_reference(text):
     record = with_text({"id": 7, "response": "@"}, text)
-    assert not compare.taken([record])
-    assert not compare.differ([record])
+    for lookup in (Lookup(), Lookup(path="response")):
+        assert not compare.taken([record], lookup)
+        assert not compare.differ([record], lookup=lookup)
 
 
 def test_exchanges_among_other_records_are_scopes_of_their_own():

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,7 @@ def appended(made: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path
     return out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["one process", "executor"])
 def test_files_are_those_of_a_local_append(
     made: list[Path],
@@ -211,6 +213,34 @@ def test_a_failed_append_is_resumed(
     assert_like_local(uri, local)
 
 
+def test_a_reader_sees_whole_datasets_meanwhile(
+    tmp_path: Path, uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files are added, joined and swept while it reads."""
+    monkeypatch.setattr("toolkit.dataset.finishing._MOST_FILES", 3)
+    sources = [tmp_path / f"{n}.jsonl" for n in range(10)]
+    for path, line in zip(sources, LINES, strict=False):
+        path.write_bytes(line)
+    wholes = [toolkit.read(sources[:n]) for n in range(1, 11)]
+    toolkit.export(sources[0], uri)
+
+    def add() -> None:
+        for path in sources[1:]:
+            toolkit.export(path, uri, append=True)
+            abandon_exports(uri, older_than=NOW)
+
+    with ThreadPoolExecutor(1) as pool:
+        added, n_read = pool.submit(add), 0
+        while not added.done():
+            found = toolkit.read_parquet(uri)
+            assert any(found.equals(each) for each in wholes)
+            n_read += 1
+        added.result()
+    assert n_read > 5
+    assert toolkit.read_parquet(uri).equals(wholes[-1])
+    assert len(runs_of(manifest_of(uri))) < 10  # because files were joined
+
+
 @pytest.mark.parametrize("n_before", [0, 1])
 @pytest.mark.parametrize("other", ["append", "overwrite", "removed"])
 def test_another_writer_is_not_replaced(
@@ -284,11 +314,10 @@ def test_a_file_that_is_missing_is_named_before_anything_is_read(
 
 @pytest.mark.parametrize("run", ["../other", "", 12, None])
 def test_a_manifest_that_leads_elsewhere_is_damaged(
-    few: list[Path],
-    uri: str,
-    run: object,
+    few: list[Path], uri: str, run: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     toolkit.export(few[0], uri)
+    monkeypatch.setattr("toolkit.dataset.runs._PAUSE", 0)
     manifest = manifest_of(uri)
     del manifest["hash"]
     manifest["tables"]["tokens"]["files"][0]["run"] = run

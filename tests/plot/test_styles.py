@@ -1,8 +1,9 @@
 """Plots are legible in every style, overlay, and take titles, labels and keywords."""
 
-import io
 import math
+import re
 import warnings
+from functools import partial
 
 import matplotlib as mpl
 import numpy as np
@@ -15,7 +16,8 @@ from tests.plot.cases import PLOTS, body, load
 from toolkit import plot
 from toolkit.errors import ArgumentError
 from toolkit.palettes import contrast
-from toolkit.plot._axes import picture
+from toolkit.plot._axes import dark_page
+from toolkit.plot._pages import drawn, pictures
 
 STYLES = ["default", "dark_background", "ggplot", "Solarize_Light2"]
 ALONE = {"label_heatmap", "token_confidence"}  # one drawing for each axes
@@ -202,15 +204,38 @@ def test_a_threshold_that_was_not_found_is_not_marked():
         plot.reliability(confidence, correct, threshold=2.0)
 
 
-def test_pictures_for_dark_pages_have_a_dark_ground():
-    def ground(dark):
-        png = picture(lambda ax: plot.perplexity_ecdf(ANSWERS, ax=ax), 4.0, 3.0, dark=dark)
-        return [round(255 * float(part)) for part in plt.imread(io.BytesIO(png))[0, 0, :3]]
+REPORT = {
+    "histogram": lambda lp, ax: plot.logprob_histogram(lp, by="model", ax=ax),
+    "perplexity": lambda lp, ax: plot.perplexity_ecdf(lp, by="model", ax=ax),
+    "positions": lambda lp, ax: plot.confidence_over_position(lp, ax=ax),
+    "finish_reasons": lambda lp, ax: plot.finish_reasons(lp, ax=ax),
+    "usage": lambda lp, ax: plot.usage_over_time(lp, ax=ax),
+    "reliability": lambda lp, ax: plot.reliability([0.2, 0.7, 0.9] * 9, [0, 1, 1] * 9, ax=ax),
+    "risk": lambda lp, ax: plot.risk_coverage([0.2, 0.7, 0.9] * 9, [0, 1, 1] * 9, ax=ax),
+}
 
-    before = dict(mpl.rcParams)
-    assert ground(True) == [0x16] * 3
-    assert ground(False) == [255] * 3
-    assert dict(mpl.rcParams) == before
+
+@pytest.mark.parametrize("n_models", [1, 6])
+@pytest.mark.parametrize("name", REPORT)
+def test_pictures_for_dark_pages_are_those_that_are_drawn_dark(name, n_models):
+    lp = load(
+        *(
+            body([("a", -0.5), ("b", -1.0)], model=f"m{i % n_models}", created=1e9 + 9 * i)
+            for i in range(12)
+        )
+    )
+    draw = partial(REPORT[name], lp)
+    with plt.style.context("ggplot"):
+        before = dict(mpl.rcParams)
+        found = pictures(draw, 7.0, 3.3)
+        assert dict(mpl.rcParams) == before
+    assert found == pictures(draw, 7.0, 3.3)
+    with mpl.rc_context(dark_page()):
+        _, dark = drawn(draw, 7.0, 3.3)
+    assert found.dark != found.light
+    ids = "[a-z][0-9a-f]{10}"  # of markers, by their colours
+    assert re.sub(ids, "", found.dark) == re.sub(ids, "", dark)
+    assert not set(re.findall("#[0-9a-f]{6}", found.dark)) & {"#010101", "#000000"}
 
 
 def test_the_colours_of_doubt_are_those_of_the_token_view():

@@ -1,29 +1,23 @@
-"""Make axes, measure them, choose the answer that is drawn, and render without pyplot."""
+"""Make axes, measure them, and choose the answer that is drawn."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import matplotlib as mpl
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
 from toolkit import arguments
 from toolkit.tables import LogprobTables, Selector, require_tables
 from toolkit.tables.rows import pick
 
-DPI = 110  # pixels per inch of `picture`
 _GROUNDS = ("figure.facecolor", "axes.facecolor", "savefig.facecolor")
-_INKS = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
+INKS = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
 
 
 def dark_page(ground: str = "#161616") -> dict[Any, Any]:
     """Return the settings of matplotlib for a dark page; the ground is that of the toolkit's."""
-    return dict.fromkeys(_GROUNDS, ground) | dict.fromkeys(_INKS, "#ececec")
+    return dict.fromkeys(_GROUNDS, ground) | dict.fromkeys(INKS, "#ececec")
 
 
 class Extent(NamedTuple):
@@ -88,19 +82,3 @@ def answer_title(alone: LogprobTables, channel: str, sequences: pd.DataFrame) ->
     known = sequences.loc[sequences["channel"] == channel, "perplexity"].dropna()
     parts += [f"perplexity {perplexity:.3g}" for perplexity in known]
     return [part for part in parts if part]
-
-
-def picture(
-    draw: Callable[[Axes], object], width: float, height: float, *, dark: bool = False
-) -> bytes:
-    """Return a drawing as PNG, without pyplot, for a light or a dark page; sizes in inches.
-
-    The same drawing gives the same bytes.
-    """
-    with mpl.rc_context(dark_page() if dark else {}):
-        figure = Figure(figsize=(width, height), layout="constrained")
-        FigureCanvasAgg(figure)
-        draw(figure.subplots())
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
-    return buffer.getvalue()

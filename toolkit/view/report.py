@@ -27,7 +27,7 @@ from toolkit.metrics import (
     usage,
 )
 from toolkit.metrics._clusters import request_labels
-from toolkit.plot._axes import picture
+from toolkit.plot._pages import pictures
 from toolkit.plot._style import MOST_SERIES
 from toolkit.progress import progress_bar
 from toolkit.tables import LogprobTables, has_texts, require_tables
@@ -363,10 +363,10 @@ def _rejects(lp: LogprobTables) -> Iterator[str]:
 
 
 def _pictures(*drawn: tuple[Callable[[Any], object], str], height: float = 3.3) -> str:
-    """Write pictures with their texts, each drawn for light pages and for dark ones."""
+    """Write pictures with their texts, each for light pages and for dark ones."""
     figures = []
     for draw, says in drawn:
-        light, dark = (_address(picture(draw, 7.0, height, dark=dark)) for dark in (False, True))
+        light, dark = map(_address, pictures(draw, 7.0, height))
         figures.append(
             f'<figure><picture><source media="(prefers-color-scheme:dark)" srcset="{dark}">'
             f'<img alt="{html.escape(says)}" src="{light}"></picture></figure>'
@@ -374,5 +374,5 @@ def _pictures(*drawn: tuple[Callable[[Any], object], str], height: float = 3.3) 
     return f'<div class="pictures">{"".join(figures)}</div>'
 
 
-def _address(png: bytes) -> str:
-    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
+def _address(svg: str) -> str:
+    return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"

@@ -758,9 +758,13 @@ def test_output_is_utf8_in_any_locale(write):
     assert "北京" in out.stdout.decode()
 
 
+DUMB = {"TERM": "dumb"}
+
+
 def test_a_terminal_gets_a_table_in_colour(two):
     pty = pytest.importorskip("pty")
-    for environment, coloured in (({}, True), ({"NO_COLOR": "1"}, False)):
+    colourful = {"TERM": "xterm-256color"}
+    for environment, coloured in ((colourful, True), ({"NO_COLOR": "1"}, False), (DUMB, False)):
         leader, follower = pty.openpty()
         env = {**os.environ, "COLUMNS": "100", **environment}
         subprocess.run([*LOGPROBS, "read", str(two)], stdout=follower, env=env, check=True)
@@ -769,6 +773,12 @@ def test_a_terminal_gets_a_table_in_colour(two):
         os.close(follower)
         assert text.splitlines()[-1].split()[:2] == ["1", "b"]
         assert ("\x1b[1m" in text) is coloured
+        leader, follower = pty.openpty()
+        subprocess.run([*LOGPROBS, "read", "nothing"], stderr=follower, env=env, check=False)
+        text = os.read(leader, 100_000).decode()
+        os.close(leader)
+        os.close(follower)
+        assert text.startswith("\x1b[31merror:" if coloured else "error:")
 
 
 def test_limits_have_an_option(data):

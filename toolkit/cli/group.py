@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 import warnings
@@ -15,7 +14,7 @@ import click
 
 import toolkit
 from toolkit.cli.grid import safe
-from toolkit.cli.output import RowOptions, complain, discard, fill_streams
+from toolkit.cli.output import RowOptions, colour, complain, discard, fill_streams
 from toolkit.errors import (
     ArgumentError,
     NoRecordsError,
@@ -91,8 +90,7 @@ class _Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command and map its exceptions to exit codes."""
-        if "NO_COLOR" in os.environ:
-            ctx.color = False
+        ctx.color = colour()
         if hasattr(sys.stdout, "reconfigure"):
             sys.stdout.reconfigure(
                 encoding=None if sys.stdout.isatty() else "utf-8", errors="backslashreplace"

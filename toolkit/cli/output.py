@@ -70,10 +70,15 @@ def discard(stream: TextIO | None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # type: ignore[union-attr]
 
 
+def colour() -> bool | None:
+    """Return False if the user or the terminal wants no colours, else None: click decides."""
+    return False if "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb" else None
+
+
 def complain(text: str) -> None:
     """Print a line on stderr; if it cannot be written, the exit code alone remains."""
     try:
-        click.echo(text, err=True)
+        click.echo(text, err=True, color=colour())
     except OSError:
         discard(sys.stderr)
 

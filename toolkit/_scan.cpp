@@ -77,7 +77,7 @@ bool run_unlocked(F f) {
 
 // What was read, ready for Python.
 struct Read {
-  std::vector<char> verdicts;
+  std::vector<int32_t> verdicts;
   int64_t envelopes = 0;
   std::vector<std::unique_ptr<Handover>> tables;
 };
@@ -122,6 +122,12 @@ bool read_plans(const View& json, T& found) {
   return good;
 }
 
+template <class T>
+PyObject* column(const std::vector<T>& values) {
+  return PyBytes_FromStringAndSize(reinterpret_cast<const char*>(values.data()),
+                                   static_cast<Py_ssize_t>(values.size() * sizeof(T)));
+}
+
 PyObject* declare(PyObject*, PyObject* args) {
   PyObject* text;
   if (!PyArg_ParseTuple(args, "O", &text)) return nullptr;
@@ -155,8 +161,7 @@ PyObject* scan(PyObject*, PyObject* args) {
     Py_XDECREF(pair);
   }
   if (good)
-    return Py_BuildValue("(y#LN)", found.verdicts.empty() ? "" : found.verdicts.data(),
-                         static_cast<Py_ssize_t>(found.verdicts.size()),
+    return Py_BuildValue("(NLN)", column(found.verdicts),
                          static_cast<long long>(found.envelopes), tables);
   Py_XDECREF(tables);
   return nullptr;
@@ -168,11 +173,6 @@ bool get_part(View& text, PyObject* data, Py_ssize_t start, Py_ssize_t stop) {
   if (start >= 0 && start <= stop && stop <= text.buffer.len) return true;
   PyErr_SetString(PyExc_ValueError, "the part reaches beyond the data");
   return false;
-}
-
-PyObject* column(const Positions& values) {
-  return PyBytes_FromStringAndSize(reinterpret_cast<const char*>(values.data()),
-                                   static_cast<Py_ssize_t>(values.size() * sizeof(int64_t)));
 }
 
 PyObject* lines(PyObject*, PyObject* args) {
@@ -318,8 +318,8 @@ PyMethodDef kMethods[] = {
      "scan(data, starts, stops, breaks, window, lookup)\n"
      "-> (verdicts, envelopes, bodies, parts, tokens, alternatives, members)\n\n"
      "Read the records data[starts[i]:stops[i]]; breaks: the records before which a [DONE] lies.\n"
-     "Byte i of the verdicts is 1 if record i was read, 2 if it was joined to the body of an earlier\n"
-     "one, at most window records before (0: none is), 3 if it was read out of the text of an answer,\n"
+     "Number i of the verdicts (int32) is 1 if record i was read, 2 if it was joined to the body of an\n"
+     "earlier one, at most window records before (0: none is), 3 if it was read out of the text of an answer,\n"
      "2 + n if n > 1 bodies of it were read,\n"
      "and 0 if it is deferred. lookup: where to find\n"
      "the answer and its columns, see loaders/decoding/plans.py; empty: by content. envelopes: how many\n"

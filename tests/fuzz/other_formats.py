@@ -214,7 +214,20 @@ RECORDS: dict[str, tuple[Any, ...]] = {
             },
         },
     ),
-    "langchain": (_MESSAGE, {**_MESSAGE, "type": "AIMessageChunk", "tool_call_chunks": []}),
+    "helm": (
+        {"adapter_spec": {"name": "x"}, "request_states": [
+            {"instance": {"id": f"id{i}", "split": "test"}, "request": {"model": "m"},
+             "result": {"success": True, "cached": False, "completions": [
+                 {"text": "Hi!", "logprob": -0.75, "finish_reason": {"reason": "stop"},
+                  "tokens": [{"text": "Hi", "logprob": -0.25}, {"text": "!", "logprob": -1}]}]}}
+            for i in range(2)]},
+    ),
+    "langchain": (
+        _MESSAGE,
+        {**_MESSAGE, "type": "AIMessageChunk", "tool_call_chunks": []},
+        {"generations": [[{"text": "Hi!", "generation_info": {"logprobs": {"content": [_ENTRY]}}}],
+                         [{"text": "Hi", "generation_info": {"finish_reason": "stop"}}]]},
+    ),
     "haystack": (
         {"role": "assistant", "content": [{"text": "Hi!"}], "name": None,
          "meta": {"model": "m", "index": 0, "finish_reason": "stop", "usage": _CHAT_COUNTS,
@@ -261,6 +274,12 @@ SHAPED: tuple[tuple[Shape, Any], ...] = (
     (
         Shape(answers="runs[]", tokens="log", prompt="$.asked", text="said", marks=("kind=run",)),
         {"kind": "run", "index": 3, "asked": [_ENTRY], "runs": [{"said": "Hi!", "log": [_ENTRY]}]},
+    ),
+    (
+        Shape(records="data.runs[]", tokens="log", text="said", id="n", model="$.m"),
+        {"uuid": "u", "m": "m", "data": {"kind": "k", "runs": [
+            {"n": 5, "said": "Hi!", "log": [_ENTRY, _LAST]},
+            {"n": 6, "said": "", "log": [_LAST]}]}},
     ),
     (
         Shape(tokens="lists", text="out", keys="id", id="id"),

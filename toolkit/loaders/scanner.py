@@ -52,7 +52,7 @@ class Scanned(NamedTuple):
 
     Attributes
     ----------
-    verdicts : uint8 array, shape (n_records,)
+    verdicts : int32 array, shape (n_records,)
         `DEFERRED`, `READ`, `JOINED`, `EXCHANGED`, or 2 and the number of its bodies.
     envelopes : int
         Number of records of which the body lies inside an envelope or a row.
@@ -63,7 +63,7 @@ class Scanned(NamedTuple):
         The records that were joined to an earlier body, body by body.
     """
 
-    verdicts: NDArray[np.uint8]
+    verdicts: NDArray[np.int32]
     envelopes: int
     bodies: pa.RecordBatch
     parts: pa.RecordBatch
@@ -106,7 +106,7 @@ def scan_block(
     *tables, members = (pa.RecordBatch._import_from_c_capsule(*pair) for pair in capsules)
     bodies, parts, tokens, alternatives = tables
     frames = numbers(members["frame"])
-    found = np.frombuffer(verdicts, np.uint8)
+    found = np.frombuffer(verdicts, np.int32)
     return Scanned(found, envelopes, bodies, parts, tokens, alternatives, frames)
 
 

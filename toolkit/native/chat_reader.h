@@ -20,7 +20,7 @@
 
 namespace toolkit {
 
-enum Verdict : char { kDeferred, kRead, kJoined, kExchanged };  // or more; see loaders/scanner.py
+enum Verdict : int32_t { kDeferred, kRead, kJoined, kExchanged };  // or more; see loaders/scanner.py
 
 // As in Json, a method that reads takes a position in the text and returns the position after what it
 // read, or nullptr.

@@ -23,13 +23,15 @@ class CodedReader : public LocalReader {
   using LocalReader::LocalReader;
 
  protected:
-  // Reads the record of the tree; returns its format, or -1.
+  // Reads the record of the tree, or finds its records; returns its format, or -1.
   int read_tree(Shaped& found) {
     if (!tree_.is(0, Type::kObject)) return -1;
     std::fill(usage_, usage_ + kUsageCounts, -1);
     const size_t first_token = tokens.rows;
     const int format = coded(found);
-    if (format < 0 || tree_.doubt || is_left(first_token) || tree_.doubt) return -1;
+    if (format < 0 || tree_.doubt) return -1;
+    if (found.records != kNone) return format;
+    if (is_left(first_token) || tree_.doubt) return -1;
     found.body.has_choices = true;
     return format;
   }

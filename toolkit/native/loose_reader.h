@@ -104,6 +104,11 @@ class LooseReader : public CodedReader {
     return true;
   }
 
+  static bool are_repeated(std::vector<std::string_view>& names) {
+    std::sort(names.begin(), names.end());
+    return std::adjacent_find(names.begin(), names.end()) != names.end();
+  }
+
  private:
   std::string joined_, decoded_;  // the text of the tokens, and one that is compared with it
   std::string_view wanted_;       // that of the tokens, without blanks around it
@@ -139,10 +144,6 @@ class LooseReader : public CodedReader {
     std::vector<std::string_view> keys = {level.body_key.text()};
     each(level, [&](std::string_view key, const char*) { keys.push_back(key); });
     return are_repeated(keys);
-  }
-  static bool are_repeated(std::vector<std::string_view>& keys) {
-    std::sort(keys.begin(), keys.end());
-    return std::adjacent_find(keys.begin(), keys.end()) != keys.end();
   }
   // Returns the value of the first of some keys in the nearest object that has one; `is_text`: only
   // texts count.

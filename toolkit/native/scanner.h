@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "chat_reader.h"
+#include "elements.h"
 #include "inside.h"
 #include "rows.h"
 #include "way.h"
@@ -23,6 +24,7 @@
 namespace toolkit {
 
 constexpr int kMostAnswers = 8;  // of a row, each of which is found anew
+constexpr size_t kMostSearched = 8;  // bytes beside records, for each byte of the text
 
 // Reads records. As in Json, a method that reads takes a position in the text and returns the
 // position after what it read, or nullptr.
@@ -35,7 +37,8 @@ class Scanner : public ChatReader {
       : ChatReader(window, plans, lookup),
         expected_(static_cast<double>(expected)),
         rows_(json_),
-        way_(json_) {}
+        way_(json_),
+        elements_(json_) {}
 
   Members& members() { return runs_.members; }
 
@@ -54,8 +57,9 @@ class Scanner : public ChatReader {
       cut(mark);
     }
     const bool was_of_tree = is_of_tree_;
-    is_of_tree_ = tree_of(start, stop);
-    if (is_of_tree_) return kRead;
+    const Verdict found = tree_of(start, stop);
+    is_of_tree_ = found != kDeferred;
+    if (is_of_tree_) return found;
     cut(mark);
     if (was_of_tree && own_ == nullptr) {
       const Verdict verdict = body_of(start, mark.tokens);
@@ -74,6 +78,7 @@ class Scanner : public ChatReader {
   size_t read_ = 0;
   Rows rows_;
   Way way_;
+  Elements elements_;
 
   bool is_of_tree_ = false;  // the last record was read out of its tree
 
@@ -120,23 +125,25 @@ class Scanner : public ChatReader {
     runs_.cut(n_pieces);
     return kDeferred;
   }
-  // Reads a record that is, or contains, a body of another format; false: it is deferred.
-  bool tree_of(const char* start, const char* stop) {
+  // Reads a record that is, or contains, a body of another format, or several.
+  Verdict tree_of(const char* start, const char* stop) {
     const size_t room = 3 * static_cast<size_t>(stop - start) + 64;  // labels are longer than ids
     for (Table* table : {static_cast<Table*>(&tokens), static_cast<Table*>(&alternatives)})
       table->make_byte_room(room);
     chunk_ = 0;
     around_ = nullptr;
-    if (!tree_.build(start, stop)) return false;
-    if (own_ == nullptr && lookup_.path.steps.empty() && may_have_arrays()) return row_of_arrays(start);
+    if (!tree_.build(start, stop)) return kDeferred;
+    if (own_ == nullptr && lookup_.path.steps.empty() && may_have_arrays())
+      return row_of_arrays(start) ? kRead : kDeferred;
     if (lookup_.path.steps.empty()) {
       const Mark mark = here();
-      if (body_of_tree(start)) return true;
+      const Verdict verdict = body_of_tree(start);
+      if (verdict != kDeferred) return verdict;
       cut(mark);
     }
-    if (own_ != nullptr) return false;
+    if (own_ != nullptr) return kDeferred;
     const char* const inner = enter(start);
-    return inner != nullptr && body_of_tree(inner);
+    return inner == nullptr ? kDeferred : body_of_tree(inner);
   }
   // Makes the tree that of the only object of the record that may be an answer; returns its start.
   const char* enter(const char* start) {
@@ -159,12 +166,19 @@ class Scanner : public ChatReader {
     if (is_response || (around_->has_event() && !may_be_event())) return nullptr;
     return inside.start;
   }
-  bool body_of_tree(const char* start) {
+  Verdict body_of_tree(const char* start) {
     Shaped found;
     const size_t first_token = tokens.rows;
     const int format = read_tree(found);
-    if (format < 0) return false;
-    if (around_ != nullptr && !is_certain_inside(found, format, tokens.rows > first_token)) return false;
+    if (format < 0) return kDeferred;
+    if (found.records != Tree::kNone) return records(found.records, format);
+    if (around_ != nullptr && !is_certain_inside(found, format, tokens.rows > first_token)) return kDeferred;
+    if (!put_shaped(found, format, start)) return kDeferred;
+    envelopes += around_ != nullptr;
+    return kRead;
+  }
+  // Writes the row of a body that was read out of the tree.
+  bool put_shaped(Shaped& found, int format, const char* start) {
     if (!columns_.read(lookup_, around_, start, {}, found.custom_id)) return false;
     runs_.interrupt();
     const size_t row = bodies.rows;
@@ -173,8 +187,42 @@ class Scanner : public ChatReader {
     if (found.part >= 0) bodies.part.set(row, found.part);
     if (found.item_id.start != nullptr) json_.put(found.item_id, bodies.item_id, row);
     runs_.add(static_cast<size_t>(found.body.n_parts), row, parts);
-    envelopes += around_ != nullptr;
     return true;
+  }
+  // Reads the elements of a list as records: they are whole, and those with ids have different ones.
+  Verdict records(Tree::Index list, int format) {
+    Slice id;  // of the row that they are in, if the caller declared it
+    if (around_ != nullptr || !elements_.enter(tree_, list) || are_costly(list)) return kDeferred;
+    if (own_ != nullptr && !row_id(id)) return kDeferred;
+    around_ = &elements_;
+    const size_t n_pieces = runs_.n_pieces(), first_token = tokens.rows, first_body = bodies.rows;
+    std::vector<std::string_view> ids;
+    bool good = true;
+    tree_.each(list, [&](Tree::Index i) {
+      elements_.next();
+      if (!good || tree_.is(i, Type::kNull)) return;
+      Shaped found;
+      good = body_at(plan_of(format - kDeclared), i, found) && found.body.kind == kWhole &&
+             !found.body.id.escaped && elements_.path(path_);
+      if (found.custom_id.start == nullptr) found.custom_id = id;
+      const char* const start = tree_.is(i, Type::kObject) ? tree_.text_start(tree_.at(i)) : nullptr;
+      good = good && put_shaped(found, format, start);
+      if (found.body.id.start != found.body.id.stop) ids.push_back(found.body.id.text());
+    });
+    const size_t n = bodies.rows - first_body;
+    if (good && n > 0 && !is_left(first_token) && !tree_.doubt && !are_repeated(ids)) {
+      ++envelopes;
+      return n == 1 ? kRead : static_cast<Verdict>(kExchanged + n - 1);
+    }
+    runs_.cut(n_pieces);
+    around_ = nullptr;
+    return kDeferred;
+  }
+  // Returns whether the columns beside a list would be searched for too long, once for each element.
+  bool are_costly(Tree::Index list) const {
+    const auto size = [&](Tree::Index i) { return tree_.text(tree_.at(i)).text().size(); };
+    const bool has_columns = !lookup_.id.steps.empty() || !lookup_.keep.empty();
+    return has_columns && (size(0) - size(list)) * tree_.at(list).n > kMostSearched * size(0);
   }
   // Reads a row that has arrays of logprobs and no body.
   bool row_of_arrays(const char* start) {

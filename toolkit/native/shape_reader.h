@@ -29,15 +29,18 @@ class ShapeReader : public PathReader {
     Body body;
     Slice custom_id, item_id;
     int32_t item = -1, part = -1;  // -1: null
+    Index records = kNone;         // the list whose elements are records, of which none was read
   };
 
-  // Reads the record of the tree by a declaration; returns the index of that, or -1.
+  // Reads the record of the tree by a declaration, or finds its records; returns the index of the
+  // declaration, or -1.
   int shaped(Shaped& found) {
-    if (own_ != nullptr) return own(found) ? static_cast<int>(plans_.size()) : -1;
+    const int n = static_cast<int>(plans_.size());
+    if (own_ != nullptr) return matches(*own_, 0) && record_of(*own_, found) ? n : -1;
     if (is_of_code()) return -1;
     for (size_t i = 0; i < plans_.size() && !tree_.doubt; ++i) {
       if (!matches(plans_[i], 0)) continue;
-      return !tree_.doubt && body(plans_[i], found) ? static_cast<int>(i) : -1;
+      return !tree_.doubt && record_of(plans_[i], found) ? static_cast<int>(i) : -1;
     }
     return -1;
   }
@@ -148,11 +151,6 @@ class ShapeReader : public PathReader {
 
   // ---------------------------------------------------------------- marks
 
-  // Reads the record by the caller's declaration; its id is that of a row.
-  bool own(Shaped& found) {
-    if (!matches(*own_, 0) || !body(*own_, found)) return false;
-    return found.custom_id.start != nullptr || row_id(found.custom_id);
-  }
   // Returns whether there are tokens where a declaration without marks has them.
   bool has_tokens(const Plan& plan, Index of) {
     const Part part = plan.of(Part::kTokens).empty() ? Part::kText : Part::kTokens;
@@ -180,12 +178,31 @@ class ShapeReader : public PathReader {
 
   // ---------------------------------------------------------------- bodies
 
-  bool body(const Plan& plan, Shaped& found) {
-    std::vector<Index> records = {0};
-    if (!plan.of(Part::kRecords).empty()) records = all(plan.of(Part::kRecords), 0, 0);
-    if (records.size() != 1) return false;
-    const Index record = records[0];
-    if (!tree_.is(record, Type::kObject) || record != 0) return false;
+  bool record_of(const Plan& plan, Shaped& found) {
+    const Paths& paths = plan.of(Part::kRecords);
+    if (paths.empty()) {
+      const bool is_read = body_at(plan, 0, found);
+      return is_read && (own_ == nullptr || found.custom_id.start != nullptr || row_id(found.custom_id));
+    }
+    for (const Path& path : paths) {
+      std::vector<Step> steps = path.steps;
+      const Step last = steps.back();
+      steps.pop_back();
+      if (!last.keys.empty() || last.index >= 0 || !last.key.empty()) return false;  // not to all
+      found_.clear();
+      find(0, steps, 0, found_);
+      if (found_.empty() || !tree_.is_list(found_[0]) || tree_.at(found_[0]).n == 0) continue;
+      if (found_.size() > 1 || !tree_.is(found_[0], Type::kArray)) return false;
+      found.records = found_[0];
+      return true;
+    }
+    return false;
+  }
+
+ protected:
+  // Reads a record, which is all of the tree or one of several in it.
+  bool body_at(const Plan& plan, Index record, Shaped& found) {
+    if (!tree_.is(record, Type::kObject) && !tree_.is(record, Type::kArray)) return false;
     std::vector<Index> answers = {record};
     if (!plan.of(Part::kAnswers).empty()) answers = all(plan.of(Part::kAnswers), record, record);
     const auto get = [&](Part part) { return one(plan.of(part), record, record); };
@@ -214,6 +231,9 @@ class ShapeReader : public PathReader {
     const bool are_alike = !differ(parts.rows - static_cast<size_t>(body.n_parts), parts.rows);
     return !tree_.doubt && !(body.kind == kWhole && are_alike);
   }
+  const Plan& plan_of(int i) const { return own_ != nullptr ? *own_ : plans_[static_cast<size_t>(i)]; }
+
+ private:
 
   void usage(const Plan& plan, Index record, int64_t n_ids, Body& body) {
     std::fill(usage_, usage_ + kUsageCounts, -1);

@@ -99,12 +99,12 @@ class Counted(NamedTuple):
     scopes: Ints
 
 
-def counted(verdicts: NDArray[np.uint8]) -> Counted:
+def counted(verdicts: NDArray[np.integer]) -> Counted:
     """Count what was read of a block.
 
     Examples
     --------
-    >>> found = counted(np.array([DEFERRED, EXCHANGED, 2 + 3, EXCHANGED], np.uint8))
+    >>> found = counted(np.array([DEFERRED, EXCHANGED, 2 + 3, EXCHANGED]))
     >>> found.records.tolist(), found.scopes.tolist()
     ([0, 0, 1, 4, 5], [0, 1, 2, 3, 4])
     """
@@ -114,7 +114,7 @@ def counted(verdicts: NDArray[np.uint8]) -> Counted:
     return Counted(np.cumsum(n) - n, scopes)
 
 
-def _n_bodies(verdicts: NDArray[np.uint8]) -> Ints:
+def _n_bodies(verdicts: NDArray[np.integer]) -> Ints:
     is_one = (verdicts != DEFERRED) & (verdicts != JOINED)
     return np.where(verdicts > EXCHANGED, verdicts.astype(np.int64) - 2, is_one)
 

@@ -124,7 +124,7 @@ class ReferenceDecoder:
         if rows is None:
             rows = np.arange(n)
         if others is None:
-            is_read = np.ones(n, np.uint8)
+            is_read = np.ones(n, np.int32)
             is_read[rows] = 0
             others = counted(is_read)
         skipped, scopes = (np.diff(each[rows], prepend=0) for each in others)

@@ -105,6 +105,8 @@ HAND_MADE = tuple(
         '{"type":"response.completed","response":{"output":[5],"usage":null}}',
         '{"tokens":["a"],"logprobs":[-0.5],"top_logprobs":[[{"tok":"a","x":"{\\"logprob\\":-",'
         '"logprob":-1.0}]]}',
+        '{"tokens":["a"],"logprobs":[-0.5],"top_logprobs":[[{"tok":"a","x":{"choices":[{}]},'
+        '"logprob":-1.0}]]}',
         '{"message":"I am","logprobs":{"content":[' + _ENTRY + '],"details.tokens":true}}',
         '{"data":' + _CHUNK + "}",
         "[" + _CHUNK + "]",

@@ -97,10 +97,17 @@ class ArrayRows : public LooseReader {
     }
     return false;
   }
-  // Returns whether no text in a value may be JSON that holds an answer.
+  // Returns whether a value has no text that may be JSON with an answer, and no entry with more than
+  // texts and numbers, which may be an answer.
   bool has_no_answer(Index of) {
     for (Index i = of; i < tree_.at(of).end; ++i) {
       if (may_hold_answer(i)) return false;
+      bool is_nested = false;
+      if (tree_.is(i, Type::kObject))
+        tree_.each(i, [&](Index j) {
+          is_nested |= tree_.is(j, Type::kObject) || (tree_.is(j, Type::kArray) && tree_.at(j).n > 0);
+        });
+      if (is_nested) return false;
     }
     return true;
   }

@@ -167,7 +167,7 @@ def show(
     tables = [require_tables(lp)]
     if other is not None:
         if isinstance(other, str | int):
-            expected = f"LogprobTables to compare with; response={other!r} selects an answer of lp"
+            expected = "LogprobTables to compare with; the option response selects an answer of lp"
             raise arguments.invalid("other", other, expected)
         tables.append(require_tables(other, "other"))
     responses = _each("response", response, len(tables))

@@ -19,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import fs
 
+import toolkit
 from toolkit.errors import ArgumentError, SourceError
 from toolkit.loaders.sources.resolve import resolve
 from toolkit.loaders.sources.source import Source
@@ -320,12 +321,14 @@ def test_globs(folder: Path) -> None:
 
 def test_what_is_missing_does_not_stop_the_others(folder: Path) -> None:
     write("a.jsonl")
-    sources = resolve(["no.jsonl", "*.sse", "a.jsonl", "a.jsonl/x", "nul\0", "é" * 300])
+    sources = resolve(["no.jsonl", "*.sse", "a.jsonl", "a.jsonl/x", "nul\0", "", "é" * 300])
     assert [read(source) for source in sources] == [
-        (RECORD, None) if i == 2 else (b"", "unreadable_source") for i in range(6)
+        (RECORD, None) if i == 2 else (b"", "unreadable_source") for i in range(7)
     ]
     with pytest.raises(SourceError, match=r"no\.jsonl: no such file"):
         list(sources[0].blocks())
+    with pytest.raises(SourceError, match="'': no such file: the name is empty"):
+        list(sources[5].blocks())
     with pytest.raises(SourceError, match="pattern matches no file"):
         list(sources[1].blocks())
 
@@ -474,6 +477,11 @@ def test_an_object_that_is_not_a_source(item: object) -> None:
     with pytest.raises(ArgumentError, match="from_responses") as caught:
         resolve(item)
     assert "choices" not in str(caught.value)
+
+
+def test_tables_that_were_read_are_not_a_source() -> None:
+    with pytest.raises(ArgumentError, match="found LogprobTables; .* write_parquet writes it"):
+        resolve(toolkit.from_responses([]))
 
 
 def test_block_bytes_is_checked() -> None:

@@ -92,16 +92,21 @@ def _sources(item: Any) -> Iterator[Source]:
         for inner in item:
             yield from _sources(inner)
     else:
-        lazy = "call its collect(), or " if hasattr(item, "collect") else ""
+        ways = "for responses in memory, use from_responses"
+        if hasattr(item, "collect"):
+            ways = f"call its collect(), or {ways}"
+        if hasattr(item, "write_parquet"):
+            ways = "it has been read, and its write_parquet writes it"
         raise ArgumentError(
             f"a source is a path, a URI, a file object, bytes or a table, found "
-            f"{type(item).__name__}; "
-            f"{lazy}for responses in memory, use from_responses"
+            f"{type(item).__name__}; {ways}"
         )
 
 
 def _from_string(text: str) -> Iterator[Source]:
-    if "\0" in text:
+    if not text:
+        yield _unavailable("''", "no such file: the name is empty")
+    elif "\0" in text:
         yield _unavailable(text, "no such file: the name has a NUL character, which no path has")
     elif text == "-":
         yield Source("<stdin>", Stdin())

@@ -3,6 +3,10 @@
 import importlib
 import json
 import math
+import shutil
+import subprocess
+import sys
+import sysconfig
 from dataclasses import replace
 
 import numpy as np
@@ -20,6 +24,7 @@ from benchmarks.loops import repaired
 from benchmarks.peers import PEERS
 from benchmarks.sections import SCRIPTS
 from benchmarks.tables import build, load, summary
+from tests.conftest import ROOT
 
 MB = 0.3
 SPECS = {
@@ -272,3 +277,17 @@ def test_unknown_sections_are_refused(capsys):
     with pytest.raises(SystemExit):
         main(["--only", "reading"])
     assert "no section 'reading'" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(
+    not sysconfig.get_config_var("Py_ENABLE_SHARED") or not shutil.which("cc"),
+    reason="needs a shared Python library and a C compiler",
+)
+def test_the_share_that_holds_the_interpreter_lock(tmp_path):
+    command = [sys.executable, "-m", "benchmarks.interpreter_lock", "--mb", "1", "--repeats", "1"]
+    run = subprocess.run(
+        [*command, "--cache", tmp_path], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    rows = [line.rsplit(maxsplit=3) for line in run.stdout.splitlines()[5:]]
+    assert [row[0] for row in rows] == ["read", "read stream chunks", "read gzip", "export"]
+    assert all(0 < float(held) < 100 and int(times) > 100 for _, _, held, times in rows)

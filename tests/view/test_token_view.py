@@ -357,7 +357,9 @@ def test_bad_tables_are_named():
     lp = made([("Hi", -1.0, [])])
     with pytest.raises(toolkit.errors.ArgumentError, match="lp is a list"):
         toolkit.show([])
-    with pytest.raises(toolkit.errors.ArgumentError, match="other='lp'.*; response='lp' selects"):
+    with pytest.raises(
+        toolkit.errors.ArgumentError, match="other='lp'.*; the option response selects"
+    ):
         toolkit.show(lp, "lp")
     with pytest.raises(toolkit.errors.ArgumentError, match="colours"):
         toolkit.show(lp).text(16)

@@ -481,7 +481,7 @@ def test_an_object_that_is_not_a_source(item: object) -> None:
 
 def test_tables_that_were_read_are_not_a_source() -> None:
     with pytest.raises(ArgumentError, match="found LogprobTables; .* write_parquet writes it"):
-        resolve(toolkit.from_responses([]))
+        resolve(toolkit.concat([]))
 
 
 def test_block_bytes_is_checked() -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from tests.conftest import ROOT
 
 TESTS = ("loaders/decoding", "loaders/test_golden.py", "loaders/test_scan.py", "test_data.py")
-_FLAGS = ("-std=c++17", "-O1", "-g", "-shared", "-fPIC", "-DPy_LIMITED_API=0x030b0000",
+_FLAGS = ("-std=c++17", "-O1", "-g1", "-shared", "-fPIC", "-DPy_LIMITED_API=0x030b0000",
           "-fsanitize=address,undefined", "-fno-sanitize-recover=all",
           "-fno-omit-frame-pointer")  # fmt: skip
 _PRELUDE = """

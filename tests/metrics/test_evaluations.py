@@ -157,7 +157,7 @@ def test_intervals_cover_the_truth(rho):
     """60 questions, 3 answers each of correlation rho; the second run is 0.1 better."""
     rng = np.random.default_rng(4)
     ends = []
-    for _ in range(300):
+    for _ in range(200):
         alike = rng.random(60) < rho
         kept, own = rng.random((60, 1)), rng.random((60, 3))
         draw = np.where(alike[:, None], kept, own)
@@ -171,7 +171,7 @@ def test_intervals_cover_the_truth(rho):
             (0.1, *both.loc[0, ["difference_lower", "difference_upper"]]),
             (0.1, *single.loc[0, ["newcombe_lower", "newcombe_upper"]]),
         ]
-    truth, low, high = np.array(ends, float).reshape(300, 3, 3).transpose(2, 0, 1)
+    truth, low, high = np.array(ends, float).reshape(200, 3, 3).transpose(2, 0, 1)
     known = ~np.isnan(low)  # the t of a difference needs ten questions that differ
     covered = ((low <= truth) & (truth <= high)).sum(axis=0) / known.sum(axis=0)
     assert (covered > 0.91).all(), covered

@@ -108,6 +108,7 @@ HAND_MADE = tuple(
         '{"tokens":["a"],"logprobs":[-0.5],"top_logprobs":[[{"tok":"a","x":{"choices":[{}]},'
         '"logprob":-1.0}]]}',
         '{"message":"I am","logprobs":{"content":[' + _ENTRY + '],"details.tokens":true}}',
+        '{"tokens":["a"],"logprobs":[-0.5],"top_logprobs":[{"a":-0.5,"details.tokens":-5}]}',
         '{"data":' + _CHUNK + "}",
         "[" + _CHUNK + "]",
         json.dumps(json.loads(_BODY), indent=2, ensure_ascii=False),

@@ -97,11 +97,11 @@ class ArrayRows : public LooseReader {
     }
     return false;
   }
-  // Returns whether a value has no text that may be JSON with an answer, and no entry with more than
-  // texts and numbers, which may be an answer.
+  // Returns whether a value has no text that may be JSON with an answer, no key that may be a path to
+  // one, and no entry with more than texts and numbers, which may be an answer.
   bool has_no_answer(Index of) {
     for (Index i = of; i < tree_.at(of).end; ++i) {
-      if (may_hold_answer(i)) return false;
+      if (may_hold_answer(i) || is_dotted(tree_.key(tree_.at(i)).text())) return false;
       bool is_nested = false;
       if (tree_.is(i, Type::kObject))
         tree_.each(i, [&](Index j) {

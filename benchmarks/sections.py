@@ -250,10 +250,8 @@ def export(settings: Settings) -> Iterator[Table]:
     spec = Spec(k=settings.k[0], seed=settings.seed)
     path = corpus.cached(settings.folder, spec, settings.mb)
     results = run(_readers(settings, spec, path, "export"))
-    note = (
-        f"{path.stat().st_size / 1e6:.0f} MB of JSONL; one thread that reads, though the toolkit "
-        "writes on others; zstd level 1 everywhere."
-    )
+    size = path.stat().st_size / 1e6
+    note = f"{size:.0f} MB of JSONL; one thread; zstd level 1 everywhere."
     rows = _rows(results, "MB/s", written_MB=_written)
     yield Table("Export: JSON to Parquet", rows, note)
 

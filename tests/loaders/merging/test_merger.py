@@ -118,7 +118,7 @@ def loaded(chunks, container, data):
     )
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     strategies.recordings(),
     st.sampled_from(("sse", "sse", "jsonl", "objects", "iterator")),

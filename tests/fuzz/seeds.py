@@ -109,6 +109,8 @@ HAND_MADE = tuple(
         '"logprob":-1.0}]]}',
         '{"message":"I am","logprobs":{"content":[' + _ENTRY + '],"details.tokens":true}}',
         '{"tokens":["a"],"logprobs":[-0.5],"top_logprobs":[{"a":-0.5,"details.tokens":-5}]}',
+        '{"text":"a","logprobs":[{"token":"a","logprob":-1,"top_logprobs":[{"token":"a",'
+        '"logprob":-1,"top_logprobs":"{\\"choices\\":[]}"}]}],"b":1}',
         '{"data":' + _CHUNK + "}",
         "[" + _CHUNK + "]",
         json.dumps(json.loads(_BODY), indent=2, ensure_ascii=False),

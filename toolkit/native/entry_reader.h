@@ -137,6 +137,11 @@ class EntryReader {
     return json_.array(p, [&](const char* q) { return alternative(q, first); });
   }
 
+  // Reads null or an empty list: an alternative with others of its own may hold an answer.
+  const char* no_list(const char* p) {
+    const char* const after = json_.null(p);
+    return after != nullptr ? after : json_.array(p, [](const char*) -> const char* { return nullptr; });
+  }
   const char* alternative(const char* p, size_t first) {
     Entry entry;
     alternatives.make_row_room();
@@ -144,7 +149,7 @@ class EntryReader {
     p = json_.take(p, '{');
     if (p == nullptr || (p = usual_fields(p, alternatives, entry)) == nullptr) return nullptr;
     p = json_.rest_of_object(p, entry.seen == 0, entry.seen, kEntryNames, [&](const char* q, Key key) {
-      return key == Key::kTop ? json_.skip(q) : entry_field(q, alternatives, entry, key);
+      return key == Key::kTop ? no_list(q) : entry_field(q, alternatives, entry, key);
     });
     if (p == nullptr) return nullptr;
     alternatives.slot.set(row, static_cast<int32_t>(row - first + 1));

@@ -26,8 +26,7 @@ def test_mutants_read_alike():
     inputs, taken = run(20_000, seed=1)
     assert inputs == 20_000
     # Otherwise too little is compared; of rows with path=, id= or keep= most mutants are deferred.
-    # Mutants of a batch are alike: with six seeds the share was 0.23 to 0.33.
-    assert taken > 0.2 * inputs
+    assert taken > 0.25 * inputs
 
 
 def test_numbers_are_read_as_float_reads_them():

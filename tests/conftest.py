@@ -5,7 +5,7 @@ from pathlib import Path
 
 import matplotlib
 import pytest
-from hypothesis import Phase, settings
+from hypothesis import HealthCheck, Phase, settings
 
 matplotlib.use("Agg")
 
@@ -53,7 +53,10 @@ def _figures_closed():
 
 
 # No deadline, because other workers and threads share the cores; time is tested where it matters.
-settings.register_profile("toolkit", deadline=None)
+# The command in tests/README.md has many more examples.
+UNTIMED = {"deadline": None, "suppress_health_check": (HealthCheck.too_slow,)}
+settings.register_profile("toolkit", max_examples=60, **UNTIMED)
+settings.register_profile("thorough", max_examples=1000, **UNTIMED)
 settings.load_profile("toolkit")
 # For mutants, where any failure counts and the smallest example does not.
 settings.register_profile("first", phases=[Phase.explicit, Phase.generate], deadline=None)

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -337,8 +338,9 @@ def room_of(module: str) -> str:
     return max(fits, key=len, default=module)
 
 
-def imports(path: Path):
-    """Yield (module, inside a function) of each import; ``from toolkit import x`` is toolkit.x."""
+@cache
+def imports(path: Path) -> list[tuple[str, bool]]:
+    """Return (module, inside a function) of each import; ``from toolkit import x`` is toolkit.x."""
     tree = ast.parse(path.read_text())
     inner = {
         id(node)
@@ -352,12 +354,13 @@ def imports(path: Path):
         if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING"
         for node in ast.walk(block)
     }
+    found = []
     for node in ast.walk(tree):
         if id(node) in typing_only:
             continue
         if isinstance(node, ast.Import):
             for alias in node.names:
-                yield alias.name, id(node) in inner
+                found.append((alias.name, id(node) in inner))
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
             folder = PACKAGE.parent.joinpath(*node.module.split("."))
@@ -366,7 +369,9 @@ def imports(path: Path):
                     f"{alias.name}.py"
                 ).is_file()
                 is_module |= alias.name == "_scan"
-                yield f"{node.module}.{alias.name}" if is_module else node.module, id(node) in inner
+                module = f"{node.module}.{alias.name}" if is_module else node.module
+                found.append((module, id(node) in inner))
+    return found
 
 
 @pytest.mark.parametrize("path", modules(), ids=name_of)

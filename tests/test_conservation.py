@@ -8,7 +8,7 @@ import warnings
 
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import toolkit
@@ -17,7 +17,6 @@ from tests.oracle import assert_conserved, rows_by_response
 from tests.oracle import load as read
 
 pytestmark = pytest.mark.filterwarnings("ignore::toolkit.errors.ToolkitWarning")
-QUICK = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def answer(text="hi", **fields):
@@ -61,7 +60,6 @@ FRAGMENTS = st.one_of(
 )
 
 
-@QUICK
 @given(st.lists(FRAGMENTS, max_size=8), st.sampled_from((b"\n", b"\n\n", b"\r\n", b"\r")))
 def test_any_lines(lines, end):
     """Every record is read or rejected; any bytes may come in any container."""
@@ -81,7 +79,6 @@ def test_any_lines(lines, end):
         assert row["line"] <= n_lines
 
 
-@QUICK
 @given(st.lists(st.sampled_from((LINE, b"", b"{bad", LINE + b" " + LINE)), max_size=9))
 def test_lines_that_are_known(lines):
     """Counted by hand: each line, and what it must become."""
@@ -112,7 +109,6 @@ def test_what_is_no_record_is_counted_by_class():
     assert (ledger["envelopes"], ledger["blank"], ledger["records"]) == (2, 1, 3)
 
 
-@QUICK
 @given(st.data())
 def test_any_damage(data):
     """A byte that is changed, removed or doubled costs its own record, never another one."""

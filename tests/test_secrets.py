@@ -157,9 +157,10 @@ def test_rejects_and_warnings_are_silent(name):
 
 @pytest.mark.parametrize("name", RECORDS)
 def test_errors_are_silent(name):
-    """Of bytes, and of objects in memory."""
+    """Of bytes, and of objects in memory; of many records each third, which has every odd value."""
     n = 0
-    for line in lines(RECORDS[name]()):
+    records = lines(RECORDS[name]())
+    for line in records[:: 3 if len(records) > 600 else 1]:
         for call in (toolkit.read, toolkit.from_responses):
             with warnings.catch_warnings(action="ignore"):
                 try:
@@ -243,7 +244,7 @@ def test_a_damaged_export_is_reported_silently(tmp_path):
 def test_every_format_is_rejected_silently(name):
     """With a text where something else belongs."""
     sample = samples.SAMPLES[name]
-    n = 0
+    records = []
     for whole in [sample.whole, *(sample.stream or ())[:3]]:
         for path in list(paths(whole))[1:]:
             record = copy.deepcopy(whole)
@@ -251,8 +252,8 @@ def test_every_format_is_rejected_silently(name):
             for key in path[:-1]:
                 inner = inner[key]
             inner[path[-1]] = CANARY
-            with warnings.catch_warnings(action="ignore"):
-                lp = load(json.dumps(record).encode())
-            n += lp.rejects.num_rows
-            assert_silent(str(lp.rejects.select(["reason", "path", "message"]).to_pylist()))
-    assert n
+            records.append(record)
+    with warnings.catch_warnings(action="ignore"):
+        lp = load(b"\n".join(lines(records)))
+    assert lp.rejects.num_rows
+    assert_silent(str(lp.rejects.select(["reason", "path", "message"]).to_pylist()))

@@ -13,6 +13,10 @@ MARKS = [
     pytest.mark.skipif(chromium.PROGRAM is None, reason="there is no Chromium on this machine"),
     pytest.mark.filterwarnings("default"),  # of event loops and sockets
 ]
+# Widths and colours do not depend on each other.
+WINDOWS = pytest.mark.parametrize(
+    ("width", "dark"), [(1280, False), (400, True)], ids=["wide-light", "narrow-dark"]
+)
 
 
 def _axe() -> Path | None:

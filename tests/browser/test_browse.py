@@ -6,14 +6,13 @@ from pathlib import Path
 import pytest
 
 import toolkit
-from tests.browser.checks import MARKS, assert_quiet, needs_axe, severe_faults
+from tests.browser.checks import MARKS, WINDOWS, assert_quiet, needs_axe, severe_faults
 from tests.browser.test_pages import ATTACKS
 from tests.plot.cases import body, load
 from tests.view.test_browse import many_answers
 
 pytestmark = MARKS
 WIDTHS = pytest.mark.parametrize("width", [1280, 400])
-SCHEMES = pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 
 
 @pytest.fixture(scope="module")
@@ -65,8 +64,7 @@ def answers(lp):
     return toolkit.sequence_metrics(lp).sort_values("perplexity", ascending=False, kind="stable")
 
 
-@SCHEMES
-@WIDTHS
+@WINDOWS
 @pytest.mark.parametrize("name", ["capitals", "stories", "attacks"])
 def test_it_loads_nothing_and_fits(page, made, name, width, dark):
     opened(page, made[name], width=width, dark=dark)
@@ -204,8 +202,7 @@ def test_the_keyboard_alone_opens_an_answer_and_its_tokens(page, made, data, wid
 
 
 @needs_axe
-@SCHEMES
-@WIDTHS
+@WINDOWS
 @pytest.mark.parametrize("name", ["capitals", "stories", "attacks"])
 def test_no_serious_fault_of_accessibility(page, made, name, width, dark):
     opened(page, made[name], width=width, dark=dark)

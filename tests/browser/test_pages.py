@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 import toolkit
-from tests.browser.checks import MARKS, assert_quiet, needs_axe, severe_faults
+from tests.browser.checks import MARKS, WINDOWS, assert_quiet, needs_axe, severe_faults
 from tests.conftest import ROOT
 from tests.plot.cases import HOSTILE, body, load
 
@@ -56,8 +56,7 @@ def pages(tmp_path_factory, data):
 KINDS = ("report", "report_of_attacks", "view", "pair", "cividis", "view_of_attacks", "card")
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 400])
+@WINDOWS
 @pytest.mark.parametrize("kind", KINDS)
 def test_pages_load_nothing_and_fit(page, pages, kind, width, dark):
     page.open(pages[kind], width=width, dark=dark)

@@ -5,7 +5,7 @@ import shutil
 import uuid
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import toolkit
@@ -32,7 +32,6 @@ def out(lp, tmp_path):
 # Beside the target
 
 
-@settings(max_examples=60, deadline=None)
 @given(rng=st.randoms(use_true_random=False), resume=st.booleans(), n=st.integers(1, 8))
 def test_foreign_neighbours_are_left_alone(tmp_path_factory, lp, rng, resume, n):
     """Files, folders and links named like the leftovers of an export."""

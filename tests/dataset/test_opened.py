@@ -138,7 +138,7 @@ def test_usage_reads_no_tokens_and_no_texts(tmp_path):
     assert_same(pd.DataFrame(found), pd.DataFrame(toolkit.usage(lp, by="model")))
 
 
-@pytest.mark.parametrize("n_ids", [1 << 20, 61])
+@pytest.mark.parametrize("n_ids", [1 << 20, 250])
 def test_check_of_the_export(n_ids, out, lp, monkeypatch):
     small(monkeypatch)
     monkeypatch.setattr(opened, "_IDS", n_ids)
@@ -151,7 +151,7 @@ def test_check_of_the_export(n_ids, out, lp, monkeypatch):
 
 def test_check_in_any_order_and_grouping(parts, lp):
     records = checks.Records.of([lp.rejects], [lp.ledger])
-    for seed in range(3):
+    for seed in range(2):
         usual = habits(_shuffled([habits_partial(part) for part in parts], seed, HABIT_REDUCERS))
         found = [checks.check_partial(part, usual) for part in parts]
         ids = _shuffled([ids_partial(part.responses) for part in parts], seed, ID_REDUCERS)

@@ -9,6 +9,7 @@ from selectolax.lexbor import LexborHTMLParser
 
 import toolkit
 from tests.browser import chromium
+from tests.browser.checks import WINDOWS
 from tests.conftest import ROOT
 from toolkit import schema
 
@@ -148,8 +149,7 @@ def page(tmp_path_factory):
 class TestInTheBrowser:
     pytestmark = browser
 
-    @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-    @pytest.mark.parametrize("width", [1280, 400])
+    @WINDOWS
     def test_pages_load_nothing_and_fit(self, page, site, width, dark, subtests):
         for kind in KINDS:
             with subtests.test(kind):

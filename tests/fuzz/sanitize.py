@@ -18,7 +18,7 @@ from pathlib import Path
 from tests.conftest import ROOT
 
 TESTS = ("loaders/decoding", "loaders/test_golden.py", "loaders/test_scan.py", "test_data.py")
-_FLAGS = ("-std=c++17", "-O1", "-g1", "-shared", "-fPIC", "-DPy_LIMITED_API=0x030b0000",
+_FLAGS = ("-std=c++17", "-g1", "-shared", "-fPIC", "-DPy_LIMITED_API=0x030b0000",
           "-fsanitize=address,undefined", "-fno-sanitize-recover=all",
           "-fno-omit-frame-pointer")  # fmt: skip
 _PRELUDE = """
@@ -64,13 +64,13 @@ def _libraries() -> list[str]:
     ]
 
 
-def build(folder: Path) -> Path:
+def build(folder: Path, optimization: str = "-O1") -> Path:
     """Build the scanner with the sanitizers and return the path of the library."""
     library = folder / "_scan.abi3.so"
     include = f"-I{sysconfig.get_paths()['include']}"
     package = ROOT / "toolkit"
     source = str(package / "_scan.cpp")
-    command = ["g++", *_FLAGS, include, f"-I{package}", source, "-o", str(library)]
+    command = ["g++", *_FLAGS, optimization, include, f"-I{package}", source, "-o", str(library)]
     subprocess.run(command, check=True)
     return library
 

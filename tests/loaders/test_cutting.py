@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import toolkit
@@ -94,7 +94,6 @@ def added(ledger):
     return dict(counts)
 
 
-@settings(max_examples=60, deadline=None)
 @given(files_and_cuts())
 def test_any_cut_gives_the_tables_of_the_whole(tmp_path_factory, drawn):
     text, bounds = drawn

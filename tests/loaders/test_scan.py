@@ -8,7 +8,7 @@ import warnings
 from unittest import mock
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import toolkit
@@ -88,7 +88,6 @@ def test_small_sources_share_a_batch(samples):
     same(toolkit.concat(parts), toolkit.read(data))
 
 
-@settings(max_examples=150, deadline=None)
 @given(st.data(), st.integers(1, 3000), st.sampled_from([1, 2]))
 def test_streams_cross_batches_whole(data, batch_bytes, threads):
     recording = data.draw(recordings())
@@ -96,7 +95,6 @@ def test_streams_cross_batches_whole(data, batch_bytes, threads):
     same(scanned(recording, batch_bytes=batch_bytes, threads=threads), expected)
 
 
-@settings(max_examples=150, deadline=None)
 @given(recordings())
 def test_block_by_block_is_chunk_by_chunk(recording):
     expected = toolkit.read(recording)
@@ -141,7 +139,6 @@ def events(draw):
     return "\n".join(lines).encode()
 
 
-@settings(max_examples=200, deadline=None)
 @given(events(), st.sampled_from([1, 2, 5, 20, 100_000]), st.sampled_from([100, 1000, None]))
 def test_chunks_joined_by_the_scanner_are_those_it_leaves_apart(data, window, batch_bytes):
     joined = toolkit.read(data, stream_window=window)
@@ -232,7 +229,6 @@ def alone(data, ordinal, name):
 ODD = [b"{bad\n", b"", b" \n\n", b"{}\n", b"data: [DONE]\n\n", b'{"choices": [{"delta": {}}]}\n']
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.one_of(recordings(), st.sampled_from(ODD)), min_size=2, max_size=6),
     st.sampled_from([None, 1, 3000]),

@@ -9,7 +9,7 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import toolkit
@@ -138,7 +138,6 @@ def test_answers_of_one_custom_id_belong_together():
 # Against plain counting
 
 
-@settings(max_examples=150)
 @given(
     st.lists(
         st.lists(

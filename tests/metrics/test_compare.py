@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import toolkit
@@ -133,7 +133,6 @@ TOKEN = st.tuples(
 RUN = st.lists(st.lists(TOKEN, min_size=1, max_size=5), min_size=1, max_size=4)
 
 
-@settings(max_examples=150)
 @given(RUN, RUN)
 def test_comparison_is_that_of_plain_loops(left, right):
     n = min(len(left), len(right))

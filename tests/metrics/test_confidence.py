@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import toolkit
@@ -132,7 +132,6 @@ def test_an_answer_without_tokens_is_a_row_of_nulls():
 LOGPROBS = st.lists(st.floats(-12, -1e-3), min_size=1, max_size=6)
 
 
-@settings(max_examples=200)
 @given(st.lists(LOGPROBS, min_size=1, max_size=12), st.integers(1, 6), st.integers(1, 14))
 def test_measures_are_those_of_plain_loops(tokens, k, window):
     tokens = [[lp - 3.0 * (len(own) > 1) for lp in own] for own in tokens]  # mass below 1

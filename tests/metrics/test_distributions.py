@@ -6,7 +6,7 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import toolkit
@@ -39,7 +39,6 @@ def test_what_is_in_no_bin_is_counted():
     assert row["share"] == 0.5
 
 
-@settings(max_examples=100)
 @given(
     st.lists(
         st.tuples(st.sampled_from("mn"), st.lists(st.floats(-9, 0), min_size=1, max_size=6)),

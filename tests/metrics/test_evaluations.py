@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import toolkit
@@ -35,7 +35,6 @@ def clustered_error(scores, clusters):
 
 
 @given(st.lists(st.tuples(st.floats(-5, 5), st.integers(0, 4)), min_size=2, max_size=30))
-@settings(max_examples=100)
 def test_the_error_is_that_of_plain_loops(rows):
     scores, clusters = [x for x, _ in rows], [c for _, c in rows]
     with warnings.catch_warnings(action="ignore"):

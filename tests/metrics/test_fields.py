@@ -44,7 +44,6 @@ JSON = st.dictionaries(
 )
 
 
-@settings(max_examples=300)
 @given(
     JSON,
     st.booleans(),

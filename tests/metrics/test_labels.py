@@ -179,7 +179,7 @@ def truth(model, forms, depth):
     return found
 
 
-@settings(max_examples=1500)
+@settings(max_examples=500)
 @given(st.integers(0, 2**32), st.integers(1, len(PIECES)))
 def test_bounds_enclose_the_truth(seed, k):
     rng = random.Random(seed)
@@ -218,7 +218,6 @@ def test_bounds_enclose_the_truth(seed, k):
         assert low - 1e-9 <= mean <= high + 1e-9
 
 
-@settings(max_examples=200)
 @given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=6))
 def test_what_is_stated_is_the_longest(path):
     of = {form: i for i, own in enumerate(FORMS) for form in own}

@@ -73,7 +73,6 @@ def test_a_worked_example():
     assert row["n_wrong"] == 1
 
 
-@settings(max_examples=60)
 @given(FEW)
 def test_ties_are_the_mean_over_every_order(answers):
     row = row_of(*columns(answers), n_bootstrap=0, coverages=[0.3, 0.5, 0.75, 1.0])

@@ -179,7 +179,6 @@ TEXTS = st.text(
 )
 
 
-@settings(max_examples=300)
 @given(TEXTS, st.lists(st.integers(0, 40)), st.data())
 def test_every_span_has_the_tokens_of_its_bytes(text, cuts, data):
     raw = text.encode()

@@ -7,7 +7,7 @@ import re
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import toolkit
@@ -83,7 +83,6 @@ PIECES = st.lists(
 )
 
 
-@settings(max_examples=200)
 @given(PIECES, st.integers(0, 12))
 def test_the_part_from_a_character_on_is_that_of_plain_loops(pieces, start):
     logprobs = [-0.25 * (i % 5 + 1) for i in range(len(pieces))]

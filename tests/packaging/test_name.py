@@ -56,7 +56,7 @@ def test_the_tests_use_the_toolkit_of_their_checkout(tmp_path):
     (tmp_path / "toolkit.py").write_text("raise SystemExit('theirs')\n")
     root = Path(__file__).parents[2]
     done = run(
-        ("{python}", "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider",
+        ("{python}", "-m", "pytest", "--collect-only", "-q", "-n", "0", "-p", "no:cacheprovider",
          f"--rootdir={root}", f"-c={root / 'pyproject.toml'}",
          f"{root / 'tests' / 'test_errors.py'}"),
         tmp_path,

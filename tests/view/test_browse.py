@@ -354,10 +354,10 @@ def many_answers(n, length=60, k=5):
     """Load n answers of random words, each token with k alternatives."""
     rng = np.random.default_rng(3)
     words = [f" w{i:x}" for i in range(30_000)]
-    share = 1 / np.arange(1, len(words) + 1) ** 0.9
+    share = np.cumsum(1 / np.arange(1, len(words) + 1) ** 0.9)
     lines = []
     for i in range(n):
-        codes = rng.choice(len(words), (length, k), p=share / share.sum())
+        codes = np.searchsorted(share, rng.uniform(0, share[-1], (length, k)))
         mass = rng.dirichlet([6.0, *[0.5] * k], length)[:, :k]
         logprobs = np.log(np.maximum(np.sort(mass, axis=1)[:, ::-1], 1e-9))
         entries = [

@@ -6,7 +6,7 @@ import re
 import click
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser
 
@@ -272,7 +272,6 @@ def test_hostile_tokens_stay_text(token):
     assert "$" not in re.sub(r"<span>\$</span>|data-d=\"[^\"]*\"|style=\"[^\"]*\"", "", view.html)
 
 
-@settings(max_examples=300)
 @given(
     st.lists(
         st.tuples(

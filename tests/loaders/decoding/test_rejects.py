@@ -6,7 +6,7 @@ import warnings
 from unittest import mock
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import toolkit
@@ -137,7 +137,6 @@ SHORT = [
 ]
 
 
-@settings(max_examples=150, deadline=None)
 @given(
     st.lists(st.sampled_from(SHORT) | st.just(b"{}"), max_size=40),
     st.sampled_from((1, 30)),

@@ -203,7 +203,7 @@ TOKENS = st.sampled_from(
 STARTS = st.sampled_from([b"", b"[", b'{\n"', b"[\n  {", b"data: {", BOM])
 
 
-@settings(max_examples=500)
+@settings(max_examples=200)
 @given(
     STARTS,
     st.lists(TOKENS, max_size=25).map(b"".join),
@@ -246,7 +246,6 @@ VALUES = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=300)
 @given(
     st.lists(VALUES, max_size=12),
     st.sampled_from([b",", b",\n", b" ,\n\n  ", b"\n,"]),
@@ -271,7 +270,7 @@ def test_elements_of_arrays_are_where_they_are_said_to_be(values, comma, space, 
     assert result.lengths == [len(value) for value in values]
 
 
-@settings(max_examples=500)
+@settings(max_examples=200)
 @given(STARTS.filter(lambda start: start != b"data: {"), st.lists(TOKENS, max_size=25))
 def test_nothing_is_dropped(start: bytes, tokens: list[bytes]) -> None:
     data = start + b"".join(tokens)
@@ -534,7 +533,6 @@ def test_nesting_of_depths() -> None:
 
 
 @pytest.mark.skipif(toolkit.decoder() != "native", reason="the native scanner was not built")
-@settings(max_examples=300)
 @given(st.lists(st.sampled_from([b"{", b"[", b"[D", b"\n", b"\r", b"a", b"\r\n"]), max_size=30))
 def test_lines_are_the_same_with_and_without_the_scanner(pieces):
     text = b"".join(pieces)

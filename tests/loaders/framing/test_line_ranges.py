@@ -5,7 +5,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import toolkit
@@ -87,7 +87,6 @@ def test_cuts_at_every_byte(end, max_bytes):
         assert in_ranges(data, 3, [cut], max_bytes) == expected, cut
 
 
-@settings(max_examples=200, deadline=None)
 @given(
     st.lists(st.sampled_from(LINES), min_size=1).map(b"".join),
     st.lists(st.integers(0, 400), max_size=6),

@@ -241,7 +241,6 @@ def test_an_error_alone(feed):
     assert feed("a", TEXT) == 1
 
 
-@settings(max_examples=200, deadline=None)
 @given(st.data())
 def test_any_interleaving_of_whole_streams(data):
     """Streams with different ids never mix, in whatever order their chunks come."""
@@ -265,7 +264,6 @@ def test_any_interleaving_of_whole_streams(data):
     assert feed.notes() == {}
 
 
-@settings(max_examples=200, deadline=None)
 @given(st.data())
 def test_any_chunks_at_all(data):
     """An owner is LATE, a record before that is itself an owner, or the chunk's own record."""

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import toolkit
@@ -113,7 +113,6 @@ def test_tokens_that_truly_repeat(lists, texts, usage):
     assert NOTE not in notes(lp)
 
 
-@settings(max_examples=200, deadline=None)
 @given(st.text("ab ", min_size=1, max_size=30), st.data())
 def test_cumulative_is_as_sent_once(text, data):
     pairs = [(token, -0.5 - i / 8) for i, token in enumerate(text)]

@@ -4,7 +4,7 @@ import json
 import warnings
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import toolkit
@@ -118,7 +118,6 @@ def loaded(chunks, container, data):
     )
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     strategies.recordings(),
     st.sampled_from(("sse", "sse", "jsonl", "objects", "iterator")),
@@ -146,7 +145,6 @@ def test_whole_and_streamed_are_equal(recording, container, data):
     assert by_id == {answer["id"]: n for answer, n in zip(wholes, own, strict=True)}
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(strategies.recordings())
 def test_generated_answers_equal_the_naive_reader(recording):
     wholes, chunks = recording
@@ -158,7 +156,6 @@ def test_generated_answers_equal_the_naive_reader(recording):
     assert read_tables(streamed) == read_naively(strategies.as_jsonl(chunks))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(strategies.recordings())
 def test_the_chunk_column_tells_which_chunk_brought_a_token(recording):
     _, chunks = recording

@@ -1,12 +1,11 @@
 """Open streams, found by when they were active."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from toolkit.loaders.merging.streams import OpenStreams, Stream
 
 
-@settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_the_latest_and_the_oldest_are_those_of_a_search(data):
     """Also if streams end, come again, and are active ahead of others that are activated later."""

@@ -5,7 +5,7 @@ import time
 
 import pandas as pd
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import toolkit
@@ -58,7 +58,6 @@ TEXTS = st.text(
 )
 
 
-@settings(max_examples=200, deadline=None)
 @given(TEXTS, st.lists(st.integers(0, 36)), st.sampled_from(LOSSES))
 @example("💙éé💙x", [3, 4, 6, 7, 8, 9], "no bytes")
 def test_what_is_known_is_true(text, cuts, loss):

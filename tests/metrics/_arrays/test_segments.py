@@ -3,7 +3,7 @@
 import math
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from toolkit.metrics._arrays.segments import (
@@ -36,7 +36,6 @@ def same(got, expected):
 
 
 @given(SEGMENTS)
-@settings(max_examples=300, deadline=None)
 def test_segment_reductions_are_those_of_each_segment_alone(segments):
     values, offsets = flat(segments)
     clean = [[0.0 if math.isnan(x) else x for x in segment] for segment in segments]
@@ -52,7 +51,6 @@ def test_segment_reductions_are_those_of_each_segment_alone(segments):
 
 
 @given(SEGMENTS)
-@settings(max_examples=300, deadline=None)
 def test_worst_tenth_is_the_mean_of_the_lowest_values(segments):
     values, offsets = flat(segments)
     expected = []
@@ -63,7 +61,6 @@ def test_worst_tenth_is_the_mean_of_the_lowest_values(segments):
 
 
 @given(st.lists(st.lists(st.booleans(), max_size=20), min_size=1, max_size=8))
-@settings(max_examples=300, deadline=None)
 def test_longest_run_stays_within_its_segment(segments):
     flags, offsets = flat(segments)
     expected = [

@@ -6,6 +6,8 @@ import math
 
 import pyarrow.compute as pc
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import toolkit
 from tests.oracle import assert_conserved, load
@@ -486,6 +488,18 @@ def test_a_refusal_says_what_was_found_what_is_nearest_and_what_to_type():
     beside = {"a": {"words": ["x", "y"], "scores": [-0.1, None]}, "said": "xy"}
     assert "toolkit.Shape(tokens='a.words', logprobs='a.scores', text='said')" in refused(beside)
     assert "the value of 'avg_logprob' is not a list" in refused({"q": 1, "avg_logprob": -0.5})
+
+
+LARGE = st.sampled_from([10**400, -(10**400), "-0.5", "9e999"])
+
+
+@quietly
+@given(st.lists(st.none() | st.floats() | st.integers() | LARGE, min_size=1, max_size=3))
+def test_any_numbers_that_may_be_logprobs_are_refused(numbers):
+    words = ["a"] * len(numbers)
+    steps = [{"t": word, "n": number} for word, number in zip(words, numbers, strict=True)]
+    for record in ({"words": words, "scores": numbers}, {"steps": steps}):
+        assert "expected a known format" in refused(record)
 
 
 @quietly

@@ -113,7 +113,11 @@ def _token_lists(obj: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _may_be_logprobs(values: list[Any]) -> bool:
-    numbers = [float(each) for each in values if each is not None and is_logprob(each)]
+    numbers = [
+        float(each) if isinstance(each, str) else each  # a whole number may be above all floats
+        for each in values
+        if each is not None and is_logprob(each)
+    ]
     is_whole = len(numbers) + sum(each is None for each in values) == len(values)
     are_fractions = any(isinstance(each, float | str) for each in values)
     return is_whole and are_fractions and all(_LEAST < each <= 0 for each in numbers)

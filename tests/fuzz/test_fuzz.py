@@ -11,7 +11,7 @@ import pytest
 
 import toolkit
 from tests.conftest import ROOT
-from tests.fuzz import compare, coverage_guided, decimals, sanitize
+from tests.fuzz import compare, coverage_guided, decimals, sanitize, values
 from tests.fuzz.__main__ import Finding, run
 from tests.fuzz.seeds import HAND_MADE
 from tests.loaders.formats.samples import SAMPLES, TOGETHER_STREAM
@@ -150,6 +150,10 @@ def test_keys_of_other_formats_make_no_difference_to_the_scanner_alone(seed):
     assert not compare.differ(records), [each for each in records if compare.differ([each])]
 
 
+def test_odd_values_raise_nothing():
+    assert list(values.run(2_000, seed=1))[-1] == 2_000
+
+
 @pytest.fixture(scope="session")
 def sanitized(tmp_path_factory):
     if lacking := sanitize.missing():
@@ -177,12 +181,12 @@ def test_inputs_that_are_guided_by_coverage():
     """A short run; the long one is ``python -m tests.fuzz.coverage_guided --seconds 3600``."""
     pytest.importorskip("atheris", reason="atheris does not exist for this platform")
     done = subprocess.run(
-        [sys.executable, "-m", "tests.fuzz.coverage_guided", "--inputs", "1200"],
+        [sys.executable, "-m", "tests.fuzz.coverage_guided", "--inputs", "1300"],
         capture_output=True, text=True, check=False, cwd=ROOT,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     n_seeds = int(re.search(r"seed corpus: files: (\d+)", done.stderr)[1])
-    assert int(re.search(r"Done (\d+) runs", done.stderr)[1]) >= 1200 > 2 * n_seeds
+    assert int(re.search(r"Done (\d+) runs", done.stderr)[1]) >= 1300 > 2 * n_seeds
 
 
 def test_what_is_guided_by_coverage_is_checked(monkeypatch):

@@ -140,6 +140,13 @@ def test_arrays_that_are_uncertain_are_left_to_the_reference(record):
     assert not compare.differ([raw])
 
 
+def test_a_row_without_keys_may_have_a_column_of_answers():
+    raw = text({"rows": [[ENTRY], [[ENTRY], None, [ENTRY]]]})
+    assert not compare.differ([raw])
+    read = compare.reference(compare.framed([raw]))
+    assert read.bodies["path"].to_pylist() == ["$.rows[0]", "$.rows[1][0]", "$.rows[1][2]"]
+
+
 @pytest.mark.parametrize("where", ["%s,", '"a":{%s},', '"a":[{%s}],'])
 def test_any_key_beside_arrays(where):
     """With any value; some mean another format, a part of an answer, or more arrays."""

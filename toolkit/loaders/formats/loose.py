@@ -133,7 +133,8 @@ def _rows(
     beside = {name: v for name, v in obj.items() if isinstance(v, list) and len(v) >= n}
     for i, found in columns:
         row = {name: values[i] for name, values in beside.items()}
-        row |= {name.removesuffix("s"): value for name, value in row.items() if name.endswith("s")}
+        named = [(name, value) for name, value in row.items() if isinstance(name, str)]
+        row |= {name.removesuffix("s"): value for name, value in named if name.endswith("s")}
         where = next(iter(found.values())).path
         yield _answer(found, (row, *chain[1:]), where)
 

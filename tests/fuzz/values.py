@@ -53,6 +53,13 @@ class Values:
                 self.rng.choice(_EDITS)(self, *self.rng.choice(places))
         return record
 
+    def options(self) -> dict[str, Any]:
+        """Return what a caller looks for; mostly nothing."""
+        names = [self._key() for _ in range(3)]
+        if self.rng.random() < 0.7 or not all(map(str.isidentifier, names)):
+            return {}
+        return self.rng.choice(({"path": names[0]}, {"id": names[0], "keep": names[1:]}))
+
     def _key(self) -> str:
         return self.rng.choice(self._keys)
 
@@ -124,18 +131,19 @@ def _as_events(lines: list[str]) -> bytes:
     return "".join(f"data: {line}\n\n" for line in lines).encode()
 
 
-LOADS: dict[str, Callable[[list[str]], toolkit.LogprobTables]] = {
-    "lines": lambda lines: toolkit.read("\n".join(lines).encode()),
-    "events": lambda lines: toolkit.read(_as_events(lines)),
-    "array": lambda lines: toolkit.read(f"[{','.join(lines)}]".encode()),
-    "objects": lambda lines: toolkit.from_responses([json.loads(line) for line in lines]),
+_FORMS: dict[str, Callable[[list[str]], Any]] = {
+    "lines": lambda lines: "\n".join(lines).encode(),
+    "events": _as_events,
+    "array": lambda lines: f"[{','.join(lines)}]".encode(),
+    "objects": lambda lines: [json.loads(line) for line in lines],
 }
 
 
-def _load_and_measure(lines: list[str], load: Callable[[list[str]], toolkit.LogprobTables]) -> None:
+def _load_and_measure(lines: list[str], name: str, options: dict[str, Any]) -> None:
+    load = toolkit.from_responses if name == "objects" else toolkit.read
     with warnings.catch_warnings(action="ignore"):
         try:
-            lp = load(lines)
+            lp = load(_FORMS[name](lines), **options)
         except toolkit.errors.NoRecordsError:
             return
         for measure in (toolkit.sequence_metrics, toolkit.check, toolkit.usage):
@@ -153,11 +161,12 @@ def run(inputs: int, seed: int) -> Iterator[int]:
     values = Values(random.Random(seed))
     for done in range(0, inputs, _PER_LOAD):
         lines = [json.dumps(values.record()) for _ in range(_PER_LOAD)]
-        name = values.rng.choice(list(LOADS))
+        name, options = values.rng.choice(list(_FORMS)), values.options()
         try:
-            _load_and_measure(lines, LOADS[name])
+            _load_and_measure(lines, name, options)
         except Exception as error:
-            raise AssertionError(f"seed {seed}, after {done} records, as {name}") from error
+            place = f"seed {seed}, after {done} records, as {name}, {options}"
+            raise AssertionError(place) from error
         yield done + _PER_LOAD
 
 

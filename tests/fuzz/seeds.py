@@ -111,6 +111,7 @@ HAND_MADE = tuple(
         '{"tokens":["a"],"logprobs":[-0.5],"top_logprobs":[{"a":-0.5,"details.tokens":-5}]}',
         '{"text":"a","logprobs":[{"token":"a","logprob":-1,"top_logprobs":[{"token":"a",'
         '"logprob":-1,"top_logprobs":"{\\"choices\\":[]}"}]}],"b":1}',
+        '{"usage":{"inputTokens":5,"i":{"logprobs":[' + _ENTRY + "]}}}",
         '{"data":' + _CHUNK + "}",
         "[" + _CHUNK + "]",
         json.dumps(json.loads(_BODY), indent=2, ensure_ascii=False),

@@ -87,7 +87,7 @@ class LooseReader : public CodedReader {
   bool answer(const Around& around, size_t first_token, Body& body) {
     if (!hold_no_answers(first_token)) return false;
     for (int i = 0; i < around.depth(); ++i)
-      if (is_repeated(around.level(i))) return false;
+      if (is_repeated(around.level(i)) || is_searched(around.level(i).body_key.text())) return false;
     body.has_choices = true;
     body.n_parts = 1;
     body.kind = kWhole;
@@ -144,6 +144,14 @@ class LooseReader : public CodedReader {
     std::vector<std::string_view> keys = {level.body_key.text()};
     each(level, [&](std::string_view key, const char*) { keys.push_back(key); });
     return are_repeated(keys);
+  }
+  // Returns whether the values under a key count even if they are no texts, as those on the way to
+  // the lists are not.
+  static bool is_searched(std::string_view key) {
+    const auto is_one_of = [key](const auto& names) {
+      return std::find(std::begin(names), std::end(names), key) != std::end(names);
+    };
+    return is_one_of(kModelKeys) || is_one_of(kUsageKeys) || is_one_of(kReasonKeys);
   }
   // Returns the value of the first of some keys in the nearest object that has one; `is_text`: only
   // texts count.

@@ -111,6 +111,7 @@ HAND_MADE = tuple(
         '{"tokens":["a"],"logprobs":[-0.5],"top_logprobs":[{"a":-0.5,"details.tokens":-5}]}',
         '{"text":"a","logprobs":[{"token":"a","logprob":-1,"top_logprobs":[{"token":"a",'
         '"logprob":-1,"top_logprobs":"{\\"choices\\":[]}"}]}],"b":1}',
+        '{"token":{"id":8,"logprob":-1,"alternatives":[{"text":"b","logprob":-2}]}}',
         '{"usage":{"inputTokens":5,"i":{"logprobs":[' + _ENTRY + "]}}}",
         '{"data":' + _CHUNK + "}",
         "[" + _CHUNK + "]",

@@ -45,7 +45,8 @@ constexpr Name<Key> kEntryNames[] = {
     {"token", Key::kToken}, {"logprob", Key::kLogprob}, {"bytes", Key::kBytes},
     {"top_logprobs", Key::kTop}, {"topLogprobs", Key::kTop}, {"id", Key::kTokenId},
     {"token_id", Key::kTokenId}, {"tokenId", Key::kDefer}, {"bytes_", Key::kDefer},
-    {"prob", Key::kDefer}, {"top_probs", Key::kDefer}};
+    {"prob", Key::kDefer}, {"top_probs", Key::kDefer}, {"probs", Key::kDefer},
+    {"alternatives", Key::kDefer}, {"top_tokens", Key::kDefer}};
 constexpr Name<Key> kUsageNames[] = {
     {"prompt_tokens", Key::kPromptTokens}, {"promptTokens", Key::kPromptTokens},
     {"completion_tokens", Key::kCompletionTokens}, {"completionTokens", Key::kCompletionTokens},

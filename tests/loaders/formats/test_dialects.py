@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import toolkit
 from tests.oracle import assert_conserved, load
+from toolkit.loaders.formats.token_lists import TOP
 
 quietly = pytest.mark.filterwarnings("ignore::toolkit.errors.ToolkitWarning")
 
@@ -351,6 +352,19 @@ def test_together_chunks_have_one_number():
     assert lp.tokens["token_id"].to_pylist() == [7, 7]
     assert lp.text(0) == "ab"
     assert notes(lp) == [set()]
+
+
+@pytest.mark.parametrize("key", TOP)
+@pytest.mark.parametrize("token", [{"token": "a"}, {"text": "a"}, {"id": 5}], ids=str)
+def test_alternatives_are_read_under_any_of_their_keys(key, token):
+    number = "prob" if key == "probs" else "logprob"
+    others = [{**token, "logprob": -1.0}, {"token": "b", number: 0.125}]
+    tokens = [{**token, "logprob": -1.0, key: others}, {**token, "logprob": -0.5}]
+    body = whole(tokens, "aa")
+    for record in (body, {"answer": "aa", "logprobs": tokens}):
+        lp = read(record)
+        assert lp.tokens["n_alternatives"].to_pylist() == [2, 0], record
+        assert lp.alternatives["token"].to_pylist()[1] == "b"
 
 
 def test_mistral_null_alternatives_and_its_own_reasons():

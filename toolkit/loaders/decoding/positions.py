@@ -23,7 +23,9 @@ from toolkit.loaders.json_values import Reject, kind_of, read_all_once, read_onc
 Entry = dict[str, Any]
 
 _OTHER = frozenset({*TOKEN[1:], "chosen"})
-"""Keys that tell that an entry is not written as those of the chat schema."""
+"""Keys that tell that an entry without a text is not written as those of the chat schema."""
+_OTHER_TOP = frozenset({"probs", "alternatives", "top_tokens"})
+"""Keys of alternatives that the chat schema does not have."""
 _KEYS = frozenset({*TOKEN, *LOGPROB, *TOKEN_ID, *BYTES, *TOP, "chosen"})
 _ESCAPE = re.compile(rb"\\x([0-9a-fA-F]{2})")
 
@@ -92,7 +94,8 @@ def _is_usual(entry: dict[str, Any]) -> bool:
     token = entry.get("token")
     has_logprob = "logprob" in entry or "prob" in entry
     is_plain = isinstance(token, str) or not (isinstance(token, dict) or _OTHER & entry.keys())
-    return has_logprob and is_plain
+    has_others = any(isinstance(entry[key], dict | list) for key in _OTHER_TOP & entry.keys())
+    return has_logprob and is_plain and not has_others
 
 
 def alternatives(top: Any) -> Any:

@@ -53,7 +53,7 @@ def _figures_closed():
 
 
 # No deadline, because other workers and threads share the cores; time is tested where it matters.
-# The command in tests/README.md has many more examples.
+# pytest --hypothesis-profile=thorough tries many more examples.
 UNTIMED = {"deadline": None, "suppress_health_check": (HealthCheck.too_slow,)}
 settings.register_profile("toolkit", max_examples=60, **UNTIMED)
 settings.register_profile("thorough", max_examples=1000, **UNTIMED)

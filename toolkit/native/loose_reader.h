@@ -145,8 +145,8 @@ class LooseReader : public CodedReader {
     each(level, [&](std::string_view key, const char*) { keys.push_back(key); });
     return are_repeated(keys);
   }
-  // Returns whether the values under a key count even if they are no texts, as those on the way to
-  // the lists are not.
+  // Returns whether what lies under a key is taken for the model, the counts or the reason whatever
+  // it is; `near` does not see it if it holds the lists.
   static bool is_searched(std::string_view key) {
     const auto is_one_of = [key](const auto& names) {
       return std::find(std::begin(names), std::end(names), key) != std::end(names);

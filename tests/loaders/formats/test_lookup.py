@@ -142,6 +142,15 @@ def test_a_shape_of_the_callers_own():
     assert columns(lp, "custom_id", "path") == [("8", "$.run")]
 
 
+@pytest.mark.parametrize("decoder", ["native", "reference"])
+def test_what_a_shape_reads_is_in_no_envelope(monkeypatch, decoder):
+    if decoder == "reference":
+        monkeypatch.setattr("toolkit.loaders.scanner._scan", None)
+    lp = read({"out": "Hi", "steps": STEPS, "data": {"choices": []}}, shape=SHAPE)
+    assert columns(lp, "format") == [(SHAPE.name,)]
+    assert lp.ledger["envelopes"].to_pylist() == [0]
+
+
 def test_a_shape_with_several_answers_alternatives_and_a_prompt():
     shape = toolkit.Shape(
         answers="beams[]",

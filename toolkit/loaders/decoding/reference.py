@@ -304,7 +304,7 @@ class _Batch:
                 is_inside = any(
                     isinstance(each, Body | Exchange) and each.path != "$" for each in found
                 )
-                is_envelope = detect.is_envelope(value)
+                is_envelope = detect.is_envelope(value, self._lookup.shape)
                 self._envelopes += is_inside or is_envelope
                 self._answers = [] if is_inside and not is_envelope else None
             self._bodies(found, value)

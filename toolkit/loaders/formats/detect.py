@@ -355,9 +355,10 @@ def is_answer(obj: object) -> bool:
     return any(module.matches(obj) for module in modules)
 
 
-def is_envelope(obj: object) -> bool:
-    """Return whether an object is a wrapper around answers."""
-    if not isinstance(obj, dict) or any(format_.matches(obj) for format_ in FORMATS):
+def is_envelope(obj: object, shape: Shape | None = None) -> bool:
+    """Return whether an object is a wrapper around answers, and not of a format itself."""
+    formats = FORMATS if shape is None else (shape, *FORMATS)
+    if not isinstance(obj, dict) or any(format_.matches(obj) for format_ in formats):
         return False
     return any(envelope.matches(obj) for envelope in ENVELOPES)
 

@@ -112,6 +112,7 @@ HAND_MADE = tuple(
         '{"text":"a","logprobs":[{"token":"a","logprob":-1,"top_logprobs":[{"token":"a",'
         '"logprob":-1,"top_logprobs":"{\\"choices\\":[]}"}]}],"b":1}',
         '{"token":{"id":8,"logprob":-1,"alternatives":[{"text":"b","logprob":-2}]}}',
+        '{"meta":{"details.tokens":[{"a":1}],"finish_reason":"stop"}}',
         '{"usage":{"inputTokens":5,"i":{"logprobs":[' + _ENTRY + "]}}}",
         '{"data":' + _CHUNK + "}",
         "[" + _CHUNK + "]",

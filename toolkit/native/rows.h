@@ -105,7 +105,9 @@ class Rows : public Around {
       if (key == RowKey::kResponse) here.response = inner.seen, here.n_response = inner.n_keys;
       if (key == RowKey::kResponse) here.is_odd_response = inner.is_odd_status;
       if (key == RowKey::kData) here.data = inner.seen;
-      if (key == RowKey::kMeta && inner.has(RowKey::kFinish)) here.doubt = true;
+      // The keys of a body were not noted.
+      const bool is_body = before < 0 && depth_ == level + 1;
+      if (key == RowKey::kMeta && (is_body || inner.has(RowKey::kFinish))) here.doubt = true;
     } else {
       p = c == '[' ? array(p, here, reader) : c == '"' ? text(p, key, level, here, reader) : json_.skip(p);
     }

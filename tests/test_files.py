@@ -91,16 +91,16 @@ def command(*arguments):
 def writers(lp, samples, fault):
     functions = {
         "write_file": lambda path: write_file(path, NEW),
+        "report": lambda path: toolkit.report(lp, path),
         "save": lambda path: toolkit.show(lp).save(path),
     }
     source = samples / "pairs_whole.jsonl"
-    more = {
-        "report": lambda path: toolkit.report(lp, path),
+    commands = {
         "logprobs report": lambda path: command("report", source, "-o", path),
         "logprobs show": lambda path: command("show", source, "-o", path),
         "logprobs plot": lambda path: command("plot", source, "-o", path),
     }
-    return functions | (more if fault == "write" else {})
+    return functions | (commands if fault == "write" else {})
 
 
 @pytest.mark.parametrize("fault", ["write", "fsync", "replace", "interrupt"])

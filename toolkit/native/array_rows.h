@@ -98,16 +98,19 @@ class ArrayRows : public LooseReader {
     return false;
   }
   // Returns whether a value has no text that may be JSON with an answer, no key that may be a path to
-  // one, and no entry with more than texts and numbers, which may be an answer.
+  // one, and no entry that may be one: with more than texts and numbers, or with a text and a key of
+  // another format.
   bool has_no_answer(Index of) {
     for (Index i = of; i < tree_.at(of).end; ++i) {
       if (may_hold_answer(i) || is_dotted(tree_.key(tree_.at(i)).text())) return false;
-      bool is_nested = false;
-      if (tree_.is(i, Type::kObject))
-        tree_.each(i, [&](Index j) {
-          is_nested |= tree_.is(j, Type::kObject) || (tree_.is(j, Type::kArray) && tree_.at(j).n > 0);
-        });
-      if (is_nested) return false;
+      if (!tree_.is(i, Type::kObject)) continue;
+      bool is_nested = false, has_text = false, has_key = false;
+      tree_.each(i, [&](Index j) {
+        is_nested |= tree_.is(j, Type::kObject) || (tree_.is(j, Type::kArray) && tree_.at(j).n > 0);
+        has_text |= tree_.is(j, Type::kText);
+        has_key |= kRowNames.find(tree_.key(tree_.at(j)).text()) == RowKey::kDoubt;
+      });
+      if (is_nested || (has_text && has_key)) return false;
     }
     return true;
   }

@@ -404,7 +404,7 @@ class Json {
     note_list();
     const char c = peek(p);
     const bool is_path = key.find('.') != key.npos;  // to something of another format
-    return !is_path && (c == 'n' || c == 't' || c == 'f') ? skip(p) : nullptr;
+    return !is_path && (c == 'n' || c == 'f') ? skip(p) : nullptr;
   }
   // Returns whether the key of a value that is not read may be that of a field of an entry.
   static bool is_of_entry(std::string_view key) {

@@ -349,7 +349,7 @@ def is_answer(obj: object) -> bool:
     """Return whether an object is an answer in a known format, in an envelope or not."""
     if not isinstance(obj, dict) or is_bare_entry(obj):
         return False
-    if all(type(value) is float for value in obj.values()):
+    if all(type(value) in (float, int) for value in obj.values()):
         return False  # a dict of logprobs, of which a row may have thousands
     modules: tuple[_Module, ...] = (*FORMATS, *ENVELOPES)
     return any(module.matches(obj) for module in modules)

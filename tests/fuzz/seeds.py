@@ -110,7 +110,7 @@ HAND_MADE = tuple(
         '{"message":"I am","logprobs":{"content":[' + _ENTRY + '],"details.tokens":true}}',
         '{"tokens":["a"],"logprobs":[-0.5],"top_logprobs":[{"a":-0.5,"details.tokens":-5}]}',
         '{"tokens":["a"],"logprobs":[-0.5],"top_logprobs":[{"response_metadata":-5}]}',
-        '{"tokens":["a"],"logprobs":[-0.5],"top_logprobs":[{"response_metadata":"-5"}]}',
+        '{"tokens":["a"],"logprobs":[-0.5],"top_logprobs":[{"response\\u005fmetadata":"-5"}]}',
         '{"tokens":["a"],"logprobs":[-0.5],"top_logprobs":[{"response_metadata":-5,"a":"-5"}]}',
         '{"text":"a","logprobs":{"content":[' + _ENTRY + '],"response_metadata":true}}',
         '{"text":"a","logprobs":[{"token":"a","logprob":-1,"top_logprobs":[{"token":"a",'

@@ -108,7 +108,8 @@ class ArrayRows : public LooseReader {
       tree_.each(i, [&](Index j) {
         is_nested |= tree_.is(j, Type::kObject) || (tree_.is(j, Type::kArray) && tree_.at(j).n > 0);
         has_text |= tree_.is(j, Type::kText);
-        has_key |= kRowNames.find(tree_.key(tree_.at(j)).text()) == RowKey::kDoubt;
+        has_key |= tree_.at(j).is_key_escaped ||
+                   kRowNames.find(tree_.key(tree_.at(j)).text()) == RowKey::kDoubt;
       });
       if (is_nested || (has_text && has_key)) return false;
     }

@@ -50,7 +50,8 @@ def exporting(task: dict[str, Any]) -> Job:
 
     peer = importlib.import_module(f"benchmarks.peers.{task['module']}")
     path, spec, threads = Path(task["path"]), Spec(**task["spec"]), task["threads"]
-    folder = Path(tempfile.mkdtemp(dir=task["folder"]))
+    temporary = tempfile.TemporaryDirectory(dir=task["folder"])
+    folder = Path(temporary.name)
 
     def run() -> None:
         if hasattr(peer, "export"):
@@ -65,7 +66,7 @@ def exporting(task: dict[str, Any]) -> Job:
         return found
 
     def clean() -> None:
-        shutil.rmtree(folder)
+        shutil.rmtree(temporary.name)  # which is removed when nothing refers to it
         folder.mkdir()
 
     return Job(run, checks, clean)

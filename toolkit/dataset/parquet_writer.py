@@ -26,7 +26,7 @@ PART_ROWS = 1 << 22
 """Most rows of a file."""
 ROW_GROUP = 1 << 18
 """Most rows of a row group; engines skip row groups by their range of ``response_key``."""
-_PART_BYTES = 16 << 20  # of a table in memory, after which a file ends, at the end of a batch
+_PART_BYTES = 12 << 20  # of a table in memory, after which a file ends, at the end of a batch
 _RELEASE_BYTES = 16 << 20  # of tables, after which freed memory is returned to the system
 _WRITE_BYTES = 1 << 20  # that are hashed and written at a time
 _RUN_ROWS = 1 << 14  # of each file that are decoded at a time, where several are merged

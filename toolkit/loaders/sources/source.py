@@ -27,7 +27,7 @@ from toolkit.loaders.sources.locations import (
 from toolkit.loaders.sources.size_limits import limit_bytes
 
 _STORE_CODE = re.compile(r"(?:AWS Error |Status\(|Azure Error: \[)([A-Za-z_]+)")
-_HASHED_BYTES = 2 << 20  # bytes that are read at a time for a fingerprint alone
+_HASHED_BYTES = 1 << 20  # bytes that are read at a time for a fingerprint alone
 
 
 class UnreadableSourceError(SourceError):

@@ -110,7 +110,7 @@ class _Process:
         """Take a turn: run once, and as often as there is time in it if the runs count."""
         left = _TURN
         while left > 0:
-            report = self._run()
+            report = self._once()
             if "checks" in report:  # the first run: later ones may find memory left by it
                 self.result.checks = report["checks"]
                 self.result.first = report["wall"]
@@ -121,7 +121,7 @@ class _Process:
             self.result.cpus.append(report["cpu"])
             left -= report["wall"]
 
-    def _run(self) -> dict[str, Any]:
+    def _once(self) -> dict[str, Any]:
         assert self.process.stdin
         self.process.stdin.write("\n")
         self.process.stdin.flush()

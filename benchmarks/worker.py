@@ -50,10 +50,10 @@ def exporting(task: dict[str, Any]) -> Job:
 
     peer = importlib.import_module(f"benchmarks.peers.{task['module']}")
     path, spec, threads = Path(task["path"]), Spec(**task["spec"]), task["threads"]
-    temporary = tempfile.TemporaryDirectory(dir=task["folder"])
-    folder = Path(temporary.name)
+    folder = Path(tempfile.mkdtemp(dir=task["folder"]))
 
     def run() -> None:
+        folder.mkdir(exist_ok=True)
         if hasattr(peer, "export"):
             peer.export(path, spec, folder, threads)
         else:
@@ -65,11 +65,7 @@ def exporting(task: dict[str, Any]) -> Job:
             found |= parquet.checksums_of(folder, getattr(peer, "exported", parquet.read))
         return found
 
-    def clean() -> None:
-        shutil.rmtree(temporary.name)  # which is removed when nothing refers to it
-        folder.mkdir()
-
-    return Job(run, checks, clean)
+    return Job(run, checks, lambda: shutil.rmtree(folder))
 
 
 def computing(task: dict[str, Any]) -> Job:

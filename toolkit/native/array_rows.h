@@ -98,8 +98,8 @@ class ArrayRows : public LooseReader {
     return false;
   }
   // Returns whether a value has no text that may be JSON with an answer, no key that may be a path to
-  // one, and no entry that may be one: with more than texts and numbers, or with a text and a key of
-  // another format.
+  // one, and no entry that may be one: with more than texts and numbers, or with a text and a key that
+  // is, or may be because of an escape, that of another format.
   bool has_no_answer(Index of) {
     for (Index i = of; i < tree_.at(of).end; ++i) {
       if (may_hold_answer(i) || is_dotted(tree_.key(tree_.at(i)).text())) return false;
